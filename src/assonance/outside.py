@@ -1,0 +1,38 @@
+"""How assonance speaks of what comes from outside: names on one line, audio it cannot use."""
+
+from os import PathLike, fspath
+
+from assonance.errors import AssonanceError
+
+
+def one_line(name: str | PathLike[str]) -> str:
+    """Show a name or path so that it never breaks a line or a terminal.
+
+    Parameters
+    ----------
+    name
+        Anything a file system or a manifest may hold: Unicode, newlines, undecodable bytes.
+
+    Returns
+    -------
+    str
+        The name itself where every character prints, its escaped ``repr`` otherwise.
+    """
+    text = fspath(name)
+    return text if text.isprintable() else repr(text)
+
+
+class UnusableAudio(AssonanceError):  # noqa: N818 - it names what was met, not a fault of ours
+    """One utterance that cannot be used, where the others still can.
+
+    Parameters
+    ----------
+    reason
+        One line: what is wrong with the audio.
+    path
+        The audio file, where the raiser knows it; the message then begins with it.
+    """
+
+    def __init__(self, reason: str, path: str | PathLike[str] | None = None) -> None:
+        self.reason = reason
+        super().__init__(reason if path is None else f"{one_line(path)}: {reason}")
