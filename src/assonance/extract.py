@@ -1,0 +1,144 @@
+"""Extraction: run a model over a corpus into a store, once, whatever interrupts it."""
+
+import time
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from assonance.corpus import Corpus, LeftOut, Utterance
+from assonance.errors import AssonanceError
+from assonance.models import SpeechModel
+from assonance.outside import UnusableAudio, one_line
+from assonance.progress import Progress, Silent
+from assonance.store import ActivationStore
+
+_SILENT = Silent()
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What came of running a model over a corpus.
+
+    Attributes
+    ----------
+    store
+        Holds the activations.
+    ids
+        The utterances that it holds of this corpus, in the corpus's order.
+    left_out
+        The utterances that this model could not use, and why; those that the corpus itself left
+        out are not repeated.
+    computed, reused
+        Number of utterances run now, and found in the store.
+    seconds
+        Time it took.
+    resampled
+        Number of utterances whose audio is stored at another rate than the model's.
+    """
+
+    store: ActivationStore
+    ids: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+    computed: int
+    reused: int
+    seconds: float
+    resampled: int
+
+
+def extract(
+    model: SpeechModel,
+    corpus: Corpus,
+    folder: Path,
+    *,
+    progress: Progress = _SILENT,
+    on_error: Literal["skip", "stop"] = "skip",
+) -> Extraction:
+    """Run a model over a corpus into a store; what the store holds already is not run again.
+
+    Parameters
+    ----------
+    model
+        What to run.
+    corpus
+        What to run it on.
+    folder
+        The store's folder, new or of an earlier run of the same model.
+    progress
+        Told of the seconds of audio done.
+    on_error
+        What to do about an utterance that cannot be used: leave it out, or stop there, even for
+        one that the corpus left out already.
+
+    Returns
+    -------
+    Extraction
+        Of at least one utterance.
+
+    Raises
+    ------
+    AssonanceError
+        The folder belongs to another model, version or setting, or cannot be written; no
+        utterance can be used; or one cannot, and `on_error` is "stop". What was computed before
+        stays, and a later run goes on from there.
+    """
+    started = time.perf_counter()
+    if on_error == "stop" and corpus.left_out:
+        first = corpus.left_out[0]
+        raise UnusableAudio(f"{first.reason}; mend or remove it", first.path)
+    store = ActivationStore(
+        folder,
+        fingerprint={
+            "version": _version(),
+            "model": model.fingerprint,
+            "sampling_rate": f"{model.sampling_rate} Hz",
+        },
+        layers=model.widths,
+    )
+    kept: list[Utterance] = []
+    left_out: list[LeftOut] = []
+    computed = 0
+    with progress.stage(f"reading speech with {model.name}", corpus.seconds) as advance:
+        for utterance in corpus:
+            try:
+                computed += _ensure(store, model, utterance)
+                kept.append(utterance)
+            except UnusableAudio as error:
+                if on_error == "stop":
+                    raise UnusableAudio(
+                        f"{error.reason}; mend or remove it", utterance.path
+                    ) from error
+                left_out.append(LeftOut(utterance.id, one_line(utterance.path), error.reason))
+            advance(utterance.duration)
+    if not kept:
+        first = left_out[0]
+        raise AssonanceError(
+            f"{corpus.name}: {model.name} can use none of the {len(corpus)} utterances; "
+            f"the first, {first.path}: {first.reason}"
+        )
+    return Extraction(
+        store=store,
+        ids=tuple(utterance.id for utterance in kept),
+        left_out=tuple(left_out),
+        computed=computed,
+        reused=len(kept) - computed,
+        seconds=time.perf_counter() - started,
+        resampled=sum(utterance.sampling_rate != model.sampling_rate for utterance in kept),
+    )
+
+
+def _ensure(store: ActivationStore, model: SpeechModel, utterance: Utterance) -> bool:
+    """See that the store holds an utterance; say whether it had to be computed."""
+    audio = utterance.fingerprint()
+    if store.holds(utterance.id, audio):
+        return False
+    outputs = model.run(utterance.read(model.sampling_rate))
+    store.write(utterance.id, outputs.activations, audio)
+    return True
+
+
+def _version() -> str:
+    try:
+        return version("assonance")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return "source"

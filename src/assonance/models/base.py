@@ -1,0 +1,131 @@
+"""What every speech model is to assonance: named layers, a frame grid, and a way to run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class LayerOutputs:
+    """What a model made of one utterance.
+
+    Attributes
+    ----------
+    activations
+        By layer label, ndarray of float32, shape (T frames, D neurons).
+    attentions
+        By layer label, ndarray of float32, shape (H heads, T, T), each row summing to 1: where
+        the block of that label looks. Empty unless asked for.
+    """
+
+    activations: Mapping[str, NDArray[np.float32]]
+    attentions: Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a reader of a comparison wants to know of a model.
+
+    Attributes
+    ----------
+    family
+        Architecture, as transformers' ``model_type`` names it.
+    objective
+        What it was pretrained on: "contrastive", "predictive", or "none" for random weights.
+    size
+        Its size in words.
+    n_parameters
+        Parameters of the encoder, heads for training or decoding not counted.
+    fine_tuned
+        Whether its checkpoint was saved with a head for a task, such as CTC.
+    source
+        The specification that it was loaded from.
+    """
+
+    family: str
+    objective: str
+    size: str
+    n_parameters: int
+    fine_tuned: bool
+    source: str
+
+
+class SpeechModel(Protocol):
+    """A model that turns speech into layers of frames.
+
+    ``encoder.0`` is the input of the first block, ``encoder.k`` the output of block ``k``.
+    """
+
+    @property
+    def name(self) -> str:
+        """Short name, for axes and tables."""
+        ...
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Labels of the layers, from the input up."""
+        ...
+
+    @property
+    def meanings(self) -> Mapping[str, str]:
+        """What each layer is in this family, in words, by label."""
+        ...
+
+    @property
+    def widths(self) -> Mapping[str, int]:
+        """Number of neurons of each layer, by label."""
+        ...
+
+    @property
+    def heads(self) -> Mapping[str, int]:
+        """Number of attention heads of each block, by the label of its output."""
+        ...
+
+    @property
+    def sampling_rate(self) -> int:
+        """Samples a second that `run` expects."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that decides the activations: architecture, weights, preprocessing."""
+        ...
+
+    @property
+    def info(self) -> ModelCard:
+        """What a reader wants to know of the model."""
+        ...
+
+    def n_frames(self, n_samples: int) -> int:
+        """Count the frames made of so many samples; 0 where they are too few."""
+        ...
+
+    def frame_times(self, n_samples: int) -> NDArray[np.float64]:
+        """Give the centre of each frame made of so many samples, in seconds."""
+        ...
+
+    def run(self, samples: NDArray[np.float32], *, attention: bool = False) -> LayerOutputs:
+        """Run the model on one utterance.
+
+        Parameters
+        ----------
+        samples
+            Mono, shape (n_samples,), at `sampling_rate`.
+        attention
+            Whether to give the attention maps as well.
+
+        Returns
+        -------
+        LayerOutputs
+            Of all layers.
+
+        Raises
+        ------
+        UnusableAudio
+            The samples are too few for a frame, too many for the memory, or make the model
+            give values that are not finite.
+        """
+        ...

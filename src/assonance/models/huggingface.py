@@ -1,0 +1,237 @@
+"""wav2vec2 and HuBERT encoders, run one utterance at a time and read by hooks of our own."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from assonance.errors import AssonanceError
+from assonance.frames import conv_frames, frame_times, receptive_field
+from assonance.models.base import LayerOutputs, ModelCard
+from assonance.models.checkpoint import (
+    OBJECTIVES,
+    Checkpoint,
+    find_checkpoint,
+    load_encoder,
+    used_weights,
+)
+from assonance.outside import UnusableAudio
+
+_SIZES = {(12, 768): "base", (24, 1024): "large", (48, 1280): "extra large"}
+# Of the configuration, what says where a model came from rather than what it computes.
+_BOOKKEEPING = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
+
+
+class HuggingFaceModel:
+    """An encoder of the wav2vec2 kind as a `SpeechModel`.
+
+    Parameters
+    ----------
+    encoder
+        The loaded encoder, in evaluation mode, with eager attention.
+    checkpoint
+        Where its configuration and preprocessing come from.
+    name
+        Short name, for axes and tables.
+    info
+        What a reader wants to know of it.
+    device
+        Torch device to run on.
+    """
+
+    def __init__(
+        self,
+        encoder: torch.nn.Module,
+        checkpoint: Checkpoint,
+        *,
+        name: str,
+        info: ModelCard,
+        device: str = "cpu",
+    ) -> None:
+        self.name = name
+        self.info = info
+        self._config = checkpoint.config
+        self._extractor = checkpoint.extractor
+        try:
+            self._encoder = encoder.to(device)
+        except (RuntimeError, AssertionError) as error:
+            raise AssonanceError(
+                f"device {device!r}: cannot be used here; give cpu or a device that torch sees"
+            ) from error
+        self._device = torch.device(device)
+        self._blocks = list(self._encoder.get_submodule("encoder.layers").children())
+        if not self._blocks:
+            raise AssonanceError(f"{name}: has no transformer blocks; config.json asks for none")
+        self.layers = tuple(f"encoder.{k}" for k in range(len(self._blocks) + 1))
+        self.widths = dict.fromkeys(self.layers, int(self._config.hidden_size))
+        self.heads = dict.fromkeys(self.layers[1:], int(self._config.num_attention_heads))
+        self.meanings = _meanings(self.layers, pre_norm=self._config.do_stable_layer_norm)
+        self.sampling_rate = int(self._extractor.sampling_rate)
+        self._receptive, self._hop = receptive_field(
+            self._config.conv_kernel, self._config.conv_stride
+        )
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.info.family}, {self.info.size}>"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of configuration, preprocessing and every weight; where they lay has no part."""
+        config = {k: v for k, v in self._config.to_dict().items() if k not in _BOOKKEEPING}
+        preprocessing = [self.sampling_rate, bool(self._extractor.do_normalize)]
+        digest = hashlib.sha256(
+            json.dumps([config, preprocessing], sort_keys=True, default=str).encode()
+        )
+        for key, weight in used_weights(self._encoder):
+            digest.update(f"{key} {tuple(weight.shape)} {weight.dtype}".encode())
+            digest.update(weight.cpu().contiguous().numpy().data)
+        return digest.hexdigest()
+
+    def n_frames(self, n_samples: int) -> int:
+        """Count the frames made of so many samples; 0 where they are too few."""
+        return conv_frames(n_samples, self._config.conv_kernel, self._config.conv_stride)
+
+    def frame_times(self, n_samples: int) -> NDArray[np.float64]:
+        """Give the centre of each frame made of so many samples, in seconds."""
+        return frame_times(self.n_frames(n_samples), self._receptive, self._hop, self.sampling_rate)
+
+    def run(self, samples: NDArray[np.float32], *, attention: bool = False) -> LayerOutputs:
+        """Run the model on one utterance, alone and unpadded; see `SpeechModel.run`."""
+        self._check_length(len(samples))
+        values = self._extractor(
+            samples, sampling_rate=self.sampling_rate, return_tensors="pt"
+        ).input_values
+        try:
+            with torch.inference_mode(), self._exactly(), self._recorded(attention) as outputs:
+                self._encoder(
+                    values.to(self._device), output_attentions=False, output_hidden_states=False
+                )
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "memory" not in str(error):
+                raise
+            raise self._too_long(len(samples)) from error
+        for label in self.layers:
+            if not np.isfinite(outputs.activations[label]).all():
+                raise UnusableAudio(f"{self.name} gives NaN or infinite values at {label}")
+        return outputs
+
+    def _check_length(self, n_samples: int) -> None:
+        frames = self.n_frames(n_samples)
+        if not frames:
+            raise UnusableAudio(
+                f"too short: {n_samples} samples at {self.sampling_rate} Hz, where {self.name} "
+                f"needs {self._receptive} for a frame"
+            )
+        # One block's attention scores and weights; asking for more than the machine has would
+        # end the whole run, not this utterance alone.
+        needed = 2 * 4 * max(self.heads.values()) * frames**2
+        if self._device.type == "cpu" and needed > _physical_memory():
+            raise self._too_long(n_samples)
+
+    def _too_long(self, n_samples: int) -> UnusableAudio:
+        return UnusableAudio(
+            f"too long: {n_samples / self.sampling_rate:.0f} s at once need more memory than there "
+            f"is for {self.name}; cut it up"
+        )
+
+    @contextmanager
+    def _exactly(self) -> Iterator[None]:
+        """Keep an accelerator from rounding convolutions to fewer bits than float32."""
+        if self._device.type != "cuda":
+            yield
+            return
+        with torch.backends.cudnn.flags(
+            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+        ):
+            yield
+
+    @contextmanager
+    def _recorded(self, attention: bool) -> Iterator[LayerOutputs]:
+        """Record what passes between the blocks while the encoder runs."""
+        activations: dict[str, NDArray[np.float32]] = {}
+        attentions: dict[str, NDArray[np.float32]] = {}
+
+        def keep(
+            into: dict[str, NDArray[np.float32]], label: str, place: int
+        ) -> Callable[..., None]:
+            def hook(module: torch.nn.Module, inputs: Any, outputs: Any = None) -> None:
+                seen = inputs if outputs is None else outputs
+                tensor = seen[place] if isinstance(seen, tuple) else seen
+                into[label] = tensor[0].cpu().numpy()
+
+            return hook
+
+        hooks = [self._blocks[0].register_forward_pre_hook(keep(activations, self.layers[0], 0))]
+        for label, block in zip(self.layers[1:], self._blocks, strict=True):
+            hooks.append(block.register_forward_hook(keep(activations, label, 0)))
+            if attention:
+                hooks.append(block.attention.register_forward_hook(keep(attentions, label, 1)))
+        try:
+            yield LayerOutputs(activations, attentions)
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+def load(spec: str | Path, *, offline: bool, device: str) -> HuggingFaceModel:
+    """Load a checkpoint with its own weights; see `assonance.models.load_model`."""
+    checkpoint = find_checkpoint(spec, offline=offline)
+    encoder = load_encoder(checkpoint)
+    heads = checkpoint.config.architectures or []
+    info = card(
+        checkpoint,
+        encoder,
+        objective=OBJECTIVES[checkpoint.config.model_type],
+        fine_tuned=any(not head.endswith(("Model", "ForPreTraining")) for head in heads),
+    )
+    return HuggingFaceModel(encoder, checkpoint, name=checkpoint.name, info=info, device=device)
+
+
+def card(
+    checkpoint: Checkpoint, encoder: torch.nn.Module, *, objective: str, fine_tuned: bool
+) -> ModelCard:
+    """Describe an encoder of a checkpoint's architecture."""
+    depth, width = checkpoint.config.num_hidden_layers, checkpoint.config.hidden_size
+    blocks = f"{depth} blocks of {width}"
+    return ModelCard(
+        family=checkpoint.config.model_type,
+        objective=objective,
+        size=f"{_SIZES[depth, width]}, {blocks}" if (depth, width) in _SIZES else blocks,
+        n_parameters=sum(parameter.numel() for parameter in encoder.parameters()),
+        fine_tuned=fine_tuned,
+        source=checkpoint.source,
+    )
+
+
+def _meanings(layers: tuple[str, ...], *, pre_norm: bool) -> Mapping[str, str]:
+    """Say what each layer is, for blocks that normalise before or after they add."""
+    entry = "Input of block 1: the projected convolutional features with positions added"
+    if pre_norm:
+        texts = [f"{entry}, not normalised."] + [
+            f"Residual stream after block {k}, not normalised." for k in range(1, len(layers))
+        ]
+        texts[-1] = (
+            f"Residual stream after block {len(layers) - 1}, the last, before the encoder's final "
+            "layer norm."
+        )
+    else:
+        texts = [f"{entry}, after layer norm."] + [
+            f"Output of block {k}, after its layer norm." for k in range(1, len(layers))
+        ]
+    return dict(zip(layers, texts, strict=True))
+
+
+def _physical_memory() -> float:
+    """Bytes of memory that the machine has, as far as the system tells."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
