@@ -1,0 +1,1 @@
+"""Build the speech corpus and the demo subset from Debian's telephone prompts."""
