@@ -1,12 +1,8 @@
-"""Speech to read: utterances in a fixed order, from a folder or a manifest, checked up front."""
+"""Speech to read: utterances in a fixed order, their headers checked up front."""
 
-import csv
 import hashlib
-import io
-import json
 import os
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -17,13 +13,8 @@ import soxr
 from numpy.typing import NDArray
 
 from assonance.errors import AssonanceError
-from assonance.outside import UnusableAudio, one_line
-
-# Formats that libsndfile tells by their content; the suffix only says where to look.
-AUDIO_SUFFIXES = (
-    *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"),
-    *(".au", ".snd", ".caf", ".w64", ".rf64", ".sph", ".nist"),
-)
+from assonance.listing import Entry, entries_in_folder, entries_in_manifest
+from assonance.outside import UnusableAudio, one_line, own_words
 
 
 @dataclass(frozen=True)
@@ -78,7 +69,7 @@ class Utterance:
                 promised, native = file.frames, file.samplerate
                 samples: NDArray[np.float32] = file.read(dtype="float32", always_2d=True)
         except (OSError, RuntimeError, ValueError) as error:
-            raise UnusableAudio(f"cannot be read: {_why(error)}", self.path) from error
+            raise UnusableAudio(f"cannot be read: {own_words(error)}", self.path) from error
         if len(samples) < promised:
             reason = f"ends early: {len(samples)} of the {promised} samples its header promises"
             raise UnusableAudio(reason, self.path)
@@ -108,7 +99,7 @@ class Utterance:
             with self.path.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise UnusableAudio(f"cannot be read: {_why(error)}", self.path) from error
+            raise UnusableAudio(f"cannot be read: {own_words(error)}", self.path) from error
 
 
 @dataclass(frozen=True)
@@ -170,21 +161,9 @@ class Corpus:
                 "give a folder of audio or a .csv or .jsonl manifest"
             )
         manifest = given / "manifest.csv" if given.is_dir() else given
-        failures: list[LeftOut] = []
-        if manifest.is_file():
-            entries = _entries_in_manifest(manifest)
-        else:
-            entries, failures = _entries_in_folder(given)
-        named = Path(os.path.abspath(manifest))  # noqa: PTH100 - a link keeps the name it was given
-        name = named.parent.name if named.name == "manifest.csv" else named.stem
-        return cls._checked(name, one_line(given), entries, failures)
-
-    @classmethod
-    def _checked(
-        cls, name: str, source: str, entries: Sequence["_Entry"], failures: Sequence[LeftOut]
-    ) -> Self:
+        entries = entries_in_manifest(manifest) if manifest.is_file() else entries_in_folder(given)
         utterances: list[Utterance] = []
-        left_out = list(failures)
+        left_out: list[LeftOut] = []
         for entry in entries:
             try:
                 utterances.append(_open(entry))
@@ -193,9 +172,11 @@ class Corpus:
         if not utterances:
             first = left_out[0]
             raise AssonanceError(
-                f"{source}: none of its {len(left_out)} audio files can be used; "
+                f"{one_line(given)}: none of its {len(left_out)} audio files can be used; "
                 f"the first, {first.path}: {first.reason}"
             )
+        named = Path(os.path.abspath(manifest))  # noqa: PTH100 - a link keeps the name it was given
+        name = named.parent.name if named.name == "manifest.csv" else named.stem
         return cls(name, tuple(utterances), tuple(left_out))
 
     def __len__(self) -> int:
@@ -230,19 +211,10 @@ class Corpus:
         return tuple(sorted({u.sampling_rate for u in self.utterances}))
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """What a folder or manifest says of an utterance, before its file is opened."""
-
-    id: str
-    path: Path
-    speaker: str | None = None
-    language: str | None = None
-    text: str | None = None
-
-
-def _open(entry: _Entry) -> Utterance:
+def _open(entry: Entry) -> Utterance:
     """Read the header of an entry's file."""
+    if entry.fault is not None:
+        raise UnusableAudio(entry.fault)
     try:
         os.fspath(entry.path).encode()
     except UnicodeEncodeError as error:
@@ -254,7 +226,7 @@ def _open(entry: _Entry) -> Utterance:
             raise UnusableAudio("is an empty file")
         header = soundfile.info(entry.path)
     except (OSError, RuntimeError, ValueError) as error:
-        raise UnusableAudio(f"is not audio that can be read: {_why(error)}") from error
+        raise UnusableAudio(f"is not audio that can be read: {own_words(error)}") from error
     if header.frames <= 0 or header.samplerate <= 0:
         raise UnusableAudio("holds no audio")
     return Utterance(
@@ -267,124 +239,3 @@ def _open(entry: _Entry) -> Utterance:
         language=entry.language,
         text=entry.text,
     )
-
-
-def _why(error: Exception) -> str:
-    """Give an error's own words on one line, without the path that the caller names."""
-    words = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
-    return " ".join(words.split()).rstrip(".")
-
-
-def _entries_in_folder(folder: Path) -> tuple[list[_Entry], list[LeftOut]]:
-    """Find the audio below a folder, and the folders below it that cannot be listed."""
-    unlisted: list[OSError] = []
-    paths = []
-    seen = set()
-    for here, below, names in os.walk(folder, followlinks=True, onerror=unlisted.append):
-        real = os.path.realpath(here)
-        if real in seen:  # a link back to a folder already searched: it would never end
-            below.clear()
-            continue
-        seen.add(real)
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        paths += [
-            Path(here, name)
-            for name in names
-            if not name.startswith(".") and Path(name).suffix.lower() in AUDIO_SUFFIXES
-        ]
-    if not paths:
-        raise AssonanceError(
-            f"{one_line(folder)}: no audio in this folder; "
-            f"files that end in {', '.join(AUDIO_SUFFIXES)} are looked for"
-        )
-    relative = sorted(path.relative_to(folder) for path in paths)
-    ids = _ids_from_paths([path.as_posix() for path in relative])
-    entries = [_Entry(id, folder / path) for id, path in zip(ids, relative, strict=True)]
-    failures = [
-        LeftOut(
-            one_line(error.filename), one_line(error.filename), f"cannot be listed: {_why(error)}"
-        )
-        for error in unlisted
-    ]
-    return entries, failures
-
-
-def _ids_from_paths(paths: Sequence[str]) -> list[str]:
-    """Name each path by itself without its suffix, or whole where that would name two."""
-    stems = [path.removesuffix(Path(path).suffix) for path in paths]
-    taken = Counter(stems) + Counter(set(paths))
-    return [stem if taken[stem] == 1 else path for stem, path in zip(stems, paths, strict=True)]
-
-
-def _entries_in_manifest(manifest: Path) -> list[_Entry]:
-    """Read a manifest's rows, in order."""
-    shown = one_line(manifest)
-    readers = {".csv": _csv_rows, ".jsonl": _jsonl_rows}
-    if manifest.suffix.lower() not in readers:
-        raise AssonanceError(
-            f"{shown}: neither a folder nor a .csv or .jsonl manifest; give one of these"
-        )
-    try:
-        text = manifest.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise AssonanceError(f"{shown}: cannot be read as UTF-8 text: {error}") from error
-    rows = readers[manifest.suffix.lower()](text, shown)
-    if not rows:
-        raise AssonanceError(f"{shown}: lists no utterances; give each a row with its path")
-    for line, row in rows:
-        if not row.get("path"):
-            raise AssonanceError(f"{shown}, line {line}: no path; give each utterance its file")
-        if row.get("start") or row.get("end"):
-            raise AssonanceError(
-                f"{shown}, line {line}: start and end are not supported; "
-                "cut the audio into a file for each utterance"
-            )
-    default_ids = _ids_from_paths([row["path"] for _, row in rows])
-    entries: dict[str, _Entry] = {}
-    for (line, row), default in zip(rows, default_ids, strict=True):
-        id = row.get("id") or default
-        if id in entries:
-            raise AssonanceError(
-                f"{shown}, line {line}: a second utterance with the id {id!r}; make ids unique"
-            )
-        entries[id] = _Entry(
-            id,
-            manifest.parent / row["path"],
-            *(row.get(column) or None for column in ("speaker", "language", "text")),
-        )
-    return list(entries.values())
-
-
-_Rows = list[tuple[int, Mapping[str, str]]]
-
-
-def _csv_rows(text: str, shown: str) -> _Rows:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        if "path" not in (reader.fieldnames or ()):
-            raise AssonanceError(f"{shown}: no column named path; add one with the audio files")
-        rows: _Rows = [(reader.line_num, row) for row in reader]
-    except csv.Error as error:
-        raise AssonanceError(f"{shown}, line {reader.line_num}: not valid CSV: {error}") from error
-    for line, row in rows:
-        if None in row:
-            raise AssonanceError(
-                f"{shown}, line {line}: more cells than columns; quote cells that hold commas"
-            )
-    return rows
-
-
-def _jsonl_rows(text: str, shown: str) -> _Rows:
-    rows: _Rows = []
-    for line, record in enumerate(text.split("\n"), start=1):
-        if not record.strip():
-            continue
-        try:
-            row = json.loads(record)
-            str(row).encode()  # an escaped lone surrogate is JSON but no text that can be saved
-        except (ValueError, RecursionError) as error:
-            raise AssonanceError(f"{shown}, line {line}: not valid JSON: {error}") from error
-        if not isinstance(row, dict):
-            raise AssonanceError(f"{shown}, line {line}: not a JSON object; write one a line")
-        rows.append((line, {key: str(value) for key, value in row.items() if value is not None}))
-    return rows

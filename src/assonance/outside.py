@@ -22,6 +22,12 @@ def one_line(name: str | PathLike[str]) -> str:
     return text if text.isprintable() else repr(text)
 
 
+def own_words(error: Exception) -> str:
+    """Give an error's own words on one line, without the path that the caller names."""
+    words = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
+    return " ".join(words.split()).removeprefix("Error : ").rstrip(".")
+
+
 class UnusableAudio(AssonanceError):  # noqa: N818 - it names what was met, not a fault of ours
     """One utterance that cannot be used, where the others still can.
 

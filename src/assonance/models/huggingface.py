@@ -173,7 +173,11 @@ class HuggingFaceModel:
         for label, block in zip(self.layers[1:], self._blocks, strict=True):
             hooks.append(block.register_forward_hook(keep(activations, label, 0)))
             if attention:
-                hooks.append(block.attention.register_forward_hook(keep(attentions, label, 1)))
+                hooks.append(
+                    block.get_submodule("attention").register_forward_hook(
+                        keep(attentions, label, 1)
+                    )
+                )
         try:
             yield LayerOutputs(activations, attentions)
         finally:
