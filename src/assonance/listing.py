@@ -124,7 +124,9 @@ def _csv_rows(text: str, shown: str) -> _Rows:
             raise AssonanceError(f"{shown}: no column named path; add one with the audio files")
         rows: _Rows = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
-        raise AssonanceError(f"{shown}, line {reader.line_num}: not valid CSV: {error}") from error
+        raise AssonanceError(
+            f"{shown}: not valid CSV after line {reader.line_num}: {error}; mend the file"
+        ) from error
     for line, row in rows:
         if None in row:
             raise AssonanceError(
@@ -140,10 +142,12 @@ def _jsonl_rows(text: str, shown: str) -> _Rows:
             continue
         try:
             row = json.loads(record)
-            str(row).encode()  # an escaped lone surrogate is JSON but no text that can be saved
         except (ValueError, RecursionError) as error:
-            raise AssonanceError(f"{shown}, line {line}: not valid JSON: {error}") from error
+            raise AssonanceError(f"{shown}, line {line}: not valid JSON: {error}; mend it") from error
         if not isinstance(row, dict):
             raise AssonanceError(f"{shown}, line {line}: not a JSON object; write one a line")
-        rows.append((line, {key: str(value) for key, value in row.items() if value is not None}))
+        known = {key: str(value) for key, value in row.items() if value is not None}
+        if any(0xD800 <= ord(letter) < 0xE000 for letter in "".join(known.values())):
+            raise AssonanceError(f"{shown}, line {line}: holds half a character; mend the escape")
+        rows.append((line, known))
     return rows

@@ -207,6 +207,7 @@ class ActivationStore:
                 slices = {label: shard.get_slice(label) for label in self.layers}
                 sound = (
                     about["store"] == self._made_with
+                    and isinstance(about["audio"], str)
                     and self._shard(about["utterance"]) == path
                     and about["checksums"].keys() == self.layers.keys()
                     and all(
