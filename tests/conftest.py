@@ -37,6 +37,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     import torch
     import transformers
 
+    torch.set_num_threads(1)  # threads cost models this small more than they save
     transformers.utils.logging.disable_progress_bar()
 
     @functools.cache

@@ -203,16 +203,21 @@ def card(
     checkpoint: Checkpoint, encoder: torch.nn.Module, *, objective: str, fine_tuned: bool
 ) -> ModelCard:
     """Describe an encoder of a checkpoint's architecture."""
-    depth, width = checkpoint.config.num_hidden_layers, checkpoint.config.hidden_size
-    blocks = f"{depth} blocks of {width}"
     return ModelCard(
         family=checkpoint.config.model_type,
         objective=objective,
-        size=f"{_SIZES[depth, width]}, {blocks}" if (depth, width) in _SIZES else blocks,
+        size=size_in_words(checkpoint.config),
         n_parameters=sum(parameter.numel() for parameter in encoder.parameters()),
         fine_tuned=fine_tuned,
         source=checkpoint.source,
     )
+
+
+def size_in_words(config: Any) -> str:
+    """Say how large an encoder is, by the name of its size where it has one."""
+    shape = config.num_hidden_layers, config.hidden_size
+    blocks = f"{shape[0]} blocks of {shape[1]}"
+    return f"{_SIZES[shape]}, {blocks}" if shape in _SIZES else blocks
 
 
 def _meanings(layers: tuple[str, ...], *, pre_norm: bool) -> Mapping[str, str]:
