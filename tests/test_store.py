@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -231,7 +232,7 @@ def test_a_failed_write_leaves_what_was_there(store, monkeypatch):
 def test_a_process_killed_while_it_writes_leaves_whole_shards_alone(tmp_path):
     program = f"""
 import os, signal, sys
-sys.path.insert(0, {os.path.dirname(__file__)!r})
+sys.path.insert(0, {str(Path(__file__).parent)!r})
 import test_store, assonance.store
 store = test_store.reopen({str(tmp_path / "store")!r})
 store.write("done", test_store.activations(), "audio")

@@ -56,6 +56,9 @@ def extract(
 ) -> Extraction:
     """Run a model over a corpus into a store; what the store holds already is not run again.
 
+    A run that was interrupted, however abruptly, and taken up again ends with the same bytes as
+    one that was not, on the same machine and number of threads.
+
     Parameters
     ----------
     model

@@ -143,7 +143,7 @@ def _jsonl_rows(text: str, shown: str) -> _Rows:
         try:
             row = json.loads(record)
         except (ValueError, RecursionError) as error:
-            raise AssonanceError(f"{shown}, line {line}: not valid JSON: {error}; mend it") from error
+            raise AssonanceError(f"{shown}, line {line}: not JSON: {error}; mend it") from error
         if not isinstance(row, dict):
             raise AssonanceError(f"{shown}, line {line}: not a JSON object; write one a line")
         known = {key: str(value) for key, value in row.items() if value is not None}

@@ -29,9 +29,7 @@ def reference(folder, samples):
     """Run a checkpoint by the class that it was saved from, and take its encoder's outputs."""
     extractor = transformers.AutoFeatureExtractor.from_pretrained(folder)
     (architecture,) = json.loads((folder / "config.json").read_text())["architectures"]
-    whole = getattr(transformers, architecture).from_pretrained(
-        folder, attn_implementation="eager"
-    )
+    whole = getattr(transformers, architecture).from_pretrained(folder, attn_implementation="eager")
     encoder = getattr(whole, whole.base_model_prefix, whole)
     with torch.no_grad():
         return encoder, encoder(
@@ -60,7 +58,7 @@ def test_layers_and_maps_are_those_of_transformers(checkpoint, kind):
 
 @every_kind
 def test_the_model_says_what_it_is(checkpoint, kind):
-    family, style, head = kind
+    family, _, head = kind
     folder = checkpoint(*kind)
     encoder, _ = reference(folder, voice(0.1, seed=1))
     model = load_model(folder)

@@ -85,7 +85,7 @@ def find_checkpoint(spec: str | Path, *, offline: bool) -> Checkpoint:
             "give a model's directory or a hub id such as facebook/wav2vec2-base-960h"
         )
     family = _read_json(folder / "config.json").get("model_type")
-    if family not in OBJECTIVES:
+    if family not in tuple(OBJECTIVES):  # whatever JSON may hold, hashable or not
         raise AssonanceError(
             f"{one_line(folder)}: models of type {family!r} are not supported; "
             f"supported are {', '.join(OBJECTIVES)}"
