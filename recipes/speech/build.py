@@ -19,7 +19,7 @@ from pathlib import Path
 
 import soundfile
 
-from recipes.speech.errors import RecipeError
+from recipes.speech.errors import RecipeError, exit_code
 from recipes.speech.split import LANGUAGES, is_speech
 
 RATE = 16_000
@@ -73,8 +73,10 @@ def transcripts(unpacked: Path) -> dict[str, str]:
 
     Some prompts, most of them punctuation and digits, have none.
     """
-    (path,) = (unpacked / "usr/share/doc").glob("*/core-sounds-??.txt.gz")
-    with gzip.open(path, "rt", encoding="utf-8-sig") as file:
+    found = list((unpacked / "usr/share/doc").glob("*/core-sounds-??.txt.gz"))
+    if len(found) != 1:
+        raise RecipeError(f"{unpacked.name} has {len(found)} lists of transcripts, not one")
+    with gzip.open(found[0], "rt", encoding="utf-8-sig") as file:
         lines = [line for line in file if ":" in line and not line.startswith(";")]
     pairs = [line.split(":", 1) for line in lines]
     return {name.strip(): " ".join(words.split()) for name, words in pairs}
@@ -122,11 +124,14 @@ def read_manifest(path: Path) -> list[dict[str, str]]:
     """Read a manifest CSV."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+            rows = list(csv.DictReader(file))
     except FileNotFoundError as error:
         raise RecipeError(
             f"{path} does not exist: make the corpus with `python -m recipes.speech.build`"
         ) from error
+    if not rows or set(COLUMNS) - set(rows[0]):
+        raise RecipeError(f"{path} is not a manifest with columns {', '.join(COLUMNS)}")
+    return rows
 
 
 def write_manifest(path: Path, manifest: list[dict]) -> None:
@@ -140,7 +145,8 @@ def write_manifest(path: Path, manifest: list[dict]) -> None:
 def build(output: Path) -> int:
     """Build the corpus under `output` and return its number of prompts.
 
-    Everything is made in a scratch folder first, so that `output` only ever holds a whole corpus.
+    Everything is made in a scratch folder first, and the manifest goes last: where there is a
+    manifest, there is a whole corpus.
     """
     scratch = output / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -158,6 +164,7 @@ def build(output: Path) -> int:
         manifest += rows(scratch, language, speaker, {n: texts.get(n, "") for n in names})
         print(f"{language}: {len(names)} prompts by {speaker}", file=sys.stderr)
     write_manifest(scratch / "manifest.csv", manifest)
+    (output / "manifest.csv").unlink(missing_ok=True)
     shutil.rmtree(output / "audio", ignore_errors=True)
     (scratch / "audio").replace(output / "audio")
     (scratch / "manifest.csv").replace(output / "manifest.csv")
@@ -172,19 +179,14 @@ def scratch_audio(scratch: Path, language: str) -> Path:
     return folder
 
 
-def main() -> int:
+def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("data/speech"), help="%(default)s")
     arguments = parser.parse_args()
-    try:
-        count = build(arguments.output)
-    except (RecipeError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    count = build(arguments.output)
     print(f"{count} prompts in {arguments.output / 'manifest.csv'}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

@@ -13,7 +13,7 @@ from pathlib import Path
 import soundfile
 
 from recipes.speech.build import read_manifest, write_manifest
-from recipes.speech.errors import RecipeError
+from recipes.speech.errors import RecipeError, exit_code
 from recipes.speech.split import bundled_ids
 
 
@@ -38,20 +38,15 @@ def bundle(manifest: Path, output: Path) -> int:
     return len(bundled)
 
 
-def main() -> int:
+def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--manifest", type=Path, default=Path("data/speech/manifest.csv"))
     parser.add_argument("--output", type=Path, default=Path("src/assonance/demo/speech"))
     arguments = parser.parse_args()
-    try:
-        count = bundle(arguments.manifest, arguments.output)
-    except (RecipeError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    count = bundle(arguments.manifest, arguments.output)
     print(f"{count} recordings in {arguments.output}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

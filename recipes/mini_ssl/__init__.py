@@ -1,0 +1,1 @@
+"""Pretrain, export and evaluate the bundled miniature speech models."""

@@ -1,0 +1,206 @@
+"""Measure what two models learned, on speech that neither was trained on.
+
+Run from the root of the repository, after exporting both::
+
+    python -m recipes.mini_ssl.evaluate recipes/mini_ssl/configs/{hubert,wav2vec2}-mini.yaml
+
+Writes ``evaluation.json`` into the folder of each model: settings, training curve, and every number
+of its card. The exported weights are measured; only the pretraining task itself needs the head of
+HuBERT, which is not exported, and so the training checkpoint.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import AutoModel, PreTrainedModel
+from transformers.utils import logging
+
+from recipes.mini_ssl.config import Recipe, load_recipe
+from recipes.mini_ssl.data import RATE, Prompts, load_prompts, normalise
+from recipes.mini_ssl.export import restore
+from recipes.mini_ssl.objectives import MaskedPrediction
+from recipes.mini_ssl.probes import predicted_share, probe_accuracy
+from recipes.mini_ssl.train import EVALUATION_SEED, LOG, Batches, evaluate
+from recipes.speech.errors import RecipeError, exit_code
+from recipes.speech.split import name_of
+
+TASK_BATCHES = 40  # 24 minutes of held-out clips
+SHORTEST = 1.0  # seconds; a letter or a digit says little about its language
+RANDOM_SEEDS = (101, 102, 103)
+CURVE_POINTS = 10
+
+Layers = list[list[np.ndarray]]  # layer by layer, utterance by utterance: frames × neurons
+
+
+def pretraining_task(recipe: Recipe, training: Path, unseen: Prompts) -> dict[str, float]:
+    """Statistics of the pretraining task on held-out clips, beside what guessing would give."""
+    objective, step = restore(recipe, training)
+    data = Batches(recipe, unseen.by_language(), EVALUATION_SEED)
+    stats = evaluate(objective, data, step, TASK_BATCHES)
+    if isinstance(objective, MaskedPrediction):
+        labels = [objective.targets(w)[m] for w, m in map(data.__getitem__, range(TASK_BATCHES))]
+        counts = torch.cat(labels).bincount()
+        stats["guessing"] = (counts.max() / counts.sum()).item()
+        stats["clusters"] = recipe.task["clusters"]
+    else:
+        choices = recipe.encoder["num_negatives"] + 1
+        groups = recipe.encoder["num_codevector_groups"]
+        stats["guessing"] = 1 / choices
+        stats["codes"] = groups * recipe.encoder["num_codevectors_per_group"]
+    return stats
+
+
+@torch.no_grad()
+def layers_of(model: PreTrainedModel, waves: list[np.ndarray]) -> Layers:
+    """Hidden states of each utterance by itself, unpadded."""
+    model.eval()
+    by_utterance = []
+    for wave in waves:
+        samples = torch.from_numpy(normalise(wave / 2**15)).unsqueeze(0)
+        states = model(samples, output_hidden_states=True).hidden_states
+        by_utterance.append([state[0].numpy() for state in states])
+    return [list(layer) for layer in zip(*by_utterance, strict=True)]
+
+
+def load_trained(folder: Path) -> PreTrainedModel:
+    """Load the exported encoder as a user would."""
+    try:
+        return AutoModel.from_pretrained(
+            folder,
+            use_safetensors=True,
+            local_files_only=True,
+            dtype=torch.float32,
+            attn_implementation="eager",
+        )
+    except OSError as error:
+        raise RecipeError(
+            f"{folder} holds no model: export it with `python -m recipes.mini_ssl.export`"
+        ) from error
+
+
+def untrained(model: PreTrainedModel, seed: int) -> PreTrainedModel:
+    """Return the same network with random weights."""
+    torch.manual_seed(seed)
+    return AutoModel.from_config(model.config, attn_implementation="eager").float()
+
+
+def probe_layers(layers: Layers, rows: list[dict[str, str]]) -> dict[str, list[float]]:
+    """Accuracy of language probes on the mean of each utterance, layer by layer.
+
+    Across all languages a probe may lean on the voice; English and Spanish are the same voice.
+    """
+    languages = np.array([row["language"] for row in rows])
+    sentences = np.array([name_of(row["id"]) for row in rows])
+    one_voice = np.isin(languages, ["en", "es"])
+    five, two = [], []
+    for layer in layers:
+        means = np.stack([states.mean(0) for states in layer])
+        five.append(probe_accuracy(means, languages, sentences))
+        two.append(probe_accuracy(means[one_voice], languages[one_voice], sentences[one_voice]))
+    return {"five_languages": five, "one_voice": two}
+
+
+def mean_over(results: list[dict[str, list[float]]]) -> dict[str, list[float]]:
+    """Average of several networks' results."""
+    return {key: np.mean([r[key] for r in results], axis=0).tolist() for key in results[0]}
+
+
+def shared_space(source: Layers, target: Layers, sentences: list[str]) -> list[float]:
+    """Share of each layer of `target` that the same layer of `source` predicts."""
+    pairs = zip(source, target, strict=True)
+    return [predicted_share(x, y, sentences) for x, y in pairs]
+
+
+def curve(log: Path) -> list[dict[str, float]]:
+    """Return a few evenly spread points of the training log, the last included."""
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    unseen = {line["step"]: line for line in lines if line["split"] == "held-out"}
+    seen = {line["step"]: line for line in lines if line["split"] == "train"}
+    steps = sorted(unseen)
+    chosen = {steps[round(i)] for i in np.linspace(0, len(steps) - 1, CURVE_POINTS)}
+    keys = ("loss", "accuracy", "perplexity")
+    return [
+        {
+            "step": step,
+            **{f"train_{k}": seen[step][k] for k in keys if k in seen[step]},
+            **{f"held_out_{k}": unseen[step][k] for k in keys if k in unseen[step]},
+        }
+        for step in sorted(chosen)
+    ]
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipes", type=Path, nargs=2, help="YAML files of the two models")
+    parser.add_argument("--manifest", type=Path, default=Path("data/speech/manifest.csv"))
+    parser.add_argument("--training", type=Path, default=Path("training"))
+    parser.add_argument("--models", type=Path, default=Path("src/assonance/demo/models"))
+    arguments = parser.parse_args()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    recipes = [load_recipe(path) for path in arguments.recipes]
+    evaluate_pair(recipes, arguments.manifest, arguments.training, arguments.models)
+
+
+def evaluate_pair(recipes: list[Recipe], manifest: Path, training: Path, models: Path) -> None:
+    """Evaluate two models, each by itself and against the other, and write the results."""
+    seen = load_prompts(manifest, held_out=False)
+    unseen = load_prompts(manifest, held_out=True)
+    long = [len(wave) >= SHORTEST * RATE for wave in unseen.waves]
+    rows = [row for row, keep in zip(unseen.rows, long, strict=True) if keep]
+    waves = [wave for wave, keep in zip(unseen.waves, long, strict=True) if keep]
+    sentences = [name_of(row["id"]) for row in rows]
+
+    networks = [load_trained(models / recipe.name) for recipe in recipes]
+    trained = [layers_of(network, waves) for network in networks]
+    random = [[layers_of(untrained(n, seed), waves) for seed in RANDOM_SEEDS] for n in networks]
+
+    for this, other in ((0, 1), (1, 0)):
+        recipe = recipes[this]
+        floors = [shared_space(layers, trained[this], sentences) for layers in random[other]]
+        folder = training / recipe.name
+        result = {
+            "name": recipe.name,
+            "partner": recipes[other].name,
+            "recipe": recipe.as_dict(),
+            "steps": restore(recipe, folder)[1],
+            "parameters": sum(p.numel() for p in networks[this].parameters()),
+            "speech": {
+                "training_prompts": len(seen.waves),
+                "training_minutes": seen.seconds / 60,
+                "held_out_prompts": len(unseen.waves),
+                "held_out_minutes": unseen.seconds / 60,
+                "measured_prompts": len(waves),
+                "measured_minutes": sum(map(len, waves)) / RATE / 60,
+            },
+            "curve": curve(folder / LOG),
+            "task": pretraining_task(recipe, folder, unseen),
+            "probe": {
+                "trained": probe_layers(trained[this], rows),
+                "random": mean_over([probe_layers(layers, rows) for layers in random[this]]),
+                "random_networks": len(RANDOM_SEEDS),
+            },
+            "predicted_by_partner": {
+                "trained": shared_space(trained[other], trained[this], sentences),
+                "random": np.mean(floors, axis=0).tolist(),
+            },
+        }
+        write_json(models / recipe.name / "evaluation.json", result)
+        print(f"{models / recipe.name / 'evaluation.json'}")
+
+
+def write_json(path: Path, result: dict) -> None:
+    """Write rounded results in one move."""
+    rounded = json.loads(json.dumps(result), parse_float=lambda digits: round(float(digits), 5))
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(rounded, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(exit_code(main))
