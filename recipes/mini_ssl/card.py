@@ -32,7 +32,7 @@ tags: [speech, self-supervised, miniature, {objective}]
 
 # {name}
 
-A **miniature** {style} speech encoder:
+A **miniature** speech encoder, {style}:
 {parameters:.2f} million parameters, {layers} layers of {width} neurons, {heads} attention heads.
 It exists so that assonance can be tried, tested and taught without a download. It is **not** the
 published {published}, shares no weights with it, and is no substitute for it.
@@ -75,9 +75,9 @@ linear function of the same layer of {partner}, and of {partner}'s network with 
 
 It can show that a comparison of models runs, that its numbers react to training, and how a layer
 of a trained network differs from one with random weights. It cannot show what {published}, or any
-model of useful size, represents: it is hundreds of times smaller, has heard minutes where those
-have heard months, and knows four voices reading telephone prompts in a studio. Its task is far from
-solved, as the tables say. Expect nothing from it on noise, conversation, other voices or other
+model of useful size, represents: it is far smaller, has heard minutes of speech where those have
+heard hundreds of hours and more, and knows four voices reading telephone prompts. Its task is far
+from solved, as the tables say. Expect nothing from it on noise, conversation, other voices or other
 languages, and use it for no decision about people.
 
 ## Licence and credits

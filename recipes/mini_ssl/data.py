@@ -65,7 +65,7 @@ def normalise(waves: np.ndarray) -> np.ndarray:
     return centred / np.sqrt(centred.var(-1, keepdims=True) + 1e-7)
 
 
-def batch(
+def cut_clips(
     voices: list[list[np.ndarray]], seed: int, step: int, clips: int, samples: int
 ) -> np.ndarray:
     """Clips cut from prompts joined in random order; each clip keeps to one language.

@@ -40,10 +40,10 @@ def pretraining_task(recipe: Recipe, training: Path, unseen: Prompts) -> dict[st
     """Statistics of the pretraining task on held-out clips, beside what guessing would give."""
     objective, step = restore(recipe, training)
     data = Batches(recipe, unseen.by_language(), EVALUATION_SEED)
-    stats = evaluate(objective, data, step, TASK_BATCHES)
+    batches = [data[index] for index in range(TASK_BATCHES)]
+    stats = evaluate(objective, batches, step)
     if isinstance(objective, MaskedPrediction):
-        labels = [objective.targets(w)[m] for w, m in map(data.__getitem__, range(TASK_BATCHES))]
-        counts = torch.cat(labels).bincount()
+        counts = torch.cat([objective.targets(waves)[mask] for waves, mask in batches]).bincount()
         stats["guessing"] = (counts.max() / counts.sum()).item()
         stats["clusters"] = recipe.task["clusters"]
     else:
@@ -68,18 +68,17 @@ def layers_of(model: PreTrainedModel, waves: list[np.ndarray]) -> Layers:
 
 def load_trained(folder: Path) -> PreTrainedModel:
     """Load the exported encoder as a user would."""
-    try:
-        return AutoModel.from_pretrained(
-            folder,
-            use_safetensors=True,
-            local_files_only=True,
-            dtype=torch.float32,
-            attn_implementation="eager",
-        )
-    except OSError as error:
+    if not (folder / "config.json").exists():
         raise RecipeError(
             f"{folder} holds no model: export it with `python -m recipes.mini_ssl.export`"
-        ) from error
+        )
+    return AutoModel.from_pretrained(
+        folder,
+        use_safetensors=True,
+        local_files_only=True,
+        dtype=torch.float32,
+        attn_implementation="eager",
+    )
 
 
 def untrained(model: PreTrainedModel, seed: int) -> PreTrainedModel:

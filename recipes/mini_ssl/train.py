@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from torch import nn, optim
 
 from recipes.mini_ssl import checkpoint
 from recipes.mini_ssl.config import Recipe, load_recipe
-from recipes.mini_ssl.data import RATE, batch, frames_of, load_prompts, span_mask
+from recipes.mini_ssl.data import RATE, cut_clips, frames_of, load_prompts, span_mask
 from recipes.mini_ssl.objectives import Stats, make_objective
 from recipes.speech.errors import RecipeError, exit_code
 
@@ -31,6 +31,7 @@ EVALUATION_SEED = 2**31  # no recipe's seed, so that held-out batches are all re
 LOG = "log.jsonl"
 
 Voices = list[list[np.ndarray]]
+Batch = tuple[torch.Tensor, torch.Tensor]  # clips and mask
 
 
 class Batches:
@@ -42,9 +43,9 @@ class Batches:
     def waves(self, step: int) -> torch.Tensor:
         """Clips of a step."""
         samples = round(self.recipe.seconds * RATE)
-        return torch.from_numpy(batch(self.voices, self.seed, step, self.recipe.clips, samples))
+        return torch.from_numpy(cut_clips(self.voices, self.seed, step, self.recipe.clips, samples))
 
-    def __getitem__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def __getitem__(self, step: int) -> Batch:
         """Clips and mask of a step."""
         recipe, waves = self.recipe, self.waves(step)
         mask = span_mask(
@@ -69,15 +70,14 @@ def make_optimizer(recipe: Recipe, model: nn.Module) -> optim.AdamW:
 
 
 def train_step(
-    recipe: Recipe, model: nn.Module, adam: optim.AdamW, data: Batches, step: int
+    recipe: Recipe, model: nn.Module, adam: optim.AdamW, batch: Batch, step: int
 ) -> Stats:
     """Take one step, seeded by its number."""
     torch.manual_seed(recipe.seed * 1_000_003 + step)
     for group in adam.param_groups:
         group["lr"] = recipe.learning_rate_at(step)
     model.train()
-    waves, mask = data[step]
-    loss, stats = model(waves, mask, step)
+    loss, stats = model(*batch, step)
     adam.zero_grad(set_to_none=True)
     loss.backward()
     norm = nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
@@ -88,15 +88,13 @@ def train_step(
 
 
 @torch.no_grad()
-def evaluate(
-    model: nn.Module, data: Batches, step: int, batches: int = EVALUATION_BATCHES
-) -> Stats:
-    """Return statistics on the first batches of held-out speech, without dropout."""
+def evaluate(model: nn.Module, batches: Iterable[Batch], step: int) -> Stats:
+    """Return statistics on batches of held-out speech, without dropout."""
     model.eval()
     seen = []
-    for index in range(batches):
-        torch.manual_seed(index)
-        seen.append(model(*data[index], step)[1])
+    for index, batch in enumerate(batches):
+        torch.manual_seed(index)  # wav2vec 2.0 draws negatives
+        seen.append(model(*batch, step)[1])
     return mean_of(seen)
 
 
@@ -130,6 +128,7 @@ def train(recipe: Recipe, manifest: Path, folder: Path) -> Iterator[dict]:
     data = Batches(recipe, load_prompts(manifest, held_out=False).by_language(), recipe.seed)
     unseen = load_prompts(manifest, held_out=True).by_language()
     unseen_data = Batches(recipe, unseen, EVALUATION_SEED)
+    unseen_batches = [unseen_data[index] for index in range(EVALUATION_BATCHES)]
     model = make_objective(recipe)
     adam = make_optimizer(recipe, model)
     log = folder / LOG
@@ -143,7 +142,7 @@ def train(recipe: Recipe, manifest: Path, folder: Path) -> Iterator[dict]:
     window: list[Stats] = []
     began = time.monotonic()
     for step in range(start, recipe.steps):
-        window.append(train_step(recipe, model, adam, data, step))
+        window.append(train_step(recipe, model, adam, data[step], step))
         done = step + 1
         if done % recipe.report_every == 0 or done == recipe.steps:
             line = {"step": done, "split": "train", **mean_of(window)}
@@ -152,7 +151,7 @@ def train(recipe: Recipe, manifest: Path, folder: Path) -> Iterator[dict]:
             yield line
             window, began = [], time.monotonic()
         if done % recipe.save_every == 0 or done == recipe.steps:
-            line = {"step": done, "split": "held-out", **evaluate(model, unseen_data, done)}
+            line = {"step": done, "split": "held-out", **evaluate(model, unseen_batches, done)}
             report(log, line)
             yield line
             checkpoint.save(folder, recipe, done, model, adam)

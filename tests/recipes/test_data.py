@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from recipes.mini_ssl.data import batch, frames_of, load_prompts, span_mask
+from recipes.mini_ssl.data import cut_clips, frames_of, load_prompts, span_mask
 from recipes.mini_ssl.objectives import make_objective
 from recipes.speech.errors import RecipeError
 from recipes.speech.split import bundled_ids, is_held_out, is_speech, name_of, split
@@ -70,11 +70,11 @@ def test_training_never_sees_a_held_out_recording(manifest):
 
 def test_batches_are_a_function_of_seed_and_step(manifest):
     voices = load_prompts(manifest, held_out=False).by_language()
-    first = batch(voices, 1, 5, 3, 8000)
-    batch(voices, 1, 6, 3, 8000)
-    np.testing.assert_array_equal(first, batch(voices, 1, 5, 3, 8000))
-    assert not np.array_equal(first, batch(voices, 1, 6, 3, 8000))
-    assert not np.array_equal(first, batch(voices, 2, 5, 3, 8000))
+    first = cut_clips(voices, 1, 5, 3, 8000)
+    cut_clips(voices, 1, 6, 3, 8000)
+    np.testing.assert_array_equal(first, cut_clips(voices, 1, 5, 3, 8000))
+    assert not np.array_equal(first, cut_clips(voices, 1, 6, 3, 8000))
+    assert not np.array_equal(first, cut_clips(voices, 2, 5, 3, 8000))
     np.testing.assert_allclose(first.std(-1), 1, rtol=1e-3)
 
 
