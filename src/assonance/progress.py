@@ -9,7 +9,7 @@ class Progress(Protocol):
     """Whoever shows progress: the command line's bars, a notebook, or nobody."""
 
     def stage(self, name: str, total: float) -> AbstractContextManager[Callable[[float], None]]:
-        """Open a stage of `total` units of work; the context gives the function that advances it."""
+        """Open a stage of `total` units of work; the context gives the function to advance it."""
         ...
 
 

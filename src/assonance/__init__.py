@@ -1,0 +1,56 @@
+"""Compare what speech models represent: neurons, layers and attention heads."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from assonance.compare import compare
+    from assonance.corpus import Corpus
+    from assonance.errors import AssonanceError, AssonanceWarning
+    from assonance.models import load_model
+    from assonance.results import Comparison
+    from assonance.similarity import head_similarity_matrix, similarity, similarity_matrix
+
+# Where each public name lives: imported when first used, so that `assonance --help` does not
+# wait for torch.
+_HOMES = {
+    "AssonanceError": "errors",
+    "AssonanceWarning": "errors",
+    "Comparison": "results",
+    "Corpus": "corpus",
+    "compare": "compare",
+    "head_similarity_matrix": "similarity",
+    "load_model": "models",
+    "similarity": "similarity",
+    "similarity_matrix": "similarity",
+}
+
+__all__ = [
+    "AssonanceError",
+    "AssonanceWarning",
+    "Comparison",
+    "Corpus",
+    "compare",
+    "head_similarity_matrix",
+    "load_model",
+    "similarity",
+    "similarity_matrix",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'assonance' has no attribute {name!r}")
+    value = getattr(import_module(f"assonance.{_HOMES[name]}"), name)
+    # Importing a submodule binds it under its own name: `compare` and `similarity` must end up
+    # as the functions.
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names, imported or not."""
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,27 @@
+"""The measures, a small module a family; importing this registers them all."""
+
+from assonance.measures import attention, cca, cka, neurons, regression
+from assonance.measures.registry import (
+    MEASURES,
+    SETTINGS,
+    Measure,
+    NeuronScores,
+    Settings,
+    find,
+    find_settings,
+)
+
+__all__ = [
+    "MEASURES",
+    "SETTINGS",
+    "Measure",
+    "NeuronScores",
+    "Settings",
+    "attention",
+    "cca",
+    "cka",
+    "find",
+    "find_settings",
+    "neurons",
+    "regression",
+]

@@ -1,0 +1,201 @@
+"""What a measure declares of itself, and the list of all that have done so."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import torch
+from torch import Tensor
+
+from assonance.errors import AssonanceError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Level = Literal["neuron", "layer", "head"]
+Need = Literal["moments", "folds", "sample", "heads"]
+Invariance = Literal["translation", "scale", "neuron scale", "permutation", "orthogonal", "linear"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The choices that definitions leave open.
+
+    Attributes
+    ----------
+    name
+        What users type.
+    variance
+        Share of a layer's variance that SVCCA and PWCCA keep.
+    cut
+        ``"reach"``: the fewest directions that reach the share. ``"below"``: those whose
+        cumulative share stays below it (one fewer), as in the published code.
+    sample_frames
+        Frames drawn for kernel measures; all frames where there are no more.
+    folds
+        Groups of utterances held out in turn by held-out measures.
+    rotations
+        Random bases averaged in the rotation floor.
+    seed
+        Of every random draw: sampled frames, folds, rotations.
+    """
+
+    name: str
+    variance: float = 0.99
+    cut: Literal["reach", "below"] = "reach"
+    sample_frames: int = 2000
+    folds: int = 5
+    rotations: int = 4
+    seed: int = 0
+
+
+SETTINGS = {
+    "default": Settings("default"),
+    "elkheir2024": Settings("elkheir2024", cut="below", sample_frames=6000),
+}
+
+
+@dataclass(frozen=True)
+class NeuronScores:
+    """One score a neuron of the row layer.
+
+    Attributes
+    ----------
+    values
+        NaN for a constant neuron; shape (Dx,).
+    match
+        Index of the matched neuron of the column layer, −1 for a constant one; shape (Dx,).
+        None where the measure matches no single neuron.
+    """
+
+    values: Tensor
+    match: Tensor | None = None
+
+    def mean(self) -> float:
+        """Mean over the neurons that vary; NaN when none does."""
+        return float(self.values.nanmean())
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A similarity and what holds of it; the tests check every word of this declaration.
+
+    Attributes
+    ----------
+    name, title
+        What users type; what a plot's axis says.
+    level
+        ``"neuron"``: a score a neuron of the row layer, averaged. ``"layer"``: a score a pair.
+        ``"head"``: a table of head by head, best match, averaged over the row's heads.
+    needs
+        Which statistics it is a function of.
+    symmetric
+        Whether rows and columns can be exchanged.
+    range
+        Lowest and highest value it can take; None where there is no bound.
+    invariances
+        What may be done to either layer without changing the value: ``"translation"``, one
+        ``"scale"`` for all, ``"neuron scale"`` one each, ``"permutation"`` of neurons,
+        ``"orthogonal"`` maps, any invertible ``"linear"`` map.
+    source
+        The publication that defines it.
+    across
+        ``"min"`` where a neuron's score is its lowest over all other layers instead of one a pair.
+    function
+        From the statistics and the settings to the score.
+    """
+
+    name: str
+    title: str
+    level: Level
+    needs: Need
+    symmetric: bool
+    range: tuple[float | None, float | None]
+    invariances: frozenset[Invariance]
+    source: str
+    function: Callable[..., Any]
+    across: Literal["min"] | None = None
+
+    @property
+    def summary(self) -> str:
+        """First sentence of the measure's docstring."""
+        return (self.function.__doc__ or "").strip().splitlines()[0].rstrip(".")
+
+
+MEASURES: dict[str, Measure] = {}
+
+# Standardising takes any scale and shift of single neurons away; reordering them is harmless to
+# every measure here.
+STANDARDISED: tuple[Invariance, ...] = ("translation", "scale", "neuron scale", "permutation")
+ROTATION_FREE: tuple[Invariance, ...] = ("translation", "scale", "permutation", "orthogonal")
+
+
+def measure(
+    *,
+    title: str,
+    level: Level,
+    needs: Need,
+    symmetric: bool,
+    range: tuple[float | None, float | None],
+    source: str,
+    invariances: Iterable[Invariance] = (),
+    across: Literal["min"] | None = None,
+) -> Callable[[Function], Function]:
+    """Register the decorated function as the measure of its name."""
+
+    def register(function: Function) -> Function:
+        name = function.__name__
+        MEASURES[name] = Measure(
+            name,
+            title,
+            level,
+            needs,
+            symmetric,
+            range,
+            frozenset(invariances),
+            source,
+            function,
+            across,
+        )
+        return function
+
+    return register
+
+
+def find(names: Iterable[str], levels: Iterable[Level]) -> list[Measure]:
+    """Look measures up by name.
+
+    Raises
+    ------
+    AssonanceError
+        When a name is unknown or its measure is of another level.
+    """
+    levels = tuple(levels)
+    fitting = [name for name, known in MEASURES.items() if known.level in levels]
+    found = []
+    for name in names:
+        if name not in fitting:
+            reason = "compares something else" if name in MEASURES else "is not known"
+            raise AssonanceError(
+                f"measure {name!r} {reason}; here you can use: {', '.join(fitting)}"
+            )
+        found.append(MEASURES[name])
+    return found
+
+
+def find_settings(settings: str | Settings) -> Settings:
+    """Look settings up by name.
+
+    Raises
+    ------
+    AssonanceError
+        When the name is unknown.
+    """
+    if isinstance(settings, Settings):
+        return settings
+    if settings not in SETTINGS:
+        raise AssonanceError(f"settings {settings!r} are not known; use: {', '.join(SETTINGS)}")
+    return SETTINGS[settings]
+
+
+def spread(values: Tensor, varies: Tensor, fill: float = torch.nan) -> Tensor:
+    """Put the scores of the neurons that vary in their places among all; shape (D,)."""
+    return values.new_full(varies.shape, fill).masked_scatter(varies, values)

@@ -1,0 +1,371 @@
+"""Similarity of plain arrays: the measures without models or audio, for any field."""
+
+import warnings
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from itertools import combinations_with_replacement
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from assonance.errors import AssonanceError, AssonanceWarning
+from assonance.measures import Measure, NeuronScores, Settings, find, find_settings
+from assonance.measures.attention import best_match
+from assonance.statistics import (
+    FoldedMoments,
+    HeadSums,
+    KernelSample,
+    LayerStatistics,
+    Moments,
+    Pair,
+    assign_folds,
+    sample_indices,
+)
+
+CHUNK_FRAMES = 4096
+# Measures whose in-sample value says nothing when frames are fewer than neurons: any layer then
+# explains any other.
+NEEDS_MORE_FRAMES_THAN_NEURONS = ("linreg", "svcca", "pwcca")
+
+
+def similarity(
+    X: ArrayLike,
+    Y: ArrayLike,
+    measure: str,
+    *,
+    groups: Sequence[Hashable] | None = None,
+    settings: str | Settings = "default",
+) -> float:
+    """Compare two arrays by one measure.
+
+    Parameters
+    ----------
+    X, Y
+        Frames × neurons, shapes (T, Dx) and (T, Dy).
+    measure
+        Name of a neuron or layer measure.
+    groups, settings
+        As in `similarity_matrix`.
+
+    Returns
+    -------
+    float
+        The similarity of X (row) to Y (column), in the measure's range.
+
+    Raises
+    ------
+    AssonanceError
+        As `similarity_matrix`.
+    """
+    result = similarity_matrix(
+        {"X": X, "Y": Y}, measures=[measure], groups=groups, settings=settings
+    )
+    cell = result[measure].sel(layer_row="X")
+    return float(cell.sel(layer_col="Y") if "layer_col" in cell.dims else cell)
+
+
+def similarity_matrix(
+    layers: Mapping[str, ArrayLike],
+    measures: Iterable[str] = ("maxcorr", "linreg", "svcca", "pwcca", "cka"),
+    *,
+    groups: Sequence[Hashable] | None = None,
+    settings: str | Settings = "default",
+    per_neuron: bool = False,
+) -> xr.Dataset:
+    """Compare every array with every other.
+
+    Parameters
+    ----------
+    layers
+        Name to activations, frames × neurons, the same frames in every array.
+    measures
+        Names of neuron and layer measures.
+    groups
+        The group (utterance) of each frame, length T. Held-out measures hold out whole groups.
+    settings
+        ``"default"``, ``"elkheir2024"`` for the published definitions, or `Settings`.
+    per_neuron
+        Add, for each neuron measure, `<measure>_by_neuron` with dimensions layer_row, layer_col,
+        neuron, and `<measure>_match` with the matched neuron where there is one (−1: none).
+
+    Returns
+    -------
+    xarray.Dataset
+        One variable a measure with dimensions layer_row, layer_col; `mincorr`, which looks at
+        all other layers at once, has layer_row alone.
+
+    Raises
+    ------
+    AssonanceError
+        When arrays are not 2-D, not finite or of different lengths, a measure or setting is
+        unknown, or a held-out measure has fewer than two groups.
+    """
+    chosen = find(measures, ("neuron", "layer"))
+    settings = find_settings(settings)
+    arrays = {name: _frames(name, values) for name, values in layers.items()}
+    n = _common_length(arrays)
+    folds = _folds(groups, n, chosen, settings)
+    moments = FoldedMoments(_moments(arrays, folds))
+    warn_of_constants({name: moments.layer(name) for name in arrays})
+    warn_of_few_frames(n, {name: values.shape[1] for name, values in arrays.items()}, chosen)
+
+    rows = torch.from_numpy(sample_indices(n, settings.sample_frames, settings.seed))
+    samples = {name: KernelSample(values[rows]) for name, values in arrays.items()}
+
+    def pair(a: str, b: str) -> Pair:
+        return moments.pair(a, b, (samples[a], samples[b]))
+
+    widths = {name: values.shape[1] for name, values in arrays.items()}
+    result = _assemble(list(arrays), widths, chosen, pair, settings, per_neuron)
+    result.attrs.update(settings=settings.name, frames=n, sample_frames=len(rows))
+    return result
+
+
+def head_similarity_matrix(
+    layers: Mapping[str, Sequence[ArrayLike]],
+    measures: Iterable[str] = ("attn_frobenius", "attn_pearson", "attn_js"),
+    *,
+    settings: str | Settings = "default",
+    per_head: bool = False,
+) -> xr.Dataset:
+    """Compare the attention heads of every layer with those of every other.
+
+    Parameters
+    ----------
+    layers
+        Name to one array an utterance, heads × queries × keys, shape (H, T, T), rows summing to
+        one; the same utterances, in one order, for every layer.
+    measures
+        Names of head measures.
+    settings
+        ``"default"``, ``"elkheir2024"`` or `Settings`.
+    per_head
+        Add, for each measure, the table `<measure>_by_head` with dimensions layer_row,
+        layer_col, head_row, head_col.
+
+    Returns
+    -------
+    xarray.Dataset
+        One variable a measure with dimensions layer_row, layer_col: each row head's best match
+        among the column layer's heads, averaged over the row's heads.
+
+    Raises
+    ------
+    AssonanceError
+        When maps are not (H, T, T), not finite, or differ in number or length between layers.
+    """
+    chosen = find(measures, ("head",))
+    settings = find_settings(settings)
+    if not layers:
+        raise AssonanceError("no layers to compare; give at least one")
+    maps = {name: [_maps(name, one) for one in values] for name, values in layers.items()}
+    if len({len(values) for values in maps.values()}) != 1:
+        counts = {name: len(values) for name, values in maps.items()}
+        raise AssonanceError(f"layers have different numbers of utterances: {counts}")
+    if not all(maps.values()):
+        raise AssonanceError("there are no attention maps; give at least one utterance")
+    heads = {name: values[0].shape[0] for name, values in maps.items()}
+    for index, utterance in enumerate(zip(*maps.values(), strict=True)):
+        sizes = {name: tuple(one.shape) for name, one in zip(maps, utterance, strict=True)}
+        if len({shape[1] for shape in sizes.values()}) != 1 or any(
+            sizes[name][0] != count for name, count in heads.items()
+        ):
+            raise AssonanceError(f"the maps of utterance {index} do not fit together: {sizes}")
+    sums = HeadSums(heads, combinations_with_replacement(maps, 2))
+    for utterance in zip(*maps.values(), strict=True):
+        sums.update(dict(zip(maps, utterance, strict=True)))
+    names, most = list(maps), max(heads.values())
+    result = xr.Dataset(coords={"layer_row": names, "layer_col": names})
+    for each in chosen:
+        table = np.full((len(names), len(names), most, most), np.nan)
+        score = np.full((len(names), len(names)), np.nan)
+        for i, a in enumerate(names):
+            for j, b in enumerate(names):
+                values = each.function(sums.pair(a, b), settings)
+                table[i, j, : heads[a], : heads[b]] = values
+                score[i, j] = float(best_match(values)[0].nanmean())
+        result[each.name] = (("layer_row", "layer_col"), score, attributes(each))
+        if per_head:
+            dims = ("layer_row", "layer_col", "head_row", "head_col")
+            result[f"{each.name}_by_head"] = (dims, table, attributes(each))
+    result.attrs.update(settings=settings.name)
+    return result
+
+
+def attributes(measure: Measure) -> dict[str, Any]:
+    """Describe the measure that made a result."""
+    lowest, highest = measure.range
+    return {
+        "long_name": measure.title,
+        "description": measure.summary,
+        "range": [-np.inf if lowest is None else lowest, np.inf if highest is None else highest],
+        "source": measure.source,
+    }
+
+
+def warn_of_constants(layers: Mapping[str, LayerStatistics]) -> None:
+    """Warn of neurons that never change: they have no correlation with anything."""
+    for name, layer in layers.items():
+        constant = (~layer.varies).nonzero()[:, 0].tolist()
+        if constant:
+            shown = ", ".join(map(str, constant[:5])) + (", …" if len(constant) > 5 else "")
+            warnings.warn(
+                f"layer {name!r}: {len(constant)} of {len(layer.varies)} neurons are constant "
+                f"({shown}); their scores are NaN and left out of averages",
+                AssonanceWarning,
+                stacklevel=3,
+            )
+
+
+def warn_of_few_frames(n: int, widths: Mapping[str, int], measures: Sequence[Measure]) -> None:
+    """Warn when frames are fewer than neurons, naming the measures that then mean nothing."""
+    wide = {name: width for name, width in widths.items() if width >= n}
+    empty = [each.name for each in measures if each.name in NEEDS_MORE_FRAMES_THAN_NEURONS]
+    if wide and empty:
+        name, width = max(wide.items(), key=lambda item: item[1])
+        warnings.warn(
+            f"{n} frames are too few for {width} neurons (layer {name!r}): "
+            f"{', '.join(empty)} in sample mean nothing; add speech",
+            AssonanceWarning,
+            stacklevel=3,
+        )
+
+
+def _assemble(
+    names: list[str],
+    widths: Mapping[str, int],
+    measures: Sequence[Measure],
+    pair: Callable[[str, str], Pair],
+    settings: Settings,
+    per_neuron: bool,
+) -> xr.Dataset:
+    count, most = len(names), max(widths.values())
+    scores = {each.name: np.full((count, count), np.nan) for each in measures}
+    neurons = {
+        each.name: np.full((count, count, most), np.nan)
+        for each in measures
+        if each.level == "neuron"
+    }
+    matches: dict[str, np.ndarray] = {}
+    for i, a in enumerate(names):
+        for j, b in enumerate(names):
+            both = pair(a, b)
+            for each in measures:
+                value = each.function(both, settings)
+                if not isinstance(value, NeuronScores):
+                    scores[each.name][i, j] = value
+                    continue
+                scores[each.name][i, j] = value.mean()
+                neurons[each.name][i, j, : widths[a]] = value.values
+                if value.match is not None:
+                    empty = np.full((count, count, most), -1)
+                    matches.setdefault(each.name, empty)[i, j, : widths[a]] = value.match
+    result = xr.Dataset(coords={"layer_row": names, "layer_col": names})
+    cell = ("layer_row", "layer_col")
+    for each in measures:
+        about = attributes(each)
+        if each.across == "min":
+            by_neuron = worst_over_others(neurons[each.name])
+            result[each.name] = ("layer_row", nan_mean(by_neuron), about)
+            if per_neuron:
+                result[f"{each.name}_by_neuron"] = (("layer_row", "neuron"), by_neuron, about)
+            continue
+        result[each.name] = (cell, scores[each.name], about)
+        if per_neuron and each.name in neurons:
+            result[f"{each.name}_by_neuron"] = ((*cell, "neuron"), neurons[each.name], about)
+            if each.name in matches:
+                result[f"{each.name}_match"] = ((*cell, "neuron"), matches[each.name])
+    return result
+
+
+def worst_over_others(scores: np.ndarray) -> np.ndarray:
+    """Lowest score of each row layer's neurons over all other layers.
+
+    Parameters
+    ----------
+    scores
+        Shape (L, L, D), NaN where undefined.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (L, D); NaN where a neuron has no score with any other layer.
+    """
+    others = np.where(np.eye(len(scores), dtype=bool)[..., None], np.nan, scores)
+    lowest = np.where(np.isnan(others), np.inf, others).min(1)
+    return np.where(np.isinf(lowest), np.nan, lowest)
+
+
+def nan_mean(values: np.ndarray) -> np.ndarray:
+    """Mean over the last axis of what is not NaN; NaN, without a warning, where nothing is."""
+    count = np.isfinite(values).sum(-1)
+    return np.where(count, np.nansum(values, -1) / np.maximum(count, 1), np.nan)
+
+
+def _frames(name: str, values: ArrayLike) -> Tensor:
+    array = np.asarray(values)
+    if array.ndim != 2 or not array.shape[1] or array.dtype.kind not in "fiu":
+        raise AssonanceError(
+            f"layer {name!r} must be numbers, frames × neurons; got {array.dtype} {array.shape}"
+        )
+    if not np.isfinite(array).all():
+        bad = int((~np.isfinite(array)).sum())
+        raise AssonanceError(f"layer {name!r} has {bad} values that are NaN or infinite")
+    return torch.from_numpy(np.array(array, dtype=np.float64))
+
+
+def _maps(name: str, values: ArrayLike) -> Tensor:
+    array = np.asarray(values)
+    if array.ndim != 3 or array.shape[1] != array.shape[2] or not array.size:
+        raise AssonanceError(
+            f"layer {name!r}: attention must be heads × T × T for each utterance; got {array.shape}"
+        )
+    if not np.isfinite(array).all():
+        raise AssonanceError(f"layer {name!r} has attention that is NaN or infinite")
+    return torch.from_numpy(np.array(array, dtype=np.float64))
+
+
+def _common_length(arrays: Mapping[str, Tensor]) -> int:
+    if not arrays:
+        raise AssonanceError("no layers to compare; give at least one")
+    lengths = {name: len(values) for name, values in arrays.items()}
+    if len(set(lengths.values())) != 1:
+        raise AssonanceError(f"layers have different frame counts: {lengths}")
+    n = next(iter(lengths.values()))
+    if n < 2:
+        raise AssonanceError(f"{n} frames are too few to compare layers; give at least 2")
+    return n
+
+
+def _folds(
+    groups: Sequence[Hashable] | None, n: int, measures: Sequence[Measure], settings: Settings
+) -> np.ndarray:
+    """Fold of each frame; all 0 where no measure holds anything out."""
+    held_out = [each.name for each in measures if each.needs == "folds"]
+    if not held_out:
+        return np.zeros(n, dtype=np.int64)
+    if groups is None:
+        raise AssonanceError(
+            f"{held_out[0]} holds out whole groups of frames: give groups=, the utterance of each"
+        )
+    if len(groups) != n:
+        raise AssonanceError(f"groups= has {len(groups)} entries for {n} frames")
+    index = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    if len(index) < 2:
+        raise AssonanceError(f"{held_out[0]} needs at least 2 groups of frames; got {len(index)}")
+    number = np.fromiter((index[group] for group in groups), np.int64, n)
+    return assign_folds(np.bincount(number).tolist(), settings.folds, settings.seed)[number]
+
+
+def _moments(arrays: Mapping[str, Tensor], folds: np.ndarray) -> list[Moments]:
+    shift = {name: values[:CHUNK_FRAMES].mean(0) for name, values in arrays.items()}
+    parts = []
+    for fold in np.unique(folds):
+        part = Moments(shift, combinations_with_replacement(arrays, 2))
+        for rows in torch.split(torch.from_numpy(np.flatnonzero(folds == fold)), CHUNK_FRAMES):
+            part.update({name: values[rows] for name, values in arrays.items()})
+        parts.append(part)
+    return parts

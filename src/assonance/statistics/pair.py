@@ -1,0 +1,149 @@
+"""What a measure sees: two layers' centred moments, whole and by fold, with what is derived."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from assonance.statistics.sample import KernelSample
+
+# A neuron whose deviation is below this share of its distance from zero does not vary: float32
+# cannot tell its values apart, and what is left is the rounding of the sums.
+CONSTANT = 1e-12
+
+
+class LayerStatistics:
+    """One layer's mean and scatter, and the factors that the measures share.
+
+    Parameters
+    ----------
+    n
+        Frames.
+    mean
+        Mean of each neuron about the pilot shift, shape (D,).
+    scatter
+        Σ(x − mean)(x − mean)ᵀ, shape (D, D).
+    shift
+        The pilot shift, shape (D,).
+    """
+
+    def __init__(self, n: int, mean: Tensor, scatter: Tensor, shift: Tensor) -> None:
+        self.n = n
+        self.mean = mean
+        self.scatter = scatter
+        self.shift = shift
+
+    @cached_property
+    def norms(self) -> Tensor:
+        """Norm of each centred neuron over the frames, √Σ(x − mean)²; shape (D,)."""
+        return self.scatter.diagonal().clamp(min=0).sqrt()
+
+    @cached_property
+    def varies(self) -> Tensor:
+        """Which neurons are not constant; bool, shape (D,)."""
+        floor = math.sqrt(self.n) * CONSTANT * (self.shift + self.mean).abs()
+        return self.norms > floor.clamp(min=torch.finfo(torch.float64).tiny)
+
+    @cached_property
+    def correlation(self) -> Tensor:
+        """Pearson correlations between the neurons that vary; shape (V, V)."""
+        norms = self.norms[self.varies]
+        return self.scatter[self.varies][:, self.varies] / torch.outer(norms, norms)
+
+    @cached_property
+    def spectrum(self) -> tuple[Tensor, Tensor]:
+        """Eigenvalues (K,), largest first, and eigenvectors (V, K) of the correlations.
+
+        Only directions that the sums can tell from rounding are kept: those with an eigenvalue
+        above V·ε of the largest, and no more of them than frames allow.
+        """
+        values, vectors = torch.linalg.eigh(self.correlation)
+        values, vectors = values.flip(0), vectors.flip(1)
+        rounding = len(values) * torch.finfo(values.dtype).eps
+        kept = int((values > rounding * values[0]).sum()) if len(values) else 0
+        kept = min(kept, self.n - 1)
+        return values[:kept], vectors[:, :kept]
+
+    @cached_property
+    def whitening(self) -> Tensor:
+        """V×K matrix taking standardised neurons to uncorrelated directions of norm one."""
+        values, vectors = self.spectrum
+        return vectors / values.sqrt()
+
+    def rank_of_variance(self, share: float, cut: str) -> int:
+        """How many leading directions of the standardised neurons a cut keeps.
+
+        Parameters
+        ----------
+        share
+            Share of the variance, between 0 and 1.
+        cut
+            ``"reach"`` keeps the fewest directions that reach the share; ``"below"`` those whose
+            cumulative share stays below it, so that the one which crosses is dropped.
+        """
+        values, _ = self.spectrum
+        below = int((values.cumsum(0) < share * values.sum()).sum())
+        return below if cut == "below" else min(below + 1, len(values))
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Statistics of the training frames and of the frames held out from them."""
+
+    training: "Pair"
+    held_out: "Pair"
+
+
+class Pair:
+    """Two layers seen at the same frames: what a frame-level measure is a function of.
+
+    Parameters
+    ----------
+    x, y
+        The row and the column layer.
+    cross
+        Σ(x − mean)(y − mean)ᵀ, shape (Dx, Dy).
+    folds
+        The same by fold, for held-out measures; empty where the frames have no groups.
+    sample
+        Kernel matrices on a sample of frames, for x and for y, where a measure needs them.
+    """
+
+    def __init__(
+        self,
+        x: LayerStatistics,
+        y: LayerStatistics,
+        cross: Tensor,
+        folds: Sequence[Fold] = (),
+        sample: tuple[KernelSample, KernelSample] | None = None,
+    ) -> None:
+        self.x = x
+        self.y = y
+        self.cross = cross
+        self.folds = tuple(folds)
+        self.sample = sample
+
+    def swapped(self) -> "Pair":
+        """Return the same pair with rows and columns exchanged."""
+        return Pair(
+            self.y,
+            self.x,
+            self.cross.T,
+            [Fold(fold.training.swapped(), fold.held_out.swapped()) for fold in self.folds],
+            self.sample and self.sample[::-1],
+        )
+
+    @cached_property
+    def correlation(self) -> Tensor:
+        """Correlations of the neurons that vary, rows of x and columns of y; shape (Vx, Vy)."""
+        rows, columns = self.x.varies, self.y.varies
+        scale = torch.outer(self.x.norms[rows], self.y.norms[columns])
+        return (self.cross[rows][:, columns] / scale).clamp(-1, 1)
+
+    @cached_property
+    def whitened(self) -> Tensor:
+        """Cross-correlations of the whitened directions of x and of y; shape (Kx, Ky)."""
+        return self.x.whitening.T @ self.correlation @ self.y.whitening
