@@ -216,13 +216,14 @@ def test_a_shard_under_another_name_does_not_count(store):
     assert store.ids == ()
 
 
-def test_a_failed_write_leaves_what_was_there(store, monkeypatch):
+@pytest.mark.parametrize("step", ["os.fsync", "pathlib.Path.replace"])
+def test_a_failed_write_leaves_what_was_there(store, monkeypatch, step):
     store.write("a", activations(seed=1), "audio")
 
-    def full(descriptor):
+    def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(step, full)
     with pytest.raises(AssonanceError, match="No space left on device; make room"):
         store.write("a", activations(seed=2), "audio")
     assert_same(store.read("a"), activations(seed=1))

@@ -1,8 +1,10 @@
 """Checkpoints: what is refused, in which words, and that nothing untrusted is opened."""
 
 import json
+import logging
 import pickle
 import shutil
+import sys
 
 import huggingface_hub
 import pytest
@@ -212,23 +214,34 @@ def test_a_device_that_is_not_there_is_named(folder):
 # Quiet
 
 
-def test_neither_success_nor_failure_writes_to_the_terminal(checkpoint, folder, capfd):
+@pytest.fixture
+def talkative():
+    """Let transformers show progress bars and say all it has to say, to this test's terminal."""
+    speaker = logging.StreamHandler(sys.stderr)
+    logging.getLogger("transformers").addHandler(speaker)
+    transformers.utils.logging.enable_progress_bar()
+    transformers.utils.logging.set_verbosity_info()
+    yield
+    transformers.utils.logging.set_verbosity_warning()
+    transformers.utils.logging.disable_progress_bar()
+    logging.getLogger("transformers").removeHandler(speaker)
+
+
+def test_neither_success_nor_failure_writes_to_the_terminal(capfd, talkative, checkpoint, folder):
     load_model(checkpoint(head="ForCTC"))
+    load_model(f"random:{checkpoint()}@0")
     change_weights(folder, lambda weights: weights.pop("encoder.layer_norm.bias"))
     refusal(folder)
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_libraries_speak_again_afterwards(folder):
-    transformers.utils.logging.enable_progress_bar()
-    transformers.utils.logging.set_verbosity_info()
-    try:
-        load_model(folder)
-        assert transformers.utils.logging.get_verbosity() == transformers.utils.logging.INFO
-        assert transformers.utils.logging.is_progress_bar_enabled()
-    finally:
-        transformers.utils.logging.set_verbosity_warning()
-        transformers.utils.logging.disable_progress_bar()
+def test_the_libraries_speak_again_afterwards(capfd, talkative, folder):
+    load_model(folder)
+    assert transformers.utils.logging.is_progress_bar_enabled()
+    transformers.Wav2Vec2Model.from_pretrained(folder)
+    said = capfd.readouterr().err
+    assert "loading configuration file" in said
+    assert "Loading weights: 100%" in said
 
 
 # The hub
