@@ -4,11 +4,10 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import soundfile
+from signals import KERNELS, STRIDES, voice
 
-KERNELS, STRIDES = (10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2)
 _CLASSES = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert"}
 _SHAPE = {
     "hidden_size": 32,
@@ -57,13 +56,6 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return folder
 
     return make
-
-
-def voice(seconds: float, seed: int, rate: int = 16000) -> np.ndarray:
-    """Something like speech: noise that swells four times a second."""
-    time = np.arange(round(seconds * rate)) / rate
-    noise = np.random.default_rng(seed).standard_normal(len(time))
-    return (0.1 * noise * (1 + np.sin(2 * np.pi * 4 * time))).astype(np.float32)
 
 
 @pytest.fixture(scope="session")

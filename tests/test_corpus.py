@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import voice
+from signals import voice
 
 from assonance.corpus import Corpus
 from assonance.errors import AssonanceError
@@ -326,8 +326,9 @@ def test_a_malformed_manifest_is_refused_by_name_in_one_line(tmp_path, name, con
 
 
 def test_a_missing_folder_is_refused_by_name(tmp_path):
-    with pytest.raises(AssonanceError, match="gone: no such folder or manifest"):
-        Corpus.from_path(tmp_path / "gone")
+    for path in (tmp_path / "gone", "gone", "~nobody/gone", f"{'x' * 5000}gone"):
+        with pytest.raises(AssonanceError, match="gone: no such folder or manifest"):
+            Corpus.from_path(path)
 
 
 def test_a_folder_without_audio_is_refused_by_name(tmp_path):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import voice
+from signals import voice
 
 from assonance.corpus import Corpus, LeftOut
 from assonance.errors import AssonanceError

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import KERNELS, STRIDES
+from signals import KERNELS, STRIDES
 
 from assonance.frames import conv_frames, frame_times, receptive_field
 

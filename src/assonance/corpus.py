@@ -154,8 +154,8 @@ class Corpus:
             There is no such folder or manifest, it is malformed, two utterances have one id, or
             no utterance is usable.
         """
-        given = Path(path).expanduser()
-        if not given.exists():
+        given = Path(path)
+        if not os.path.exists(given):  # noqa: PTH110 - unlike Path.exists, never raises
             raise AssonanceError(
                 f"{one_line(given)}: no such folder or manifest; "
                 "give a folder of audio or a .csv or .jsonl manifest"

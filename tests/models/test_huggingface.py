@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from conftest import voice
 from safetensors.torch import load_file, save_file
+from signals import voice
 
 from assonance.models import load_model
 from assonance.models.huggingface import size_in_words

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from conftest import voice
+from signals import voice
 
 from assonance.errors import AssonanceError
 from assonance.models import load_model

@@ -72,15 +72,16 @@ def find_checkpoint(spec: str | Path, *, offline: bool) -> Checkpoint:
         There is no such checkpoint, it is of another family, or a file is missing or malformed.
     """
     source = os.fspath(spec)
-    local = Path(source).expanduser()
-    hub = None if isinstance(spec, Path) or local.exists() else _HUB_ID.fullmatch(source)
+    local = Path(source)
+    there = os.path.exists(source)  # noqa: PTH110 - unlike Path.exists, never raises
+    hub = None if isinstance(spec, Path) or there else _HUB_ID.fullmatch(source)
     if hub is not None:
         folder, name = _fetch(hub["id"], hub["revision"], offline), hub["id"].split("/")[1]
-    elif local.is_dir():
+    elif there and local.is_dir():
         folder, name = local, Path(os.path.abspath(local)).name  # noqa: PTH100 - keep links' names
     else:
         raise AssonanceError(
-            f"{one_line(source)}: {'not a directory' if local.exists() else 'no such directory'}; "
+            f"{one_line(source)}: {'not a directory' if there else 'no such directory'}; "
             "give a model's directory or a hub id such as facebook/wav2vec2-base-960h"
         )
     family = _read_json(folder / "config.json").get("model_type")
@@ -105,6 +106,12 @@ def find_checkpoint(spec: str | Path, *, offline: bool) -> Checkpoint:
         raise AssonanceError(
             f"{one_line(folder)}: preprocessing by {type(extractor).__name__} is not supported; "
             "Wav2Vec2FeatureExtractor is"
+        )
+    counts = [*config.conv_kernel, *config.conv_stride, extractor.sampling_rate]
+    if not all(isinstance(count, int) and count > 0 for count in counts):
+        raise AssonanceError(
+            f"{one_line(folder)}: kernels, strides and sampling rate must be whole and positive, "
+            f"not {counts}; get a whole copy"
         )
     return Checkpoint(name, source, folder, config, extractor)
 
@@ -224,7 +231,9 @@ def _check_weights_are_there(checkpoint: Checkpoint) -> None:
         shards = _read_json(index).get("weight_map")
         if not isinstance(shards, dict):
             raise AssonanceError(f"{one_line(index)}: has no weight_map; get a whole copy")
-        absent = sorted(name for name in set(shards.values()) if not (folder / str(name)).is_file())
+        absent = sorted(
+            {str(name) for name in shards.values() if not (folder / str(name)).is_file()}
+        )
         if absent:
             raise AssonanceError(
                 f"{one_line(folder)}: {one_line(absent[0])}, which {index.name} names, is missing; "
@@ -257,7 +266,7 @@ def explained(folder: Path, what: str) -> Iterator[None]:
 
 def _why(error: Exception) -> str:
     """Give the first line of an error's own words."""
-    words = str(error).strip().partition("\n")[0] or type(error).__name__
+    words = one_line(str(error).strip().partition("\n")[0]) or type(error).__name__
     return words if len(words) <= 200 else f"{words[:200]}…"
 
 

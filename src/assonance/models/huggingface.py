@@ -189,12 +189,12 @@ def load(spec: str | Path, *, offline: bool, device: str) -> HuggingFaceModel:
     """Load a checkpoint with its own weights; see `assonance.models.load_model`."""
     checkpoint = find_checkpoint(spec, offline=offline)
     encoder = load_encoder(checkpoint)
-    heads = checkpoint.config.architectures or []
+    saved_as = map(str, checkpoint.config.architectures or [])
     info = card(
         checkpoint,
         encoder,
         objective=OBJECTIVES[checkpoint.config.model_type],
-        fine_tuned=any(not head.endswith(("Model", "ForPreTraining")) for head in heads),
+        fine_tuned=any(not name.endswith(("Model", "ForPreTraining")) for name in saved_as),
     )
     return HuggingFaceModel(encoder, checkpoint, name=checkpoint.name, info=info, device=device)
 
