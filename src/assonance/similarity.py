@@ -1,9 +1,8 @@
 """Similarity of plain arrays: the measures without models or audio, for any field."""
 
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import combinations_with_replacement
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,15 +11,14 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from assonance.errors import AssonanceError, AssonanceWarning
-from assonance.measures import Measure, NeuronScores, Settings, find, find_settings
-from assonance.measures.attention import best_match
+from assonance.measures import Measure, Settings, find, find_settings
+from assonance.scores import HeadScores, Scores
 from assonance.statistics import (
     FoldedMoments,
     HeadSums,
     KernelSample,
     LayerStatistics,
     Moments,
-    Pair,
     assign_folds,
     sample_indices,
 )
@@ -115,11 +113,11 @@ def similarity_matrix(
     rows = torch.from_numpy(sample_indices(n, settings.sample_frames, settings.seed))
     samples = {name: KernelSample(values[rows]) for name, values in arrays.items()}
 
-    def pair(a: str, b: str) -> Pair:
-        return moments.pair(a, b, (samples[a], samples[b]))
-
     widths = {name: values.shape[1] for name, values in arrays.items()}
-    result = _assemble(list(arrays), widths, chosen, pair, settings, per_neuron)
+    scores = Scores(widths, chosen)
+    for a, b in combinations_with_replacement(arrays, 2):
+        scores.add(a, b, moments.pair(a, b, (samples[a], samples[b])), settings)
+    result = scores.dataset(per_neuron=per_neuron)
     result.attrs.update(settings=settings.name, frames=n, sample_frames=len(rows))
     return result
 
@@ -177,33 +175,12 @@ def head_similarity_matrix(
     sums = HeadSums(heads, combinations_with_replacement(maps, 2))
     for utterance in zip(*maps.values(), strict=True):
         sums.update(dict(zip(maps, utterance, strict=True)))
-    names, most = list(maps), max(heads.values())
-    result = xr.Dataset(coords={"layer_row": names, "layer_col": names})
-    for each in chosen:
-        table = np.full((len(names), len(names), most, most), np.nan)
-        score = np.full((len(names), len(names)), np.nan)
-        for i, a in enumerate(names):
-            for j, b in enumerate(names):
-                values = each.function(sums.pair(a, b), settings)
-                table[i, j, : heads[a], : heads[b]] = values
-                score[i, j] = float(best_match(values)[0].nanmean())
-        result[each.name] = (("layer_row", "layer_col"), score, attributes(each))
-        if per_head:
-            dims = ("layer_row", "layer_col", "head_row", "head_col")
-            result[f"{each.name}_by_head"] = (dims, table, attributes(each))
+    scores = HeadScores(heads, chosen)
+    for a, b in combinations_with_replacement(maps, 2):
+        scores.add(a, b, sums.pair(a, b), settings)
+    result = scores.dataset(per_head=per_head)
     result.attrs.update(settings=settings.name)
     return result
-
-
-def attributes(measure: Measure) -> dict[str, Any]:
-    """Describe the measure that made a result."""
-    lowest, highest = measure.range
-    return {
-        "long_name": measure.title,
-        "description": measure.summary,
-        "range": [-np.inf if lowest is None else lowest, np.inf if highest is None else highest],
-        "source": measure.source,
-    }
 
 
 def warn_of_constants(layers: Mapping[str, LayerStatistics]) -> None:
@@ -232,77 +209,6 @@ def warn_of_few_frames(n: int, widths: Mapping[str, int], measures: Sequence[Mea
             AssonanceWarning,
             stacklevel=3,
         )
-
-
-def _assemble(
-    names: list[str],
-    widths: Mapping[str, int],
-    measures: Sequence[Measure],
-    pair: Callable[[str, str], Pair],
-    settings: Settings,
-    per_neuron: bool,
-) -> xr.Dataset:
-    count, most = len(names), max(widths.values())
-    scores = {each.name: np.full((count, count), np.nan) for each in measures}
-    neurons = {
-        each.name: np.full((count, count, most), np.nan)
-        for each in measures
-        if each.level == "neuron"
-    }
-    matches: dict[str, np.ndarray] = {}
-    for i, a in enumerate(names):
-        for j, b in enumerate(names):
-            both = pair(a, b)
-            for each in measures:
-                value = each.function(both, settings)
-                if not isinstance(value, NeuronScores):
-                    scores[each.name][i, j] = value
-                    continue
-                scores[each.name][i, j] = value.mean()
-                neurons[each.name][i, j, : widths[a]] = value.values
-                if value.match is not None:
-                    empty = np.full((count, count, most), -1)
-                    matches.setdefault(each.name, empty)[i, j, : widths[a]] = value.match
-    result = xr.Dataset(coords={"layer_row": names, "layer_col": names})
-    cell = ("layer_row", "layer_col")
-    for each in measures:
-        about = attributes(each)
-        if each.across == "min":
-            by_neuron = worst_over_others(neurons[each.name])
-            result[each.name] = ("layer_row", nan_mean(by_neuron), about)
-            if per_neuron:
-                result[f"{each.name}_by_neuron"] = (("layer_row", "neuron"), by_neuron, about)
-            continue
-        result[each.name] = (cell, scores[each.name], about)
-        if per_neuron and each.name in neurons:
-            result[f"{each.name}_by_neuron"] = ((*cell, "neuron"), neurons[each.name], about)
-            if each.name in matches:
-                result[f"{each.name}_match"] = ((*cell, "neuron"), matches[each.name])
-    return result
-
-
-def worst_over_others(scores: np.ndarray) -> np.ndarray:
-    """Lowest score of each row layer's neurons over all other layers.
-
-    Parameters
-    ----------
-    scores
-        Shape (L, L, D), NaN where undefined.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (L, D); NaN where a neuron has no score with any other layer.
-    """
-    others = np.where(np.eye(len(scores), dtype=bool)[..., None], np.nan, scores)
-    lowest = np.where(np.isnan(others), np.inf, others).min(1)
-    return np.where(np.isinf(lowest), np.nan, lowest)
-
-
-def nan_mean(values: np.ndarray) -> np.ndarray:
-    """Mean over the last axis of what is not NaN; NaN, without a warning, where nothing is."""
-    count = np.isfinite(values).sum(-1)
-    return np.where(count, np.nansum(values, -1) / np.maximum(count, 1), np.nan)
 
 
 def _frames(name: str, values: ArrayLike) -> Tensor:

@@ -1,0 +1,170 @@
+"""Scores of many layer pairs, filled in as they come and labelled at the end."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from assonance.measures import Measure, NeuronScores, Settings
+from assonance.measures.attention import best_match
+from assonance.statistics import HeadPair, Pair
+
+CELL = ("layer_row", "layer_col")
+
+
+class Scores:
+    """Neuron and layer measures of every layer against every other.
+
+    Parameters
+    ----------
+    widths
+        Layer name to its number of neurons; its order is that of the result.
+    measures
+        Neuron and layer measures.
+    others
+        Which layers count as others for measures taken over all of them (`mincorr`); bool,
+        shape (L, L). All but the layer itself where None.
+    """
+
+    def __init__(
+        self,
+        widths: Mapping[str, int],
+        measures: Sequence[Measure],
+        others: NDArray[np.bool_] | None = None,
+    ) -> None:
+        self.measures = measures
+        self.index = {name: number for number, name in enumerate(widths)}
+        count, most = len(widths), max(widths.values())
+        self.others = ~np.eye(count, dtype=bool) if others is None else others
+        self.values = {each.name: np.full((count, count), np.nan) for each in measures}
+        self.neurons = {
+            each.name: np.full((count, count, most), np.nan, dtype=np.float64)
+            for each in measures
+            if each.level == "neuron"
+        }
+        self.matches: dict[str, NDArray[np.int32]] = {}
+
+    def add(self, a: str, b: str, pair: Pair, settings: Settings) -> None:
+        """Score layer a (rows) against layer b (columns), and the other way round."""
+        self._add(a, b, pair, settings, self.measures)
+        if a == b:
+            return
+        directed = [each for each in self.measures if not each.symmetric]
+        self._add(b, a, pair.swapped(), settings, directed)
+        for each in self.measures:
+            if each.symmetric:
+                i, j = self.index[a], self.index[b]
+                self.values[each.name][j, i] = self.values[each.name][i, j]
+
+    def _add(
+        self, a: str, b: str, pair: Pair, settings: Settings, measures: Sequence[Measure]
+    ) -> None:
+        cell = self.index[a], self.index[b]
+        for each in measures:
+            value = each.function(pair, settings)
+            if not isinstance(value, NeuronScores):
+                self.values[each.name][cell] = value
+                continue
+            scores = value.values.cpu().numpy()
+            self.values[each.name][cell] = value.mean()
+            self.neurons[each.name][*cell, : len(scores)] = scores
+            if value.match is not None:
+                none = np.full(self.neurons[each.name].shape, -1, dtype=np.int32)
+                match = self.matches.setdefault(each.name, none)
+                match[*cell, : len(scores)] = value.match.cpu().numpy()
+
+    def dataset(self, *, per_neuron: bool) -> xr.Dataset:
+        """Label the scores; with `per_neuron` those of single neurons too."""
+        names = list(self.index)
+        result = xr.Dataset(coords={"layer_row": names, "layer_col": names})
+        for each in self.measures:
+            dims, values, neurons = CELL, self.values[each.name], self.neurons.get(each.name)
+            if each.across == "min":
+                dims, neurons = CELL[:1], worst(self.neurons[each.name], self.others)
+                values = nan_mean(neurons)
+            result[each.name] = (dims, values, attributes(each))
+            if per_neuron and neurons is not None:
+                name = f"{each.name}_by_neuron"
+                result[name] = ((*dims, "neuron"), neurons, attributes(each))
+                if each.name in self.matches and each.across is None:
+                    matches = self.matches[each.name]
+                    result[f"{each.name}_match"] = ((*dims, "neuron"), matches)
+        return result
+
+
+class HeadScores:
+    """Head measures of every layer against every other.
+
+    Parameters
+    ----------
+    heads
+        Layer name to its number of heads; its order is that of the result.
+    measures
+        Head measures.
+    """
+
+    def __init__(self, heads: Mapping[str, int], measures: Sequence[Measure]) -> None:
+        self.measures = measures
+        self.index = {name: number for number, name in enumerate(heads)}
+        count, most = len(heads), max(heads.values())
+        self.values = {each.name: np.full((count, count), np.nan) for each in measures}
+        self.tables = {each.name: np.full((count, count, most, most), np.nan) for each in measures}
+
+    def add(self, a: str, b: str, pair: HeadPair, settings: Settings) -> None:
+        """Score layer a (rows) against layer b (columns), and the other way round."""
+        for row, col, heads in ((a, b, pair), (b, a, pair.swapped())):
+            cell = self.index[row], self.index[col]
+            for each in self.measures:
+                table = each.function(heads, settings)
+                hx, hy = table.shape
+                self.tables[each.name][*cell, :hx, :hy] = table.cpu().numpy()
+                self.values[each.name][cell] = float(best_match(table)[0].nanmean())
+
+    def dataset(self, *, per_head: bool) -> xr.Dataset:
+        """Label the scores; with `per_head` the tables of single heads too."""
+        names = list(self.index)
+        result = xr.Dataset(coords={"layer_row": names, "layer_col": names})
+        for each in self.measures:
+            result[each.name] = (CELL, self.values[each.name], attributes(each))
+            if per_head:
+                dims = (*CELL, "head_row", "head_col")
+                result[f"{each.name}_by_head"] = (dims, self.tables[each.name], attributes(each))
+        return result
+
+
+def attributes(measure: Measure) -> dict[str, Any]:
+    """Describe the measure that made a result."""
+    lowest, highest = measure.range
+    return {
+        "long_name": measure.title,
+        "description": measure.summary,
+        "range": [-np.inf if lowest is None else lowest, np.inf if highest is None else highest],
+        "source": measure.source,
+    }
+
+
+def worst(scores: NDArray[np.floating], others: NDArray[np.bool_]) -> NDArray[np.floating]:
+    """Lowest score of each row layer's neurons over the layers that count as others.
+
+    Parameters
+    ----------
+    scores
+        Shape (L, L, D), NaN where undefined.
+    others
+        Shape (L, L).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (L, D); NaN where a neuron has no score with any other layer.
+    """
+    lowest = np.where(others[..., None] & ~np.isnan(scores), scores, np.inf).min(1)
+    return np.where(np.isinf(lowest), np.nan, lowest)
+
+
+def nan_mean(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Mean over the last axis of what is not NaN; NaN, without a warning, where nothing is."""
+    count = np.isfinite(values).sum(-1)
+    return np.where(count, np.nansum(values, -1) / np.maximum(count, 1), np.nan)
