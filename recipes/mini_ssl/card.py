@@ -32,7 +32,8 @@ tags: [speech, self-supervised, miniature, {objective}]
 
 # {name}
 
-A **miniature** speech encoder, {style}:
+A **miniature** speech encoder,
+{style}:
 {parameters:.2f} million parameters, {layers} layers of {width} neurons, {heads} attention heads.
 It exists so that assonance can be tried, tested and taught without a download. It is **not** the
 published {published}, shares no weights with it, and is no substitute for it.
@@ -55,19 +56,25 @@ heard saying them.
 
 {curve}
 
+Training columns are means over the last {report_every} steps, held-out columns over
+{curve_batches} fixed batches without dropout.
+
 ## What it learned, on held-out speech
 
-{task}
+{task} Measured on {task_batches} batches.
 
 **Language.** Accuracy of a linear probe on the mean of each utterance ({measured_prompts}
 recordings of a second or more, cross-validated by sentence), beside the same network with random
 weights (mean of {random_networks}). Five languages are four voices, so the first probe may lean
-on the voice; English against Spanish is one voice.
+on the voice. English against Spanish is one voice, in sessions of their own: where random weights
+do as well as trained ones, a probe hears what any network passes on, such as the sound of a session,
+and tells nothing of learning.
 
 {probe}
 
-**Shared with {partner}.** Share of each layer's variance (held-out R², mean over neurons) that is a
-linear function of the same layer of {partner}, and of {partner}'s network with random weights.
+**Shared with {partner}.** Share of each layer's variance (R² held out by sentence, mean over
+neurons) that is a linear function of the same layer of {partner}, and of {partner}'s network
+with random weights.
 
 {shared}
 
@@ -154,9 +161,12 @@ def render(result: dict[str, Any]) -> str:
         seconds=recipe["seconds"],
         seed=recipe["seed"],
         rate=recipe["learning_rate"],
+        report_every=recipe["report_every"],
+        curve_batches=result["curve_batches"],
         random_networks=probe["random_networks"],
         curve=curve_table(result),
         task=task_words(result),
+        task_batches=result["task"]["batches"],
         probe=by_layer(
             {
                 "five languages, trained": probe["trained"]["five_languages"],

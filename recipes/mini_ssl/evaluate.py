@@ -24,7 +24,7 @@ from recipes.mini_ssl.data import RATE, Prompts, load_prompts, normalise
 from recipes.mini_ssl.export import restore
 from recipes.mini_ssl.objectives import MaskedPrediction
 from recipes.mini_ssl.probes import predicted_share, probe_accuracy
-from recipes.mini_ssl.train import EVALUATION_SEED, LOG, Batches, evaluate
+from recipes.mini_ssl.train import EVALUATION_BATCHES, EVALUATION_SEED, LOG, Batches, evaluate
 from recipes.speech.errors import RecipeError, exit_code
 from recipes.speech.split import name_of
 
@@ -41,7 +41,7 @@ def pretraining_task(recipe: Recipe, training: Path, unseen: Prompts) -> dict[st
     objective, step = restore(recipe, training)
     data = Batches(recipe, unseen.by_language(), EVALUATION_SEED)
     batches = [data[index] for index in range(TASK_BATCHES)]
-    stats = evaluate(objective, batches, step)
+    stats = evaluate(objective, batches, step) | {"batches": TASK_BATCHES}
     if isinstance(objective, MaskedPrediction):
         counts = torch.cat([objective.targets(waves)[mask] for waves, mask in batches]).bincount()
         stats["guessing"] = (counts.max() / counts.sum()).item()
@@ -178,6 +178,7 @@ def evaluate_pair(recipes: list[Recipe], manifest: Path, training: Path, models:
                 "measured_minutes": sum(map(len, waves)) / RATE / 60,
             },
             "curve": curve(folder / LOG),
+            "curve_batches": EVALUATION_BATCHES,
             "task": pretraining_task(recipe, folder, unseen),
             "probe": {
                 "trained": probe_layers(trained[this], rows),

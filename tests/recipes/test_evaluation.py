@@ -71,11 +71,11 @@ def test_the_shipped_models_share_what_random_weights_do_not():
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     with (DEMO / "speech/manifest.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))[::5]
+        rows = list(csv.DictReader(file))[::2]
     waves = [soundfile.read(DEMO / "speech" / row["path"], dtype="int16")[0] for row in rows]
     sentences = [name_of(row["id"]) for row in rows]
     hubert, wav2vec2 = (load_trained(DEMO / "models" / name) for name in MODELS)
     target = layers_of(hubert, waves)[4]
     trained = predicted_share(layers_of(wav2vec2, waves)[4], target, sentences)
     random = predicted_share(layers_of(untrained(wav2vec2, 7), waves)[4], target, sentences)
-    assert trained > random + 0.1
+    assert trained > random + 0.2
