@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from assonance.compare import compare
+    from assonance.comparison import compare
     from assonance.corpus import Corpus
     from assonance.errors import AssonanceError, AssonanceWarning
     from assonance.models import load_model
     from assonance.results import Comparison
-    from assonance.similarity import head_similarity_matrix, similarity, similarity_matrix
+    from assonance.arrays import head_similarity_matrix, similarity, similarity_matrix
 
 # Where each public name lives: imported when first used, so that `assonance --help` does not
 # wait for torch.
@@ -20,11 +20,11 @@ _HOMES = {
     "AssonanceWarning": "errors",
     "Comparison": "results",
     "Corpus": "corpus",
-    "compare": "compare",
-    "head_similarity_matrix": "similarity",
+    "compare": "comparison",
+    "head_similarity_matrix": "arrays",
     "load_model": "models",
-    "similarity": "similarity",
-    "similarity_matrix": "similarity",
+    "similarity": "arrays",
+    "similarity_matrix": "arrays",
 }
 
 __all__ = [
@@ -45,8 +45,6 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'assonance' has no attribute {name!r}")
     value = getattr(import_module(f"assonance.{_HOMES[name]}"), name)
-    # Importing a submodule binds it under its own name: `compare` and `similarity` must end up
-    # as the functions.
     globals()[name] = value
     return value
 
