@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from assonance.arrays import head_similarity_matrix, similarity, similarity_matrix
     from assonance.comparison import compare
     from assonance.corpus import Corpus
     from assonance.errors import AssonanceError, AssonanceWarning
     from assonance.models import load_model
     from assonance.results import Comparison
-    from assonance.arrays import head_similarity_matrix, similarity, similarity_matrix
 
 # Where each public name lives: imported when first used, so that `assonance --help` does not
 # wait for torch.

@@ -80,7 +80,9 @@ class Scores:
         names = list(self.index)
         result = xr.Dataset(coords={"layer_row": names, "layer_col": names})
         for each in self.measures:
-            dims, values, neurons = CELL, self.values[each.name], self.neurons.get(each.name)
+            dims: tuple[str, ...] = CELL
+            values: NDArray[np.floating] = self.values[each.name]
+            neurons: NDArray[np.floating] | None = self.neurons.get(each.name)
             if each.across == "min":
                 dims, neurons = CELL[:1], worst(self.neurons[each.name], self.others)
                 values = nan_mean(neurons)

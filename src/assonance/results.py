@@ -1,0 +1,285 @@
+"""What a comparison found: labelled arrays with a record of what was run, saved as NetCDF."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+import xarray as xr
+
+from assonance.corpus import LeftOut
+from assonance.errors import AssonanceError
+from assonance.outside import one_line, own_words
+
+FORMAT = 1
+CELL = ("model_row", "layer_row", "model_col", "layer_col")
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """A model as it was compared.
+
+    Attributes
+    ----------
+    name
+        On axes and in tables; unique within the comparison.
+    source
+        What it was loaded from.
+    family, objective, size, n_parameters, fine_tuned
+        See `assonance.models.ModelCard`.
+    fingerprint
+        Hash of all that decides its activations.
+    layers
+        Labels from the input up, and what each is.
+    twin_of
+        Name of the model whose random-weights twin this is; None for a model of its own.
+    """
+
+    name: str
+    source: str
+    family: str
+    objective: str
+    size: str
+    n_parameters: int
+    fine_tuned: bool
+    fingerprint: str
+    layers: Mapping[str, str]
+    twin_of: str | None = None
+
+
+@dataclass(frozen=True)
+class CorpusRecord:
+    """The speech as it was compared: only what every model could use."""
+
+    name: str
+    source: str
+    utterances: int
+    frames: int
+    seconds: float
+    speakers: tuple[str, ...]
+    languages: tuple[str, ...]
+    sampling_rates: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What was run on what, and what a reader must know of it.
+
+    Attributes
+    ----------
+    versions
+        Of assonance and of the libraries that the numbers depend on.
+    measures, settings
+        Names of the measures; every choice that their definitions leave open.
+    models
+        Models first, then their random-weights twins.
+    corpus
+        The speech that was used.
+    left_out
+        What was not, and why.
+    notes
+        Warnings that came up, and what else a reader must know first.
+    """
+
+    versions: Mapping[str, str]
+    measures: tuple[str, ...]
+    settings: Mapping[str, Any]
+    models: tuple[ModelRecord, ...]
+    corpus: CorpusRecord
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    def to_json(self) -> str:
+        """Write it down."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read it back.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError
+            The text is something else.
+        """
+        record = json.loads(text)
+        corpus = record["corpus"]
+        for key in ("speakers", "languages", "sampling_rates"):
+            corpus[key] = tuple(corpus[key])
+        return cls(
+            versions=record["versions"],
+            measures=tuple(record["measures"]),
+            settings=record["settings"],
+            models=tuple(ModelRecord(**model) for model in record["models"]),
+            corpus=CorpusRecord(**corpus),
+            left_out=tuple(LeftOut(**each) for each in record["left_out"]),
+            notes=tuple(record["notes"]),
+        )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Similarities of all layers of all models, labelled.
+
+    Every score of two layers has the dimensions model_row, layer_row, model_col, layer_col; a
+    model that lacks a layer label has NaN there.
+
+    Attributes
+    ----------
+    scores : xarray.Dataset
+        One variable a measure, and ``localisation`` where its parts were measured; ``mincorr``
+        has model_row, layer_row alone. NaN between two random-weights twins, which nobody asks.
+    neurons : xarray.Dataset
+        One variable a neuron measure with a last dimension ``neuron`` (of the row layer), and
+        ``maxcorr_match``, the index of the matched neuron (−1: none).
+    heads : xarray.Dataset
+        One variable a head measure with last dimensions ``head_row``, ``head_col``.
+    provenance : Provenance
+        What was run on what.
+    """
+
+    scores: xr.Dataset
+    neurons: xr.Dataset
+    heads: xr.Dataset
+    provenance: Provenance
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models compared, twins not counted."""
+        return tuple(model.name for model in self.provenance.models if model.twin_of is None)
+
+    def twin(self, model: str) -> str | None:
+        """Name of a model's random-weights twin, if it was compared too."""
+        for each in self.provenance.models:
+            if each.twin_of == model:
+                return each.name
+        return None
+
+    def layers(self, model: str) -> tuple[str, ...]:
+        """Labels of a model's layers, from the input up.
+
+        Raises
+        ------
+        KeyError
+            There is no such model.
+        """
+        for each in self.provenance.models:
+            if each.name == model:
+                return tuple(each.layers)
+        raise KeyError(model)
+
+    def matrix(self, measure: str, row: str, col: str) -> xr.DataArray:
+        """Scores of every layer of one model against every layer of another.
+
+        Parameters
+        ----------
+        measure
+            Name of a variable of `scores` with rows and columns.
+        row, col
+            Names of models or twins.
+
+        Returns
+        -------
+        xarray.DataArray
+            Dimensions layer_row, layer_col, only the layers that the two models have.
+
+        Raises
+        ------
+        KeyError
+            The measure or a model is not in the comparison.
+        """
+        return self.scores[measure].sel(
+            model_row=row,
+            model_col=col,
+            layer_row=list(self.layers(row)),
+            layer_col=list(self.layers(col)),
+        )
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """List every score of two layers in a row of its own.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns measure, model_row, layer_row, model_col, layer_col, value; what was not
+            measured or is undefined is left out. `mincorr` has no column model and layer.
+        """
+        tables = []
+        for name, array in self.scores.data_vars.items():
+            table = array.to_dataframe("value").dropna(subset="value").reset_index()
+            tables.append(table.assign(measure=str(name)))
+        columns = ["measure", *CELL, "value"]
+        if not tables:
+            return pd.DataFrame(columns=columns)
+        return pd.concat(tables, ignore_index=True).reindex(columns=columns)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a NetCDF file: scores at its root, groups ``neurons``, ``heads``, ``provenance``.
+
+        The same comparison makes the same bytes. The file is put in place in one step.
+
+        Raises
+        ------
+        AssonanceError
+            It cannot be written.
+        """
+        path = Path(path)
+        # A variable, not an attribute: HDF5 holds no attribute beyond 64 kB.
+        record = xr.Dataset({"json": self.provenance.to_json()})
+        tree = xr.DataTree.from_dict(
+            {
+                "/": self.scores.assign_attrs(assonance_format=FORMAT),
+                "/neurons": self.neurons,
+                "/heads": self.heads,
+                "/provenance": record,
+            }
+        )
+        encoding = {
+            group.path: {
+                name: {"zlib": True} for name, array in group.data_vars.items() if array.ndim
+            }
+            for group in tree.subtree
+        }
+        partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tree.to_netcdf(partial, engine="h5netcdf", encoding=encoding)
+            partial.replace(path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise AssonanceError(
+                f"{one_line(path)}: cannot be written: {own_words(error)}; name another place"
+            ) from error
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        AssonanceError
+            There is no such file, or it is not one that this version knows.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise AssonanceError(f"{one_line(path)}: no such file; give a results.nc")
+        try:
+            with xr.open_datatree(path, engine="h5netcdf") as tree:
+                tree.load()
+                root = tree.to_dataset()
+                known = root.attrs.pop("assonance_format", None) == FORMAT
+                if known:
+                    provenance = Provenance.from_json(str(tree["provenance/json"].values))
+                    neurons, heads = (tree[name].to_dataset() for name in ("neurons", "heads"))
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise AssonanceError(
+                f"{one_line(path)}: is not a comparison that can be read; make it anew"
+            ) from error
+        if not known:
+            raise AssonanceError(
+                f"{one_line(path)}: was not written by this version of assonance; make it anew"
+            )
+        return cls(root, neurons, heads, provenance)
