@@ -148,9 +148,13 @@ class _Maps:
     def divergence(self, other: "_Maps") -> Tensor:
         """Jensen–Shannon divergence in nats, summed over rows, for every two heads; (Hx, Hy)."""
         mixed = torch.empty(len(self.flat), len(other.flat), dtype=torch.float64)
+        scratch = torch.empty(2, HEADS_AT_ONCE, self.flat.shape[1], dtype=torch.float64)
         for i, one in enumerate(self.probabilities):
             for start in range(0, len(other.flat), HEADS_AT_ONCE):
-                block = slice(start, start + HEADS_AT_ONCE)
-                middle = (one + other.probabilities[block]).mul_(0.5)
-                mixed[i, block] = -torch.xlogy(middle, middle).sum(1)
+                block = other.probabilities[start : start + HEADS_AT_ONCE]
+                middle, logarithm = scratch[:, : len(block)]
+                torch.add(block, one, out=middle).mul_(0.5)
+                # 0·log 0 is 0; log is twice as fast as xlogy, which looks at every value.
+                torch.clamp(middle, min=SMALLEST_PROBABILITY, out=logarithm).log_()
+                mixed[i, start : start + len(block)] = -torch.linalg.vecdot(middle, logarithm)
         return (mixed - (self.entropy[:, None] + other.entropy) / 2).clamp(min=0)
