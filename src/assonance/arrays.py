@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from assonance.cautions import constant_neurons, too_few_frames
 from assonance.errors import AssonanceError, AssonanceWarning
 from assonance.measures import Measure, Settings, find, find_settings
 from assonance.scores import HeadScores, Scores
@@ -17,16 +18,12 @@ from assonance.statistics import (
     FoldedMoments,
     HeadSums,
     KernelSample,
-    LayerStatistics,
     Moments,
     assign_folds,
     sample_indices,
 )
 
 CHUNK_FRAMES = 4096
-# Measures whose in-sample value says nothing when frames are fewer than neurons: any layer then
-# explains any other.
-NEEDS_MORE_FRAMES_THAN_NEURONS = ("linreg", "svcca", "pwcca")
 
 
 def similarity(
@@ -107,13 +104,14 @@ def similarity_matrix(
     n = _common_length(arrays)
     folds = _folds(groups, n, chosen, settings)
     moments = FoldedMoments(_moments(arrays, folds))
-    warn_of_constants({name: moments.layer(name) for name in arrays})
-    warn_of_few_frames(n, {name: values.shape[1] for name, values in arrays.items()}, chosen)
+    widths = {name: values.shape[1] for name, values in arrays.items()}
+    for name in arrays:
+        _warn(constant_neurons(name, moments.layer(name)))
+    _warn(too_few_frames(n, widths, chosen))
 
     rows = torch.from_numpy(sample_indices(n, settings.sample_frames, settings.seed))
     samples = {name: KernelSample(values[rows]) for name, values in arrays.items()}
 
-    widths = {name: values.shape[1] for name, values in arrays.items()}
     scores = Scores(widths, chosen)
     for a, b in combinations_with_replacement(arrays, 2):
         scores.add(a, b, moments.pair(a, b, (samples[a], samples[b])), settings)
@@ -183,32 +181,9 @@ def head_similarity_matrix(
     return result
 
 
-def warn_of_constants(layers: Mapping[str, LayerStatistics]) -> None:
-    """Warn of neurons that never change: they have no correlation with anything."""
-    for name, layer in layers.items():
-        constant = (~layer.varies).nonzero()[:, 0].tolist()
-        if constant:
-            shown = ", ".join(map(str, constant[:5])) + (", …" if len(constant) > 5 else "")
-            warnings.warn(
-                f"layer {name!r}: {len(constant)} of {len(layer.varies)} neurons are constant "
-                f"({shown}); their scores are NaN and left out of averages",
-                AssonanceWarning,
-                stacklevel=3,
-            )
-
-
-def warn_of_few_frames(n: int, widths: Mapping[str, int], measures: Sequence[Measure]) -> None:
-    """Warn when frames are fewer than neurons, naming the measures that then mean nothing."""
-    wide = {name: width for name, width in widths.items() if width >= n}
-    empty = [each.name for each in measures if each.name in NEEDS_MORE_FRAMES_THAN_NEURONS]
-    if wide and empty:
-        name, width = max(wide.items(), key=lambda item: item[1])
-        warnings.warn(
-            f"{n} frames are too few for {width} neurons (layer {name!r}): "
-            f"{', '.join(empty)} in sample mean nothing; add speech",
-            AssonanceWarning,
-            stacklevel=3,
-        )
+def _warn(cautions: Iterable[str]) -> None:
+    for caution in cautions:
+        warnings.warn(caution, AssonanceWarning, stacklevel=3)
 
 
 def _frames(name: str, values: ArrayLike) -> Tensor:

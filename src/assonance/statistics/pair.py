@@ -96,6 +96,24 @@ class Fold:
     training: "Pair"
     held_out: "Pair"
 
+    @property
+    def regression(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Σx², Σx·p and Σp² as in `Pair.held_out`, of this fold."""
+        training, held_out = self.training, self.held_out
+        x_drift = held_out.x.mean - training.x.mean
+        y_drift = held_out.y.mean - training.y.mean
+        n = held_out.x.n
+        y_scatter = held_out.y.scatter + n * torch.outer(y_drift, y_drift)
+        cross = held_out.cross + n * torch.outer(x_drift, y_drift)
+        variance = held_out.x.norms.square() + n * x_drift.square()
+
+        varies = training.y.varies
+        whitening = training.y.whitening / training.y.norms[varies, None]
+        slopes = whitening @ (whitening.T @ training.cross[:, varies].T)
+        covariance = (cross[:, varies].T * slopes).sum(0)
+        predicted = (slopes * (y_scatter[varies][:, varies] @ slopes)).sum(0)
+        return variance, covariance, predicted
+
 
 class Pair:
     """Two layers seen at the same frames: what a frame-level measure is a function of.
@@ -147,3 +165,16 @@ class Pair:
     def whitened(self) -> Tensor:
         """Cross-correlations of the whitened directions of x and of y; shape (Kx, Ky)."""
         return self.x.whitening.T @ self.correlation @ self.y.whitening
+
+    @cached_property
+    def held_out(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Sums over held-out frames for the regression of x on the whole of y; (Dx,) each.
+
+        Σx², Σx·p and Σp² of each neuron x and its prediction p, about the means of the training
+        frames; p by least squares on the training frames of each fold, added up over folds.
+        """
+        totals = [fold.regression for fold in self.folds]
+        variance, covariance, predicted = (
+            torch.stack(part).sum(0) for part in zip(*totals, strict=True)
+        )
+        return variance, covariance, predicted
