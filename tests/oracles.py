@@ -1,0 +1,167 @@
+"""The measures straight from their definitions, on the data themselves, in plain float64 numpy.
+
+They are slow, share nothing with the package and never look at moments: no sums of products, no
+eigenvectors of correlations. Frames are rows. What the paper means is El Kheir et al. 2024.
+"""
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+
+def centred(x):
+    x = np.asarray(x, dtype=np.float64)
+    return x - x.mean(0)
+
+
+def standardised(x):
+    return centred(x) / np.linalg.norm(centred(x), axis=0)
+
+
+# Neurons
+
+
+def correlations(x, y):
+    """Pearson r of every neuron of x (rows) with every neuron of y (columns)."""
+    return np.array([[np.corrcoef(a, b)[0, 1] for b in y.T] for a in x.T])
+
+
+def maxcorr(x, y):
+    return np.abs(correlations(x, y)).max(1)
+
+
+def mincorr(layers, name):
+    """Over all other layers, the lowest of each neuron's best correlations."""
+    others = [values for other, values in layers.items() if other != name]
+    return np.min([maxcorr(layers[name], other) for other in others], axis=0)
+
+
+def maxcorr_rotated(x, y, rotations):
+    """Mean, over the given orthogonal matrices, of the best match in rotated y."""
+    return np.mean([maxcorr(x, standardised(y) @ q) for q in rotations], axis=0)
+
+
+def linreg(x, y):
+    """Multiple correlation: how long the fitted values are compared with the neuron."""
+    x, y = centred(x), centred(y)
+    fitted = y @ np.linalg.lstsq(y, x, rcond=None)[0]
+    return np.linalg.norm(fitted, axis=0) / np.linalg.norm(x, axis=0)
+
+
+def held_out(x, y, folds):
+    """Neurons and their predictions by a model that never saw their fold, about its mean."""
+    neurons, predictions = np.zeros(x.shape), np.zeros(x.shape)
+    for fold in np.unique(folds):
+        test, train = folds == fold, folds != fold
+        slopes = np.linalg.lstsq(centred(y[train]), centred(x[train]), rcond=1e-10)[0]
+        neurons[test] = x[test] - x[train].mean(0)
+        predictions[test] = (y[test] - y[train].mean(0)) @ slopes
+    return neurons, predictions
+
+
+def linreg_heldout(x, y, folds):
+    neurons, predictions = held_out(x, y, folds)
+    return 1 - ((neurons - predictions) ** 2).sum(0) / (neurons**2).sum(0)
+
+
+def linreg_heldout_r(x, y, folds):
+    neurons, predictions = held_out(x, y, folds)
+    lengths = np.linalg.norm(neurons, axis=0) * np.linalg.norm(predictions, axis=0)
+    return (neurons * predictions).sum(0) / lengths
+
+
+# Layers
+
+
+def canonical(x, y, share, cut):
+    """Canonical directions of x in the space of frames, and canonical correlations."""
+    bases = []
+    for layer in (x, y):
+        u, s, _ = np.linalg.svd(standardised(layer), full_matrices=False)
+        below = int((np.cumsum(s**2) / np.sum(s**2) < share).sum())
+        bases.append(u[:, : below + {"below": 0, "reach": 1}[cut]])
+    left, correlations, _ = np.linalg.svd(bases[0].T @ bases[1], full_matrices=False)
+    return bases[0] @ left, correlations
+
+
+def svcca(x, y, share=0.99, cut="reach"):
+    return canonical(x, y, share, cut)[1].mean()
+
+
+def pwcca(x, y, share=0.99, cut="reach"):
+    directions, correlations = canonical(x, y, share, cut)
+    weights = np.abs(directions.T @ centred(x)).sum(1)
+    return np.average(correlations, weights=weights)
+
+
+def _alignment(k, el):
+    centring = np.eye(len(k)) - 1 / len(k)
+    k, el = centring @ k @ centring, centring @ el @ centring
+    return np.trace(k @ el) / np.sqrt(np.trace(k @ k) * np.trace(el @ el))
+
+
+def cka(x, y):
+    x, y = centred(x), centred(y)
+    return _alignment(x @ x.T, y @ y.T)
+
+
+def cka_rbf(x, y):
+    kernels = []
+    for layer in (x, y):
+        squared = cdist(layer, layer, "sqeuclidean")
+        kernels.append(np.exp(-squared / (2 * np.median(squared))))
+    return _alignment(*kernels)
+
+
+# Heads: lists with one array of (heads, queries, keys) an utterance; tables of head by head.
+
+
+def _table(xs, ys, of_heads):
+    return np.array(
+        [
+            [of_heads([x[i] for x in xs], [y[j] for y in ys]) for j in range(len(ys[0]))]
+            for i in range(len(xs[0]))
+        ]
+    )
+
+
+def attn_frobenius(xs, ys):
+    """One minus the mean, over utterances, of the norm of the difference."""
+
+    def of_heads(a, b):
+        return 1 - np.mean([np.sqrt(((p - q) ** 2).sum()) for p, q in zip(a, b, strict=True)])
+
+    return _table(xs, ys, of_heads)
+
+
+def attn_pearson(xs, ys):
+    """Mean over all rows of the covariance over T by deviations over T − 1."""
+
+    def of_rows(p, q):
+        covariance = ((p - p.mean()) * (q - q.mean())).mean()
+        return covariance / (p.std(ddof=1) * q.std(ddof=1))
+
+    def of_heads(a, b):
+        return np.mean(
+            [of_rows(*rows) for p, q in zip(a, b, strict=True) for rows in zip(p, q, strict=True)]
+        )
+
+    return _table(xs, ys, of_heads)
+
+
+def attn_js(xs, ys):
+    """One minus the mean, over all rows, of the Jensen–Shannon divergence in nats."""
+
+    def entropy_to(p, m):
+        seen = p > 0
+        return (p[seen] * np.log(p[seen] / m[seen])).sum()
+
+    def of_rows(p, q):
+        m = (p + q) / 2
+        return (entropy_to(p, m) + entropy_to(q, m)) / 2
+
+    def of_heads(a, b):
+        return 1 - np.mean(
+            [of_rows(*rows) for p, q in zip(a, b, strict=True) for rows in zip(p, q, strict=True)]
+        )
+
+    return _table(xs, ys, of_heads)
