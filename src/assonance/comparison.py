@@ -1,0 +1,385 @@
+"""The main job: models over speech, every layer against every other, labelled."""
+
+import re
+import tempfile
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from assonance import __version__
+from assonance.cautions import too_few_frames
+from assonance.corpus import Corpus, LeftOut
+from assonance.errors import AssonanceError, AssonanceWarning
+from assonance.extract import Extraction, extract
+from assonance.inference import localisation_index
+from assonance.measures import MEASURES, Measure, Settings, find, find_settings
+from assonance.models import SpeechModel, load_model
+from assonance.outside import one_line
+from assonance.passes import FramePass, Layer, attention_pass
+from assonance.progress import Progress, Silent
+from assonance.results import CELL, Comparison, CorpusRecord, ModelRecord, Provenance
+
+MEMORY = 4.0  # GiB
+# What the numbers depend on besides assonance itself.
+LIBRARIES = ("numpy", "torch", "transformers", "soundfile", "soxr")
+_FRAME_LEVELS = ("neuron", "layer")
+_SILENT = Silent()
+# Measures of single neurons between whose values the localisation index lies, best first.
+_LOCALISED = ("maxcorr", "maxcorr_rotated")
+_WHOLE = ("linreg_heldout_r", "linreg")
+
+
+def compare(
+    models: Iterable[str | Path | SpeechModel],
+    corpus: Corpus | str | Path,
+    measures: Iterable[str] | None = None,
+    *,
+    settings: str | Settings = "default",
+    twins: bool = True,
+    out: str | Path | None = None,
+    memory: float = MEMORY,
+    device: str = "cpu",
+    offline: bool = False,
+    on_error: Literal["skip", "stop"] = "skip",
+    progress: Progress = _SILENT,
+) -> Comparison:
+    """Compare speech models on speech: every layer of each with every layer of all.
+
+    Parameters
+    ----------
+    models
+        Directories, hub ids or models, as `assonance.load_model` takes and gives them.
+    corpus
+        A corpus, or what `Corpus.from_path` takes.
+    measures
+        Names of measures of any level; all by default.
+    settings
+        ``"default"``, ``"elkheir2024"`` for the published definitions, or `Settings`.
+    twins
+        Whether to compare with each model's twin of random weights too: the floor that the
+        architecture and the speech alone give. The settings' seed draws their weights.
+    out
+        Folder for what is computed on the way; a later run with the same folder goes on from
+        there. Without it nothing is kept.
+    memory
+        GiB that the statistics may take at once; more is faster where layers are many.
+    device
+        Torch device for models and statistics.
+    offline
+        Never reach for the network.
+    on_error
+        Leave an utterance that cannot be used out, or stop there.
+    progress
+        Told of the stages.
+
+    Returns
+    -------
+    Comparison
+        Of at least one utterance.
+
+    Raises
+    ------
+    AssonanceError
+        Whatever stands in the way, in one line: see `load_model`, `Corpus.from_path`,
+        `assonance.extract.extract`; or the models' frames do not lie on one grid.
+
+    Warns
+    -----
+    AssonanceWarning
+        Of what a reader must know before believing the scores; also in the provenance's notes.
+    """
+    settings = find_settings(settings)
+    chosen = _unique(find(measures or MEASURES, ("neuron", "layer", "head")))
+    speech = corpus if isinstance(corpus, Corpus) else Corpus.from_path(corpus)
+    named = _load(models, settings.seed if twins else None, device=device, offline=offline)
+    with ExitStack() as until_done:
+        folder = (
+            Path(until_done.enter_context(tempfile.TemporaryDirectory(prefix="assonance-")))
+            if out is None
+            else Path(out)
+        )
+        extractions = {
+            name: extract(
+                model,
+                speech,
+                folder / "activations" / f"{_slug(name)}-{model.fingerprint[:8]}",
+                progress=progress,
+                on_error=on_error,
+            )
+            for name, (model, _) in named.items()
+        }
+        speech, left_out = _common(speech, extractions, on_error)
+        job = _Job(named, extractions, speech, chosen, settings, memory * 2**30, device)
+        scores, neurons = job.frame_scores(progress)
+        attention, heads = job.head_scores(progress)
+    notes = (*_resampled(extractions, named), *job.notes)
+    for note in job.notes:
+        warnings.warn(note, AssonanceWarning, stacklevel=2)
+    return Comparison(
+        scores=xr.merge([scores, attention], join="exact"),
+        neurons=neurons,
+        heads=heads,
+        provenance=Provenance(
+            versions={"assonance": __version__, **{name: version(name) for name in LIBRARIES}},
+            measures=tuple(each.name for each in chosen),
+            settings=asdict(settings),
+            models=tuple(_record(name, *each) for name, each in named.items()),
+            corpus=CorpusRecord(
+                name=speech.name,
+                source=str(corpus) if not isinstance(corpus, Corpus) else speech.name,
+                utterances=len(speech),
+                frames=job.frames,
+                seconds=round(speech.seconds, 3),
+                speakers=speech.speakers,
+                languages=speech.languages,
+                sampling_rates=speech.sampling_rates,
+            ),
+            left_out=left_out,
+            notes=notes,
+        ),
+    )
+
+
+_Named = Mapping[str, tuple[SpeechModel, str | None]]
+
+
+def _load(
+    models: Iterable[str | Path | SpeechModel], seed: int | None, *, device: str, offline: bool
+) -> _Named:
+    """Load models and then their twins, each under a name of its own."""
+    if isinstance(models, str | Path):
+        models = [models]
+    loaded = [
+        load_model(model, device=device, offline=offline)
+        if isinstance(model, str | Path)
+        else model
+        for model in models
+    ]
+    if not loaded:
+        raise AssonanceError("no models to compare; give at least one")
+    named: dict[str, tuple[SpeechModel, str | None]] = {}
+    for model in loaded:
+        count = sum(other.name == model.name for other, _ in named.values())
+        named[f"{model.name} ({count + 1})" if count else model.name] = model, None
+    if seed is not None:
+        for name, (model, _) in list(named.items()):
+            if model.info.objective != "none":
+                spec = f"random:{model.info.source}@{seed}"
+                twin = load_model(spec, device=device, offline=offline)
+                named[f"{name}, random weights"] = twin, name
+    return named
+
+
+def _common(
+    speech: Corpus, extractions: Mapping[str, Extraction], on_error: Literal["skip", "stop"]
+) -> tuple[Corpus, tuple[LeftOut, ...]]:
+    """Keep the utterances that every model could use and made equally many frames of."""
+    left_out = {each.id: each for each in speech.left_out}
+    for extraction in extractions.values():
+        left_out |= {each.id: each for each in extraction.left_out if each.id not in left_out}
+    mismatched = []
+    kept = []
+    for utterance in speech:
+        if utterance.id in left_out:
+            continue
+        frames = {name: each.store.n_frames(utterance.id) for name, each in extractions.items()}
+        if len(set(frames.values())) == 1:
+            kept.append(utterance)
+            continue
+        reason = "makes different numbers of frames: " + ", ".join(
+            f"{count} with {name}" for name, count in frames.items()
+        )
+        mismatched.append(LeftOut(utterance.id, one_line(utterance.path), reason))
+    if not kept or (mismatched and on_error == "stop"):
+        first = (mismatched or list(left_out.values()))[0]
+        raise AssonanceError(
+            f"{first.path}: {first.reason}; "
+            + (
+                "models can be compared only where their frames lie on one grid"
+                if mismatched
+                else "no utterance is left that every model can use"
+            )
+        )
+    order = [*left_out.values(), *mismatched]
+    return replace(speech, utterances=tuple(kept)), tuple(order)
+
+
+class _Job:
+    """One comparison under way: which layers there are, and what is asked of which pair."""
+
+    def __init__(
+        self,
+        named: _Named,
+        extractions: Mapping[str, Extraction],
+        speech: Corpus,
+        measures: Sequence[Measure],
+        settings: Settings,
+        memory: float,
+        device: str,
+    ) -> None:
+        self.named = named
+        self.speech = speech
+        self.measures = measures
+        self.settings = settings
+        self.memory = memory
+        self.device = device
+        self.notes: list[str] = []
+        self.layers = {
+            f"{name} {label}": Layer(name, label, extractions[name].store)
+            for name, (model, _) in named.items()
+            for label in model.layers
+        }
+        ids = [utterance.id for utterance in speech]
+        store = next(iter(extractions.values())).store
+        self.frames = sum(store.n_frames(id) for id in ids)
+
+    def wanted(self, a: str, b: str) -> bool:
+        """Two random networks have nothing to tell about the models."""
+        twins = [self.named[self.layers[layer].model][1] is not None for layer in (a, b)]
+        return not all(twins)
+
+    def frame_scores(self, progress: Progress) -> tuple[xr.Dataset, xr.Dataset]:
+        """Scores of neuron and layer measures, and those of single neurons."""
+        measures = [each for each in self.measures if each.level in _FRAME_LEVELS]
+        if not measures:
+            return self._empty(), self._empty()
+        ids = [utterance.id for utterance in self.speech]
+        if any(each.needs == "folds" for each in measures) and len(ids) < 2:
+            raise AssonanceError(
+                f"{self.speech.name}: held-out measures need at least 2 utterances, there is "
+                f"{len(ids)}; add speech, or choose other measures"
+            )
+        frame_pass = FramePass(
+            self.layers, ids, measures, self.settings, wanted=self.wanted, device=self.device
+        )
+        self.notes += too_few_frames(frame_pass.frames, frame_pass.widths, measures)
+        scores, cautions = frame_pass.run(self._others(), memory=self.memory, progress=progress)
+        self.notes += cautions
+        flat = scores.dataset(per_neuron=True)
+        flat = flat.assign(_localisation(flat))
+        apart = [name for name, array in flat.data_vars.items() if "neuron" in array.dims]
+        neurons = flat[apart].rename({name: str(name).removesuffix("_by_neuron") for name in apart})
+        return self._labelled(flat.drop_vars(apart)), self._labelled(neurons)
+
+    def head_scores(self, progress: Progress) -> tuple[xr.Dataset, xr.Dataset]:
+        """Scores of head measures, and those of single heads."""
+        measures = [each for each in self.measures if each.level == "head"]
+        if not measures:
+            return self._empty(), self._empty()
+        scores, cautions = attention_pass(
+            {name: model for name, (model, _) in self.named.items()},
+            tuple(self.speech),
+            measures,
+            self.settings,
+            name_of=lambda model, label: f"{model} {label}",
+            wanted=self.wanted,
+            memory=self.memory,
+            progress=progress,
+        )
+        self.notes += cautions
+        if scores is None:
+            return self._empty(), self._empty()
+        flat = scores.dataset(per_head=True)
+        apart = [name for name, array in flat.data_vars.items() if "head_row" in array.dims]
+        heads = flat[apart].rename({name: str(name).removesuffix("_by_head") for name in apart})
+        return self._labelled(flat.drop_vars(apart)), self._labelled(heads)
+
+    def _others(self) -> NDArray[np.bool_]:
+        """For consensus over models: the layers of the other models, twins not counted."""
+        models = np.array([layer.model for layer in self.layers.values()])
+        counts = np.array([self.named[model][1] is None for model in models])
+        others: NDArray[np.bool_] = (models[:, None] != models) & counts
+        return others
+
+    def _coordinates(self) -> dict[str, list[str]]:
+        models = list(self.named)
+        labels = list(dict.fromkeys(layer.label for layer in self.layers.values()))
+        return dict(zip(CELL, (models, labels, models, labels), strict=True))
+
+    def _empty(self) -> xr.Dataset:
+        return xr.Dataset(coords=self._coordinates())
+
+    def _labelled(self, flat: xr.Dataset) -> xr.Dataset:
+        """Part each layer dimension into model and layer; NaN (−1 for matches) where none is."""
+        coordinates = self._coordinates()
+        models, labels = coordinates["model_row"], coordinates["layer_row"]
+        result = self._empty()
+        for name, array in flat.data_vars.items():
+            places = [self.layers[layer] for layer in flat["layer_row"].values]
+            at = (
+                np.array([models.index(place.model) for place in places]),
+                np.array([labels.index(place.label) for place in places]),
+            )
+            square = "layer_col" in array.dims
+            dims = CELL if square else CELL[:2]
+            inner = array.dims[2 if square else 1 :]
+            single = bool(inner) and array.dtype.kind == "f"
+            missing = np.nan if array.dtype.kind == "f" else -1
+            shape = [len(coordinates[dim]) for dim in dims] + [flat.sizes[dim] for dim in inner]
+            values = np.full(shape, missing, dtype=np.float32 if single else array.dtype)
+            index = (*(each[:, None] for each in at), *at) if square else at
+            values[index] = array.values
+            result[name] = ((*dims, *inner), values, array.attrs)
+        return result
+
+
+def _localisation(flat: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Compute the localisation index of every pair, where its parts were measured."""
+    whole = [name for name in _WHOLE if name in flat]
+    if not whole or not all(name in flat for name in _LOCALISED):
+        return {}
+    parts = [flat[f"{name}_by_neuron"].values for name in (*_LOCALISED, whole[0])]
+    count = flat.sizes["layer_row"]
+    values = np.array(
+        [
+            [localisation_index(*(part[i, j] for part in parts)) for j in range(count)]
+            for i in range(count)
+        ]
+    )
+    # A layer's neurons are their own best matches: the index would say so and nothing else.
+    np.fill_diagonal(values, np.nan)
+    attributes = {
+        "long_name": "Localisation index",
+        "description": "Share of what the whole other layer knows of a neuron, beyond a random "
+        "basis of it, that one neuron knows: 0 for a space shared in unrelated bases, 1 where one "
+        "neuron says all",
+        "range": [-np.inf, np.inf],
+        "source": f"assonance: Σ(maxcorr − maxcorr_rotated)/Σ({whole[0]} − maxcorr_rotated)",
+    }
+    return {"localisation": xr.DataArray(values, dims=("layer_row", "layer_col"), attrs=attributes)}
+
+
+def _resampled(extractions: Mapping[str, Extraction], named: _Named) -> list[str]:
+    return [
+        f"{extraction.resampled} of {len(extraction.ids)} utterances were resampled to the "
+        f"{named[name][0].sampling_rate} Hz of {name}"
+        for name, extraction in extractions.items()
+        if extraction.resampled and named[name][1] is None
+    ]
+
+
+def _record(name: str, model: SpeechModel, twin_of: str | None) -> ModelRecord:
+    return ModelRecord(
+        name=name,
+        **asdict(model.info),
+        fingerprint=model.fingerprint,
+        layers=dict(model.meanings),
+        twin_of=twin_of,
+    )
+
+
+def _unique(measures: Iterable[Measure]) -> list[Measure]:
+    return list({each.name: each for each in measures}.values())
+
+
+def _slug(name: str) -> str:
+    """Make a name safe in a path."""
+    return re.sub(r"[^\w.-]+", "_", name)[:60]

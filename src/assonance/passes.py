@@ -1,0 +1,265 @@
+"""The two passes over the speech: layers' frames from their stores, attention from the models."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from assonance.cautions import constant_neurons
+from assonance.corpus import Utterance
+from assonance.measures import Measure, Settings
+from assonance.models import SpeechModel
+from assonance.progress import Progress
+from assonance.scores import HeadScores, Scores
+from assonance.statistics import (
+    FoldedMoments,
+    HeadSums,
+    KernelSample,
+    Moments,
+    assign_folds,
+    sample_indices,
+)
+from assonance.store import ActivationStore
+from assonance.tiles import Tile, plan
+
+# Utterances are gathered until they have so many frames: products of fewer are slow.
+CHUNK_FRAMES = 4096
+# float64 copies of attention that comparing keeps of every head: as they are, standardised, and
+# without their smallest values.
+_COPIES = 3
+_FLOAT64 = 8
+
+Wanted = Callable[[str, str], bool]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Where a layer's frames are."""
+
+    model: str
+    label: str
+    store: ActivationStore
+
+
+class FramePass:
+    """Neuron and layer measures of every wanted pair of layers, a tile at a time.
+
+    Parameters
+    ----------
+    layers
+        By name, in order.
+    ids
+        The utterances that every store holds, in the corpus's order.
+    measures, settings
+        What is measured, and how.
+    wanted
+        Which pairs; asked in the order of `layers`.
+    device
+        Where torch computes.
+    """
+
+    def __init__(
+        self,
+        layers: Mapping[str, Layer],
+        ids: Sequence[str],
+        measures: Sequence[Measure],
+        settings: Settings,
+        *,
+        wanted: Wanted,
+        device: str,
+    ) -> None:
+        self.layers = layers
+        self.ids = ids
+        self.measures = measures
+        self.settings = settings
+        self.wanted = wanted
+        self.device = device
+        self.needs = {each.needs for each in measures}
+        store = next(iter(layers.values())).store
+        sizes = [store.n_frames(id) for id in ids]
+        self.frames = sum(sizes)
+        self.offsets = dict(zip(ids, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
+        count = settings.folds if "folds" in self.needs else 1
+        self.folds = assign_folds(sizes, count, settings.seed)
+        self.sampled = sample_indices(self.frames, settings.sample_frames, settings.seed)
+        self.widths = {name: layer.store.layers[layer.label] for name, layer in layers.items()}
+        first = self._read(ids[0], layers)
+        self.shift = {name: frames.to(torch.float64).mean(0) for name, frames in first.items()}
+
+    def run(
+        self, others: NDArray[np.bool_], *, memory: float, progress: Progress
+    ) -> tuple[Scores, list[str]]:
+        """Score every wanted pair.
+
+        Parameters
+        ----------
+        others
+            See `Scores`.
+        memory
+            Bytes that sums and factors may take.
+        progress
+            Told of the pairs done.
+
+        Returns
+        -------
+        tuple of Scores and list of str
+            The scores, and what to beware of in the layers.
+        """
+        scores = Scores(self.widths, self.measures, others)
+        parts = int(self.folds.max()) + 1
+        tiles = plan(self.widths, self.wanted, folds=parts, memory=memory)
+        cautions: dict[str, list[str]] = {}
+        with progress.stage("comparing layers", sum(len(tile.pairs) for tile in tiles)) as advance:
+            for tile in tiles:
+                moments, samples = self._gather(tile, advance)
+                for name in tile.layers:
+                    if name not in cautions:
+                        cautions[name] = constant_neurons(name, moments.layer(name))
+                for a, b in tile.pairs:
+                    sample = (samples[a], samples[b]) if samples else None
+                    scores.add(a, b, moments.pair(a, b, sample), self.settings)
+                    advance(0.5)
+        return scores, [line for lines in cautions.values() for line in lines]
+
+    def _gather(
+        self, tile: Tile, advance: Callable[[float], None]
+    ) -> tuple[FoldedMoments, dict[str, KernelSample]]:
+        """Add up a tile's frames, fold by fold, and keep the sampled ones.
+
+        Half of a pair's work is counted to this, half to its measures.
+        """
+        shift = {name: self.shift[name] for name in tile.layers}
+        kept: dict[str, list[Tensor]] = {name: [] for name in tile.layers}
+        places: list[NDArray[np.int64]] = []
+        parts = []
+        for fold in range(int(self.folds.max()) + 1):
+            part = Moments(shift, tile.pairs)
+            ids = [id for id, of in zip(self.ids, self.folds, strict=True) if of == fold]
+            for first, chunk in self._chunks(ids, tile.layers):
+                part.update(chunk)
+                if "sample" in self.needs:
+                    rows = np.flatnonzero(np.isin(first, self.sampled))
+                    places.append(first[rows])
+                    for name, frames in chunk.items():
+                        kept[name].append(frames[torch.from_numpy(rows)])
+                advance(len(tile.pairs) / 2 * len(first) / self.frames)
+            parts.append(part)
+        if "sample" not in self.needs:
+            return FoldedMoments(parts), {}
+        order = torch.from_numpy(np.argsort(np.concatenate(places)))
+        samples = {name: KernelSample(torch.cat(frames)[order]) for name, frames in kept.items()}
+        return FoldedMoments(parts), samples
+
+    def _chunks(
+        self, ids: Sequence[str], names: Sequence[str]
+    ) -> Iterator[tuple[NDArray[np.int64], dict[str, Tensor]]]:
+        """Read utterances in chunks of frames, with each frame's place in the whole corpus."""
+        waiting: list[dict[str, Tensor]] = []
+        places: list[NDArray[np.int64]] = []
+        for number, id in enumerate(ids):
+            frames = self._read(id, names)
+            waiting.append(frames)
+            count = len(frames[names[0]])
+            places.append(np.arange(self.offsets[id], self.offsets[id] + count))
+            if sum(map(len, places)) >= CHUNK_FRAMES or number == len(ids) - 1:
+                chunk = {name: torch.cat([each[name] for each in waiting]) for name in names}
+                yield np.concatenate(places), chunk
+                waiting, places = [], []
+
+    def _read(self, id: str, names: Iterable[str]) -> dict[str, Tensor]:
+        """Read one utterance's frames of some layers, each store once."""
+        by_store: dict[ActivationStore, list[str]] = {}
+        for name in names:
+            by_store.setdefault(self.layers[name].store, []).append(name)
+        frames = {}
+        for store, some in by_store.items():
+            arrays = store.read(id, [self.layers[name].label for name in some])
+            for name in some:
+                array = arrays[self.layers[name].label]
+                frames[name] = torch.from_numpy(array).to(self.device)
+        return frames
+
+
+def attention_pass(
+    models: Mapping[str, SpeechModel],
+    utterances: Sequence[Utterance],
+    measures: Sequence[Measure],
+    settings: Settings,
+    *,
+    name_of: Callable[[str, str], str],
+    wanted: Wanted,
+    memory: float,
+    progress: Progress,
+) -> tuple[HeadScores | None, list[str]]:
+    """Score every wanted pair of layers by their attention heads.
+
+    Every model runs over every utterance once more: maps are too large to keep.
+
+    Parameters
+    ----------
+    models
+        By name, in order.
+    utterances
+        What every model can use.
+    measures, settings
+        Head measures, and how they are taken.
+    name_of
+        Name of a model's layer.
+    wanted
+        Which pairs of layer names.
+    memory
+        Bytes that the maps of one utterance may take; a longer utterance is passed over.
+    progress
+        Told of the seconds of speech done.
+
+    Returns
+    -------
+    tuple of HeadScores or None, and list of str
+        The scores, None where every utterance is too long; and what to beware of.
+    """
+    heads = {
+        name_of(model, label): count
+        for model, adapter in models.items()
+        for label, count in adapter.heads.items()
+    }
+    names = list(heads)
+    pairs = [(a, b) for i, a in enumerate(names) for b in names[i:] if wanted(a, b)]
+    sums = HeadSums(heads, pairs)
+    rates = {each.sampling_rate for each in models.values()}
+    passed_over = []
+    total = sum(utterance.duration for utterance in utterances)
+    with progress.stage("comparing attention", total) as advance:
+        for utterance in utterances:
+            audio = {
+                rate: utterance.read(rate) for rate in {m.sampling_rate for m in models.values()}
+            }
+            frames = max(m.n_frames(len(audio[m.sampling_rate])) for m in models.values())
+            if _FLOAT64 * _COPIES * sum(heads.values()) * frames**2 > memory:
+                passed_over.append(utterance.id)
+            else:
+                sums.update(
+                    {
+                        name_of(model, label): torch.from_numpy(maps)
+                        for model, adapter in models.items()
+                        for label, maps in adapter.run(
+                            audio[adapter.sampling_rate], attention=True
+                        ).attentions.items()
+                    }
+                )
+            advance(utterance.duration)
+    cautions = []
+    if passed_over:
+        cautions.append(
+            f"{len(passed_over)} of {len(utterances)} utterances, the first {passed_over[0]!r}, "
+            f"are too long for their attention to fit into {memory / 2**30:.1f} GiB and are left "
+            "out of the attention measures; cut them up or allow more memory"
+        )
+    if len(passed_over) == len(utterances):
+        return None, cautions
+    scores = HeadScores(heads, measures)
+    for a, b in pairs:
+        scores.add(a, b, sums.pair(a, b), settings)
+    return scores, cautions
