@@ -33,7 +33,7 @@ def make_maps(heads, lengths=(7, 12, 5), seed=0, sharpness=1.5):
         maps[name] = []
         for length in lengths:
             logits = sharpness * rng.standard_normal((count, length, length))
-            weights = np.exp(logits)
+            weights = np.exp(logits - logits.max(-1, keepdims=True))
             maps[name].append(weights / weights.sum(-1, keepdims=True))
     return maps
 

@@ -233,10 +233,8 @@ def attention_pass(
     total = sum(utterance.duration for utterance in utterances)
     with progress.stage("comparing attention", total) as advance:
         for utterance in utterances:
-            audio = {
-                rate: utterance.read(rate) for rate in {m.sampling_rate for m in models.values()}
-            }
-            frames = max(m.n_frames(len(audio[m.sampling_rate])) for m in models.values())
+            audio = {rate: utterance.read(rate) for rate in rates}
+            frames = max(each.n_frames(len(audio[each.sampling_rate])) for each in models.values())
             if _FLOAT64 * _COPIES * sum(heads.values()) * frames**2 > memory:
                 passed_over.append(utterance.id)
             else:
