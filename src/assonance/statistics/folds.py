@@ -1,9 +1,10 @@
 """Moments kept by fold, so that held-out statistics need no second pass over the frames."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from assonance.statistics.moments import Moments
@@ -76,15 +77,28 @@ class FoldedMoments:
     def _layer(self, name: str, fold: int | None, training: bool) -> LayerStatistics:
         key = (name, fold, training)
         if key not in self._layers:
-            part = self.total if fold is None else self.parts[fold]
-            n = self.total.n - part.n if training else part.n
-            sums = self.total.sums[name] - part.sums[name] if training else part.sums[name]
-            mean = sums / n
+            parts = self._parts(fold, training)
+            n = sum(part.n for part in parts)
+            mean = _add(part.sums[name] for part in parts) / n
             scatter = self._product(name, name, fold, training) - n * mean[:, None] * mean
             self._layers[key] = LayerStatistics(n, mean, scatter, self.total.shift[name])
         return self._layers[key]
 
     def _product(self, a: str, b: str, fold: int | None, training: bool) -> Tensor:
-        part = self.total if fold is None else self.parts[fold]
-        product = part.product(a, b)
-        return self.total.product(a, b) - product if training else product
+        return _add(part.product(a, b) for part in self._parts(fold, training))
+
+    def _parts(self, fold: int | None, training: bool) -> Sequence[Moments]:
+        """Moments whose sum is wanted: of all frames, of one fold, or of all but one.
+
+        Training folds are added up, not subtracted from the total: where a neuron varies in the
+        held-out fold alone, a difference would leave rounding that passes for variation.
+        """
+        if fold is None:
+            return [self.total]
+        if training:
+            return [part for index, part in enumerate(self.parts) if index != fold]
+        return [self.parts[fold]]
+
+
+def _add(values: Iterable[Tensor]) -> Tensor:
+    return reduce(torch.add, values)

@@ -13,6 +13,8 @@ from assonance.statistics.sample import KernelSample
 # A neuron whose deviation is below this share of its distance from zero does not vary: float32
 # cannot tell its values apart, and what is left is the rounding of the sums.
 CONSTANT = 1e-12
+# Sums about a shift cannot tell a smaller deviation than this share of its distance from the mean.
+NEXT_TO_SHIFT = 1e-6
 
 
 class LayerStatistics:
@@ -44,7 +46,8 @@ class LayerStatistics:
     @cached_property
     def varies(self) -> Tensor:
         """Which neurons are not constant; bool, shape (D,)."""
-        floor = math.sqrt(self.n) * CONSTANT * (self.shift + self.mean).abs()
+        values, sums = (self.shift + self.mean).abs(), self.mean.abs()
+        floor = math.sqrt(self.n) * torch.maximum(CONSTANT * values, NEXT_TO_SHIFT * sums)
         return self.norms > floor.clamp(min=torch.finfo(torch.float64).tiny)
 
     @cached_property
