@@ -186,12 +186,20 @@ def _warn(cautions: Iterable[str]) -> None:
         warnings.warn(caution, AssonanceWarning, stacklevel=3)
 
 
+def _array(name: str, values: ArrayLike) -> np.ndarray:
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise AssonanceError(f"layer {name!r} cannot be made an array: {error}") from error
+    if array.dtype.kind not in "fiu":
+        raise AssonanceError(f"layer {name!r} must hold real numbers; got {array.dtype}")
+    return array
+
+
 def _frames(name: str, values: ArrayLike) -> Tensor:
-    array = np.asarray(values)
-    if array.ndim != 2 or not array.shape[1] or array.dtype.kind not in "fiu":
-        raise AssonanceError(
-            f"layer {name!r} must be numbers, frames × neurons; got {array.dtype} {array.shape}"
-        )
+    array = _array(name, values)
+    if array.ndim != 2 or not array.shape[1]:
+        raise AssonanceError(f"layer {name!r} must be frames × neurons; got {array.shape}")
     if not np.isfinite(array).all():
         bad = int((~np.isfinite(array)).sum())
         raise AssonanceError(f"layer {name!r} has {bad} values that are NaN or infinite")
@@ -199,7 +207,7 @@ def _frames(name: str, values: ArrayLike) -> Tensor:
 
 
 def _maps(name: str, values: ArrayLike) -> Tensor:
-    array = np.asarray(values)
+    array = _array(name, values)
     if array.ndim != 3 or array.shape[1] != array.shape[2] or not array.size:
         raise AssonanceError(
             f"layer {name!r}: attention must be heads × T × T for each utterance; got {array.shape}"

@@ -36,6 +36,11 @@ class Settings:
         Random bases averaged in the rotation floor.
     seed
         Of every random draw: sampled frames, folds, rotations.
+
+    Raises
+    ------
+    AssonanceError
+        When a number is out of range.
     """
 
     name: str
@@ -45,6 +50,15 @@ class Settings:
     folds: int = 5
     rotations: int = 4
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.variance <= 1:
+            raise AssonanceError(f"variance must be above 0 and at most 1; got {self.variance}")
+        if self.cut not in ("reach", "below"):
+            raise AssonanceError(f"cut must be 'reach' or 'below'; got {self.cut!r}")
+        for name, least in (("sample_frames", 2), ("folds", 2), ("rotations", 1)):
+            if getattr(self, name) < least:
+                raise AssonanceError(f"{name} must be at least {least}; got {getattr(self, name)}")
 
 
 SETTINGS = {
