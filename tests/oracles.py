@@ -48,13 +48,18 @@ def linreg(x, y):
 
 
 def held_out(x, y, folds):
-    """Neurons and their predictions by a model that never saw their fold, about its mean."""
+    """Neurons and their predictions by a model that never saw their fold, about its mean.
+
+    Where coefficients are not unique they are the smallest for standardised neurons.
+    """
     neurons, predictions = np.zeros(x.shape), np.zeros(x.shape)
     for fold in np.unique(folds):
         test, train = folds == fold, folds != fold
-        slopes = np.linalg.lstsq(centred(y[train]), centred(x[train]), rcond=1e-10)[0]
+        size = np.where(np.ptp(y[train], axis=0) > 0, y[train].std(0), np.inf)
+        seen, unseen = (part / size for part in (centred(y[train]), y[test] - y[train].mean(0)))
+        slopes = np.linalg.lstsq(seen, centred(x[train]), rcond=1e-10)[0]
         neurons[test] = x[test] - x[train].mean(0)
-        predictions[test] = (y[test] - y[train].mean(0)) @ slopes
+        predictions[test] = unseen @ slopes
     return neurons, predictions
 
 

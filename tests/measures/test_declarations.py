@@ -1,0 +1,216 @@
+"""What every registered measure declares of itself holds, and nothing more than it declares."""
+
+import numpy as np
+import pytest
+from material import make_groups, make_layers, make_maps
+
+from assonance import head_similarity_matrix, similarity, similarity_matrix
+from assonance.measures import MEASURES
+
+FRAMES = 240
+GROUPS = make_groups(FRAMES)
+OF_FRAMES = [name for name, each in MEASURES.items() if each.level != "head"]
+OF_HEADS = [name for name, each in MEASURES.items() if each.level == "head"]
+SIDES = ["row", "column"]
+
+
+def translate(layer, rng):
+    return layer + 10 * rng.standard_normal(layer.shape[1])
+
+
+def scale(layer, rng):
+    return layer * 7.3
+
+
+def scale_neurons(layer, rng):
+    return layer * np.exp(2 * rng.standard_normal(layer.shape[1]))
+
+
+def permute(layer, rng):
+    return layer[:, rng.permutation(layer.shape[1])]
+
+
+def rotate(layer, rng):
+    return layer @ np.linalg.qr(rng.standard_normal((layer.shape[1],) * 2))[0]
+
+
+def map_linearly(layer, rng):
+    return layer @ rng.standard_normal((layer.shape[1],) * 2)
+
+
+TRANSFORMS = {
+    "translation": translate,
+    "scale": scale,
+    "neuron scale": scale_neurons,
+    "permutation": permute,
+    "orthogonal": rotate,
+    "linear": map_linearly,
+}
+
+
+def score(measure, row, column):
+    return similarity(row, column, measure, groups=GROUPS)
+
+
+def changes(measure, invariance, side, seed):
+    """How far the score moves when one side is transformed."""
+    layers = make_layers({"row": 8, "column": 11}, frames=FRAMES, seed=seed)
+    before = score(measure, **layers)
+    rng = np.random.default_rng(seed)
+    layers[side] = TRANSFORMS[invariance](layers[side], rng)
+    return abs(score(measure, **layers) - before)
+
+
+def declared(yes):
+    return [
+        (name, invariance)
+        for name in OF_FRAMES
+        for invariance in TRANSFORMS
+        if (invariance in MEASURES[name].invariances) == yes
+    ]
+
+
+@pytest.mark.parametrize(("measure", "invariance"), declared(True))
+@pytest.mark.parametrize("side", SIDES)
+def test_a_declared_invariance_holds_on_either_side(measure, invariance, side):
+    for seed in range(2):
+        assert changes(measure, invariance, side, seed) < 1e-9
+
+
+@pytest.mark.parametrize(("measure", "invariance"), declared(False))
+def test_an_invariance_that_is_not_declared_fails_on_some_side(measure, invariance):
+    assert max(changes(measure, invariance, side, seed=0) for side in SIDES) > 1e-4
+
+
+def test_only_known_invariances_are_declared():
+    assert {each for name in OF_FRAMES for each in MEASURES[name].invariances} <= set(TRANSFORMS)
+
+
+@pytest.mark.parametrize("measure", OF_FRAMES)
+def test_rows_and_columns_can_be_exchanged_only_where_declared(measure):
+    layers = make_layers({"row": 8, "column": 11}, frames=FRAMES)
+    there = score(measure, **layers)
+    back = score(measure, layers["column"], layers["row"])
+    if MEASURES[measure].symmetric:
+        assert there == pytest.approx(back, abs=1e-12)
+    else:
+        assert abs(there - back) > 1e-4
+
+
+@pytest.mark.parametrize("measure", OF_HEADS)
+def test_heads_can_be_exchanged_only_where_declared(measure):
+    assert not MEASURES[measure].symmetric
+    found = head_similarity_matrix(make_maps({"a": 4, "b": 6}), [measure])[measure].values
+    assert abs(found[0, 1] - found[1, 0]) > 1e-4
+
+
+@pytest.mark.parametrize("measure", OF_HEADS)
+def test_the_order_of_heads_and_of_utterances_is_of_no_consequence(measure):
+    maps = make_maps({"a": 4, "b": 6})
+    before = head_similarity_matrix(maps, [measure])[measure].values
+    shuffled = {
+        "a": [one[[2, 0, 3, 1]] for one in maps["a"][::-1]],
+        "b": [one[[5, 1, 0, 4, 2, 3]] for one in maps["b"][::-1]],
+    }
+    after = head_similarity_matrix(shuffled, [measure])[measure].values
+    np.testing.assert_allclose(after, before, rtol=0, atol=1e-12)
+
+
+# Ranges
+
+
+def cases_of_frames():
+    """Layers that go to the ends of ranges: the same, unrelated, drifting, all too few frames."""
+    rng = np.random.default_rng(0)
+    related = make_layers({"row": 8, "column": 11}, frames=FRAMES)
+    drifting = np.cumsum(rng.standard_normal((FRAMES, 8)), 0)
+    return {
+        "related": (related["row"], related["column"]),
+        "same": (related["row"], related["row"]),
+        "opposite": (related["row"], -related["row"]),
+        "unrelated": (rng.standard_normal((FRAMES, 8)), rng.standard_normal((FRAMES, 8))),
+        "drifting apart": (drifting, np.cumsum(rng.standard_normal((FRAMES, 12)), 0)),
+        "wide": (rng.standard_normal((FRAMES, 3)), rng.standard_normal((FRAMES, 150))),
+        "one neuron": (drifting[:, :1], drifting[:, 1:2]),
+    }
+
+
+def within(values, measure):
+    lowest, highest = MEASURES[measure].range
+    assert np.isfinite(values).all()
+    assert lowest is None or (values >= lowest).all()
+    assert highest is None or (values <= highest + 1e-12).all()
+
+
+@pytest.mark.parametrize("case", cases_of_frames())
+@pytest.mark.parametrize("measure", OF_FRAMES)
+def test_scores_stay_within_the_declared_range(measure, case):
+    row, column = cases_of_frames()[case]
+    found = similarity_matrix(
+        {"row": row, "column": column}, [measure], groups=GROUPS, per_neuron=True
+    )
+    within(found[measure].values, measure)
+    if MEASURES[measure].level == "neuron":
+        of_row = found[f"{measure}_by_neuron"].sel(layer_row="row").values
+        within(of_row[..., : row.shape[1]], measure)
+
+
+@pytest.mark.parametrize("measure", OF_HEADS)
+@pytest.mark.parametrize("sharpness", [0.01, 1, 30, 1000])
+def test_head_scores_stay_within_the_declared_range(measure, sharpness):
+    maps = make_maps({"a": 4, "b": 6}, lengths=(2, 9, 30), sharpness=sharpness)
+    found = head_similarity_matrix(maps, [measure], per_head=True)
+    within(found[measure].values, measure)
+    table = found[f"{measure}_by_head"].sel(layer_row="a", layer_col="b").values
+    within(table[:4, :6], measure)
+
+
+@pytest.mark.parametrize(
+    "measure", [name for name in OF_FRAMES if name != "maxcorr_rotated"]
+)  # a rotated neuron is not itself
+def test_a_layer_is_as_similar_to_itself_as_can_be(measure):
+    layer = make_layers({"row": 8}, frames=FRAMES)["row"]
+    assert score(measure, layer, layer) == pytest.approx(MEASURES[measure].range[1], abs=1e-9)
+
+
+@pytest.mark.parametrize("measure", ["linreg_heldout", "linreg_heldout_r"])
+def test_held_out_scores_do_go_below_zero_where_nothing_is_shared(measure):
+    row, column = cases_of_frames()["unrelated"]
+    found = similarity_matrix(
+        {"row": row, "column": column}, [measure], groups=GROUPS, per_neuron=True
+    )
+    scores = found[f"{measure}_by_neuron"].sel(layer_row="row", layer_col="column").values
+    assert np.nanmin(scores) < 0
+
+
+def test_heads_that_attend_to_nothing_in_common_are_at_the_lower_end_of_js():
+    one, other = np.eye(4)[None], np.roll(np.eye(4), 1, axis=1)[None]
+    found = head_similarity_matrix({"a": [one], "b": [other]}, ["attn_js"])["attn_js"]
+    lowest, highest = MEASURES["attn_js"].range
+    assert found.sel(layer_row="a", layer_col="b") == pytest.approx(lowest, abs=1e-12)
+    assert found.sel(layer_row="a", layer_col="a") == pytest.approx(highest, abs=1e-12)
+
+
+def test_frobenius_similarity_has_no_lower_end():
+    one, other = np.eye(50)[None], np.roll(np.eye(50), 1, axis=1)[None]
+    found = head_similarity_matrix({"a": [one], "b": [other]}, ["attn_frobenius"])
+    assert found["attn_frobenius"].sel(layer_row="a", layer_col="b") == pytest.approx(-9)
+
+
+# Words
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_a_measure_says_what_it_is_and_whence(measure):
+    declared = MEASURES[measure]
+    assert declared.name == measure
+    assert declared.level in ("neuron", "layer", "head")
+    assert declared.needs in ("moments", "folds", "sample", "heads")
+    assert declared.title
+    assert declared.summary
+    assert not declared.summary.endswith(".")
+    assert declared.source
+
+
+def test_titles_tell_measures_apart():
+    assert len({each.title for each in MEASURES.values()}) == len(MEASURES)
