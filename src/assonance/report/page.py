@@ -1,0 +1,105 @@
+"""The page: what was compared, the answer, the sections, how it was run."""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Sequence
+from importlib import resources
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from assonance.outside import one_line
+from assonance.report.figures import cell, listing
+from assonance.report.sections import level, sections
+from assonance.results import Comparison, ModelRecord
+
+MOST_LEFT_OUT = 50
+
+
+def render(comparison: Comparison, sentences: Sequence[str]) -> str:
+    """Write the page.
+
+    Parameters
+    ----------
+    comparison
+        What was found.
+    sentences
+        The answer, a claim each.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    environment = Environment(
+        autoescape=True,
+        loader=PackageLoader("assonance.report", "."),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"one_line": one_line, "cell": cell}
+    record = comparison.provenance
+    script, style = _own("script.js"), _own("style.css")
+    return environment.get_template("page.html.j2").render(
+        record=record,
+        question=_question(comparison),
+        models=[model for model in record.models if model.twin_of is None],
+        twins=[model for model in record.models if model.twin_of is not None],
+        facts=facts,
+        sentences=sentences,
+        sections=sections(comparison),
+        measures=list(_measures(comparison)),
+        left_out=record.left_out[:MOST_LEFT_OUT],
+        more_left_out=max(len(record.left_out) - MOST_LEFT_OUT, 0),
+        style=style,
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def facts(model: ModelRecord) -> list[str]:
+    """Say of a model what a reader must know, a few words each."""
+    weights = "fine-tuned" if model.fine_tuned else "pretrained"
+    if model.objective == "none":
+        weights = "random weights"
+    return [
+        model.family,
+        *([] if model.objective == "none" else [f"{model.objective} objective"]),
+        model.size,
+        f"{model.n_parameters / 1e6:.1f} M parameters",
+        weights,
+        f"{len(model.layers)} layers",
+    ]
+
+
+def _question(comparison: Comparison) -> str:
+    """Ask what the page answers."""
+    models = [one_line(model) for model in comparison.models]
+    if len(models) == 1:
+        return f"What do the layers of {models[0]} share?"
+    names = listing(models) if len(models) <= 3 else f"these {len(models)} models"
+    return f"Do {names} represent speech the same way?"
+
+
+def _measures(comparison: Comparison) -> Iterator[dict[str, str]]:
+    """Describe each measure taken, as its results do."""
+    for name, array in comparison.scores.data_vars.items():
+        low, high = (
+            f"{bound:.3g}" if abs(bound) != float("inf") else "no bound"
+            for bound in array.attrs.get("range", (float("-inf"), float("inf")))
+        )
+        yield {
+            "name": str(name),
+            "title": str(array.attrs.get("long_name", name)),
+            "level": level(str(name)),
+            "what": str(array.attrs.get("description", "")),
+            "range": f"{low} to {high}",
+            "source": str(array.attrs.get("source", "")),
+        }
+
+
+def _own(name: str) -> Markup:
+    """Read a file of the package, to stand in the page as it is."""
+    text = resources.files("assonance.report").joinpath(name).read_text("utf-8")
+    return Markup(text)  # noqa: S704

@@ -1,0 +1,294 @@
+"""The sections of the page, each left out where its measures were not taken."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from assonance import plot, tables
+from assonance.measures import MEASURES
+from assonance.outside import one_line
+from assonance.report.figures import Picture, listing, picture
+from assonance.results import Comparison
+
+_FIRST = ("linreg_heldout", "cka", "maxcorr")
+_COLUMNS = {
+    "model_row": "model",
+    "model_col": "other model",
+    "layer_row": "layer",
+    "layer_col": "best layer of the other",
+    "depth_row": "depth (0 to 1)",
+    "depth_col": "depth of the best layer",
+    "linreg_heldout_r": "held-out r of the whole layer",
+    "maxcorr": "best single neuron",
+    "maxcorr_rotated": "floor: rotated neurons",
+    "match": "best neuron's index",
+}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Pictures of one measure, and what the measure is."""
+
+    label: str
+    text: str
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A question and its pictures.
+
+    Attributes
+    ----------
+    id, short, heading
+        Its anchor, its name in the navigation, the question.
+    text
+        How to read it.
+    panels
+        What is shown; one at a time where `switch` says so and the reader's browser can.
+    """
+
+    id: str
+    short: str
+    heading: str
+    text: str
+    panels: tuple[Panel, ...]
+    switch: bool = True
+
+
+def sections(comparison: Comparison) -> list[Section]:
+    """Make every section that the measures allow."""
+    makers = (alike, depths, same_neurons, heads)
+    return [made for maker in makers if (made := maker(comparison)) is not None]
+
+
+def alike(comparison: Comparison) -> Section | None:
+    """Show all layers of all models against each other."""
+    panels = _matrices(comparison, _of_layers(comparison))
+    if not panels:
+        return None
+    text = (
+        "Every layer of every model against every other. A tile is a pair of models, the first "
+        "layer at its bottom left; the numbers of rows and columns differ where a measure asks "
+        "how much the column layer says of the row layer. Hatched: not measured."
+    )
+    return Section("alike", "Models alike", "Which models are alike?", text, panels)
+
+
+def depths(comparison: Comparison) -> Section | None:
+    """Show which layers go together."""
+    if len(comparison.models) < 2:
+        return None
+    names = [name for name in _of_layers(comparison) if name != "maxcorr_rotated"]
+    panels = tuple(_depth_panel(comparison, name) for name in names)
+    if not panels:
+        return None
+    text = (
+        "For each layer of a model, the layer of another model that is most similar: first how "
+        "similar it is, then where it lies. What lies on the dashed floor is no likeness: "
+        "models that learnt nothing, or neurons mixed at random, reach it as well."
+    )
+    return Section("depth", "Depth", "Which depth matches which?", text, panels)
+
+
+def same_neurons(comparison: Comparison) -> Section | None:
+    """Show whether what is shared lies in single neurons."""
+    if len(comparison.models) < 2:
+        return None
+    pictures = [
+        *_signature(comparison),
+        *_localisation(comparison),
+        *_curves(comparison, "maxcorr", "neurons-maxcorr"),
+    ]
+    if not pictures or "maxcorr" not in comparison.scores:
+        return None
+    text = (
+        "Two layers can hold the same information in unrelated neurons. Compare what the whole of "
+        "a layer tells of a neuron with what its best single neuron tells, and with the best of "
+        "randomly rotated neurons, which share the space and no neuron."
+    )
+    heading = "Same neurons, or only the same space?"
+    panel = Panel("", "", tuple(pictures))
+    return Section("neurons", "Neurons", heading, text, (panel,), switch=False)
+
+
+def heads(comparison: Comparison) -> Section | None:
+    """Show how alike attention is."""
+    names = [name for name in tables.measures(comparison) if level(name) == "head"]
+    panels = _matrices(comparison, names)
+    if not panels:
+        return None
+    text = (
+        "How alike the attention maps of two layers are: the best match of each head of the row "
+        "layer, averaged. The input of the first block has no attention and is hatched."
+    )
+    return Section("heads", "Heads", "Attention heads", text, panels)
+
+
+def level(name: str) -> str:
+    """Tell what a measure compares: neuron, layer or head."""
+    return MEASURES[name].level if name in MEASURES else "layer"
+
+
+def _of_layers(comparison: Comparison) -> list[str]:
+    """Name the measures of neurons and layers, the telling ones first."""
+    names = [name for name in tables.measures(comparison) if level(name) != "head"]
+    return sorted(names, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
+
+
+def _what(comparison: Comparison, measure: str) -> str:
+    """Say in a line what a measure is and where it comes from."""
+    attributes = comparison.scores[measure].attrs
+    parts = [
+        f"{attributes['description']}." if attributes.get("description") else "",
+        f"Scale: {plot.scale(comparison, measure)}.",
+        f"Source: {attributes['source']}." if attributes.get("source") else "",
+    ]
+    return " ".join(filter(None, parts))
+
+
+def _panel(comparison: Comparison, measure: str, pictures: Iterator[Picture]) -> Panel:
+    """Put a measure's pictures together."""
+    return Panel(plot.title(comparison, measure), _what(comparison, measure), tuple(pictures))
+
+
+def _matrices(comparison: Comparison, names: list[str]) -> tuple[Panel, ...]:
+    """Make a panel with a matrix for each measure."""
+    return tuple(_panel(comparison, name, _matrix(comparison, name)) for name in names)
+
+
+def _matrix(comparison: Comparison, measure: str) -> Iterator[Picture]:
+    """Draw one measure of all layers."""
+    table = tables.matrix(comparison, measure)
+    if table.isna().all(axis=None):
+        return
+    name = plot.title(comparison, measure)
+    models = listing([one_line(model) for model in comparison.models])
+    yield picture(
+        f"matrix-{_slug(comparison, measure)}",
+        lambda: plot.matrix(comparison, measure),
+        table,
+        f"{name}: each row layer compared with each column layer.",
+        f"Matrix of {name}, {len(table)} layers of {models}; {_between(table)}",
+    )
+
+
+def _depth_panel(comparison: Comparison, measure: str) -> Panel:
+    """Curves, and where the best layers lie."""
+    name = plot.title(comparison, measure)
+    slug = _slug(comparison, measure)
+
+    def pictures() -> Iterator[Picture]:
+        yield from _curves(comparison, measure, f"curves-{slug}")
+        table = tables.best_layers(comparison, measure)
+        if table["value"].isna().all():
+            return
+        apart = (table["depth_row"] - table["depth_col"]).abs().mean()
+        yield picture(
+            f"ridge-{slug}",
+            lambda: plot.best_layers(comparison, measure),
+            _named(table[["depth_row", "layer_col", "depth_col"]]),
+            f"Where the most similar layer lies, by {name}; dashed: at equal depth.",
+            f"Lines of the best-matching layer by depth; on average {apart:.2f} of a model's depth "
+            "away from equal depth.",
+        )
+
+    return _panel(comparison, measure, pictures())
+
+
+def _curves(comparison: Comparison, measure: str, id: str) -> Iterator[Picture]:
+    """Draw how similar the best layer is, and its floor."""
+    if measure not in comparison.scores:
+        return
+    table = tables.best_layers(comparison, measure)
+    if table["value"].isna().all():
+        return
+    name, floor = plot.title(comparison, measure), tables.floor_name(comparison, measure)
+    shown = _named(
+        table.drop(columns=["depth_row", "depth_col"]), value=name, floor=f"floor: {floor}"
+    )
+    words = f"; floor ({floor}) {_span(table['floor'])}" if floor else ""
+    yield picture(
+        id,
+        lambda: plot.depth_curves(comparison, measure),
+        _named(shown, value=name, floor=f"floor: {floor}"),
+        f"{name} with the most similar layer of the other model"
+        + (f"; dashed, the floor: {floor}." if floor else "."),
+        f"Lines of {name} by depth, {_span(table['value'])}{words}.",
+    )
+
+
+def _signature(comparison: Comparison) -> Iterator[Picture]:
+    """Draw the neurons of the two layers that know most of each other."""
+    pair = tables.best_pair(comparison)
+    if pair is None or not {"linreg_heldout_r", "maxcorr"} <= set(comparison.neurons.data_vars):
+        return
+    table = tables.neurons(comparison, *pair)
+    if table.empty:
+        return
+    row, layer_row, col, layer_col = map(one_line, pair)
+    yield picture(
+        "signature",
+        lambda: plot.neurons(comparison, *pair),
+        _named(table),
+        f"Each neuron of {row} {layer_row}, against {col} {layer_col}: the pair of layers of which "
+        "one says most of the other. On the line a neuron has a twin; among the crosses it shares "
+        "the space alone.",
+        f"Scatter of {len(table)} neurons: held-out r of the whole layer "
+        f"{_span(table['linreg_heldout_r'])}; best single neuron {_span(table['maxcorr'])}.",
+    )
+
+
+def _localisation(comparison: Comparison) -> Iterator[Picture]:
+    """Draw the localisation index by depth."""
+    knowing = tables.knowing_measure(comparison)
+    if "localisation" not in comparison.scores or knowing is None:
+        return
+    table = tables.localisation(comparison)
+    if table["value"].isna().all():
+        return
+    known = plot.title(comparison, knowing)
+    shown = table[["layer_col", "value", "known"]]
+    yield picture(
+        "localisation",
+        lambda: plot.localisation(comparison),
+        _named(shown, value="localisation", known=known),
+        "Localisation: how far the best single neuron goes from the best of randomly rotated "
+        "neurons (0) to all that the layer knows (1), at the layer of the other model with the "
+        f"highest {known}.",
+        f"Lines of the localisation index by depth, {_span(table['value'])}.",
+    )
+
+
+def _named(table: pd.DataFrame, **names: str) -> pd.DataFrame:
+    """Give a table headings that read as words."""
+    words = _COLUMNS | names
+    indexed = table.rename_axis([words.get(str(name), str(name)) for name in table.index.names])
+    return indexed.rename(columns=words)
+
+
+def _span(values: "pd.Series[float]") -> str:
+    """Say from where to where values go."""
+    known = values.dropna()
+    return f"from {known.min():.2f} to {known.max():.2f}" if len(known) else "not measured"
+
+
+def _between(table: pd.DataFrame) -> str:
+    """Say what is highest between different models."""
+    models = table.index.get_level_values("model")
+    other = models.to_numpy()[:, None] != models.to_numpy()[None, :]
+    values = table.to_numpy()
+    if not np.isfinite(values[other]).any():
+        return f"values from {np.nanmin(values):.2f} to {np.nanmax(values):.2f}."
+    between = np.where(other & np.isfinite(values), values, -np.inf)
+    i, j = divmod(int(between.argmax()), between.shape[1])
+    row, col = (" ".join(map(one_line, table.index[place])) for place in (i, j))
+    return f"highest between two models {between[i, j]:.2f}, {row} with {col}."
+
+
+def _slug(comparison: Comparison, measure: str) -> str:
+    """Name a measure in an id: its own name where that is safe, its number otherwise."""
+    safe = measure.isascii() and measure.isidentifier()
+    return measure if safe else str(tables.measures(comparison).index(measure))

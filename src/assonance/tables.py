@@ -1,0 +1,252 @@
+"""The numbers behind each figure: `assonance.plot` draws these tables and nothing else."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from assonance.errors import AssonanceError
+from assonance.results import CELL, Comparison
+
+# What says which column layer knows most of a row layer, the most trustworthy first.
+_KNOWING = ("linreg_heldout", "linreg_heldout_r", "linreg", "cka")
+_ROTATED = "maxcorr_rotated"
+
+
+def measures(comparison: Comparison) -> tuple[str, ...]:
+    """Names of what was measured of two layers, `localisation` not counted."""
+    return tuple(
+        str(name)
+        for name, array in comparison.scores.data_vars.items()
+        if array.dims == CELL and name != "localisation"
+    )
+
+
+def matrix(comparison: Comparison, measure: str, *, twins: bool = False) -> pd.DataFrame:
+    """Scores of all layers of all models against each other.
+
+    Parameters
+    ----------
+    comparison, measure
+        Where to look; a measure of two layers.
+    twins
+        Whether random-weights twins have rows and columns too.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows and columns labelled by model and layer; NaN where nothing was measured.
+
+    Raises
+    ------
+    AssonanceError
+        The measure was not measured.
+    """
+    models = [each.name for each in comparison.provenance.models if twins or not each.twin_of]
+    cells = [(model, layer) for model in models for layer in comparison.layers(model)]
+    places = {
+        f"{part}_{side}": xr.DataArray([cell[i] for cell in cells], dims=side)
+        for side in ("row", "col")
+        for i, part in enumerate(("model", "layer"))
+    }
+    labels = pd.MultiIndex.from_tuples(cells, names=("model", "layer"))
+    scores = _of_layers(comparison, measure).sel(places)
+    return pd.DataFrame(scores.to_numpy(), index=labels, columns=labels)
+
+
+def best_layers(comparison: Comparison, measure: str) -> pd.DataFrame:
+    """For each layer, the layer of each other model that is most similar, and how similar.
+
+    Parameters
+    ----------
+    comparison, measure
+        Where to look; a measure of two layers.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by model_row, model_col and layer_row; with layer_col, the relative depths
+        depth_row and depth_col (0 the first layer, 1 the last), value and, where there is one,
+        floor (see `floor_name`). What is undefined is NaN.
+
+    Raises
+    ------
+    AssonanceError
+        The measure was not measured, or there is one model alone.
+    """
+    table = _ridge(comparison, measure)
+    floor = floor_name(comparison, measure)
+    if floor is None:
+        return table
+    if measure == "maxcorr":
+        return table.assign(floor=_at_ridge(comparison, _ROTATED, table))
+    floors = []
+    for row, col, layer in table.index:
+        twin = comparison.twin(col)
+        scores = comparison.matrix(measure, row, twin).sel(layer_row=layer) if twin else None
+        known = scores is not None and bool(scores.notnull().any())
+        floors.append(float(scores.max()) if scores is not None and known else np.nan)
+    return table.assign(floor=floors)
+
+
+def floor_name(comparison: Comparison, measure: str) -> str | None:
+    """Say what the floor of a measure is: what would score so without anything in common.
+
+    Returns
+    -------
+    str or None
+        For `maxcorr`, the same layer with its axes rotated at random; for others, the best layer
+        of the column model's random-weights twin. None where neither was measured.
+    """
+    if measure == "maxcorr" and _ROTATED in comparison.scores:
+        return "randomly rotated neurons"
+    scores = _of_layers(comparison, measure)
+    twins = [twin for model in comparison.models if (twin := comparison.twin(model))]
+    if measure in ("maxcorr", _ROTATED) or not twins:
+        return None
+    known = scores.sel(model_row=list(comparison.models), model_col=twins).notnull().any()
+    return "random weights" if known else None
+
+
+def localisation(comparison: Comparison) -> pd.DataFrame:
+    """Localisation index of each layer in the layer of each other model that knows it best.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed as `best_layers`; with layer_col, depth_row, depth_col, value (the index: 0 when
+        what is shared lies in no single neuron, 1 when single neurons say all of it) and known,
+        how well that layer predicts the row layer.
+
+    Raises
+    ------
+    AssonanceError
+        It was not measured, or there is one model alone.
+    """
+    knowing = knowing_measure(comparison)
+    if "localisation" not in comparison.scores or knowing is None:
+        raise AssonanceError(
+            "localisation was not measured; compare with maxcorr, maxcorr_rotated, linreg_heldout"
+        )
+    table = _ridge(comparison, knowing)
+    value = _at_ridge(comparison, "localisation", table)
+    return table.assign(known=table["value"], value=value)
+
+
+def knowing_measure(comparison: Comparison) -> str | None:
+    """Name of the measure that says which layers of two models go together; None without any."""
+    return next((name for name in _KNOWING if name in measures(comparison)), None)
+
+
+def best_pair(comparison: Comparison) -> tuple[str, str, str, str] | None:
+    """Find the two layers of different models of which one knows most of the other.
+
+    Returns
+    -------
+    tuple of str or None
+        model_row, layer_row, model_col, layer_col; None where nothing says so.
+    """
+    knowing = knowing_measure(comparison)
+    if knowing is None or len(comparison.models) < 2:
+        return None
+    table = _ridge(comparison, knowing)["value"]
+    if table.isna().all():
+        return None
+    row, col, layer_row = table.index[int(np.nanargmax(table))]
+    layer_col = str(_ridge(comparison, knowing).at[(row, col, layer_row), "layer_col"])
+    return row, layer_row, col, layer_col
+
+
+def neurons(
+    comparison: Comparison, row: str, layer_row: str, col: str, layer_col: str
+) -> pd.DataFrame:
+    """Each neuron of a layer: what another layer knows of it as a whole, and by its best neuron.
+
+    Parameters
+    ----------
+    comparison, row, layer_row, col, layer_col
+        Where to look: the neurons are those of the row layer.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by neuron; with linreg_heldout_r, maxcorr and, where measured, maxcorr_rotated and
+        match, the index of the best neuron. Neurons that are constant are left out.
+
+    Raises
+    ------
+    AssonanceError
+        Either was not measured, or a model or layer is unknown.
+    """
+    found = comparison.neurons
+    lacking = {"linreg_heldout_r", "maxcorr"} - set(map(str, found.data_vars))
+    if lacking:
+        raise AssonanceError(
+            f"{' and '.join(sorted(lacking))} of single neurons: not measured; "
+            "compare with linreg_heldout_r and maxcorr"
+        )
+    cell = dict(zip(CELL, (row, layer_row, col, layer_col), strict=True))
+    try:
+        here = found.sel(cell)
+    except KeyError as error:
+        raise AssonanceError(f"{error.args[0]!r}: no such model or layer here") from None
+    wanted = ("linreg_heldout_r", "maxcorr", _ROTATED)
+    table = pd.DataFrame({name: here[name].to_numpy() for name in wanted if name in here})
+    if "maxcorr_match" in here:
+        match = here["maxcorr_match"].to_numpy()
+        table = table.assign(match=pd.array(match, dtype="Int64")).loc[match >= 0]
+    return table.rename_axis("neuron").dropna(subset=["linreg_heldout_r", "maxcorr"])
+
+
+def _of_layers(comparison: Comparison, measure: str) -> xr.DataArray:
+    """Scores of two layers."""
+    if measure not in comparison.scores or comparison.scores[measure].dims != CELL:
+        raise AssonanceError(
+            f"{measure}: not measured of two layers here; you can use: "
+            f"{', '.join(measures(comparison)) or 'nothing'}"
+        )
+    return comparison.scores[measure]
+
+
+def _ridge(comparison: Comparison, measure: str) -> pd.DataFrame:
+    """Find the best column layer of each row layer, in each other model."""
+    _of_layers(comparison, measure)
+    models = comparison.models
+    if len(models) < 2:
+        raise AssonanceError("one model alone has no layers of another to be compared with")
+    rows = []
+    for row in models:
+        for col in (other for other in models if other != row):
+            scores = comparison.matrix(measure, row, col).to_numpy()
+            for i, layer in enumerate(comparison.layers(row)):
+                known = not np.isnan(scores[i]).all()
+                j = int(np.nanargmax(scores[i])) if known else None
+                rows.append(
+                    {
+                        "model_row": row,
+                        "model_col": col,
+                        "layer_row": layer,
+                        "layer_col": None if j is None else comparison.layers(col)[j],
+                        "depth_row": depth(i, scores.shape[0]),
+                        "depth_col": np.nan if j is None else depth(j, scores.shape[1]),
+                        "value": np.nan if j is None else float(scores[i, j]),
+                    }
+                )
+    return pd.DataFrame(rows).set_index(["model_row", "model_col", "layer_row"])
+
+
+def _at_ridge(comparison: Comparison, measure: str, ridge: pd.DataFrame) -> list[float]:
+    """Scores of a second measure in the cells where a first one is highest."""
+    scores = comparison.scores[measure]
+    return [
+        np.nan
+        if pd.isna(layer_col)
+        else float(
+            scores.sel(model_row=row, layer_row=layer_row, model_col=col, layer_col=layer_col)
+        )
+        for (row, col, layer_row), layer_col in zip(ridge.index, ridge["layer_col"], strict=True)
+    ]
+
+
+def depth(layer: int, layers: int) -> float:
+    """Place of a layer between the first (0) and the last (1) of its model."""
+    return layer / max(layers - 1, 1)

@@ -1,0 +1,125 @@
+"""Comparisons made of nothing, as a run would label them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from assonance.corpus import LeftOut
+from assonance.measures import MEASURES
+from assonance.results import CELL, Comparison, CorpusRecord, ModelRecord, Provenance
+from assonance.scores import attributes
+
+NEURONS = 24
+HEADS = 2
+LAYER_MEASURES = tuple(
+    name for name, each in MEASURES.items() if each.level != "head" and each.across is None
+)
+
+
+def comparison(
+    names: Sequence[str] = ("hubert-a", "wav2vec2-b"),
+    layers: Sequence[int] = (5, 4),
+    measures: Sequence[str] = (*MEASURES, "localisation"),
+    *,
+    twins: bool = True,
+    left_out: Sequence[LeftOut] = (),
+    notes: Sequence[str] = (),
+    seed: int = 0,
+) -> Comparison:
+    """Models of different depth, their random twins, and scores that look like scores."""
+    rng = np.random.default_rng(seed)
+    models = [record(name, count) for name, count in zip(names, layers, strict=True)]
+    if twins:
+        models += [record(f"{each.name} (random)", len(each.layers), each.name) for each in models]
+    labels = list(max((each.layers for each in models), key=len))
+    model_names = [each.name for each in models]
+    coords = dict(zip(CELL, (model_names, labels, model_names, labels), strict=True))
+    base = base_scores(models, labels, rng)
+    scores, neurons, heads = (xr.Dataset(coords=coords) for _ in range(3))
+    for name in measures:
+        known = MEASURES.get(name)
+        values = values_of(name, base)
+        if name == "mincorr":
+            scores[name] = (CELL[:2], np.nanmin(filled(values), (2, 3)), attributes(known))
+            continue
+        scores[name] = (CELL, values, attributes(known) if known else {})
+        if known and known.level == "neuron":
+            noise = rng.normal(0, 0.05, (*values.shape, NEURONS))
+            neurons[name] = ((*CELL, "neuron"), values[..., None] + noise, attributes(known))
+        if known and known.level == "head":
+            shape = (*values.shape, HEADS, HEADS)
+            heads[name] = (
+                (*CELL, "head_row", "head_col"),
+                np.broadcast_to(values[..., None, None], shape),
+                attributes(known),
+            )
+    if "maxcorr" in neurons:
+        match = rng.integers(0, NEURONS, neurons["maxcorr"].shape)
+        neurons["maxcorr_match"] = (neurons["maxcorr"].dims, match.astype(np.int32))
+    provenance = Provenance(
+        versions={"assonance": "0.1.0", "torch": "2.13.0"},
+        measures=tuple(name for name in measures if name in MEASURES),
+        settings={"name": "default", "folds": 5, "seed": 0},
+        models=tuple(models),
+        corpus=CorpusRecord(
+            "prompts", "prompts", 120, 40000, 803.4, ("ann", "bo"), ("en", "fr"), (16000,)
+        ),
+        left_out=tuple(left_out),
+        notes=tuple(notes),
+    )
+    return Comparison(scores, neurons, heads, provenance)
+
+
+def record(name: str, layers: int, twin_of: str | None = None) -> ModelRecord:
+    """Describe a model that does not exist."""
+    words = ["the input of block 1", *(f"the output of block {k}" for k in range(1, layers))]
+    return ModelRecord(
+        name=name,
+        source=f"somewhere/{name}",
+        family="hubert",
+        objective="masked prediction",
+        size="miniature",
+        n_parameters=1_420_000,
+        fine_tuned=False,
+        fingerprint="0123456789abcdef" * 4,
+        layers={f"encoder.{k}": word for k, word in enumerate(words)},
+        twin_of=twin_of,
+    )
+
+
+def base_scores(
+    models: Sequence[ModelRecord], labels: Sequence[str], rng: np.random.Generator
+) -> np.ndarray:
+    """One number a cell: high near the same depth, low against twins, NaN where nothing is."""
+    shape = (len(models), len(labels), len(models), len(labels))
+    result = np.full(shape, np.nan)
+    for i, row in enumerate(models):
+        for k, col in enumerate(models):
+            if row.twin_of and col.twin_of:
+                continue
+            n, m = len(row.layers), len(col.layers)
+            apart = np.abs(np.arange(n)[:, None] / (n - 1) - np.arange(m)[None] / (m - 1))
+            top = 0.3 if row.twin_of or col.twin_of else 0.95 if i == k else 0.7
+            result[i, :n, k, :m] = top - 0.4 * apart + rng.uniform(-0.03, 0.03, (n, m))
+    return result
+
+
+def values_of(name: str, base: np.ndarray) -> np.ndarray:
+    """Bend the same numbers to each measure's range."""
+    if name == "localisation":
+        return np.clip(base * 0.4, 0, 1)
+    if name == "maxcorr_rotated":
+        return np.asarray(base * 0.8)
+    if name == "linreg_heldout":
+        return np.asarray(base - 0.25)
+    if name.startswith("attn_"):
+        first = base.copy()
+        first[:, 0], first[..., 0] = np.nan, np.nan
+        return first * 5 - 6 if name == "attn_frobenius" else first
+    return base
+
+
+def filled(values: np.ndarray) -> np.ndarray:
+    """Take a layer that no model has for 0, so that nothing is all NaN."""
+    return np.where(np.isnan(values).all((2, 3), keepdims=True), 0, values)

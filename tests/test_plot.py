@@ -1,0 +1,229 @@
+"""Figures draw what their tables hold, on scales that they state."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from comparisons import LAYER_MEASURES, comparison
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from assonance import plot, tables
+from assonance.errors import AssonanceError
+
+
+@pytest.fixture(scope="module")
+def found():
+    return comparison()
+
+
+def texts(figure: Figure) -> str:
+    """All that is written in a figure."""
+    figure.draw_without_rendering()
+    return "\n".join(text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text")))
+
+
+def lines(figure: Figure) -> dict[tuple[int, str], np.ndarray]:
+    """What each labelled line of each panel shows."""
+    return {
+        (place, str(line.get_label())): np.asarray(line.get_ydata(), float)
+        for place, axes in enumerate(figure.axes)
+        for line in axes.lines
+    }
+
+
+@pytest.mark.parametrize("measure", LAYER_MEASURES)
+def test_matrix_shows_its_table(found, measure):
+    table = tables.matrix(found, measure)
+    (image,) = plot.matrix(found, measure).axes[0].images
+    np.testing.assert_array_equal(np.ma.filled(image.get_array(), np.nan), table.to_numpy())
+    for row in found.models:
+        for col in found.models:
+            tile = found.matrix(measure, row, col).to_numpy()
+            np.testing.assert_array_equal(table.loc[row, col].to_numpy(), tile)
+
+
+def test_matrix_begins_at_the_bottom_left_and_names_models_and_layers(found):
+    figure = plot.matrix(found, "cka")
+    axes = figure.axes[0]
+    bottom, top = axes.get_ylim()
+    assert bottom < top
+    assert [label.get_text() for label in axes.get_xticklabels()][:6] == [
+        *(f"encoder.{k}" for k in range(5)),
+        "encoder.0",
+    ]
+    for name in found.models:
+        assert texts(figure).count(name) == 2
+
+
+def test_matrix_adds_twins_when_asked(found):
+    assert len(tables.matrix(found, "cka")) == 9
+    table = tables.matrix(found, "cka", twins=True)
+    assert len(table) == 18
+    twins = [found.twin(model) for model in found.models]
+    assert table.loc[twins, twins].isna().all(axis=None)
+    (image,) = plot.matrix(found, "cka", twins=True).axes[0].images
+    assert np.ma.getmaskarray(image.get_array()).sum() == table.isna().sum().sum()
+
+
+@pytest.mark.parametrize("measure", [*LAYER_MEASURES, "attn_js", "attn_pearson"])
+def test_colours_do_not_depend_on_the_values(measure):
+    limits = set()
+    for seed in (1, 2):
+        (image,) = plot.matrix(comparison(seed=seed), measure).axes[0].images
+        assert type(image.norm) is Normalize
+        limits.add((image.norm.vmin, image.norm.vmax))
+    assert len(limits) == 1
+
+
+@pytest.mark.parametrize("measure", ["linreg_heldout", "cka", "attn_js", "attn_frobenius"])
+def test_the_scale_is_stated(found, measure):
+    assert f"colours: {plot.scale(found, measure)}" in texts(plot.matrix(found, measure))
+
+
+def test_what_is_below_the_scale_is_said_to_be_drawn_at_its_foot(found):
+    scale = plot.scale(found, "linreg_heldout")
+    assert (scale.low, scale.high, scale.clipped) == (0, 1, True)
+    assert "lower values drawn as 0" in str(scale)
+    assert "≤ 0" in texts(plot.depth_curves(found, "linreg_heldout"))
+    assert "≤ 0" not in texts(plot.depth_curves(found, "cka"))
+
+
+def test_a_measure_that_is_negative_throughout_has_room(found):
+    scale = plot.scale(found, "attn_frobenius")
+    assert scale.low <= np.nanmin(tables.matrix(found, "attn_frobenius")) < 0
+
+
+def test_numbers_stand_in_cells_where_they_fit(found):
+    assert len(plot.matrix(found, "cka").axes[0].texts) == 81 + 4
+    large = comparison(("a", "b"), (13, 25))
+    assert len(plot.matrix(large, "cka").axes[0].texts) == 4
+
+
+@pytest.mark.parametrize("measure", ["linreg_heldout", "maxcorr", "attn_js"])
+def test_curves_show_their_table(found, measure):
+    table, drawn = tables.best_layers(found, measure), lines(plot.depth_curves(found, measure))
+    low = plot.scale(found, measure).low
+    for place, row in enumerate(found.models):
+        for col in set(found.models) - {row}:
+            part = table.loc[row, col]
+            np.testing.assert_array_equal(drawn[place, col], part["value"].clip(lower=low))
+            np.testing.assert_array_equal(
+                drawn[place, f"floor {col}"], part["floor"].clip(lower=low)
+            )
+
+
+def test_the_best_layer_is_the_highest_of_the_other_model(found):
+    table = tables.best_layers(found, "cka")
+    for (row, col, layer), best in table.iterrows():
+        scores = found.matrix("cka", row, col).sel(layer_row=layer)
+        assert best["value"] == scores.max()
+        assert best["layer_col"] == scores["layer_col"][int(scores.argmax("layer_col"))]
+        floor = found.matrix("cka", row, found.twin(col)).sel(layer_row=layer)
+        assert best["floor"] == floor.max()
+    assert table.loc[("hubert-a", "wav2vec2-b"), "depth_row"].tolist() == [0, 0.25, 0.5, 0.75, 1]
+
+
+def test_the_floor_of_maxcorr_is_the_rotated_score_of_the_same_layers(found):
+    table = tables.best_layers(found, "maxcorr")
+    for (row, col, layer), best in table.iterrows():
+        rotated = found.matrix("maxcorr_rotated", row, col)
+        assert best["floor"] == rotated.sel(layer_row=layer, layer_col=best["layer_col"])
+
+
+def test_without_twins_there_is_no_floor():
+    found = comparison(twins=False)
+    assert tables.floor_name(found, "cka") is None
+    assert "floor" not in tables.best_layers(found, "cka")
+    assert "floor" not in texts(plot.depth_curves(found, "cka"))
+    assert tables.floor_name(found, "maxcorr") == "randomly rotated neurons"
+
+
+def test_a_layer_without_scores_has_no_best_layer(found):
+    first = tables.best_layers(found, "attn_js").loc[("hubert-a", "wav2vec2-b", "encoder.0")]
+    assert pd.isna(first["layer_col"])
+    assert np.isnan(first["value"])
+
+
+def test_the_ridge_shows_its_table(found):
+    table, drawn = tables.best_layers(found, "cka"), lines(plot.best_layers(found, "cka"))
+    for place, row in enumerate(found.models):
+        for col in set(found.models) - {row}:
+            np.testing.assert_array_equal(drawn[place, col], table.loc[row, col]["depth_col"])
+
+
+def test_localisation_is_read_where_the_held_out_score_is_highest(found):
+    table = tables.localisation(found)
+    drawn = lines(plot.localisation(found))
+    best = tables.best_layers(found, "linreg_heldout")
+    assert table["layer_col"].tolist() == best["layer_col"].tolist()
+    for (row, col, layer), each in table.iterrows():
+        values = found.matrix("localisation", row, col)
+        assert each["value"] == values.sel(layer_row=layer, layer_col=each["layer_col"])
+    for place, row in enumerate(found.models):
+        for col in set(found.models) - {row}:
+            np.testing.assert_array_equal(drawn[place, col], table.loc[row, col]["value"])
+
+
+def test_neurons_show_their_table(found):
+    pair = tables.best_pair(found)
+    table, drawn = tables.neurons(found, *pair), lines(plot.neurons(found, *pair))
+    np.testing.assert_array_equal(drawn[0, "a neuron and its best match"], table["maxcorr"])
+    np.testing.assert_array_equal(
+        drawn[0, "floor: best of randomly rotated neurons"], table["maxcorr_rotated"]
+    )
+
+
+def test_constant_neurons_are_left_out():
+    found = comparison()
+    found.neurons["maxcorr_match"][..., 3] = -1
+    for name in ("maxcorr", "linreg_heldout_r", "maxcorr_rotated"):
+        found.neurons[name][..., 3] = np.nan
+    table = tables.neurons(found, *tables.best_pair(found))
+    assert 3 not in table.index
+    assert len(table) == 23
+
+
+def test_the_best_pair_is_of_two_models(found):
+    row, layer_row, col, layer_col = tables.best_pair(found)
+    assert {row, col} == set(found.models)
+    best = tables.best_layers(found, "linreg_heldout")["value"].max()
+    score = found.matrix("linreg_heldout", row, col).sel(layer_row=layer_row, layer_col=layer_col)
+    assert score == best
+
+
+def test_what_was_not_measured_is_refused_with_what_was():
+    found = comparison(measures=("cka",))
+    with pytest.raises(AssonanceError, match="you can use: cka"):
+        plot.matrix(found, "svcca")
+    with pytest.raises(AssonanceError, match="compare with"):
+        plot.localisation(found)
+    with pytest.raises(AssonanceError, match="maxcorr"):
+        plot.neurons(found, "hubert-a", "encoder.0", "wav2vec2-b", "encoder.0")
+    alone = comparison(("a",), (3,))
+    with pytest.raises(AssonanceError, match="one model alone"):
+        plot.depth_curves(alone, "cka")
+    assert plot.matrix(alone, "cka")
+
+
+def test_unknown_layers_are_refused(found):
+    with pytest.raises(AssonanceError, match="no such model or layer"):
+        plot.neurons(found, "hubert-a", "encoder.9", "wav2vec2-b", "encoder.0")
+
+
+def test_a_score_by_layer_alone_is_no_matrix(found):
+    with pytest.raises(AssonanceError, match="mincorr"):
+        plot.matrix(found, "mincorr")
+
+
+def test_names_are_drawn_as_they_are(tmp_path):
+    name = r"a $\frac$ <b> & ünï" + "x" * 60
+    figure = plot.matrix(comparison((name, "b\nc"), (3, 3)), "cka")
+    figure.savefig(tmp_path / "figure.svg")
+    assert "'b\\nc'" in texts(figure)
+
+
+def test_no_state_of_pyplot_is_touched():
+    import matplotlib.pyplot as plt
+
+    plot.matrix(comparison(), "cka")
+    assert plt.get_fignums() == []
