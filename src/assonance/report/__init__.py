@@ -1,5 +1,6 @@
 """A comparison as one HTML file that needs nothing else."""
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,7 +40,8 @@ def write_report(comparison: Comparison, sentences: Sequence[str], path: Path) -
         partial.write_bytes(page)
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
         raise AssonanceError(
             f"{one_line(path)}: cannot be written: {own_words(error)}; name another place"
         ) from error
