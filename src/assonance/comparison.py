@@ -99,7 +99,9 @@ def compare(
     settings = find_settings(settings)
     chosen = _unique(find(measures or MEASURES, ("neuron", "layer", "head")))
     speech = corpus if isinstance(corpus, Corpus) else Corpus.from_path(corpus)
-    named = _load(models, settings.seed if twins else None, device=device, offline=offline)
+    with progress.stage("loading models", 1) as advance:
+        named = _load(models, settings.seed if twins else None, device=device, offline=offline)
+        advance(1)
     with ExitStack() as until_done:
         folder = (
             Path(until_done.enter_context(tempfile.TemporaryDirectory(prefix="assonance-")))

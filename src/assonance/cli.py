@@ -1,0 +1,190 @@
+"""The command line: `assonance compare`, `assonance demo`, `assonance measures`."""
+
+import sys
+import warnings
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assonance import __version__
+from assonance.errors import AssonanceError, AssonanceWarning
+
+# torch, transformers and matplotlib take seconds to import: only a command that runs waits.
+if TYPE_CHECKING:
+    from assonance.results import Comparison
+
+app = typer.Typer(
+    help="Compare what speech models represent: neurons, layers and attention heads.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+_SHOWN = 10
+
+
+class OnError(StrEnum):
+    """What to do about an utterance that cannot be used."""
+
+    SKIP = "skip"
+    STOP = "stop"
+
+
+_Measure = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--measure", "-m", help="A measure to take, once for each; all by default.", metavar="NAME"
+    ),
+]
+_Settings = Annotated[
+    str, typer.Option(help="default, or elkheir2024 for the published definitions.", metavar="NAME")
+]
+_Twins = Annotated[
+    bool, typer.Option(help="Compare with the models' architectures at random weights too.")
+]
+_Memory = Annotated[float, typer.Option(help="GiB for the statistics at once.", min=0.1)]
+_Device = Annotated[str, typer.Option(help="cpu, or a device of torch such as cuda.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"assonance {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def compare(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            help="Directories or Hugging Face ids of two or more models; "
+            "random:MODEL@SEED for a model's architecture with random weights.",
+            metavar="MODEL...",
+        ),
+    ],
+    audio: Annotated[
+        str, typer.Option(help="A folder of audio, or a .csv or .jsonl manifest.", metavar="PATH")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results; runs/MODELS by default.")
+    ] = None,
+    measure: _Measure = None,
+    settings: _Settings = "default",
+    twins: _Twins = True,
+    memory: _Memory = 4.0,
+    device: _Device = "cpu",
+    offline: Annotated[bool, typer.Option(help="Never reach for the network.")] = False,
+    on_error: Annotated[
+        OnError, typer.Option(help="Leave out an utterance that cannot be used, or stop there.")
+    ] = OnError.SKIP,
+) -> None:
+    """Compare models on speech, every layer with every layer."""
+    from assonance.runs import folder_for
+
+    _run(
+        models,
+        audio,
+        out or folder_for(models),
+        measures=measure or [],
+        settings=settings,
+        twins=twins,
+        memory=memory,
+        device=device,
+        offline=offline,
+        on_error=on_error.value,
+    )
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/demo"),
+    measure: _Measure = None,
+    settings: _Settings = "default",
+    twins: _Twins = True,
+) -> None:
+    """Compare two bundled miniature models on bundled speech, offline."""
+    from assonance.demo import MODELS, SPEECH
+
+    _run(
+        [str(model) for model in MODELS],
+        str(SPEECH),
+        out,
+        measures=measure or [],
+        settings=settings,
+        twins=twins,
+        memory=4.0,
+        device="cpu",
+        offline=True,
+        on_error="skip",
+    )
+
+
+@app.command()
+def measures() -> None:
+    """List the measures with range and source."""
+    from assonance.measures import MEASURES
+
+    for each in MEASURES.values():
+        lowest, highest = ("…" if end is None else f"{end:.2g}" for end in each.range)
+        typer.echo(f"{each.name}  [{each.level}, {lowest} to {highest}]")
+        typer.echo(f"    {each.summary}. {each.source}.")
+
+
+def main() -> None:
+    """Run the command line; an error of the user's is one line and an exit status of 1."""
+    try:
+        app()
+    except AssonanceError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+def _run(models: Sequence[str], audio: str, out: Path, **options: Any) -> None:
+    from assonance.bars import Bars
+    from assonance.runs import run
+
+    try:
+        with Bars() as bars, warnings.catch_warnings():
+            warnings.simplefilter("ignore", AssonanceWarning)  # they are among the notes
+            comparison = run(models, audio, out, progress=bars, **options)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command goes on from here", err=True)
+        raise typer.Exit(130) from None
+    _tell(comparison, out)
+
+
+def _tell(comparison: "Comparison", out: Path) -> None:
+    """Print what a researcher wants first."""
+    from assonance.outside import one_line
+    from assonance.runs import REPORT, RESULTS, TABLE
+    from assonance.summary import sentences
+
+    record = comparison.provenance
+    for note in record.notes:
+        typer.echo(f"note: {note}", err=True)
+    for each in record.left_out[:_SHOWN]:
+        typer.echo(f"left out: {each.path}: {each.reason}", err=True)
+    if len(record.left_out) > _SHOWN:
+        more = len(record.left_out) - _SHOWN
+        typer.echo(f"left out: {more} more; the report names them", err=True)
+    speech = record.corpus
+    typer.echo(
+        f"{' and '.join(comparison.models)} on {speech.utterances} utterances, "
+        f"{speech.seconds / 60:.1f} minutes, {speech.frames} frames"
+    )
+    for sentence in sentences(comparison):
+        typer.echo(f"  {sentence}")
+    typer.echo(f"results: {one_line(out / RESULTS)}, {one_line(out / TABLE)}")
+    typer.echo(f"report:  {one_line(out / REPORT)}")

@@ -1,0 +1,121 @@
+"""A run on disk: a comparison and the files it leaves in its folder."""
+
+import io
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from assonance import __version__
+from assonance.comparison import compare
+from assonance.errors import AssonanceError
+from assonance.measures import MEASURES, find, find_settings
+from assonance.outside import one_line, own_words
+from assonance.progress import Progress
+from assonance.report import write_report
+from assonance.results import Comparison
+from assonance.summary import sentences
+
+RESULTS, TABLE, CONFIG, REPORT = "results.nc", "results.csv", "config.yaml", "report.html"
+
+
+def run(
+    models: Sequence[str],
+    audio: str,
+    out: Path,
+    *,
+    measures: Sequence[str],
+    settings: str,
+    twins: bool,
+    memory: float,
+    device: str,
+    offline: bool,
+    on_error: Literal["skip", "stop"],
+    progress: Progress,
+) -> Comparison:
+    """Compare models and leave results, table, configuration and report in a folder.
+
+    The parameters are those of `assonance.compare`; no `measures` are all.
+
+    Returns
+    -------
+    Comparison
+        As saved.
+
+    Raises
+    ------
+    AssonanceError
+        As `assonance.compare`, or the folder cannot be written.
+    """
+    chosen = [each.name for each in find(measures or MEASURES, ("neuron", "layer", "head"))]
+    config = {
+        "assonance": __version__,
+        "models": list(models),
+        "audio": audio,
+        "out": str(out),
+        "measures": chosen,
+        "settings": asdict(find_settings(settings)),
+        "twins": twins,
+        "memory": memory,
+        "device": device,
+        "offline": offline,
+        "on_error": on_error,
+    }
+    _make(out)
+    _write(out / CONFIG, _yaml(config))
+    comparison = compare(
+        models,
+        audio,
+        chosen,
+        settings=settings,
+        twins=twins,
+        out=out,
+        memory=memory,
+        device=device,
+        offline=offline,
+        on_error=on_error,
+        progress=progress,
+    )
+    comparison.save(out / RESULTS)
+    table = io.StringIO()
+    comparison.to_dataframe().to_csv(table, index=False)
+    _write(out / TABLE, table.getvalue())
+    with progress.stage("writing the report", 1) as advance:
+        write_report(comparison, sentences(comparison), out / REPORT)
+        advance(1)
+    return comparison
+
+
+def folder_for(models: Sequence[str]) -> Path:
+    """Name a run's folder after its models."""
+    names = (re.sub(r"[^\w.-]+", "_", Path(model).name)[:40] for model in models)
+    return Path("runs") / "-vs-".join(names)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AssonanceError(
+            f"{one_line(folder)}: cannot be made: {own_words(error)}; name another with --out"
+        ) from error
+
+
+def _yaml(config: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise AssonanceError(
+            f"{one_line(path)}: cannot be written: {own_words(error)}; name another place"
+        ) from error

@@ -1,0 +1,108 @@
+"""The first lines a reader wants: which layers match, what is shared, and whether in neurons."""
+
+from itertools import combinations, groupby
+
+import pandas as pd
+
+from assonance import tables
+from assonance.measures import MEASURES
+from assonance.results import Comparison
+
+# Measures that can lead, the most trustworthy first.
+_LEADING = ("linreg_heldout", "linreg", "cka", "pwcca", "svcca", "cka_rbf")
+
+
+def sentences(comparison: Comparison) -> list[str]:
+    """Say what a comparison found.
+
+    Parameters
+    ----------
+    comparison
+        Of two or more models; of one alone there is nothing to say here.
+
+    Returns
+    -------
+    list of str
+        For each two models: which layers match, how far their spaces are shared against random
+        weights, how far their neurons are against random rotations. What was not measured is
+        left out.
+    """
+    if len(comparison.models) < 2:
+        return []
+    leading = next((name for name in _LEADING if name in comparison.scores), None)
+    lines = []
+    for a, b in combinations(comparison.models, 2):
+        ways = (a, b), (b, a)
+        if leading is not None:
+            ridge = tables.best_layers(comparison, leading)
+            lines.append(_matching(leading, [(x, y, _way(ridge, x, y)) for x, y in ways]))
+            lines.append(_shared(leading, [(x, y, _way(ridge, x, y)) for x, y in ways]))
+        if "maxcorr" in comparison.scores:
+            ridge = tables.best_layers(comparison, "maxcorr")
+            index = tables.localisation(comparison) if "localisation" in comparison.scores else None
+            lines.append(
+                _single([(x, y, _way(ridge, x, y)) for x, y in ways])
+                + _localised([] if index is None else [(x, y, _way(index, x, y)) for x, y in ways])
+            )
+    return lines
+
+
+def _way(table: pd.DataFrame, row: str, col: str) -> pd.DataFrame:
+    return pd.DataFrame(table.xs((row, col), level=("model_row", "model_col")))
+
+
+_Ways = list[tuple[str, str, pd.DataFrame]]
+
+
+def _matching(measure: str, ways: _Ways) -> str:
+    parts = []
+    for row, col, ridge in ways:
+        runs = []
+        known = ridge.dropna(subset="value")
+        for target, group in groupby(known["layer_col"].items(), key=lambda item: item[1]):
+            layers = [str(layer) for layer, _ in group]
+            last = f"–{layers[-1].rpartition('.')[2]}" if len(layers) > 1 else ""
+            runs.append(f"{layers[0]}{last} → {target}")
+        parts.append(f"{row} → {col}: {', '.join(runs) or 'none'}")
+    return f"Best-matching layers by {MEASURES[measure].title}: {'; '.join(parts)}."
+
+
+def _shared(measure: str, ways: _Ways) -> str:
+    verb = "predicts" if measure == "linreg_heldout" else "reaches"
+    what = " of the variance" if measure == "linreg_heldout" else ""
+    parts = [
+        f"{col} {verb} {_mean(ridge, 'value')}{what} of {row}"
+        + _beside(ridge, "the same network with random weights")
+        for row, col, ridge in ways
+    ]
+    return f"Shared space: {'; '.join(parts)} ({MEASURES[measure].title}, mean over layers)."
+
+
+def _single(ways: _Ways) -> str:
+    parts = [
+        f"the best single neuron of {col} reaches {_mean(ridge, 'value')} for one of {row}"
+        + _beside(ridge, "randomly rotated axes of the same space")
+        for row, col, ridge in ways
+    ]
+    return f"Shared neurons: {'; '.join(parts)} (MaxCorr, mean over layers)."
+
+
+def _localised(ways: _Ways) -> str:
+    known = [_mean(table, "value") for _, _, table in ways if table["value"].notna().any()]
+    if not known:
+        return ""
+    return (
+        f" Localisation index {' and '.join(known)}, where 0 is a shared space in unrelated bases "
+        "and 1 the same neurons."
+    )
+
+
+def _beside(ridge: pd.DataFrame, floor: str) -> str:
+    """Name the floor, where it was measured."""
+    if "floor" not in ridge or ridge["floor"].isna().all():
+        return ""
+    return f" ({floor}: {_mean(ridge, 'floor')})"
+
+
+def _mean(table: pd.DataFrame, column: str) -> str:
+    return f"{table[column].mean():.2f}"
