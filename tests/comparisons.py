@@ -41,7 +41,7 @@ def comparison(
         known = MEASURES.get(name)
         values = values_of(name, base)
         if name == "mincorr":
-            scores[name] = (CELL[:2], np.nanmin(filled(values), (2, 3)), attributes(known))
+            scores[name] = (CELL[:2], np.nanmean(filled(values), (2, 3)) * 0.7, attributes(known))
             continue
         scores[name] = (CELL, values, attributes(known) if known else {})
         if known and known.level == "neuron":

@@ -7,7 +7,7 @@ from comparisons import LAYER_MEASURES, comparison
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from assonance import plot, tables
+from assonance import plot, scales, tables
 from assonance.errors import AssonanceError
 
 
@@ -77,11 +77,11 @@ def test_colours_do_not_depend_on_the_values(measure):
 
 @pytest.mark.parametrize("measure", ["linreg_heldout", "cka", "attn_js", "attn_frobenius"])
 def test_the_scale_is_stated(found, measure):
-    assert f"colours: {plot.scale(found, measure)}" in texts(plot.matrix(found, measure))
+    assert f"colours: {scales.scale(found, measure)}" in texts(plot.matrix(found, measure))
 
 
 def test_what_is_below_the_scale_is_said_to_be_drawn_at_its_foot(found):
-    scale = plot.scale(found, "linreg_heldout")
+    scale = scales.scale(found, "linreg_heldout")
     assert (scale.low, scale.high, scale.clipped) == (0, 1, True)
     assert "lower values drawn as 0" in str(scale)
     assert "≤ 0" in texts(plot.depth_curves(found, "linreg_heldout"))
@@ -89,7 +89,7 @@ def test_what_is_below_the_scale_is_said_to_be_drawn_at_its_foot(found):
 
 
 def test_a_measure_that_is_negative_throughout_has_room(found):
-    scale = plot.scale(found, "attn_frobenius")
+    scale = scales.scale(found, "attn_frobenius")
     assert scale.low <= np.nanmin(tables.matrix(found, "attn_frobenius")) < 0
 
 
@@ -102,7 +102,7 @@ def test_numbers_stand_in_cells_where_they_fit(found):
 @pytest.mark.parametrize("measure", ["linreg_heldout", "maxcorr", "attn_js"])
 def test_curves_show_their_table(found, measure):
     table, drawn = tables.best_layers(found, measure), lines(plot.depth_curves(found, measure))
-    low = plot.scale(found, measure).low
+    low = scales.scale(found, measure).low
     for place, row in enumerate(found.models):
         for col in set(found.models) - {row}:
             part = table.loc[row, col]
@@ -162,6 +162,29 @@ def test_localisation_is_read_where_the_held_out_score_is_highest(found):
     for place, row in enumerate(found.models):
         for col in set(found.models) - {row}:
             np.testing.assert_array_equal(drawn[place, col], table.loc[row, col]["value"])
+
+
+def test_consensus_shows_its_table(found):
+    table, drawn = tables.consensus(found), lines(plot.consensus(found))
+    scores = found.scores["mincorr"]
+    for model in found.models:
+        part = table.loc[model]
+        np.testing.assert_array_equal(drawn[0, model], part["value"])
+        np.testing.assert_array_equal(drawn[0, f"floor {model}"], part["floor"])
+        for name, column in ((model, "value"), (found.twin(model), "floor")):
+            expected = scores.sel(model_row=name, layer_row=part.index.to_list())
+            np.testing.assert_array_equal(part[column], expected)
+    assert "floor" not in tables.consensus(comparison(twins=False))
+
+
+def test_models_keep_the_order_in_which_they_were_given():
+    found = comparison(("z", "a", "m"), (3, 4, 2))
+    for measure in ("cka", "maxcorr"):
+        assert plot.depth_curves(found, measure).axes[0].get_title() == "each layer of z"
+        assert plot.best_layers(found, measure)
+    assert plot.localisation(found)
+    assert plot.consensus(found)
+    assert tables.matrix(found, "cka").index.unique("model").tolist() == ["z", "a", "m"]
 
 
 def test_neurons_show_their_table(found):

@@ -219,7 +219,7 @@ def test_what_was_not_measured_is_left_out():
         return [each["id"] for each in Page(render(small(**options), ())).all("section")]
 
     assert anchors() == ["top", "run"]
-    assert anchors("mincorr") == ["top", "run"]
+    assert anchors("mincorr") == ["top", "neurons", "run"]
     assert anchors("attn_js") == ["top", "heads", "run"]
     assert anchors("cka") == ["top", "alike", "depth", "run"]
     assert anchors("maxcorr") == ["top", "alike", "depth", "neurons", "run"]

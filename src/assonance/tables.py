@@ -137,6 +137,34 @@ def knowing_measure(comparison: Comparison) -> str | None:
     return next((name for name in _KNOWING if name in measures(comparison)), None)
 
 
+def consensus(comparison: Comparison) -> pd.DataFrame:
+    """Mean over a layer's neurons of their worst match in any layer of the other models.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by model_row and layer_row; with depth_row, value and, where twins were compared,
+        floor: the same of the model's random-weights twin.
+
+    Raises
+    ------
+    AssonanceError
+        `mincorr` was not measured.
+    """
+    if "mincorr" not in comparison.scores:
+        raise AssonanceError("mincorr was not measured; compare with mincorr")
+    scores = comparison.scores["mincorr"]
+    rows = []
+    for model in comparison.models:
+        layers, twin = comparison.layers(model), comparison.twin(model)
+        for i, layer in enumerate(layers):
+            value = float(scores.sel(model_row=model, layer_row=layer))
+            floor = float(scores.sel(model_row=twin, layer_row=layer)) if twin else np.nan
+            rows.append((model, layer, depth(i, len(layers)), value, floor))
+    table = pd.DataFrame(rows, columns=["model_row", "layer_row", "depth_row", "value", "floor"])
+    return table.set_index(["model_row", "layer_row"]).dropna(axis="columns", how="all")
+
+
 def best_pair(comparison: Comparison) -> tuple[str, str, str, str] | None:
     """Find the two layers of different models of which one knows most of the other.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from assonance import plot, tables
+from assonance import plot, scales, tables
 from assonance.measures import MEASURES
 from assonance.outside import one_line
 from assonance.report.figures import Picture, listing, picture
@@ -101,8 +101,9 @@ def same_neurons(comparison: Comparison) -> Section | None:
         *_signature(comparison),
         *_localisation(comparison),
         *_curves(comparison, "maxcorr", "neurons-maxcorr"),
+        *_consensus(comparison),
     ]
-    if not pictures or "maxcorr" not in comparison.scores:
+    if not pictures:
         return None
     text = (
         "Two layers can hold the same information in unrelated neurons. Compare what the whole of "
@@ -143,7 +144,7 @@ def _what(comparison: Comparison, measure: str) -> str:
     attributes = comparison.scores[measure].attrs
     parts = [
         f"{attributes['description']}." if attributes.get("description") else "",
-        f"Scale: {plot.scale(comparison, measure)}.",
+        f"Scale: {scales.scale(comparison, measure)}.",
         f"Source: {attributes['source']}." if attributes.get("source") else "",
     ]
     return " ".join(filter(None, parts))
@@ -151,7 +152,7 @@ def _what(comparison: Comparison, measure: str) -> str:
 
 def _panel(comparison: Comparison, measure: str, pictures: Iterator[Picture]) -> Panel:
     """Put a measure's pictures together."""
-    return Panel(plot.title(comparison, measure), _what(comparison, measure), tuple(pictures))
+    return Panel(scales.title(comparison, measure), _what(comparison, measure), tuple(pictures))
 
 
 def _matrices(comparison: Comparison, names: list[str]) -> tuple[Panel, ...]:
@@ -164,7 +165,7 @@ def _matrix(comparison: Comparison, measure: str) -> Iterator[Picture]:
     table = tables.matrix(comparison, measure)
     if table.isna().all(axis=None):
         return
-    name = plot.title(comparison, measure)
+    name = scales.title(comparison, measure)
     models = listing([one_line(model) for model in comparison.models])
     yield picture(
         f"matrix-{_slug(comparison, measure)}",
@@ -177,7 +178,7 @@ def _matrix(comparison: Comparison, measure: str) -> Iterator[Picture]:
 
 def _depth_panel(comparison: Comparison, measure: str) -> Panel:
     """Curves, and where the best layers lie."""
-    name = plot.title(comparison, measure)
+    name = scales.title(comparison, measure)
     slug = _slug(comparison, measure)
 
     def pictures() -> Iterator[Picture]:
@@ -205,7 +206,7 @@ def _curves(comparison: Comparison, measure: str, id: str) -> Iterator[Picture]:
     table = tables.best_layers(comparison, measure)
     if table["value"].isna().all():
         return
-    name, floor = plot.title(comparison, measure), tables.floor_name(comparison, measure)
+    name, floor = scales.title(comparison, measure), tables.floor_name(comparison, measure)
     shown = _named(
         table.drop(columns=["depth_row", "depth_col"]), value=name, floor=f"floor: {floor}"
     )
@@ -249,7 +250,7 @@ def _localisation(comparison: Comparison) -> Iterator[Picture]:
     table = tables.localisation(comparison)
     if table["value"].isna().all():
         return
-    known = plot.title(comparison, knowing)
+    known = scales.title(comparison, knowing)
     shown = table[["layer_col", "value", "known"]]
     yield picture(
         "localisation",
@@ -259,6 +260,23 @@ def _localisation(comparison: Comparison) -> Iterator[Picture]:
         "neurons (0) to all that the layer knows (1), at the layer of the other model with the "
         f"highest {known}.",
         f"Lines of the localisation index by depth, {_span(table['value'])}.",
+    )
+
+
+def _consensus(comparison: Comparison) -> Iterator[Picture]:
+    """Draw which neurons every other layer has."""
+    table = tables.consensus(comparison) if "mincorr" in comparison.scores else pd.DataFrame()
+    if "value" not in table:
+        return
+    name = scales.title(comparison, "mincorr")
+    yield picture(
+        "consensus",
+        lambda: plot.consensus(comparison),
+        _named(table.drop(columns="depth_row"), value=name, floor="floor: random weights"),
+        f"{name}: how well a layer's neurons are matched, on average, in whichever layer of the "
+        "other models matches them worst"
+        + ("; dashed, the floor: random weights." if "floor" in table else "."),
+        f"Lines of {name} by depth, {_span(table['value'])}.",
     )
 
 
