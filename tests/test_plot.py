@@ -51,8 +51,9 @@ def test_matrix_begins_at_the_bottom_left_and_names_models_and_layers(found):
         *(f"encoder.{k}" for k in range(5)),
         "encoder.0",
     ]
-    for name in found.models:
-        assert texts(figure).count(name) == 2
+    above, beside = axes.child_axes
+    for labels in (above.get_xticklabels(), beside.get_yticklabels()):
+        assert tuple(label.get_text() for label in labels) == found.models
 
 
 def test_matrix_adds_twins_when_asked(found):
@@ -94,9 +95,9 @@ def test_a_measure_that_is_negative_throughout_has_room(found):
 
 
 def test_numbers_stand_in_cells_where_they_fit(found):
-    assert len(plot.matrix(found, "cka").axes[0].texts) == 81 + 4
+    assert len(plot.matrix(found, "cka").axes[0].texts) == 81
     large = comparison(("a", "b"), (13, 25))
-    assert len(plot.matrix(large, "cka").axes[0].texts) == 4
+    assert len(plot.matrix(large, "cka").axes[0].texts) == 0
 
 
 @pytest.mark.parametrize("measure", ["linreg_heldout", "maxcorr", "attn_js"])

@@ -63,17 +63,13 @@ def matrix(comparison: Comparison, measure: str, *, twins: bool = False) -> Figu
         axes.axhline(edge, color="white", lw=2)
         axes.axvline(edge, color="white", lw=2)
     _layer_ticks(axes, table, sizes.tolist())
-    for name, low, high in zip(sizes.index, edges[:-1], edges[1:], strict=True):
-        middle = (low + high) / 2
-        room = int(8 * side * (high - low) / count)
-        axes.annotate(
-            curves.short(name, room), (middle, 1), xycoords=("data", "axes fraction"), xytext=(0, 5),
-            textcoords="offset points", ha="center", va="bottom", weight="bold",
-        )  # fmt: skip
-        axes.annotate(
-            curves.short(name, room), (1, middle), xycoords=("axes fraction", "data"), xytext=(5, 0),
-            textcoords="offset points", ha="left", va="center", rotation=-90, weight="bold",
-        )  # fmt: skip
+    middles = (edges[:-1] + edges[1:]) / 2
+    names = [curves.short(str(name), int(8 * side * size / count)) for name, size in sizes.items()]
+    above, beside = axes.secondary_xaxis("top"), axes.secondary_yaxis("right")
+    above.set_xticks(middles, names, weight="bold")
+    beside.set_yticks(middles, names, weight="bold", rotation=-90, va="center")
+    for each in (above, beside):
+        each.tick_params(length=0)
     if count <= NUMBERED:
         _numbers(axes, table, limits)
     bar = figure.colorbar(
@@ -265,15 +261,13 @@ def neurons(comparison: Comparison, row: str, layer_row: str, col: str, layer_co
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     below = "≤ 0" if (table["linreg_heldout_r"] < 0).any() else "0"
     axes.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1], [below, "0.2", "0.4", "0.6", "0.8", "1"])
-    there = f"{curves.short(col)} {layer_col}"
+    there = f"{curves.short(col)} {curves.short(layer_col, 16)}"
     axes.set_xlabel(f"all of {there} together: held-out r (0 to 1)")
     axes.set_ylabel(f"best single neuron of {there}: |r| (0 to 1)")
     curves.ruled(axes)
     figure.legend(loc="outside lower center", ncols=1, frameon=False)
-    figure.suptitle(
-        f"Same neurons, or only the same space?\nneurons of {curves.short(row)} {layer_row}",
-        weight="bold",
-    )
+    here = f"{curves.short(row)} {curves.short(layer_row, 16)}"
+    figure.suptitle(f"Same neurons, or only the same space?\nneurons of {here}", weight="bold")
     return figure
 
 
