@@ -6,6 +6,7 @@ is touched. Save it with ``figure.savefig(path)``.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -248,16 +249,19 @@ def neurons(comparison: Comparison, row: str, layer_row: str, col: str, layer_co
         [0, 1], [0, 1], color=curves.QUIET, lw=1, label="one neuron says all that the layer knows"
     )
     across = Scale(0.0, 1.0, clipped=True).clip(table["linreg_heldout_r"])
-    if "maxcorr_rotated" in table:
-        axes.plot(
-            across, table["maxcorr_rotated"], ls="", marker="x", ms=4, color="#9a9a9a",
-            label="floor: best of randomly rotated neurons",
-        )  # fmt: skip
     color, marker = curves.STYLES[0]
-    axes.plot(
-        across, table["maxcorr"], ls="", marker=marker, ms=4.5, mec="white", mew=0.4, color=color,
-        label="a neuron and its best match",
-    )  # fmt: skip
+    best: dict[str, Any] = {"marker": marker, "ms": 5, "mew": 0, "alpha": 0.6, "color": color}
+    axes.plot(across, table["maxcorr"], ls="", label="a neuron and its best match", **best)
+    if "maxcorr_rotated" in table:
+        words = "floor: best of randomly rotated neurons"
+        floor: dict[str, Any] = {
+            "marker": "x",
+            "ms": 3.5,
+            "mew": 0.8,
+            "color": "#444444",
+            "label": words,
+        }
+        axes.plot(across, table["maxcorr_rotated"], ls="", **floor)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     below = "≤ 0" if (table["linreg_heldout_r"] < 0).any() else "0"
     axes.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1], [below, "0.2", "0.4", "0.6", "0.8", "1"])
@@ -276,8 +280,8 @@ def _numbers(axes: Axes, table: pd.DataFrame, limits: Scale) -> None:
     middle = (limits.low + limits.high) / 2
     for (i, j), value in np.ndenumerate(table.to_numpy()):
         if np.isfinite(value):
-            text = f"{value:.2f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.1f}"
-            text = text.replace("-", "−")
+            text = f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"
+            text = text.removeprefix("0") if value >= 0 else f"−{text[1:].removeprefix('0')}"
             color = "white" if value < middle else "black"
             axes.text(j, i, text, ha="center", va="center", size=7, color=color)
 

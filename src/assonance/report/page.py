@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from importlib import resources
 
@@ -85,18 +86,21 @@ def _question(comparison: Comparison) -> str:
 def _measures(comparison: Comparison) -> Iterator[dict[str, str]]:
     """Describe each measure taken, as its results do."""
     for name, array in comparison.scores.data_vars.items():
-        low, high = (
-            f"{bound:.3g}" if abs(bound) != float("inf") else "no bound"
-            for bound in array.attrs.get("range", (float("-inf"), float("inf")))
-        )
         yield {
             "name": str(name),
             "title": str(array.attrs.get("long_name", name)),
             "level": level(str(name)),
             "what": str(array.attrs.get("description", "")),
-            "range": f"{low} to {high}",
+            "range": _bounds(*array.attrs.get("range", (-math.inf, math.inf))),
             "source": str(array.attrs.get("source", "")),
         }
+
+
+def _bounds(low: float, high: float) -> str:
+    """Say from where to where a measure can go."""
+    if math.isinf(low):
+        return "no bounds" if math.isinf(high) else f"up to {high:.3g}"
+    return f"from {low:.3g}" if math.isinf(high) else f"{low:.3g} to {high:.3g}"
 
 
 def _own(name: str) -> Markup:

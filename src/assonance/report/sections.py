@@ -12,7 +12,7 @@ from assonance.outside import one_line
 from assonance.report.figures import Picture, listing, picture
 from assonance.results import Comparison
 
-_FIRST = ("linreg_heldout", "cka", "maxcorr")
+_FIRST = ("linreg_heldout", "cka", "maxcorr", "attn_js")
 _COLUMNS = {
     "model_row": "model",
     "model_col": "other model",
@@ -66,7 +66,7 @@ def sections(comparison: Comparison) -> list[Section]:
 
 def alike(comparison: Comparison) -> Section | None:
     """Show all layers of all models against each other."""
-    panels = _matrices(comparison, _of_layers(comparison))
+    panels = _matrices(comparison, _names(comparison, "neuron", "layer"))
     if not panels:
         return None
     text = (
@@ -81,7 +81,7 @@ def depths(comparison: Comparison) -> Section | None:
     """Show which layers go together."""
     if len(comparison.models) < 2:
         return None
-    names = [name for name in _of_layers(comparison) if name != "maxcorr_rotated"]
+    names = [name for name in _names(comparison, "neuron", "layer") if name != "maxcorr_rotated"]
     panels = tuple(_depth_panel(comparison, name) for name in names)
     if not panels:
         return None
@@ -117,8 +117,7 @@ def same_neurons(comparison: Comparison) -> Section | None:
 
 def heads(comparison: Comparison) -> Section | None:
     """Show how alike attention is."""
-    names = [name for name in tables.measures(comparison) if level(name) == "head"]
-    panels = _matrices(comparison, names)
+    panels = _matrices(comparison, _names(comparison, "head"))
     if not panels:
         return None
     text = (
@@ -130,12 +129,14 @@ def heads(comparison: Comparison) -> Section | None:
 
 def level(name: str) -> str:
     """Tell what a measure compares: neuron, layer or head."""
+    if name == "localisation":
+        return "neuron"
     return MEASURES[name].level if name in MEASURES else "layer"
 
 
-def _of_layers(comparison: Comparison) -> list[str]:
-    """Name the measures of neurons and layers, the telling ones first."""
-    names = [name for name in tables.measures(comparison) if level(name) != "head"]
+def _names(comparison: Comparison, *levels: str) -> list[str]:
+    """Name the measures of some levels, the telling ones first."""
+    names = [name for name in tables.measures(comparison) if level(name) in levels]
     return sorted(names, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
 
 
