@@ -7,7 +7,7 @@ from comparisons import LAYER_MEASURES, comparison
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from assonance import plot, scales, tables
+from assonance import curves, plot, scales, tables
 from assonance.errors import AssonanceError
 
 
@@ -92,6 +92,20 @@ def test_what_is_below_the_scale_is_said_to_be_drawn_at_its_foot(found):
 def test_a_measure_that_is_negative_throughout_has_room(found):
     scale = scales.scale(found, "attn_frobenius")
     assert scale.low <= np.nanmin(tables.matrix(found, "attn_frobenius")) < 0
+
+
+def test_a_measure_without_upper_bound_has_room():
+    found = comparison(measures=("cka",))
+    found.scores["cka"].attrs["range"] = [0, np.inf]
+    assert scales.scale(found, "cka").high == 1
+    found.scores["cka"] = found.scores["cka"] * 10
+    assert scales.scale(found, "cka").high >= tables.matrix(found, "cka").max(axis=None)
+
+
+def test_no_two_models_look_the_same():
+    found = comparison([f"m{k}" for k in range(9)], [2] * 9, ("cka",), twins=False)
+    looks = {tuple(curves.style(found, name).items()) for name in found.models}
+    assert len(looks) == 9
 
 
 def test_numbers_stand_in_cells_where_they_fit(found):

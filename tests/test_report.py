@@ -19,6 +19,7 @@ from assonance.errors import AssonanceError
 from assonance.report import write_report
 from assonance.report.figures import grid
 from assonance.report.page import MOST_LEFT_OUT, render
+from assonance.results import Comparison
 
 EVIL = "<script>alert(1)</script>\"'&$x$"
 SENTENCES = ("They share a space.", "Whether they share neurons is undecided: .28 & <.3.")
@@ -183,6 +184,23 @@ def test_the_same_comparison_makes_the_same_bytes(tmp_path):
     first, second = ((tmp_path / name).read_bytes() for name in ("a.html", "b.html"))
     assert first == second
     assert {each.name for each in tmp_path.iterdir()} == {"a.html", "b.html"}
+
+
+def test_a_comparison_read_back_makes_the_same_page(tmp_path):
+    found = small(measures=("cka", "mincorr"), notes=("ü",))
+    found.save(tmp_path / "results.nc")
+    assert render(Comparison.load(tmp_path / "results.nc"), ()) == render(found, ())
+
+
+def test_every_measure_can_be_chosen_without_a_script(page, text):
+    for section in ("alike", "depth", "heads"):
+        radios = [each for each in page.all("input") if each["name"] == f"{section}-see"]
+        panels = [each["id"] for each in page.all("div") if each.get("class") == "panel"]
+        panels = [name for name in panels if name.startswith(f"{section}-")]
+        assert len(radios) == len(panels) > 1
+        assert ["checked" in each for each in radios].index(True) == 0
+        for radio, panel in zip(radios, panels, strict=True):
+            assert f"#{section}:has(#{radio['id']}:checked) .panel:not(#{panel})" in text
 
 
 def test_a_readers_matplotlib_settings_do_not_change_the_page():

@@ -74,7 +74,8 @@ def depth_ticks(layers: Sequence[str]) -> tuple[list[float], list[str]]:
 
 def style(comparison: Comparison, model: str) -> dict[str, Any]:
     """Line of a model, the same in every panel and figure."""
-    color, marker = STYLES[comparison.models.index(model) % len(STYLES)]
+    turn, place = divmod(comparison.models.index(model), len(STYLES))
+    color, marker = STYLES[place][0], STYLES[(place + turn) % len(STYLES)][1]
     return {"color": color, "marker": marker, "ms": 5, "lw": 1.8}
 
 

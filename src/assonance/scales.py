@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from assonance import tables
 from assonance.results import Comparison
 
 
@@ -31,18 +30,22 @@ class Scale:
 def scale(comparison: Comparison, measure: str) -> Scale:
     """Choose the scale of a measure from its declared range, not from the values at hand.
 
-    Negative similarities are drawn as 0, and said to be. Only a measure without lower bound of
-    which more than half of the values are negative begins at its lowest value.
+    Negative similarities are drawn as 0, and said to be. Only where there is no bound do the
+    values decide: the scale ends at the highest above 1, and begins at the lowest where more than
+    half of them are negative.
     """
-    lowest, highest = comparison.scores[measure].attrs.get("range", (0.0, 1.0))
-    high = float(highest) if math.isfinite(highest) else 1.0
-    if lowest >= 0:
-        return Scale(float(lowest), high)
-    values = tables.matrix(comparison, measure).to_numpy()
+    scores, models = comparison.scores[measure], list(comparison.models)
+    lowest, highest = scores.attrs.get("range", (0.0, 1.0))
+    sides = [dim for dim in ("model_row", "model_col") if dim in scores.dims]
+    values = scores.sel(dict.fromkeys(sides, models)).to_numpy()
     values = values[np.isfinite(values)]
-    if not math.isfinite(lowest) and values.size and np.median(values) < 0:
-        return Scale(math.floor(values.min() * 10) / 10, high)
-    return Scale(0.0, high, clipped=True)
+    if math.isinf(highest):
+        highest = math.ceil(values.max(initial=1.0))
+    if lowest >= 0:
+        return Scale(float(lowest), float(highest))
+    if math.isinf(lowest) and values.size and np.median(values) < 0:
+        return Scale(math.floor(values.min() * 10) / 10, float(highest))
+    return Scale(0.0, float(highest), clipped=True)
 
 
 def title(comparison: Comparison, measure: str) -> str:
