@@ -1,0 +1,103 @@
+"""What is derived from a layer's moments: what varies, its spectrum, its cut."""
+
+import numpy as np
+import pytest
+import torch
+from material import make_layers, make_moments
+
+from assonance.statistics import LayerStatistics
+
+FRAMES = 200
+
+
+def statistics_of(layer):
+    return make_moments({"x": np.asarray(layer, dtype=np.float64)}).layer("x")
+
+
+def with_spectrum(values):
+    """A layer whose correlations have these eigenvalues, whatever its neurons are."""
+    width = len(values)
+    nothing = torch.zeros(width, dtype=torch.float64)
+    layer = LayerStatistics(99, nothing, torch.eye(width, dtype=torch.float64), nothing)
+    layer.spectrum = (torch.tensor(values, dtype=torch.float64), torch.eye(width))
+    return layer
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -3.3, 1e-30, 1e9, 1e30])
+def test_a_neuron_of_one_value_does_not_vary(value):
+    layer = make_layers({"x": 3}, frames=FRAMES)["x"]
+    layer[:, 1] = value
+    assert statistics_of(layer).varies.tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("size", [1e-100, 1e-6, 1, 1e6, 1e100])
+def test_a_neuron_of_any_size_varies(size):
+    layer = size * make_layers({"x": 3}, frames=FRAMES)["x"]
+    assert statistics_of(layer).varies.all()
+
+
+def test_a_neuron_far_from_zero_varies_down_to_what_numbers_can_tell():
+    noise = np.random.default_rng(0).standard_normal(FRAMES)
+    layer = np.column_stack([1 + 1e-10 * noise, 1 + 1e-14 * noise, 1000 + 1e-8 * noise])
+    assert statistics_of(layer).varies.tolist() == [True, False, True]
+
+
+def test_norms_are_those_of_centred_neurons():
+    layer = make_layers({"x": 4}, frames=FRAMES, mean=5)["x"]
+    expected = np.linalg.norm(layer - layer.mean(0), axis=0)
+    np.testing.assert_allclose(statistics_of(layer).norms, expected, rtol=1e-12)
+
+
+def test_correlations_and_spectrum_leave_constant_neurons_out():
+    layer = make_layers({"x": 4}, frames=FRAMES)["x"]
+    with_constant = statistics_of(np.insert(layer, 1, 7.0, axis=1))
+    expected = np.corrcoef(layer, rowvar=False)
+    np.testing.assert_allclose(with_constant.correlation, expected, rtol=0, atol=1e-12)
+    values, vectors = with_constant.spectrum
+    np.testing.assert_allclose(values, np.linalg.eigvalsh(expected)[::-1], rtol=1e-10)
+    np.testing.assert_allclose(vectors * values @ vectors.T, expected, rtol=0, atol=1e-12)
+
+
+def test_whitened_neurons_are_uncorrelated_and_of_norm_one():
+    layer = make_layers({"x": 5}, frames=FRAMES)["x"]
+    centred = layer - layer.mean(0)
+    white = centred / np.linalg.norm(centred, axis=0) @ statistics_of(layer).whitening.numpy()
+    np.testing.assert_allclose(white.T @ white, np.eye(5), rtol=0, atol=1e-10)
+
+
+def test_directions_that_are_rounding_are_no_directions():
+    layer = make_layers({"x": 5}, frames=FRAMES)["x"]
+    mixed = layer @ np.random.default_rng(0).standard_normal((5, 7))
+    assert len(statistics_of(np.hstack([layer, mixed])).spectrum[0]) == 5
+
+
+@pytest.mark.parametrize("frames", [2, 3, 7])
+def test_there_are_fewer_directions_than_frames(frames):
+    layer = make_layers({"x": 20}, frames=frames)["x"]
+    assert len(statistics_of(layer).spectrum[0]) == frames - 1
+
+
+@pytest.mark.parametrize(
+    ("share", "reach", "below"),
+    [(0.5, 1, 0), (0.59, 1, 0), (0.61, 2, 1), (0.89, 2, 1), (0.91, 3, 2), (0.99, 3, 2)],
+)
+def test_a_cut_reaches_the_share_or_stays_below_it(share, reach, below):
+    layer = with_spectrum([6.0, 3.0, 1.0])
+    assert layer.rank_of_variance(share, "reach") == reach
+    assert layer.rank_of_variance(share, "below") == below
+
+
+def test_a_share_met_exactly_is_reached():
+    layer = with_spectrum([2.0, 1.0, 1.0])
+    assert layer.rank_of_variance(0.5, "reach") == 1
+    assert layer.rank_of_variance(0.75, "reach") == 2
+    assert layer.rank_of_variance(1.0, "reach") == 3
+
+
+def test_nothing_that_varies_has_no_directions():
+    layer = statistics_of(np.ones((FRAMES, 3)))
+    values, vectors = layer.spectrum
+    assert values.shape == (0,)
+    assert vectors.shape == (0, 0)
+    assert layer.rank_of_variance(0.99, "reach") == 0
+    assert layer.rank_of_variance(0.99, "below") == 0

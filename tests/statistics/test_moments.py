@@ -1,0 +1,181 @@
+"""Moments: sums that no way of cutting up the frames can change."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assonance.statistics import Moments
+
+WIDTHS = {"a": 3, "b": 5}
+PAIRS = [("b", "a")]
+FRAMES = 60
+
+
+def make_frames(frames=FRAMES, offset=3.0, dtype=torch.float64):
+    draw = torch.Generator().manual_seed(0)
+    return {
+        name: (torch.randn(frames, width, generator=draw, dtype=torch.float64) + offset).to(dtype)
+        for name, width in WIDTHS.items()
+    }
+
+
+def empty(shift=2.0, pairs=PAIRS):
+    return Moments({name: torch.full((width,), shift) for name, width in WIDTHS.items()}, pairs)
+
+
+def moments_of(frames, shift=2.0):
+    moments = empty(shift)
+    moments.update(frames)
+    return moments
+
+
+def rows(frames, start, stop):
+    return {name: values[start:stop] for name, values in frames.items()}
+
+
+def assert_equal_to_rounding(found, expected):
+    assert found.n == expected.n
+    for sums in ("sums", "products"):
+        assert getattr(found, sums).keys() == getattr(expected, sums).keys()
+        for key, values in getattr(expected, sums).items():
+            scale = values.abs().max()
+            torch.testing.assert_close(
+                getattr(found, sums)[key], values, rtol=0, atol=1e-10 * float(scale)
+            )
+
+
+def assert_identical(found, expected):
+    assert found.n == expected.n
+    for name, values in expected.sums.items():
+        assert torch.equal(found.sums[name], values)
+    for pair, values in expected.products.items():
+        assert torch.equal(found.products[pair], values)
+
+
+def test_moments_are_sums_about_the_shift():
+    frames = make_frames()
+    moments = moments_of(frames)
+    a, b = (values.numpy() - 2 for values in frames.values())
+    assert moments.n == FRAMES
+    np.testing.assert_allclose(moments.sums["a"], a.sum(0), rtol=1e-12)
+    np.testing.assert_allclose(moments.product("a", "b"), a.T @ b, rtol=1e-12)
+    np.testing.assert_allclose(moments.product("b", "a"), b.T @ a, rtol=1e-12)
+    np.testing.assert_allclose(moments.product("a", "a"), a.T @ a, rtol=1e-12)
+
+
+def test_only_the_pairs_asked_for_are_kept_once_with_each_layer_by_itself():
+    shift = {name: torch.zeros(2) for name in "xyz"}
+    asked = Moments(shift, [("z", "x"), ("x", "z"), ("y", "y")])
+    assert set(asked.products) == {("x", "x"), ("y", "y"), ("z", "z"), ("x", "z")}
+    with pytest.raises(KeyError):
+        asked.product("x", "y")
+
+
+@given(st.lists(st.integers(0, FRAMES), max_size=6), st.randoms(use_true_random=False))
+def test_any_split_and_any_order_of_merging_agree_with_one_shot(cuts, random):
+    frames = make_frames()
+    edges = [0, *sorted(cuts), FRAMES]
+    parts = [moments_of(rows(frames, *pair)) for pair in itertools.pairwise(edges)]
+    while len(parts) > 1:
+        random.shuffle(parts)
+        parts.append(parts.pop().merge(parts.pop()))
+    assert_equal_to_rounding(parts[0], moments_of(frames))
+
+
+@given(st.lists(st.integers(0, FRAMES), max_size=6))
+def test_any_split_into_updates_agrees_with_one_shot(cuts):
+    frames = make_frames()
+    moments = empty()
+    for start, stop in itertools.pairwise([0, *sorted(cuts), FRAMES]):
+        moments.update(rows(frames, start, stop))
+    assert_equal_to_rounding(moments, moments_of(frames))
+
+
+def test_merging_is_commutative_and_associative():
+    frames = make_frames()
+    one, two, three = (moments_of(rows(frames, start, start + 20)) for start in (0, 20, 40))
+    assert_identical(one.merge(two), two.merge(one))
+    assert_equal_to_rounding(one.merge(two).merge(three), one.merge(two.merge(three)))
+
+
+def test_merging_with_nothing_changes_nothing():
+    moments = moments_of(make_frames())
+    assert_identical(moments.merge(empty()), moments)
+    assert_identical(empty().merge(moments), moments)
+
+
+def test_neither_of_two_merged_changes():
+    frames = make_frames()
+    one, two = moments_of(rows(frames, 0, 20)), moments_of(rows(frames, 20, 60))
+    merged = one.merge(two)
+    merged.update(frames)
+    assert_identical(one, moments_of(rows(frames, 0, 20)))
+    assert_identical(two, moments_of(rows(frames, 20, 60)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_an_update_never_changes_its_input(dtype):
+    frames = make_frames(dtype=dtype)
+    copies = {name: values.clone() for name, values in frames.items()}
+    moments = moments_of(frames)
+    moments.update(frames)
+    for name, values in frames.items():
+        assert torch.equal(values, copies[name])
+
+
+def test_float32_frames_are_summed_in_float64():
+    frames = make_frames(dtype=torch.float32)
+    exact = {name: values.double() for name, values in frames.items()}
+    assert_identical(moments_of(frames), moments_of(exact))
+
+
+def scatter(moments):
+    mean = moments.sums["a"] / moments.n
+    return (moments.product("a", "a") - moments.n * torch.outer(mean, mean)).numpy()
+
+
+def test_the_shift_keeps_the_precision_that_a_large_mean_would_cost():
+    """Powers of two, so that the offset itself costs the frames no digit."""
+    frames = {name: torch.round(x * 2**20) / 2**20 for name, x in make_frames(offset=0).items()}
+    far = {name: values + 2.0**24 for name, values in frames.items()}
+    truth = np.cov(frames["a"].numpy(), rowvar=False) * (FRAMES - 1)
+    near = scatter(moments_of(far, shift=2.0**24 + 0.5))
+    np.testing.assert_allclose(near, truth, rtol=0, atol=1e-12 * truth.max())
+    unshifted = scatter(moments_of(far, shift=0.0))
+    assert np.abs(unshifted - truth).max() > 1e-4 * truth.max()
+
+
+def test_covariances_do_not_depend_on_the_shift():
+    frames = make_frames()
+    np.testing.assert_allclose(
+        scatter(moments_of(frames, 2.0)), scatter(moments_of(frames, -1.0)), rtol=0, atol=1e-11
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        empty(shift=2.5),
+        empty(pairs=[]),
+        Moments({"a": torch.full((3,), 2.0)}, []),
+        Moments({"a": torch.full((3,), 2.0), "c": torch.full((5,), 2.0)}, [("a", "c")]),
+    ],
+    ids=["shift", "pairs", "fewer layers", "other layers"],
+)
+def test_moments_made_differently_cannot_be_merged(other):
+    for one, two in [(empty(), other), (other, empty())]:
+        with pytest.raises(ValueError, match="different layers, pairs or shifts"):
+            one.merge(two)
+
+
+def test_layers_of_one_chunk_have_the_same_frames():
+    frames = make_frames()
+    frames["b"] = frames["b"][:-1]
+    moments = empty()
+    with pytest.raises(ValueError, match=r"\[59, 60\]"):
+        moments.update(frames)
+    assert_identical(moments, empty())
