@@ -9,6 +9,8 @@ from assonance.statistics import LayerStatistics
 # explains any other.
 NEEDS_MORE_FRAMES_THAN_NEURONS = ("linreg", "svcca", "pwcca")
 _SHOWN = 5
+# The smallest published encoders have more than 20 million parameters.
+_MINIATURE = 10_000_000
 
 
 def constant_neurons(layer: str, statistics: LayerStatistics) -> list[str]:
@@ -34,4 +36,15 @@ def too_few_frames(
     return [
         f"{frames} frames are too few for {width} neurons (layer {layer!r}): "
         f"{', '.join(empty)} in sample mean nothing; add speech"
+    ]
+
+
+def miniatures(parameters: Mapping[str, int]) -> list[str]:
+    """Name the models, by their number of parameters, that are too small to stand for others."""
+    small = [name for name, count in parameters.items() if count < _MINIATURE]
+    if not small:
+        return []
+    return [
+        f"{' and '.join(small)}: miniatures of less than {_MINIATURE // 10**6} million parameters, "
+        "which show how a comparison works and not what models of useful size represent"
     ]

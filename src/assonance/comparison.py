@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from assonance import __version__
-from assonance.cautions import too_few_frames
+from assonance.cautions import miniatures, too_few_frames
 from assonance.corpus import Corpus, LeftOut
 from assonance.errors import AssonanceError, AssonanceWarning
 from assonance.extract import Extraction, extract
@@ -122,7 +122,17 @@ def compare(
         job = _Job(named, extractions, speech, chosen, settings, memory * 2**30, device)
         scores, neurons = job.frame_scores(progress)
         attention, heads = job.head_scores(progress)
-    notes = (*_resampled(extractions, named), *job.notes)
+    notes = (
+        *miniatures(
+            {
+                name: model.info.n_parameters
+                for name, (model, twin_of) in named.items()
+                if twin_of is None
+            }
+        ),
+        *_resampled(extractions, named),
+        *job.notes,
+    )
     for note in job.notes:
         warnings.warn(note, AssonanceWarning, stacklevel=2)
     return Comparison(
@@ -295,10 +305,14 @@ class _Job:
         return self._labelled(flat.drop_vars(apart)), self._labelled(heads)
 
     def _others(self) -> NDArray[np.bool_]:
-        """For consensus over models: the layers of the other models, twins not counted."""
+        """For consensus over models: the layers of the other models, twins not counted.
+
+        A twin stands in its model's place: its own model is none of the others.
+        """
         models = np.array([layer.model for layer in self.layers.values()])
-        counts = np.array([self.named[model][1] is None for model in models])
-        others: NDArray[np.bool_] = (models[:, None] != models) & counts
+        places = np.array([self.named[model][1] or model for model in models])
+        counts = models == places
+        others: NDArray[np.bool_] = (places[:, None] != places) & counts
         return others
 
     def _coordinates(self) -> dict[str, list[str]]:

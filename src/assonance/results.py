@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -249,7 +250,8 @@ class Comparison:
             tree.to_netcdf(partial, engine="h5netcdf", encoding=encoding)
             partial.replace(path)
         except OSError as error:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
             raise AssonanceError(
                 f"{one_line(path)}: cannot be written: {own_words(error)}; name another place"
             ) from error
