@@ -1,0 +1,396 @@
+"""Similarity of plain arrays: labels, options, and one line for each mistake."""
+
+import re
+import subprocess
+import sys
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import oracles
+import pytest
+import torch
+from material import make_groups, make_layers, make_maps
+
+from assonance import (
+    AssonanceError,
+    AssonanceWarning,
+    head_similarity_matrix,
+    similarity,
+    similarity_matrix,
+)
+from assonance.measures import MEASURES, SETTINGS, Settings, find, find_settings
+
+FRAMES = 120
+WIDTHS = {"one": 4, "two": 7, "three": 5}
+LAYERS = make_layers(WIDTHS, frames=FRAMES)
+GROUPS = make_groups(FRAMES)
+MAPS = make_maps({"one": 2, "two": 3})
+NEURON, LAYER, HEAD = (
+    [name for name, each in MEASURES.items() if each.level == level]
+    for level in ("neuron", "layer", "head")
+)
+
+
+# Labels
+
+
+def test_every_measure_is_a_table_of_layers_by_layers_in_the_order_given():
+    result = similarity_matrix(LAYERS, [*NEURON, *LAYER], groups=GROUPS)
+    assert list(result.data_vars) == [*NEURON, *LAYER]
+    assert result["layer_row"].values.tolist() == list(WIDTHS)
+    assert result["layer_col"].values.tolist() == list(WIDTHS)
+    for name, values in result.items():
+        expected = ("layer_row",) if name == "mincorr" else ("layer_row", "layer_col")
+        assert values.dims == expected
+        assert np.isfinite(values).all()
+
+
+def test_rows_are_scored_by_columns():
+    result = similarity_matrix(LAYERS, ["linreg"])["linreg"]
+    expected = similarity(LAYERS["one"], LAYERS["two"], "linreg")
+    assert float(result.sel(layer_row="one", layer_col="two")) == pytest.approx(expected, abs=1e-12)
+    assert abs(expected - similarity(LAYERS["two"], LAYERS["one"], "linreg")) > 0.01
+
+
+@pytest.mark.parametrize("measure", [*NEURON, *LAYER])
+def test_two_arrays_score_as_they_do_in_a_matrix(measure):
+    pair = {"one": LAYERS["one"], "two": LAYERS["two"]}
+    result = similarity_matrix(pair, [measure], groups=GROUPS)[measure].sel(layer_row="one")
+    result = result.sel(layer_col="two") if "layer_col" in result.dims else result
+    found = similarity(LAYERS["one"], LAYERS["two"], measure, groups=GROUPS)
+    assert type(found) is float
+    assert found == float(result)
+
+
+def test_neurons_are_listed_where_asked_padded_to_the_widest_layer():
+    result = similarity_matrix(LAYERS, [*NEURON, *LAYER], groups=GROUPS, per_neuron=True)
+    for measure in NEURON:
+        scores = result[f"{measure}_by_neuron"]
+        assert scores.dims[-1] == "neuron"
+        assert scores.sizes["neuron"] == 7
+        for layer, width in WIDTHS.items():
+            of_layer = scores.sel(layer_row=layer)
+            assert np.isfinite(of_layer[..., :width]).all()
+            assert np.isnan(of_layer[..., width:]).all()
+        np.testing.assert_allclose(scores.mean("neuron"), result[measure], rtol=0, atol=1e-12)
+    extra = {name for name in result if name not in MEASURES}
+    assert extra == {f"{measure}_by_neuron" for measure in NEURON} | {"maxcorr_match"}
+
+
+def test_matches_are_neurons_of_the_column_layer_and_minus_one_in_the_padding():
+    match = similarity_matrix(LAYERS, ["maxcorr"], per_neuron=True)["maxcorr_match"]
+    assert match.dtype.kind == "i"
+    for row, width in WIDTHS.items():
+        for col, most in WIDTHS.items():
+            cell = match.sel(layer_row=row, layer_col=col).values
+            assert ((cell[:width] >= 0) & (cell[:width] < most)).all()
+            assert (cell[width:] == -1).all()
+    own = match.sel(layer_row="two", layer_col="two").values
+    np.testing.assert_array_equal(own, np.arange(7))
+
+
+def test_neurons_are_not_listed_unless_asked():
+    assert set(similarity_matrix(LAYERS, ["maxcorr"])) == {"maxcorr"}
+
+
+def test_a_single_layer_is_compared_with_itself_and_has_no_others():
+    result = similarity_matrix({"one": LAYERS["one"]}, ["maxcorr", "mincorr"])
+    assert result["maxcorr"].item() == pytest.approx(1)
+    assert np.isnan(result["mincorr"].item())
+
+
+def test_a_result_names_its_settings_frames_and_measures():
+    settings = replace(SETTINGS["default"], name="mine", sample_frames=30)
+    result = similarity_matrix(
+        LAYERS, ["cka_rbf", "linreg_heldout"], groups=GROUPS, settings=settings
+    )
+    assert result.attrs == {"settings": "mine", "frames": FRAMES, "sample_frames": 30}
+    attrs = result["linreg_heldout"].attrs
+    assert attrs["long_name"] == MEASURES["linreg_heldout"].title
+    assert attrs["description"] == MEASURES["linreg_heldout"].summary
+    assert attrs["range"] == [-np.inf, 1.0]
+    assert attrs["source"] == MEASURES["linreg_heldout"].source
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.int16, np.uint8, np.int64])
+def test_any_real_numbers_will_do(dtype):
+    layers = {name: (20 * values % 97).astype(dtype) for name, values in LAYERS.items()}
+    exact = {name: values.astype(np.float64) for name, values in layers.items()}
+    found, expected = similarity_matrix(layers), similarity_matrix(exact)
+    for measure in expected:
+        np.testing.assert_array_equal(found[measure], expected[measure])
+
+
+def test_tensors_and_lists_will_do_and_nothing_given_is_changed():
+    tensor = torch.from_numpy(LAYERS["one"].copy())
+    found = similarity(tensor, LAYERS["two"].tolist(), "cka")
+    assert found == similarity(LAYERS["one"], LAYERS["two"], "cka")
+    np.testing.assert_array_equal(tensor, LAYERS["one"])
+    frozen = LAYERS["one"].copy()
+    frozen.flags.writeable = False
+    assert similarity(frozen, LAYERS["two"], "cka") == found
+
+
+def test_frames_beyond_one_chunk_count_like_the_first(monkeypatch):
+    before = similarity_matrix(LAYERS, [*NEURON, *LAYER], groups=GROUPS)
+    monkeypatch.setattr("assonance.arrays.CHUNK_FRAMES", 17)
+    after = similarity_matrix(LAYERS, [*NEURON, *LAYER], groups=GROUPS)
+    for measure in before:
+        np.testing.assert_allclose(after[measure], before[measure], rtol=0, atol=1e-12)
+
+
+# Groups
+
+
+def test_groups_may_be_named_by_anything_and_lie_anywhere():
+    expected = similarity(LAYERS["one"], LAYERS["two"], "linreg_heldout", groups=GROUPS)
+    names = [("utterance", int(group)) for group in GROUPS]
+    place_in_group = np.arange(FRAMES) - np.searchsorted(GROUPS, GROUPS)
+    order = np.argsort(place_in_group, kind="stable")
+    found = similarity(
+        LAYERS["one"][order],
+        LAYERS["two"][order],
+        "linreg_heldout",
+        groups=[names[frame] for frame in order],
+    )
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_groups_leave_measures_in_sample_as_they_are():
+    found = similarity_matrix(LAYERS, ["maxcorr", "linreg", "linreg_heldout"], groups=GROUPS)
+    expected = similarity_matrix(LAYERS, ["maxcorr", "linreg"])
+    for measure in expected:
+        np.testing.assert_allclose(found[measure], expected[measure], rtol=0, atol=1e-12)
+
+
+def test_held_out_scores_depend_on_the_folds_that_are_set():
+    scores = {
+        similarity(
+            LAYERS["one"],
+            LAYERS["two"],
+            "linreg_heldout",
+            groups=GROUPS,
+            settings=replace(SETTINGS["default"], folds=folds, seed=seed),
+        )
+        for folds, seed in [(2, 0), (5, 0), (5, 1)]
+    }
+    assert len(scores) == 3
+
+
+def test_two_groups_are_enough_to_hold_one_out():
+    halves = np.arange(FRAMES) < FRAMES // 2
+    found = similarity(LAYERS["one"], LAYERS["two"], "linreg_heldout", groups=halves)
+    expected = oracles.linreg_heldout(LAYERS["one"], LAYERS["two"], halves).mean()
+    assert found == pytest.approx(expected, abs=1e-9)
+
+
+# Mistakes
+
+
+def with_one(values):
+    return {**LAYERS, "two": values}
+
+
+def nan_in(values):
+    values = values.copy()
+    values[3, 1] = np.nan
+    values[5, 0] = np.inf
+    return values
+
+
+MISTAKES = {
+    "no layers": (({}, ["cka"]), {}, "no layers to compare"),
+    "one dimension": ((with_one(np.zeros(FRAMES)), ["cka"]), {}, r"layer 'two' .*\(120,\)"),
+    "three dimensions": ((with_one(np.zeros((FRAMES, 2, 2))), ["cka"]), {}, "layer 'two'"),
+    "no neurons": ((with_one(np.zeros((FRAMES, 0))), ["cka"]), {}, r"layer 'two' .*\(120, 0\)"),
+    "words": ((with_one(np.full((FRAMES, 2), "a")), ["cka"]), {}, "layer 'two' .*<U1"),
+    "truths": ((with_one(np.full((FRAMES, 2), True)), ["cka"]), {}, "layer 'two' .*bool"),
+    "complex": ((with_one(np.full((FRAMES, 2), 1j)), ["cka"]), {}, "layer 'two' .*complex128"),
+    "objects": ((with_one(np.full((FRAMES, 2), None)), ["cka"]), {}, "layer 'two' .*object"),
+    "ragged": ((with_one([[1.0], [1.0, 2.0]]), ["cka"]), {}, "layer 'two' cannot be made an array"),
+    "a tensor that learns": (
+        (with_one(torch.ones(FRAMES, 2, requires_grad=True)), ["cka"]),
+        {},
+        "layer 'two' cannot be made an array",
+    ),
+    "not finite": ((with_one(nan_in(LAYERS["two"])), ["cka"]), {}, "layer 'two' has 2 values"),
+    "frames missing": (
+        (with_one(LAYERS["two"][:-1]), ["cka"]),
+        {},
+        "different frame counts: .*'two': 119",
+    ),
+    "one frame": (({"two": np.zeros((1, 3))}, ["cka"]), {}, "1 frames are too few"),
+    "no frame": (({"two": np.zeros((0, 3))}, ["cka"]), {}, "0 frames are too few"),
+    "unknown measure": ((LAYERS, ["cka", "ckb"]), {}, "measure 'ckb' is not known.* use: .*cka"),
+    "measure of heads": ((LAYERS, ["attn_js"]), {}, "measure 'attn_js' compares something else"),
+    "unknown settings": ((LAYERS, ["cka"]), {"settings": "x"}, "settings 'x' .*elkheir2024"),
+    "no groups": ((LAYERS, ["linreg_heldout"]), {}, "linreg_heldout .*groups="),
+    "few groups": ((LAYERS, ["linreg_heldout"]), {"groups": GROUPS[1:]}, "groups= has 119 .* 120"),
+    "one group": (
+        (LAYERS, ["linreg_heldout_r"]),
+        {"groups": [0] * FRAMES},
+        "linreg_heldout_r needs at least 2 groups",
+    ),
+}
+
+
+def said_by(function, *given, **options):
+    """The one line that a mistake is answered with; nothing else is warned of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(AssonanceError) as raised:
+            function(*given, **options)
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(("given", "options", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_answered_by_one_line_that_says_where_it_is(given, options, message):
+    assert re.search(message, said_by(similarity_matrix, *given, **options))
+
+
+def test_a_mistake_in_one_of_two_arrays_is_named_by_its_argument():
+    assert "layer 'Y'" in said_by(similarity, LAYERS["one"], nan_in(LAYERS["two"]), "cka")
+    assert "layer 'X'" in said_by(similarity, nan_in(LAYERS["two"]), LAYERS["one"], "cka")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("variance", 0.0),
+        ("variance", 1.1),
+        ("variance", float("nan")),
+        ("cut", "above"),
+        ("sample_frames", 1),
+        ("folds", 1),
+        ("rotations", 0),
+    ],
+)
+def test_settings_out_of_range_are_refused(name, value):
+    with pytest.raises(AssonanceError, match=f"^{name} must be .*; got {value!r}$"):
+        Settings("mine", **{name: value})
+
+
+def test_settings_and_measures_are_found_by_name():
+    assert find_settings("default") is SETTINGS["default"]
+    mine = Settings("mine")
+    assert find_settings(mine) is mine
+    assert [each.name for each in find(["cka", "maxcorr"], ("neuron", "layer"))] == [
+        "cka",
+        "maxcorr",
+    ]
+
+
+def test_measures_of_another_level_are_not_offered():
+    with pytest.raises(AssonanceError) as raised:
+        find(["nothing"], ("head",))
+    offered = str(raised.value).split("use: ")[1].split(", ")
+    assert offered == HEAD
+
+
+# Heads
+
+
+def test_head_measures_are_tables_of_layers_by_layers():
+    result = head_similarity_matrix(MAPS)
+    assert list(result.data_vars) == HEAD
+    assert result.attrs == {"settings": "default"}
+    for values in result.values():
+        assert values.dims == ("layer_row", "layer_col")
+        assert values["layer_row"].values.tolist() == ["one", "two"]
+        assert np.isfinite(values).all()
+
+
+def test_head_tables_are_listed_where_asked_padded_with_nan():
+    result = head_similarity_matrix(MAPS, per_head=True)
+    for measure in HEAD:
+        table = result[f"{measure}_by_head"]
+        assert table.dims == ("layer_row", "layer_col", "head_row", "head_col")
+        assert table.shape == (2, 2, 3, 3)
+        cell = table.sel(layer_row="one", layer_col="two").values
+        assert np.isfinite(cell[:2]).all()
+        assert np.isnan(cell[2]).all()
+        back = table.sel(layer_row="two", layer_col="one").values
+        np.testing.assert_array_equal(back, cell.T)
+        best = result[measure].sel(layer_row="one", layer_col="two")
+        assert float(best) == pytest.approx(cell[:2].max(1).mean(), abs=1e-12)
+
+
+def test_maps_given_are_not_changed():
+    maps = {name: [one.copy() for one in values] for name, values in MAPS.items()}
+    head_similarity_matrix(maps)
+    for name, values in MAPS.items():
+        for one, two in zip(maps[name], values, strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
+def of_two(change):
+    return {**MAPS, "two": change(list(MAPS["two"]))}
+
+
+def nan_map(values):
+    one = values[1].copy()
+    one[0, 0, 0] = np.nan
+    return [values[0], one, values[2]]
+
+
+HEAD_MISTAKES = {
+    "no layers": ({}, {}, "no layers to compare"),
+    "no utterances": ({"one": [], "two": []}, {}, "no attention maps"),
+    "utterances missing": (of_two(lambda maps: maps[:2]), {}, "utterances: .*'two': 2"),
+    "two dimensions": (of_two(lambda maps: [maps[0][0]] * 3), {}, r"layer 'two': .*\(7, 7\)"),
+    "not square": (of_two(lambda maps: [one[:, 1:] for one in maps]), {}, "layer 'two': .*6, 7"),
+    "no heads": (of_two(lambda maps: [one[:0] for one in maps]), {}, "layer 'two': .*0, 7, 7"),
+    "words": (of_two(lambda maps: [one.astype(str) for one in maps]), {}, "layer 'two' .*<U"),
+    "not finite": (of_two(nan_map), {}, "layer 'two' has attention that is NaN"),
+    "frames missing": (
+        of_two(lambda maps: [maps[0], maps[1][:, 1:, 1:], maps[2]]),
+        {},
+        r"utterance 1 .*'two': \(3, 11, 11\)",
+    ),
+    "heads missing": (
+        of_two(lambda maps: [maps[0], maps[1], maps[2][1:]]),
+        {},
+        r"utterance 2 .*'two': \(2, 5, 5\)",
+    ),
+    "measure of layers": (MAPS, {"measures": ["cka"]}, "measure 'cka' compares something else"),
+    "unknown settings": (MAPS, {"settings": "x"}, "settings 'x'"),
+}
+
+
+@pytest.mark.parametrize(("maps", "options", "message"), HEAD_MISTAKES.values(), ids=HEAD_MISTAKES)
+def test_a_mistake_in_maps_is_answered_by_one_line(maps, options, message):
+    assert re.search(message, said_by(head_similarity_matrix, maps, **options))
+
+
+# Warnings
+
+
+def test_warnings_point_to_who_called():
+    layers = {"one": np.ones((FRAMES, 2)), "two": LAYERS["two"]}
+    with pytest.warns(AssonanceWarning) as told:
+        similarity_matrix(layers, ["cka"])
+    assert told[0].filename == __file__
+
+
+def test_few_frames_are_warned_of_once_naming_the_widest_layer():
+    few = {name: values[:5] for name, values in LAYERS.items()}
+    with pytest.warns(AssonanceWarning, match=r"5 frames are too few for 7 .*'two'") as told:
+        similarity_matrix(few, ["svcca"])
+    assert len(told) == 1
+    assert told[0].filename == __file__
+
+
+def test_frames_just_more_than_neurons_are_not_warned_of():
+    few = {name: values[:8] for name, values in LAYERS.items()}
+    similarity_matrix(few, ["linreg"])
+
+
+def test_arrays_are_compared_without_loading_transformers():
+    code = (
+        "import sys, numpy, assonance;"
+        "assonance.similarity(numpy.eye(5)[:, :2], numpy.eye(5)[:, 2:4], 'cka');"
+        "assert 'transformers' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
