@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup demo test test-slow check clean
+.PHONY: setup demo test test-slow pictures check clean
 
 setup: $(VENV)/ready
 
@@ -27,6 +27,10 @@ test: setup
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
+
+# The pictures of the README, from the demo's results.
+pictures: demo
+	$(BIN)/python docs/pictures.py runs/demo/results.nc
 
 check: setup
 	$(BIN)/ruff format --check .

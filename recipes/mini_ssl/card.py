@@ -67,8 +67,8 @@ Training columns are means over the last {report_every} steps, held-out columns 
 recordings of a second or more, cross-validated by sentence), beside the same network with random
 weights (mean of {random_networks}). Five languages are four voices, so the first probe may lean
 on the voice. English against Spanish is one voice, in sessions of their own: where random weights
-do as well as trained ones, a probe hears what any network passes on, such as the sound of a session,
-and tells nothing of learning.
+do as well as trained ones, a probe hears what any network passes on, such as the sound of a
+session, and tells nothing of learning.
 
 {probe}
 

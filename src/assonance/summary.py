@@ -72,7 +72,7 @@ def _shared(measure: str, ways: _Ways) -> str:
     what = " of the variance" if measure == "linreg_heldout" else ""
     parts = [
         f"{col} {verb} {_mean(ridge, 'value')}{what} of {row}"
-        + _beside(ridge, "the same network with random weights")
+        + _beside(ridge, "with random weights")
         for row, col, ridge in ways
     ]
     return f"Shared space: {'; '.join(parts)} ({MEASURES[measure].title}, mean over layers)."
@@ -81,7 +81,7 @@ def _shared(measure: str, ways: _Ways) -> str:
 def _single(ways: _Ways) -> str:
     parts = [
         f"the best single neuron of {col} reaches {_mean(ridge, 'value')} for one of {row}"
-        + _beside(ridge, "randomly rotated axes of the same space")
+        + _beside(ridge, "in randomly rotated axes")
         for row, col, ridge in ways
     ]
     return f"Shared neurons: {'; '.join(parts)} (MaxCorr, mean over layers)."
