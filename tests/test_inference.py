@@ -37,14 +37,14 @@ def index_of(row, column):
     return localisation_index(*(scores[f"{name}_by_neuron"].values for name in MEASURES))
 
 
-# Standardising a rotated layer evens its spectrum a little where that is uneven: the floor of
-# correlated layers comes out lower, and their index about 0.02 higher, than it was before.
-@pytest.mark.parametrize(("correlated", "about"), [(True, 0.02), (False, 0)])
+# Uneven spectra move the index a little either way: standardising a rotated layer evens its
+# spectrum and lowers its floor, noise hides weak directions from the whole layer.
+@pytest.mark.parametrize(("correlated", "about"), [(True, 0.04), (False, 0.01)])
 @pytest.mark.parametrize("noise", [0, 0.3, 1])
 def test_a_space_shared_in_unrelated_bases_is_not_localised(correlated, about, noise):
     layer = make_layer(correlated)
     found = [index_of(layer, noisy(rotated(layer, seed), noise)) for seed in range(1, 7)]
-    assert np.mean(found) == pytest.approx(about, abs=0.02)
+    assert np.mean(found) == pytest.approx(0, abs=about)
 
 
 @pytest.mark.parametrize(("noise", "expected"), [(0, 0.5), (0.3, 0.5), (1, 0.4)])
