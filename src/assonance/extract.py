@@ -10,6 +10,7 @@ from assonance.corpus import Corpus, LeftOut, Utterance
 from assonance.errors import AssonanceError
 from assonance.models import SpeechModel
 from assonance.outside import UnusableAudio, one_line
+from assonance.parallel import on_cores
 from assonance.progress import Progress, Silent
 from assonance.store import ActivationStore
 
@@ -57,7 +58,8 @@ def extract(
     """Run a model over a corpus into a store; what the store holds already is not run again.
 
     A run that was interrupted, however abruptly, and taken up again ends with the same bytes as
-    one that was not, on the same machine and number of threads.
+    one that was not, on the same machine. Utterances are computed side by side, each on one core,
+    so the bytes do not depend on how many cores there are.
 
     Parameters
     ----------
@@ -101,17 +103,19 @@ def extract(
     kept: list[Utterance] = []
     left_out: list[LeftOut] = []
     computed = 0
-    with progress.stage(f"reading speech with {model.name}", corpus.seconds) as advance:
-        for utterance in corpus:
-            try:
-                computed += _ensure(store, model, utterance)
+    stage = progress.stage(f"reading speech with {model.name}", corpus.seconds)
+    with stage as advance, on_cores() as share:
+        outcomes = share(lambda utterance: _ensure(store, model, utterance), corpus)
+        for utterance, outcome in zip(corpus, outcomes, strict=True):
+            if not isinstance(outcome, UnusableAudio):
+                computed += outcome
                 kept.append(utterance)
-            except UnusableAudio as error:
-                if on_error == "stop":
-                    raise UnusableAudio(
-                        f"{error.reason}; mend or remove it", utterance.path
-                    ) from error
-                left_out.append(LeftOut(utterance.id, one_line(utterance.path), error.reason))
+            elif on_error == "stop":
+                raise UnusableAudio(
+                    f"{outcome.reason}; mend or remove it", utterance.path
+                ) from outcome
+            else:
+                left_out.append(LeftOut(utterance.id, one_line(utterance.path), outcome.reason))
             advance(utterance.duration)
     if not kept:
         first = left_out[0]
@@ -130,12 +134,17 @@ def extract(
     )
 
 
-def _ensure(store: ActivationStore, model: SpeechModel, utterance: Utterance) -> bool:
-    """See that the store holds an utterance; say whether it had to be computed."""
-    audio = utterance.fingerprint()
-    if store.holds(utterance.id, audio):
-        return False
-    outputs = model.run(utterance.read(model.sampling_rate))
+def _ensure(
+    store: ActivationStore, model: SpeechModel, utterance: Utterance
+) -> bool | UnusableAudio:
+    """See that the store holds an utterance; say whether it was computed, or why it cannot be."""
+    try:
+        audio = utterance.fingerprint()
+        if store.holds(utterance.id, audio):
+            return False
+        outputs = model.run(utterance.read(model.sampling_rate))
+    except UnusableAudio as error:
+        return error
     store.write(utterance.id, outputs.activations, audio)
     return True
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from assonance.cautions import constant_neurons
 from assonance.corpus import Utterance
 from assonance.measures import Measure, Settings
 from assonance.models import SpeechModel
+from assonance.parallel import on_cores
 from assonance.progress import Progress
 from assonance.scores import HeadScores, Scores
 from assonance.statistics import (
@@ -112,17 +114,29 @@ class FramePass:
         parts = int(self.folds.max()) + 1
         tiles = plan(self.widths, self.wanted, folds=parts, memory=memory)
         cautions: dict[str, list[str]] = {}
-        with progress.stage("comparing layers", sum(len(tile.pairs) for tile in tiles)) as advance:
+        stage = progress.stage("comparing layers", sum(len(tile.pairs) for tile in tiles))
+        with stage as advance, on_cores() as share:
             for tile in tiles:
                 moments, samples = self._gather(tile, advance)
+                list(share(moments.prepare, tile.layers))
                 for name in tile.layers:
                     if name not in cautions:
                         cautions[name] = constant_neurons(name, moments.layer(name))
-                for a, b in tile.pairs:
-                    sample = (samples[a], samples[b]) if samples else None
-                    scores.add(a, b, moments.pair(a, b, sample), self.settings)
+                score = partial(self._score, scores, moments, samples)
+                for _ in share(score, tile.pairs):
                     advance(0.5)
         return scores, [line for lines in cautions.values() for line in lines]
+
+    def _score(
+        self,
+        scores: Scores,
+        moments: FoldedMoments,
+        samples: Mapping[str, KernelSample],
+        pair: tuple[str, str],
+    ) -> None:
+        a, b = pair
+        sample = (samples[a], samples[b]) if samples else None
+        scores.add(a, b, moments.pair(a, b, sample), self.settings)
 
     def _gather(
         self, tile: Tile, advance: Callable[[float], None]
@@ -227,37 +241,47 @@ def attention_pass(
     }
     names = list(heads)
     pairs = [(a, b) for i, a in enumerate(names) for b in names[i:] if wanted(a, b)]
-    sums = HeadSums(heads, pairs)
     rates = {each.sampling_rate for each in models.values()}
+    # As many utterances are in work at once as there are cores.
+    room = memory / torch.get_num_threads()
+
+    def compare(utterance: Utterance) -> HeadSums | None:
+        audio = {rate: utterance.read(rate) for rate in rates}
+        frames = max(each.n_frames(len(audio[each.sampling_rate])) for each in models.values())
+        if _FLOAT64 * _COPIES * sum(heads.values()) * frames**2 > room:
+            return None
+        sums = HeadSums(heads, pairs)
+        sums.update(
+            {
+                name_of(model, label): torch.from_numpy(maps)
+                for model, adapter in models.items()
+                for label, maps in adapter.run(
+                    audio[adapter.sampling_rate], attention=True
+                ).attentions.items()
+            }
+        )
+        return sums
+
+    total = HeadSums(heads, pairs)
     passed_over = []
-    total = sum(utterance.duration for utterance in utterances)
-    with progress.stage("comparing attention", total) as advance:
-        for utterance in utterances:
-            audio = {rate: utterance.read(rate) for rate in rates}
-            frames = max(each.n_frames(len(audio[each.sampling_rate])) for each in models.values())
-            if _FLOAT64 * _COPIES * sum(heads.values()) * frames**2 > memory:
+    stage = progress.stage("comparing attention", sum(each.duration for each in utterances))
+    with stage as advance, on_cores() as share:
+        for utterance, sums in zip(utterances, share(compare, utterances), strict=True):
+            if sums is None:
                 passed_over.append(utterance.id)
             else:
-                sums.update(
-                    {
-                        name_of(model, label): torch.from_numpy(maps)
-                        for model, adapter in models.items()
-                        for label, maps in adapter.run(
-                            audio[adapter.sampling_rate], attention=True
-                        ).attentions.items()
-                    }
-                )
+                total = total.merge(sums)
             advance(utterance.duration)
     cautions = []
     if passed_over:
         cautions.append(
             f"{len(passed_over)} of {len(utterances)} utterances, the first {passed_over[0]!r}, "
-            f"are too long for their attention to fit into {memory / 2**30:.1f} GiB and are left "
+            f"are too long for their attention to fit into {room / 2**30:.1f} GiB and are left "
             "out of the attention measures; cut them up or allow more memory"
         )
     if len(passed_over) == len(utterances):
         return None, cautions
     scores = HeadScores(heads, measures)
     for a, b in pairs:
-        scores.add(a, b, sums.pair(a, b), settings)
+        scores.add(a, b, total.pair(a, b), settings)
     return scores, cautions

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -194,8 +195,20 @@ def test_running_out_of_memory_costs_the_utterance_alone(checkpoint, monkeypatch
         patch.setattr(torch.nn.functional, "softmax", exhausted)
         with pytest.raises(UnusableAudio, match="need more memory"):
             model.run(samples)
-    assert not any(module._forward_hooks for module in model._encoder.modules())
     assert len(model.run(samples).activations) == 4
+
+
+def test_threads_that_share_a_model_do_not_mix_their_outputs(checkpoint):
+    model = load_model(checkpoint())
+    speech = [voice(0.3 + 0.05 * number, seed=number) for number in range(12)]
+    alone = [model.run(samples, attention=True) for samples in speech]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda samples: model.run(samples, attention=True), speech))
+    for one, other in zip(alone, together, strict=True):
+        for kind in ("activations", "attentions"):
+            assert getattr(one, kind).keys() == getattr(other, kind).keys()
+            for label, array in getattr(one, kind).items():
+                np.testing.assert_array_equal(array, getattr(other, kind)[label])
 
 
 def test_silence_is_speech_like_any_other(checkpoint):

@@ -108,7 +108,7 @@ class SpeechModel(Protocol):
         ...
 
     def run(self, samples: NDArray[np.float32], *, attention: bool = False) -> LayerOutputs:
-        """Run the model on one utterance.
+        """Run the model on one utterance; may be called from several threads at once.
 
         Parameters
         ----------

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -78,6 +79,8 @@ class HuggingFaceModel:
         self._receptive, self._hop = receptive_field(
             self._config.conv_kernel, self._config.conv_stride
         )
+        self._recording = threading.local()
+        self._watch()
 
     def __repr__(self) -> str:
         return f"<{self.name}: {self.info.family}, {self.info.size}>"
@@ -155,34 +158,33 @@ class HuggingFaceModel:
 
     @contextmanager
     def _recorded(self, attention: bool) -> Iterator[LayerOutputs]:
-        """Record what passes between the blocks while the encoder runs."""
-        activations: dict[str, NDArray[np.float32]] = {}
-        attentions: dict[str, NDArray[np.float32]] = {}
+        """Record what passes between the blocks while the encoder runs in this thread."""
+        outputs: LayerOutputs = LayerOutputs({}, {})
+        self._recording.activations = outputs.activations
+        self._recording.attentions = outputs.attentions if attention else None
+        try:
+            yield outputs
+        finally:
+            self._recording.__dict__.clear()
 
-        def keep(
-            into: dict[str, NDArray[np.float32]], label: str, place: int
-        ) -> Callable[..., None]:
+    def _watch(self) -> None:
+        """Put a hook on every block, once; it keeps what its own thread records."""
+
+        def keep(kind: str, label: str, place: int) -> Callable[..., None]:
             def hook(module: torch.nn.Module, inputs: Any, outputs: Any = None) -> None:
-                seen = inputs if outputs is None else outputs
-                tensor = seen[place] if isinstance(seen, tuple) else seen
-                into[label] = tensor[0].cpu().numpy()
+                into = getattr(self._recording, kind, None)
+                if into is not None:
+                    seen = inputs if outputs is None else outputs
+                    tensor = seen[place] if isinstance(seen, tuple) else seen
+                    into[label] = tensor[0].cpu().numpy()
 
             return hook
 
-        hooks = [self._blocks[0].register_forward_pre_hook(keep(activations, self.layers[0], 0))]
+        self._blocks[0].register_forward_pre_hook(keep("activations", self.layers[0], 0))
         for label, block in zip(self.layers[1:], self._blocks, strict=True):
-            hooks.append(block.register_forward_hook(keep(activations, label, 0)))
-            if attention:
-                hooks.append(
-                    block.get_submodule("attention").register_forward_hook(
-                        keep(attentions, label, 1)
-                    )
-                )
-        try:
-            yield LayerOutputs(activations, attentions)
-        finally:
-            for hook in hooks:
-                hook.remove()
+            block.register_forward_hook(keep("activations", label, 0))
+            attention = block.get_submodule("attention")
+            attention.register_forward_hook(keep("attentions", label, 1))
 
 
 def load(spec: str | Path, *, offline: bool, device: str) -> HuggingFaceModel:

@@ -59,6 +59,14 @@ class FoldedMoments:
         """Return one layer's statistics over all frames."""
         return self._layer(name, None, False)
 
+    def prepare(self, name: str) -> None:
+        """Work out one layer's factors, so that its pairs, in whatever thread, find them there."""
+        parts = range(len(self.parts)) if len(self.parts) > 1 else ()
+        for fold in parts:
+            self._layer(name, fold, False)
+            _ = self._layer(name, fold, True).whitening
+        _ = self._layer(name, None, False).whitening
+
     def pair(self, a: str, b: str, sample: tuple[KernelSample, KernelSample] | None = None) -> Pair:
         """Return layer a (rows) against layer b (columns), whole and by fold."""
         folds = [

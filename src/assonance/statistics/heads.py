@@ -88,6 +88,8 @@ class HeadSums:
         if len(lengths) != 1:
             raise ValueError(f"maps of one utterance have different sizes: {sorted(lengths)}")
         features = {name: _Maps(maps[name]) for name in self.heads}
+        # One for all pairs: large blocks of memory cost more to get than to use.
+        scratch = torch.empty(2, HEADS_AT_ONCE, lengths.pop() ** 2, dtype=torch.float64)
         for (a, b), old in self.sums.items():
             x, y = features[a], features[b]
             self.sums[a, b] = HeadPair(
@@ -96,7 +98,7 @@ class HeadSums:
                 old.frobenius + x.distance(y),
                 old.pearson + x.standardised @ y.standardised.T / x.rows,
                 old.correlated + x.defined @ y.defined.T,
-                old.divergence + x.divergence(y),
+                old.divergence + x.divergence(y, scratch),
             )
 
     def merge(self, other: "HeadSums") -> "HeadSums":
@@ -145,10 +147,9 @@ class _Maps:
             squared[i, j] = ((self.flat[i] - other.flat[j]) ** 2).sum()
         return squared.sqrt()
 
-    def divergence(self, other: "_Maps") -> Tensor:
+    def divergence(self, other: "_Maps", scratch: Tensor) -> Tensor:
         """Jensen–Shannon divergence in nats, summed over rows, for every two heads; (Hx, Hy)."""
         mixed = torch.empty(len(self.flat), len(other.flat), dtype=torch.float64)
-        scratch = torch.empty(2, HEADS_AT_ONCE, self.flat.shape[1], dtype=torch.float64)
         for i, one in enumerate(self.probabilities):
             for start in range(0, len(other.flat), HEADS_AT_ONCE):
                 block = other.probabilities[start : start + HEADS_AT_ONCE]

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from assonance.statistics.lazy import lazy
 from assonance.statistics.sample import KernelSample
 
 # A neuron whose deviation is below this share of its distance from zero does not vary: float32
@@ -38,25 +38,25 @@ class LayerStatistics:
         self.scatter = scatter
         self.shift = shift
 
-    @cached_property
+    @lazy
     def norms(self) -> Tensor:
         """Norm of each centred neuron over the frames, √Σ(x − mean)²; shape (D,)."""
         return self.scatter.diagonal().clamp(min=0).sqrt()
 
-    @cached_property
+    @lazy
     def varies(self) -> Tensor:
         """Which neurons are not constant; bool, shape (D,)."""
         values, sums = (self.shift + self.mean).abs(), self.mean.abs()
         floor = math.sqrt(self.n) * torch.maximum(CONSTANT * values, NEXT_TO_SHIFT * sums)
         return self.norms > floor.clamp(min=torch.finfo(torch.float64).tiny)
 
-    @cached_property
+    @lazy
     def correlation(self) -> Tensor:
         """Pearson correlations between the neurons that vary; shape (V, V)."""
         norms = self.norms[self.varies]
         return self.scatter[self.varies][:, self.varies] / torch.outer(norms, norms)
 
-    @cached_property
+    @lazy
     def spectrum(self) -> tuple[Tensor, Tensor]:
         """Eigenvalues (K,), largest first, and eigenvectors (V, K) of the correlations.
 
@@ -70,7 +70,7 @@ class LayerStatistics:
         kept = min(kept, self.n - 1)
         return values[:kept], vectors[:, :kept]
 
-    @cached_property
+    @lazy
     def whitening(self) -> Tensor:
         """V×K matrix taking standardised neurons to uncorrelated directions of norm one."""
         values, vectors = self.spectrum
@@ -157,21 +157,21 @@ class Pair:
             self.sample and self.sample[::-1],
         )
 
-    @cached_property
+    @lazy
     def correlation(self) -> Tensor:
         """Correlations of the neurons that vary, rows of x and columns of y; shape (Vx, Vy)."""
         rows, columns = self.x.varies, self.y.varies
         scale = torch.outer(self.x.norms[rows], self.y.norms[columns])
         return (self.cross[rows][:, columns] / scale).clamp(-1, 1)
 
-    @cached_property
+    @lazy
     def whitened(self) -> Tensor:
         """Cross-correlations of the whitened directions of x and of y; shape (Kx, Ky)."""
         return self.x.whitening.T @ self.correlation @ self.y.whitening
 
-    @cached_property
+    @lazy
     def held_out(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Sums over held-out frames for the regression of x on the whole of y; (Dx,) each.
+        """Give the sums of held-out frames for the regression of x on the whole of y; (Dx,) each.
 
         Σx², Σx·p and Σp² of each neuron x and its prediction p, about the means of the training
         frames; p by least squares on the training frames of each fold, added up over folds.

@@ -1,10 +1,10 @@
 """Frames drawn by a seed, and their kernel matrices, for what moments cannot give."""
 
-from functools import cached_property
-
 import numpy as np
 import torch
 from torch import Tensor
+
+from assonance.statistics.lazy import lazy
 
 
 def sample_indices(n_frames: int, size: int, seed: int) -> np.ndarray:
@@ -32,7 +32,7 @@ class KernelSample:
     def __init__(self, frames: Tensor) -> None:
         self.frames = frames.to(torch.float64)
 
-    @cached_property
+    @lazy
     def rbf(self) -> Tensor:
         """H·K·H with K = exp(−d²/2σ²) and σ² the median squared distance; shape (n, n).
 
