@@ -5,6 +5,8 @@ import torch
 
 from assonance.statistics import FoldedMoments, Moments
 
+torch.set_num_threads(1)  # threads cost arrays this small more than they save
+
 
 def make_layers(widths, frames=300, seed=0, signals=6, mean=0.0):
     """Layers that share signals: correlated neurons of unlike sizes, with means of `mean`."""
