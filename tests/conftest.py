@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from hypothesis import settings
 from signals import KERNELS, STRIDES, voice
+
+settings.register_profile("no clock", deadline=None)
+settings.load_profile("no clock")
 
 _CLASSES = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert"}
 _SHAPE = {
@@ -32,7 +36,10 @@ _STYLES = {
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Make, once, a directory with a small random model: its family, style and head."""
+    """Make, once, a directory with a small random model: its family, style and head.
+
+    Whatever else its configuration should say is given by name.
+    """
     import torch
     import transformers
 
@@ -41,11 +48,16 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
     @functools.cache
     def make(
-        family: str = "wav2vec2", style: str = "base", head: str = "Model", seed: int = 0
+        family: str = "wav2vec2",
+        style: str = "base",
+        head: str = "Model",
+        seed: int = 0,
+        **changes: object,
     ) -> Path:
         folder = tmp_path_factory.mktemp("checkpoints") / f"{family}-{style}-{head}-{seed}"
         prefix = _CLASSES[family]
-        config = getattr(transformers, f"{prefix}Config")(**_SHAPE, **_STYLES[style])
+        shape = _SHAPE | _STYLES[style] | changes
+        config = getattr(transformers, f"{prefix}Config")(**shape)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             model = getattr(transformers, f"{prefix}{head}")(config)

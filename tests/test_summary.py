@@ -1,0 +1,78 @@
+"""The first sentences state the numbers of the comparison."""
+
+import numpy as np
+from comparisons import comparison
+
+from assonance.summary import sentences
+
+NAMES = ("hubert-a", "wav2vec2-b")
+
+
+def best(made, measure, row, col):
+    return np.nanmax(made.matrix(measure, row, col).values, axis=1)
+
+
+def test_three_sentences_say_layers_space_and_neurons():
+    layers, space, neurons = sentences(comparison(NAMES))
+    assert layers.startswith("Best-matching layers by LinReg, held-out R²")
+    assert space.startswith("Shared space")
+    assert neurons.startswith("Shared neurons")
+
+
+def test_the_shared_space_stands_beside_random_weights():
+    made = comparison(NAMES)
+    a, b = NAMES
+    _, space, _ = sentences(made)
+    for row, col in ((a, b), (b, a)):
+        value = best(made, "linreg_heldout", row, col).mean()
+        floor = best(made, "linreg_heldout", row, made.twin(col)).mean()
+        said = f"{col} predicts {value:.2f} of the variance of {row}"
+        assert f"{said} (with random weights: {floor:.2f})" in space
+
+
+def test_single_neurons_stand_beside_rotated_axes_and_the_index():
+    made = comparison(NAMES)
+    a, b = NAMES
+    *_, neurons = sentences(made)
+    indices = []
+    for row, col in ((a, b), (b, a)):
+        scores = made.matrix("maxcorr", row, col).values
+        at = np.arange(len(scores)), np.nanargmax(scores, axis=1)
+        floor = made.matrix("maxcorr_rotated", row, col).values[at].mean()
+        said = f"{col} reaches {scores[at].mean():.2f} for one of {row}"
+        assert f"{said} (in randomly rotated axes: {floor:.2f})" in neurons
+        knowing = made.matrix("linreg_heldout", row, col).values
+        where = np.arange(len(knowing)), np.nanargmax(knowing, axis=1)
+        indices.append(np.nanmean(made.matrix("localisation", row, col).values[where]))
+    assert "Localisation index {:.2f} and {:.2f}".format(*indices) in neurons
+
+
+def test_every_layer_is_matched():
+    made = comparison(NAMES, (3, 3))
+    layers, *_ = sentences(made)
+    scores = made.matrix("linreg_heldout", *NAMES)
+    for label in made.layers(NAMES[1]):
+        chosen = label in scores.layer_col.values[np.nanargmax(scores.values, axis=1)]
+        assert (f"→ {label}" in layers.split(";")[0]) == chosen
+
+
+def test_without_twins_nothing_is_said_of_random_weights():
+    assert "random weights" not in " ".join(sentences(comparison(NAMES, twins=False)))
+
+
+def test_what_was_not_measured_is_not_said():
+    assert [line.split(":")[0] for line in sentences(comparison(NAMES, measures=["maxcorr"]))] == [
+        "Shared neurons"
+    ]
+    lines = sentences(comparison(NAMES, measures=["cka"]))
+    assert "CKA" in lines[0]
+    assert len(lines) == 2
+    assert sentences(comparison(NAMES, measures=["attn_js"])) == []
+
+
+def test_three_models_are_three_pairs():
+    assert len(sentences(comparison(("a", "b", "c"), (3, 4, 5)))) == 9
+
+
+def test_one_model_alone_has_nothing_to_match():
+    assert sentences(comparison(("a",), (4,))) == []
