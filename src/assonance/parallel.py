@@ -10,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-import torch
-
 # As the built-in `map`: results come in the order of the items.
 Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 
@@ -23,6 +21,8 @@ def on_cores() -> Iterator[Map]:
     Work not begun is dropped when the context is left early. Within it, torch computes on one
     thread everywhere; what the functions call must bear being called from several threads.
     """
+    import torch  # late: a corpus can be read without it
+
     workers = torch.get_num_threads()
     if workers == 1:
         yield map
