@@ -1,0 +1,365 @@
+"""A run: what it leaves and says, and one line for every mistake."""
+
+import contextlib
+import io
+import re
+import shutil
+import sys
+from html import unescape
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+from signals import voice
+
+import assonance
+from assonance import Comparison
+from assonance.cli import main
+from assonance.measures import MEASURES, SETTINGS
+from assonance.summary import sentences
+
+STAGE = re.compile(r".+: done in \d+ s")
+
+
+class Outcome:
+    """How a command ended, and what it wrote."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status, self.out, self.err = status, out, err
+        # Where there is no terminal, each stage that was done is a line of standard error.
+        self.stages = [line for line in err.splitlines() if STAGE.fullmatch(line)]
+        self.said = [line for line in err.splitlines() if not STAGE.fullmatch(line)]
+        assert "Traceback" not in out + err
+
+
+def run(*arguments: object) -> Outcome:
+    """Run the command line in this process."""
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    with (
+        mock.patch.object(sys, "argv", ["assonance", *map(str, arguments)]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code or 0
+    return Outcome(status, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def pair(checkpoint):
+    return checkpoint("wav2vec2", seed=1), checkpoint("hubert", "large", seed=2)
+
+
+@pytest.fixture(scope="module")
+def done(pair, speech, tmp_path_factory):
+    """One comparison of all measures, and its folder."""
+    out = tmp_path_factory.mktemp("done") / "runs" / "mine"
+    return run("compare", *pair, "--audio", speech, "--out", out), out
+
+
+@pytest.fixture
+def recordings(speech, tmp_path):
+    """Six recordings of one's own to spoil."""
+    return shutil.copytree(speech, tmp_path / "recordings")
+
+
+# Before a run
+
+
+@pytest.mark.parametrize("command", [(), ("compare",), ("demo",), ("measures",)], ids=str)
+def test_every_command_has_help(command):
+    outcome = run(*command, "--help")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.out.startswith("Usage: ")
+    assert "--help" in outcome.out
+
+
+def test_the_options_of_a_comparison_are_explained():
+    text = run("compare", "--help").out
+    for option in ("--audio", "--out", "--measure", "--settings", "--no-twins", "--memory"):
+        assert option in text
+    for option in ("--device", "--offline", "--on-error"):
+        assert option in text
+
+
+# What a run leaves
+
+
+def test_standard_output_holds_the_findings_and_nothing_else(done):
+    outcome, out = done
+    found = Comparison.load(out / "results.nc")
+    speech = found.provenance.corpus
+    assert outcome.out.splitlines() == [
+        f"{' and '.join(found.models)} on 6 utterances, {speech.seconds / 60:.1f} minutes, "
+        f"{speech.frames} frames",
+        *(f"  {sentence}" for sentence in sentences(found)),
+        f"results: {out / 'results.nc'}, {out / 'results.csv'}",
+        f"report:  {out / 'report.html'}",
+    ]
+    assert len(sentences(found)) == 3
+
+
+def test_standard_error_tells_of_stages_and_notes(done):
+    outcome, out = done
+    found = Comparison.load(out / "results.nc")
+    names = [stage.rpartition(": ")[0] for stage in outcome.stages]
+    models = [model.name for model in found.provenance.models]
+    assert names[0] == "loading models"
+    assert sum(name.startswith("reading speech with ") for name in names) == len(models) == 4
+    assert names[-3:] == ["comparing layers", "comparing attention", "writing the report"]
+    assert outcome.said == [f"note: {note}" for note in found.provenance.notes]
+
+
+def test_the_configuration_is_what_was_resolved(done, pair, speech):
+    _, out = done
+    config = yaml.safe_load((out / "config.yaml").read_text("utf-8"))
+    assert config.pop("settings") == vars(SETTINGS["default"])
+    assert config == {
+        "assonance": assonance.__version__,
+        "models": list(map(str, pair)),
+        "audio": str(speech),
+        "out": str(out),
+        "measures": list(MEASURES),
+        "twins": True,
+        "memory": 4.0,
+        "device": "cpu",
+        "offline": False,
+        "on_error": "skip",
+    }
+
+
+def test_the_table_holds_the_scores(done):
+    _, out = done
+    found = Comparison.load(out / "results.nc")
+    lines = (out / "results.csv").read_text("utf-8").splitlines()
+    assert lines[0] == "measure,model_row,layer_row,model_col,layer_col,value"
+    assert len(lines) == 1 + len(found.to_dataframe())
+    assert not any(line.endswith(",") for line in lines)
+
+
+def test_the_report_names_models_and_says_the_sentences(done):
+    _, out = done
+    page = unescape((out / "report.html").read_text("utf-8"))
+    found = Comparison.load(out / "results.nc")
+    for words in (*found.models, *sentences(found), *found.provenance.notes):
+        assert words in page
+
+
+def test_options_reach_the_comparison(pair, speech, tmp_path):
+    outcome = run(
+        *("compare", *pair, "--audio", speech, "--out", tmp_path / "out", "-m", "cka"),
+        *("--measure", "attn_js", "--settings", "elkheir2024", "--no-twins", "--offline"),
+        *("--memory", "1.5", "--on-error", "stop"),
+    )
+    assert outcome.status == 0
+    found = Comparison.load(tmp_path / "out" / "results.nc")
+    assert set(found.scores.data_vars) == {"cka", "attn_js"}
+    assert found.provenance.settings["name"] == "elkheir2024"
+    assert found.scores.sizes["model_row"] == 2
+    config = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text("utf-8"))
+    assert (config["memory"], config["offline"], config["on_error"]) == (1.5, True, "stop")
+    assert config["measures"] == ["cka", "attn_js"]
+
+
+def test_one_model_alone_is_compared_with_itself(pair, speech, tmp_path):
+    outcome = run("compare", pair[0], "--audio", speech, "--out", tmp_path, "-m", "cka")
+    assert outcome.status == 0
+    assert len(outcome.out.splitlines()) == 3
+
+
+# Bad input
+
+
+def nothing(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def no_audio(folder: Path) -> None:
+    nothing(folder)
+    folder.mkdir()
+    (folder / "notes.txt").write_text("no audio")
+
+
+def all_empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.write_bytes(b"")
+
+
+def all_words(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.write_text("These are words.")
+
+
+def all_short(folder: Path) -> None:
+    for path in folder.iterdir():
+        soundfile.write(path, voice(0.01, seed=1), 16000)
+
+
+def all_nan(folder: Path) -> None:
+    for path in folder.iterdir():
+        soundfile.write(path, np.full(16000, np.nan), 16000, subtype="FLOAT")
+
+
+def one_alone(folder: Path) -> None:
+    for path in sorted(folder.iterdir())[1:]:
+        path.unlink()
+
+
+def bad_manifest(folder: Path) -> None:
+    (folder / "manifest.csv").write_text("file\nprompt0.wav\n")
+
+
+def check_error(outcome: Outcome, *words: str) -> None:
+    """One line that names what is wrong, no result, and a status that says so."""
+    assert outcome.status == 1
+    assert outcome.out == ""
+    (line,) = outcome.said
+    assert line.startswith("error: ")
+    for each in words:
+        assert each in line
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (nothing, ["recordings: no such folder or manifest"]),
+        (no_audio, ["recordings: no audio in this folder"]),
+        (all_empty, ["recordings: none of its 6", "prompt0.wav: is an empty file"]),
+        (all_words, ["recordings: none of its 6", "prompt0.wav: is not audio"]),
+        (all_short, ["recordings: ", "can use none of the 6", "prompt0.wav: too short"]),
+        (all_nan, ["can use none of the 6", "prompt0.wav: holds samples that are NaN"]),
+        (one_alone, ["recordings: held-out measures need at least 2 utterances"]),
+        (bad_manifest, ["manifest.csv: no column named path"]),
+    ],
+    ids=lambda each: each.__name__ if callable(each) else "",
+)
+def test_speech_that_cannot_be_used_is_one_line(pair, recordings, tmp_path, spoil, words):
+    spoil(recordings)
+    outcome = run("compare", *pair, "--audio", recordings, "--out", tmp_path / "out")
+    check_error(outcome, *words)
+
+
+def no_weights(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+
+
+def half_the_weights(folder: Path) -> None:
+    whole = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+
+
+def another_kind(folder: Path) -> None:
+    (folder / "config.json").write_text('{"model_type": "bert"}')
+
+
+def no_configuration(folder: Path) -> None:
+    (folder / "config.json").unlink()
+
+
+def no_preprocessing(folder: Path) -> None:
+    (folder / "preprocessor_config.json").unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (nothing, ["mine: no such directory"]),
+        (no_weights, ["mine: no weights", "model.safetensors is needed"]),
+        (half_the_weights, ["mine: its weights cannot be loaded"]),
+        (another_kind, ["mine: models of type 'bert' are not supported"]),
+        (no_configuration, ["mine: no config.json"]),
+        (no_preprocessing, ["mine: no preprocessor_config.json"]),
+    ],
+    ids=lambda each: each.__name__ if callable(each) else "",
+)
+def test_a_model_that_cannot_be_used_is_one_line(pair, speech, tmp_path, spoil, words):
+    mine = shutil.copytree(pair[1], tmp_path / "mine")
+    spoil(mine)
+    outcome = run(
+        "compare", pair[0], mine, "--audio", speech, "--out", tmp_path / "out", "--offline"
+    )
+    check_error(outcome, *words)
+
+
+def test_models_whose_frames_lie_on_no_common_grid_are_one_line(pair, checkpoint, speech, tmp_path):
+    finer = checkpoint("hubert", seed=3, conv_stride=(5, 2, 2, 2, 2, 2, 1))
+    out = tmp_path / "out"
+    outcome = run("compare", pair[0], finer, "--audio", speech, "--out", out)
+    check_error(outcome, "prompt0.wav: makes different numbers of frames", pair[0].name, finer.name)
+    # What was computed is there for a run that leaves the other model out.
+    assert len(list((out / "activations").glob(f"{pair[0].name}-*/*.safetensors"))) == 6
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["-m", "cosine"], ["measure 'cosine' is not known", "cka"]),
+        (["--settings", "mine"], ["settings 'mine' are not known", "elkheir2024"]),
+        (["--device", "abacus"], ["device 'abacus': cannot be used"]),
+    ],
+    ids=lambda each: each[0],
+)
+def test_an_option_that_cannot_be_is_one_line(pair, speech, tmp_path, options, words):
+    outcome = run("compare", *pair, "--audio", speech, "--out", tmp_path / "out", *options)
+    check_error(outcome, *words)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--memory", "0"], ["--memory", "much"], ["--on-error", "panic"], ["--colour", "red"]],
+    ids=" ".join,
+)
+def test_an_option_s_form_is_checked_before_anything_runs(pair, speech, tmp_path, options):
+    outcome = run("compare", *pair, "--audio", speech, "--out", tmp_path / "out", *options)
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.said[-1].startswith("Error: ")
+    assert options[0] in outcome.said[-1]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["out", "report.html"])
+def test_a_place_that_cannot_be_written_is_one_line(pair, speech, tmp_path, name):
+    out = tmp_path / "out"
+    if name == "out":
+        out.write_text("in the way")
+    else:
+        (out / name).mkdir(parents=True)
+    outcome = run("compare", *pair, "--audio", speech, "--out", out, "-m", "cka", "--no-twins")
+    check_error(outcome, f"{name}: cannot be ")
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+# A bad file among good ones
+
+
+def test_many_bad_files_do_not_flood_the_terminal(pair, recordings, tmp_path):
+    for number in range(25):
+        (recordings / f"empty{number:02}.wav").write_bytes(b"")
+    outcome = run("compare", *pair, "--audio", recordings, "--out", tmp_path / "out", "-m", "cka")
+    lines = [line for line in outcome.said if line.startswith("left out: ")]
+    assert len(lines) == 11
+    assert lines[-1] == "left out: 15 more; the report names them"
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert all(f"empty{number:02}.wav" in page for number in range(25))
+
+
+def test_a_name_cannot_break_its_line(pair, recordings, tmp_path):
+    (recordings / "two\nlines\x1b[2J.wav").write_bytes(b"")
+    outcome = run("compare", *pair, "--audio", recordings, "--out", tmp_path / "out", "-m", "cka")
+    (line,) = (line for line in outcome.said if "lines" in line)
+    assert line.startswith("left out: ")
+    assert r"two\nlines\x1b[2J.wav" in line
+
+
+def test_a_bad_file_stops_a_run_that_was_told_to_stop(pair, recordings, tmp_path):
+    soundfile.write(recordings / "short.wav", voice(0.01, seed=1), 16000)
+    outcome = run(
+        *("compare", *pair, "--audio", recordings, "--out", tmp_path / "out"),
+        *("-m", "cka", "--on-error", "stop"),
+    )
+    check_error(outcome, "short.wav: too short", "mend or remove it")
