@@ -4,6 +4,8 @@ They are slow, share nothing with the package and never look at moments: no sums
 eigenvectors of correlations. Frames are rows. What the paper means is El Kheir et al. 2024.
 """
 
+import itertools
+
 import numpy as np
 from scipy.spatial.distance import cdist
 
@@ -114,6 +116,57 @@ def cka_rbf(x, y):
         squared = cdist(layer, layer, "sqeuclidean")
         kernels.append(np.exp(-squared / (2 * np.median(squared))))
     return _alignment(*kernels)
+
+
+def hsic_distinct(k, el, groups):
+    """Mean K_ij L_ij + mean K_ij L_qr − 2·mean K_ij L_iq over frames all of different groups."""
+    apart = groups[:, None] != groups
+    k, el = k * apart, el * apart
+    members = [groups == group for group in np.unique(groups)]
+    quadruples, four = 0.0, 0
+    for u in members:
+        for v in members:
+            rest = ~(u | v)
+            quadruples += (u is not v) * k[np.ix_(u, v)].sum() * el[np.ix_(rest, rest)].sum()
+            four += (u is not v) * u.sum() * v.sum() * apart[np.ix_(rest, rest)].sum()
+    triples = sum(k[i] @ apart @ el[i] for i in range(len(k)))
+    three = sum(row.astype(int) @ apart @ row for row in apart)
+    return (k * el).sum() / apart.sum() + quadruples / four - 2 * triples / three
+
+
+def hsic_of_all_quadruples(k, el, groups):
+    """The same, one quadruple of frames after the other."""
+    two, three, four = [], [], []
+    for i, j, q, r in itertools.product(range(len(k)), repeat=4):
+        if q == r == 0 and groups[i] != groups[j]:
+            two.append(k[i, j] * el[i, j])
+        if r == 0 and len({groups[each] for each in (i, j, q)}) == 3:
+            three.append(k[i, j] * el[i, q])
+        if len({groups[each] for each in (i, j, q, r)}) == 4:
+            four.append(k[i, j] * el[q, r])
+    return np.mean(two) + np.mean(four) - 2 * np.mean(three)
+
+
+def hsic_song(k, el, groups=None):
+    """Song et al. 2012, equation 5: kernels without their diagonals."""
+    n = len(k)
+    k, el = (each - np.diag(np.diag(each)) for each in (k, el))
+    products = (k * el).sum() + k.sum() * el.sum() / ((n - 1) * (n - 2))
+    return (products - 2 / (n - 2) * k.sum(0) @ el.sum(1)) / (n * (n - 3))
+
+
+def _unbiased(estimate, x, y, groups=None):
+    k, el = (centred(each) @ centred(each).T for each in (x, y))
+    own = estimate(k, k, groups) * estimate(el, el, groups)
+    return estimate(k, el, groups) / np.sqrt(own)
+
+
+def cka_debiased(x, y):
+    return _unbiased(hsic_song, x, y)
+
+
+def cka_utterance(x, y, groups):
+    return _unbiased(hsic_distinct, x, y, groups)
 
 
 # Heads: lists with one array of (heads, queries, keys) an utterance; tables of head by head.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from assonance.statistics.blocks import BlockPair
 from assonance.statistics.lazy import lazy
 from assonance.statistics.sample import KernelSample
 
@@ -131,6 +132,8 @@ class Pair:
         The same by fold, for held-out measures; empty where the frames have no groups.
     sample
         Kernel matrices on a sample of frames, for x and for y, where a measure needs them.
+    blocks
+        Unbiased estimates for kernels, where a measure needs them.
     """
 
     def __init__(
@@ -140,12 +143,14 @@ class Pair:
         cross: Tensor,
         folds: Sequence[Fold] = (),
         sample: tuple[KernelSample, KernelSample] | None = None,
+        blocks: BlockPair | None = None,
     ) -> None:
         self.x = x
         self.y = y
         self.cross = cross
         self.folds = tuple(folds)
         self.sample = sample
+        self.blocks = blocks
 
     def swapped(self) -> "Pair":
         """Return the same pair with rows and columns exchanged."""
@@ -155,6 +160,7 @@ class Pair:
             self.cross.T,
             [Fold(fold.training.swapped(), fold.held_out.swapped()) for fold in self.folds],
             self.sample and self.sample[::-1],
+            self.blocks and self.blocks.swapped(),
         )
 
     @lazy
@@ -168,6 +174,11 @@ class Pair:
     def whitened(self) -> Tensor:
         """Cross-correlations of the whitened directions of x and of y; shape (Kx, Ky)."""
         return self.x.whitening.T @ self.correlation @ self.y.whitening
+
+    @lazy
+    def nuclear_norm(self) -> float:
+        """Sum of the singular values of the cross-products of the neurons that vary."""
+        return float(torch.linalg.svdvals(self.cross[self.x.varies][:, self.y.varies]).sum())
 
     @lazy
     def held_out(self) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,0 +1,423 @@
+"""Additive sums for alignments whose frames must differ, or lie in different utterances."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+# Rows of an utterance's Gram matrices made at once: those of all layers should stay in the
+# processor's cache, and what lies beyond the diagonal block is never computed.
+ROWS_AT_ONCE = 128
+
+
+@dataclass(frozen=True)
+class Hsic:
+    """Estimates of the Hilbert–Schmidt independence criterion of two layers, linear kernels.
+
+    Attributes
+    ----------
+    xy, xx, yy
+        Of the two layers, and of each with itself; NaN where too few indices can differ.
+    """
+
+    xy: float
+    xx: float
+    yy: float
+
+    def swapped(self) -> "Hsic":
+        """Return the same with rows and columns exchanged."""
+        return Hsic(self.xy, self.yy, self.xx)
+
+    @property
+    def alignment(self) -> float:
+        """HSIC(X, Y)/√(HSIC(X, X)·HSIC(Y, Y)); NaN where a layer's own is not positive."""
+        if not (self.xx > 0 and self.yy > 0):
+            return float("nan")
+        return self.xy / math.sqrt(self.xx * self.yy)
+
+
+@dataclass(frozen=True)
+class BlockPair:
+    """Unbiased estimates for two layers.
+
+    Attributes
+    ----------
+    frames
+        From products of different frames: Song et al. 2012. Unbiased for independent frames.
+    utterances
+        From products of frames of different utterances: unbiased however the frames of an
+        utterance depend on each other. None where utterances were not told apart.
+    """
+
+    frames: Hsic
+    utterances: Hsic | None = None
+
+    def swapped(self) -> "BlockPair":
+        """Return the same with rows and columns exchanged."""
+        return BlockPair(self.frames.swapped(), self.utterances and self.utterances.swapped())
+
+
+@dataclass(frozen=True)
+class _Powers:
+    """Σn, Σn², Σn³ and Σn⁴ over blocks of n frames."""
+
+    first: int = 0
+    second: int = 0
+    third: int = 0
+    fourth: int = 0
+
+    def plus(self, other: "_Powers") -> "_Powers":
+        return _Powers(
+            self.first + other.first,
+            self.second + other.second,
+            self.third + other.third,
+            self.fourth + other.fourth,
+        )
+
+    def tuples(self) -> tuple[int, int, int]:
+        """Ways to draw two, three and four frames in order, all of different blocks."""
+        n, n2, n3, n4 = self.first, self.second, self.third, self.fourth
+        two = n**2 - n2
+        three = n**3 - 3 * n * n2 + 2 * n3
+        four = two**2 - 4 * (n2 * n**2 - 2 * n * n3 + n4) + 2 * (n2**2 - n4)
+        return two, three, four
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """What an estimate is a function of; s_u = X_uᵀ1, t_u = Y_uᵀ1, C_u = X_uᵀY_u of block u."""
+
+    whole: float  # ‖C‖², C = ΣC_u
+    within: float  # Σ‖C_u‖²
+    ends: float  # SᵀCT, S = Σs_u, T = Σt_u
+    x_end: float  # Σ SᵀC_u t_u
+    y_end: float  # Σ s_uᵀC_u T
+    chain: float  # Σ s_uᵀC_u t_u
+    mixed: float  # ⟨C, M⟩, M = Σs_u t_uᵀ
+    between: float  # ‖M‖²
+    x_total: float  # ‖S‖²
+    y_total: float  # ‖T‖²
+    x_squares: float  # Σ‖s_u‖²
+    y_squares: float  # Σ‖t_u‖²
+    joint: float  # SᵀMT
+    x_weighted: float  # Σ Sᵀs_u‖t_u‖²
+    y_weighted: float  # Σ ‖s_u‖² t_uᵀT
+    squares: float  # Σ‖s_u‖²‖t_u‖²
+
+    def hsic(self, powers: _Powers) -> float:
+        """Mean K_ij L_ij + mean K_ij L_qr − 2·mean K_ij L_iq, each over different blocks only."""
+        two, three, four = powers.tuples()
+        if four <= 0:
+            return float("nan")
+        pairs = self.whole - self.within
+        triples = self.ends - self.x_end - self.y_end + 2 * self.chain - self.mixed
+        rows = self.joint - self.x_weighted - self.y_weighted + self.squares
+        product = (self.x_total - self.x_squares) * (self.y_total - self.y_squares)
+        quadruples = product - 4 * rows + 2 * (self.between - self.squares)
+        return pairs / two - 2 * triples / three + quadruples / four
+
+
+class BlockSums:
+    """Sums over utterances for two U-statistics of HSIC, linear in the corpus.
+
+    The HSIC of kernels K = XXᵀ and L = YYᵀ is estimated by mean K_ij L_ij + mean K_ij L_qr −
+    2·mean K_ij L_iq. Where the frames i, j, q, r only need to differ, this is the estimator of
+    Song et al. 2012; where all must lie in different utterances, frames that depend on their
+    neighbours do not count as agreement. No Gram matrix of more than one utterance is made:
+    ‖C_u‖² = ΣK_u∘L_u and s_uᵀC_u t_u = (K_u1)ᵀ(L_u1) come from the utterance's own.
+
+    Data are taken about `shift`. The estimate from different frames does not depend on it. That
+    from different utterances does, except where all are equally long, and is defined for data
+    about their mean over all frames: `shift` should be that mean. No correction at the end could
+    make up for another: it needs Σn_u C_u and Σn_u² C_u, two more products of all pairs of layers.
+
+    Arithmetic is done in float64 for frames in float64, otherwise in float32 with what is summed
+    over frames added up in float64; that errs by some 1e-7 of the largest sum.
+
+    Parameters
+    ----------
+    shift
+        Layer name to the mean of its neurons over all frames, shape (D,).
+    pairs
+        The layer pairs wanted; one order of the two is enough.
+    utterances
+        Whether utterances are told apart. Without, updates may be any chunk of frames, and cost
+        little.
+
+    Attributes
+    ----------
+    n : int
+        Frames seen.
+    """
+
+    def __init__(
+        self,
+        shift: Mapping[str, Tensor],
+        pairs: Iterable[tuple[str, str]],
+        *,
+        utterances: bool = True,
+    ) -> None:
+        self.shift = {name: value.to(torch.float64) for name, value in shift.items()}
+        self.utterances = utterances
+        self.index = {name: number for number, name in enumerate(self.shift)}
+        wanted = {(name, name) for name in self.shift}
+        wanted |= {(a, b) if self.index[a] <= self.index[b] else (b, a) for a, b in pairs}
+        self.pairs = sorted(wanted, key=lambda pair: (self.index[pair[0]], self.index[pair[1]]))
+        widths = {name: len(value) for name, value in self.shift.items()}
+        # Sums of utterances are kept until they take the room of their products.
+        self._capacity = sum(widths[a] * widths[b] for a, b in self.pairs) // sum(widths.values())
+        self._float32 = {name: _two_float32(value) for name, value in self.shift.items()}
+        count, like = len(widths), next(iter(self.shift.values()))
+        self._powers = _Powers()
+        self._sums = {name: torch.zeros_like(value) for name, value in self.shift.items()}
+        # Of frames: Σ‖x‖²‖y‖². Of utterances: Σ‖C_u‖², Σ s_uᵀC_u t_u, Σ‖s_u‖²‖t_u‖².
+        self._tables = like.new_zeros(4, count, count)
+        # Of frames: Σ‖x‖². Of utterances: Σ‖s_u‖².
+        self._norms = like.new_zeros(2, count)
+        # For every other layer y, of frames: Σ x‖y‖². Of utterances: ΣC_u t_u, Σ s_u‖t_u‖².
+        self._vectors = {name: like.new_zeros(3, width, count) for name, width in widths.items()}
+        self._rows: dict[str, list[Tensor]] = {name: [] for name in widths}
+        self._waiting = 0
+        self._products: dict[tuple[str, str], Tensor] = {}
+        self._own: dict[str, tuple[float, float]] = {}
+
+    @property
+    def n(self) -> int:
+        """Frames seen."""
+        return self._powers.first
+
+    def update(self, frames: Mapping[str, Tensor]) -> None:
+        """Add the frames of one utterance.
+
+        Parameters
+        ----------
+        frames
+            Layer name to activations, shape (T, D), the same T for every layer; not changed.
+
+        Raises
+        ------
+        ValueError
+            When the layers do not have the same number of frames.
+        """
+        lengths = {len(frames[name]) for name in self.shift}
+        if len(lengths) != 1:
+            counts = sorted(lengths)
+            raise ValueError(f"layers of one utterance have different frame counts: {counts}")
+        length = lengths.pop()
+        if not length:
+            return
+        self._own = {}
+        power = _Powers(length, length**2, length**3, length**4)
+        self._powers = self._powers.plus(power)
+        exact = any(frames[name].dtype == torch.float64 for name in self.shift)
+        layers = [self._centre(name, frames[name], exact) for name in self.shift]
+        sums = [layer.sum(0) for layer in layers]
+        norms = torch.stack([torch.linalg.vecdot(layer, layer) for layer in layers])
+        self._tables[0] += _products(norms)
+        self._norms[0] += norms.sum(1, dtype=torch.float64)
+        factors = [norms]
+        if self.utterances:
+            chains = torch.stack([layer @ of for layer, of in zip(layers, sums, strict=True)])
+            factors.append(chains)
+            self._tables[1] += _gram_products(layers)
+            self._tables[2] += _products(chains)
+        factor = torch.cat(factors).T
+        for name, layer, of in zip(self.shift, layers, sums, strict=True):
+            self._sums[name] += of
+            vectors = (layer.T @ factor).view(layer.shape[1], len(factors), len(layers))
+            self._vectors[name][: len(factors)] += vectors.movedim(1, 0)
+        if self.utterances:
+            self._add_rows(sums)
+
+    def merge(self, other: Self) -> Self:
+        """Return the sums over the utterances of both; neither is changed.
+
+        Raises
+        ------
+        ValueError
+            When the two were made with different shifts, layers or pairs.
+        """
+        same = self.shift.keys() == other.shift.keys() and all(
+            torch.equal(value, other.shift[name]) for name, value in self.shift.items()
+        )
+        if not same or self.pairs != other.pairs or self.utterances != other.utterances:
+            raise ValueError("sums of different layers, pairs or shifts cannot be merged")
+        result = type(self)(self.shift, self.pairs, utterances=self.utterances)
+        for part in (self, other):
+            result._powers = result._powers.plus(part._powers)
+            result._tables += part._tables
+            result._norms += part._norms
+            for name in self.shift:
+                result._sums[name] += part._sums[name]
+                result._vectors[name] += part._vectors[name]
+                result._rows[name] += part._rows[name]
+            result._waiting += part._waiting
+            for pair, product in part._products.items():
+                known = result._products.get(pair)
+                result._products[pair] = product.clone() if known is None else known + product
+        result._multiply_rows()
+        return result
+
+    def pair(
+        self, a: str, b: str, cross: Tensor, x_scatter: Tensor, y_scatter: Tensor
+    ) -> BlockPair:
+        """Estimate HSIC of layers a (rows) and b (columns).
+
+        Parameters
+        ----------
+        a, b
+            A pair wanted, in either order.
+        cross
+            Σ(x − mean)(y − mean)ᵀ over the same frames, shape (Dx, Dy).
+        x_scatter, y_scatter
+            Σ(x − mean)(x − mean)ᵀ of each layer, shape (D, D).
+
+        Returns
+        -------
+        BlockPair
+            With NaN for fewer than four frames, or utterances: there are no four that differ.
+        """
+        own = []
+        for name, scatter in ((a, x_scatter), (b, y_scatter)):
+            if name not in self._own:
+                self._own[name] = self._hsic(name, name, scatter)
+            own.append(self._own[name])
+        both = own[0] if a == b else self._hsic(a, b, cross)
+        of_frames, of_utterances = (
+            Hsic(*values) for values in zip(both, own[0], own[1], strict=True)
+        )
+        return BlockPair(of_frames, of_utterances if self.utterances else None)
+
+    def _hsic(self, a: str, b: str, cross: Tensor) -> tuple[float, float]:
+        """From different frames, and from different utterances."""
+        n, i, j = self.n, self.index[a], self.index[b]
+        if not n:
+            return float("nan"), float("nan")
+        s, t = self._sums[a], self._sums[b]
+        x_total, y_total = float(s @ s), float(t @ t)
+        ends = float(s @ cross @ t)
+        whole = float(cross.square().sum()) + 2 * ends / n + x_total * y_total / n**2
+        ends += x_total * y_total / n
+        x_ends = (self._vectors[a][..., j] @ s).tolist()
+        y_ends = (self._vectors[b][..., i] @ t).tolist()
+        tables = self._tables[:, i, j].tolist()
+        of_frames = _Sums(
+            whole=whole,
+            within=tables[0],
+            ends=ends,
+            x_end=x_ends[0],
+            y_end=y_ends[0],
+            chain=tables[0],
+            mixed=whole,
+            between=whole,
+            x_total=x_total,
+            y_total=y_total,
+            x_squares=float(self._norms[0, i]),
+            y_squares=float(self._norms[0, j]),
+            joint=ends,
+            x_weighted=x_ends[0],
+            y_weighted=y_ends[0],
+            squares=tables[0],
+        ).hsic(_Powers(n, n, n, n))
+        if not self.utterances:
+            return of_frames, float("nan")
+        between = self._between(a, b)
+        joint = float(s @ between @ t)
+        of_utterances = _Sums(
+            whole=whole,
+            within=tables[1],
+            ends=ends,
+            x_end=x_ends[1],
+            y_end=y_ends[1],
+            chain=tables[2],
+            mixed=float(torch.dot(cross.flatten(), between.flatten())) + joint / n,
+            between=float(between.square().sum()),
+            x_total=x_total,
+            y_total=y_total,
+            x_squares=float(self._norms[1, i]),
+            y_squares=float(self._norms[1, j]),
+            joint=joint,
+            x_weighted=x_ends[2],
+            y_weighted=y_ends[2],
+            squares=tables[3],
+        ).hsic(self._powers)
+        return of_frames, of_utterances
+
+    def _between(self, a: str, b: str) -> Tensor:
+        """Σ s_u t_uᵀ over utterances, rows of a; shape (Dx, Dy)."""
+        for name in (a, b):
+            if len(self._rows[name]) > 1:
+                self._rows[name] = [torch.cat(self._rows[name])]
+        product = self._products.get((a, b))
+        if product is None and (b, a) in self._products:
+            product = self._products[b, a].T
+        if not self._waiting:
+            assert product is not None  # noqa: S101 - there were frames
+            return product
+        rows, columns = self._rows[a][0], self._rows[b][0]
+        return rows.T @ columns if product is None else torch.addmm(product, rows.T, columns)
+
+    def _add_rows(self, sums: list[Tensor]) -> None:
+        """Take in the sums of one utterance's frames, (D,) a layer."""
+        exact = [of.to(torch.float64) for of in sums]
+        squares = torch.stack([of @ of for of in exact])
+        self._tables[3] += torch.outer(squares, squares)
+        self._norms[1] += squares
+        for name, of in zip(self.shift, exact, strict=True):
+            self._vectors[name][2] += torch.outer(of, squares)
+            self._rows[name].append(of[None])
+        self._waiting += 1
+        self._multiply_rows()
+
+    def _multiply_rows(self) -> None:
+        if self._waiting <= self._capacity:
+            return
+        rows = {name: torch.cat(some) for name, some in self._rows.items()}
+        for a, b in self.pairs:
+            if (a, b) not in self._products:
+                self._products[a, b] = rows[a].new_zeros(rows[a].shape[1], rows[b].shape[1])
+            self._products[a, b].addmm_(rows[a].T, rows[b])
+        self._rows = {name: [] for name in rows}
+        self._waiting = 0
+
+    def _centre(self, name: str, frames: Tensor, exact: bool) -> Tensor:
+        if exact:
+            return frames.to(torch.float64) - self.shift[name]
+        # The rest of the mean that float32 cannot hold is taken off as well: with means of 10³
+        # deviations it is no rounding of the difference.
+        high, low = self._float32[name]
+        return (frames.to(torch.float32) - high).sub_(low)
+
+
+def _two_float32(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Split float64 into a float32 and its remainder in float32."""
+    high = values.to(torch.float32)
+    return high, (values - high).to(torch.float32)
+
+
+def _gram_products(layers: list[Tensor]) -> Tensor:
+    """ΣK∘L of the Gram matrices of every two layers' frames; float64, shape (L, L).
+
+    Gram matrices are symmetric: of each only the blocks up to the diagonal are made.
+    """
+    length = len(layers[0])
+    total = layers[0].new_zeros(len(layers), len(layers), dtype=torch.float64)
+    for start in range(0, length, ROWS_AT_ONCE):
+        stop = min(start + ROWS_AT_ONCE, length)
+        for columns, weight in ((slice(0, start), 2), (slice(start, stop), 1)):
+            width = columns.stop - columns.start
+            if width:
+                block = layers[0].new_empty(len(layers), stop - start, width)
+                for gram, layer in zip(block, layers, strict=True):
+                    torch.mm(layer[start:stop], layer[columns].T, out=gram)
+                total += weight * _products(block.flatten(1))
+    return total
+
+
+def _products(rows: Tensor) -> Tensor:
+    """Scalar products of every two rows, added up in float64; (L, M) to (L, L)."""
+    rows = rows.to(torch.float64)
+    return rows @ rows.T
