@@ -3,10 +3,11 @@
 import re
 import tempfile
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from importlib.metadata import version
+from itertools import chain, count
 from pathlib import Path
 from typing import Literal
 
@@ -179,15 +180,20 @@ def _load(
         raise AssonanceError("no models to compare; give at least one")
     named: dict[str, tuple[SpeechModel, str | None]] = {}
     for model in loaded:
-        count = sum(other.name == model.name for other, _ in named.values())
-        named[f"{model.name} ({count + 1})" if count else model.name] = model, None
+        named[_unlike(model.name, named)] = model, None
     if seed is not None:
         for name, (model, _) in list(named.items()):
             if model.info.objective != "none":
                 spec = f"random:{model.info.source}@{seed}"
                 twin = load_model(spec, device=device, offline=offline)
-                named[f"{name}, random weights"] = twin, name
+                named[_unlike(f"{name}, random weights", named)] = twin, name
     return named
+
+
+def _unlike(name: str, taken: Container[str]) -> str:
+    """Give a name a number where it is taken."""
+    numbered = (f"{name} ({number})" for number in count(2))
+    return next(each for each in chain([name], numbered) if each not in taken)
 
 
 def _common(
