@@ -1,15 +1,22 @@
 """The main job agrees with the plain way of doing it, whatever happens on the way."""
 
 import shutil
+import signal
+import subprocess
+import sys
 from contextlib import contextmanager
+from importlib.metadata import version
+from itertools import combinations
 
 import numpy as np
+import oracles
 import pytest
 import soundfile
 import torch
 from safetensors.torch import load_file, save_file
 from signals import voice
 
+import assonance
 from assonance import (
     AssonanceError,
     AssonanceWarning,
@@ -20,6 +27,8 @@ from assonance import (
     similarity_matrix,
 )
 from assonance.inference import localisation_index
+from assonance.measures import MEASURES, SETTINGS, Settings
+from assonance.results import CELL, CorpusRecord
 
 OF_FRAMES = ["maxcorr", "linreg", "linreg_heldout", "svcca", "pwcca", "cka", "cka_rbf"]
 OF_HEADS = ["attn_frobenius", "attn_pearson", "attn_js"]
@@ -278,3 +287,315 @@ def test_models_of_different_depth_are_padded(checkpoint, pair, speech, tmp_path
     found = compare([pair[0], shallow], speech, FEW, twins=False)
     assert found.matrix("cka", *found.models).shape == (4, 3)
     assert found.scores["cka"].sel(model_row="shallow", layer_row="encoder.3").isnull().all()
+
+
+# Names
+
+
+def test_no_model_takes_another_s_name(checkpoint, speech, tmp_path):
+    places = ["a/mine", "b/mine (2)", "c/mine", "d/mine, random weights"]
+    for seed, place in enumerate(places):
+        shutil.copytree(checkpoint("hubert", seed=seed), tmp_path / place)
+    found = compare([tmp_path / place for place in places], speech, ["cka"])
+    assert found.models == ("mine", "mine (2)", "mine (3)", "mine, random weights")
+    assert [record.source for record in found.provenance.models[:4]] == [
+        str(tmp_path / place) for place in places
+    ]
+    assert len({record.name for record in found.provenance.models}) == 8
+    assert found.twin("mine") == "mine, random weights (2)"
+    for row, col in combinations(found.models, 2):
+        assert float(found.matrix("cka", row, col).max()) < 0.99  # all four are different models
+
+
+def test_models_and_speech_can_be_given_loaded(pair, speech):
+    models = [load_model(spec) for spec in pair]
+    loaded = compare(models, Corpus.from_path(speech), FEW)
+    assert loaded.scores.identical(compare(pair, speech, FEW).scores)
+    assert loaded.provenance.corpus.source == speech.name
+
+
+# Interruptions
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a signal that cannot be caught")
+@pytest.mark.parametrize(("at", "after"), [("reading speech with random", 2), ("attention", 1)])
+def test_a_killed_run_taken_up_again_ends_with_the_same_bytes(
+    pair, speech, whole, tmp_path, at, after
+):
+    program = f"""
+import os, signal
+from contextlib import contextmanager
+from assonance import compare
+
+class Killing:
+    told = 0
+
+    @contextmanager
+    def stage(self, name, total):
+        def advance(units):
+            self.told += {at!r} in name
+            if self.told == {after}:
+                os.kill(os.getpid(), signal.SIGKILL)
+        yield advance
+
+compare({list(map(str, pair))!r}, {str(speech)!r}, out={str(tmp_path)!r}, progress=Killing())
+"""
+    killed = subprocess.run([sys.executable, "-c", program], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
+    assert kept
+    compare(pair, speech, out=tmp_path).save(tmp_path / "results.nc")
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 4 * 6
+    whole.save(tmp_path / "whole.nc")
+    assert (tmp_path / "results.nc").read_bytes() == (tmp_path / "whole.nc").read_bytes()
+
+
+def test_another_choice_of_measures_reads_no_speech_again(pair, speech, tmp_path):
+    compare(pair, speech, ["cka"], out=tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
+    again = compare(pair, speech, ["linreg"], out=tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")} == before
+    assert again.scores.identical(compare(pair, speech, ["linreg"]).scores)
+
+
+def test_without_a_folder_nothing_is_left(pair, speech, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    compare(pair, speech, FEW)
+    with pytest.raises(Interruption):
+        compare(pair, speech, FEW, progress=Stopping("comparing layers"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_stage_is_told_to_its_end(pair, speech):
+    told = {}
+
+    class Told:
+        @contextmanager
+        def stage(self, name, total):
+            told[name] = [total, 0.0]
+
+            def advance(units):
+                told[name][1] += units
+
+            yield advance
+
+    compare(pair, speech, progress=Told())
+    assert len(told) == 7  # loading, reading with four models, layers, attention
+    for total, done in told.values():
+        assert done == pytest.approx(total)
+
+
+# Twins
+
+
+def test_a_twin_is_scored_as_the_random_model_that_it_is(pair, speech, whole):
+    first, second = whole.models
+    x = activations(pair[0], speech)[0]["encoder.1"]
+    y = activations(f"random:{pair[1]}@0", speech)[0]["encoder.2"]
+    twin = whole.twin(second)
+    for row, layer_row, col, layer_col, expected in (
+        (first, "encoder.1", twin, "encoder.2", oracles.maxcorr(x, y)),
+        (twin, "encoder.2", first, "encoder.1", oracles.maxcorr(y, x)),
+    ):
+        found = whole.scores["maxcorr"].sel(
+            model_row=row, layer_row=layer_row, model_col=col, layer_col=layer_col
+        )
+        assert float(found) == pytest.approx(expected.mean(), abs=1e-9)
+
+
+def test_the_seed_of_the_settings_draws_the_twins(pair, speech):
+    found = compare(pair, speech, ["cka"], settings=Settings("mine", seed=7))
+    sources = [each.source for each in found.provenance.models if each.twin_of]
+    assert sources == [f"random:{spec}@7" for spec in pair]
+
+
+def test_a_random_model_has_no_twin(pair, speech):
+    found = compare([pair[0], f"random:{pair[0]}@5"], speech, ["cka"])
+    first, second = found.models
+    assert (found.twin(first), found.twin(second)) == (f"{first}, random weights", None)
+
+
+def test_the_consensus_of_a_twin_is_that_of_its_model_s_place(whole):
+    a, b = whole.models
+    neurons = whole.neurons["maxcorr"].sel(
+        model_row=whole.twin(a), layer_row="encoder.2", model_col=b
+    )
+    expected = float(neurons.min("layer_col").mean())
+    found = whole.scores["mincorr"].sel(model_row=whole.twin(a), layer_row="encoder.2")
+    assert float(found) == pytest.approx(expected, abs=1e-6)
+
+
+def test_without_twins_the_rest_is_the_same(pair, speech, whole):
+    alone = compare(pair, speech, twins=False)
+    for name, values in alone.scores.items():
+        among = {dim: list(alone.models) for dim in values.dims if dim.startswith("model")}
+        np.testing.assert_allclose(values, whole.scores[name].sel(among), rtol=0, atol=1e-12)
+
+
+# Localisation
+
+
+def test_localisation_is_undefined_where_its_parts_are(pair, speech, whole):
+    table = whole.scores["localisation"].stack(row=CELL[:2], col=CELL[2:]).to_numpy()
+    assert np.isnan(np.diag(table)).all()
+    parts = whole.scores["maxcorr"].stack(row=CELL[:2], col=CELL[2:]).to_numpy()
+    assert np.isnan(table[np.isnan(parts)]).all()
+    assert np.isnan(parts).any()
+    assert np.isfinite(table[~np.isnan(parts) & ~np.eye(len(parts), dtype=bool)]).any()
+    few = compare(pair, speech, ["maxcorr", "linreg"], twins=False)
+    assert "localisation" not in few.scores
+
+
+def test_localisation_in_sample_says_so(pair, speech):
+    found = compare(pair, speech, ["maxcorr", "maxcorr_rotated", "linreg"], twins=False)
+    a, b = found.models
+    cell = dict(zip(CELL, (a, "encoder.1", b, "encoder.2"), strict=True))
+    parts = [found.neurons[name].sel(cell) for name in ("maxcorr", "maxcorr_rotated", "linreg")]
+    expected = localisation_index(*(part.values.astype(float) for part in parts))
+    assert float(found.scores["localisation"].sel(cell)) == pytest.approx(expected, abs=1e-5)
+    assert found.scores["localisation"].attrs["source"].endswith("Σ(linreg − maxcorr_rotated)")
+
+
+# What one model cannot use, and what models make different numbers of frames of
+
+
+@pytest.fixture
+def choosy(checkpoint):
+    """A model on the usual grid that needs a little more for a frame: it may make one fewer."""
+    return checkpoint("hubert", seed=4, conv_kernel=(10, 3, 3, 3, 3, 2, 3))
+
+
+def test_what_one_model_cannot_use_is_left_out_for_all(pair, choosy, speech, tmp_path):
+    recordings = shutil.copytree(speech, tmp_path / "recordings")
+    # For the one a frame and 25, for the other none and 24.
+    soundfile.write(recordings / "tiny.wav", voice(0.026, seed=1), 16000)
+    soundfile.write(recordings / "odd.wav", voice(0.51, seed=2), 16000)
+    found = compare([pair[0], choosy], recordings, ["cka"], twins=False)
+    reasons = {each.id: each.reason for each in found.provenance.left_out}
+    assert reasons["tiny"].startswith("too short: 416 samples")
+    assert choosy.name in reasons["tiny"]
+    assert reasons["odd"] == (
+        f"makes different numbers of frames: 25 with {pair[0].name}, 24 with {choosy.name}"
+    )
+    assert set(reasons) == {"tiny", "odd"}
+    without = compare([pair[0], choosy], speech, ["cka"], twins=False)
+    assert found.scores.identical(without.scores)
+    assert found.provenance.corpus.utterances == 6
+    assert found.provenance.corpus.frames == without.provenance.corpus.frames
+
+
+def test_frames_that_differ_stop_a_run_that_says_so(pair, choosy, speech, tmp_path):
+    recordings = shutil.copytree(speech, tmp_path / "recordings")
+    soundfile.write(recordings / "odd.wav", voice(0.51, seed=2), 16000)
+    with pytest.raises(AssonanceError, match=r"odd\.wav: makes different numbers of frames: 25"):
+        compare([pair[0], choosy], recordings, ["cka"], twins=False, on_error="stop")
+
+
+def test_all_that_is_left_out_is_listed_with_its_reason(pair, speech, tmp_path):
+    recordings = shutil.copytree(speech, tmp_path / "recordings")
+    (recordings / "empty.wav").write_bytes(b"")
+    (recordings / "words.wav").write_text("These are words.")
+    spoilt = voice(0.5, seed=1)
+    spoilt[77] = np.nan
+    soundfile.write(recordings / "nan.wav", spoilt, 16000, subtype="FLOAT")
+    found = compare(pair, recordings, FEW, twins=False)
+    reasons = {each.path: each.reason for each in found.provenance.left_out}
+    assert len(reasons) == len(found.provenance.left_out) == 3
+    assert reasons[str(recordings / "empty.wav")] == "is an empty file"
+    assert reasons[str(recordings / "words.wav")].startswith("is not audio that can be read")
+    assert reasons[str(recordings / "nan.wav")] == "holds samples that are NaN or infinite"
+    assert found.scores.identical(compare(pair, speech, FEW, twins=False).scores)
+
+
+def test_what_was_computed_before_a_stop_is_not_lost(pair, mixed, tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(AssonanceError, match="too short"):
+        compare(pair, mixed, FEW, out=out, on_error="stop", twins=False)
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.safetensors")}
+    assert len(before) == 6
+    compare(pair, mixed, FEW, out=out, twins=False)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+# The record and the notes
+
+
+def test_the_record_says_what_was_run_on_what(pair, speech, whole):
+    record = whole.provenance
+    assert record.versions["assonance"] == assonance.__version__
+    assert record.versions["torch"] == version("torch")
+    taken = set(whole.scores.data_vars) - {"localisation"}
+    assert set(record.measures) == taken <= set(MEASURES)
+    assert record.settings == vars(SETTINGS["default"])
+    corpus = Corpus.from_path(speech)
+    model = load_model(pair[0])
+    assert record.corpus == CorpusRecord(
+        name=corpus.name,
+        source=str(speech),
+        utterances=6,
+        frames=sum(model.n_frames(len(each.read(16000))) for each in corpus),
+        seconds=round(corpus.seconds, 3),
+        speakers=(),
+        languages=(),
+        sampling_rates=(16000,),
+    )
+    first = record.models[0]
+    assert (first.name, first.source) == (pair[0].name, str(pair[0]))
+    assert (first.fingerprint, first.layers) == (model.fingerprint, dict(model.meanings))
+    assert first.n_parameters == model.info.n_parameters
+    (note,) = record.notes
+    assert note.startswith(f"{' and '.join(whole.models)}: miniatures")
+
+
+def test_notes_are_of_models_and_not_of_their_twins(pair, speech, tmp_path):
+    recordings = shutil.copytree(speech, tmp_path / "recordings")
+    soundfile.write(recordings / "prompt1.wav", voice(0.5, seed=9, rate=8000), 8000)
+    found = compare(pair, recordings, FEW)
+    assert [note for note in found.provenance.notes if "resampled" in note] == [
+        f"1 of 6 utterances were resampled to the 16000 Hz of {name}" for name in found.models
+    ]
+
+
+def test_warnings_are_among_the_notes(pair, speech, tmp_path):
+    (tmp_path / "little").mkdir()
+    shutil.copy(speech / "prompt0.wav", tmp_path / "little")
+    with pytest.warns(AssonanceWarning) as caught:
+        found = compare(pair, tmp_path / "little", ["linreg", "attn_js"], twins=False, memory=1e-9)
+    assert len(caught) == 2
+    assert [str(each.message) for each in caught] == list(found.provenance.notes[1:])
+    assert caught[0].filename == __file__
+
+
+def test_a_measure_asked_for_twice_is_taken_once(pair, speech):
+    found = compare(pair, speech, ["cka", "maxcorr", "cka"], twins=False)
+    assert list(found.scores.data_vars) == ["cka", "maxcorr"]
+    assert found.provenance.measures == ("cka", "maxcorr")
+
+
+def test_layers_that_a_model_lacks_and_neurons_that_a_layer_lacks_are_padded(
+    pair, checkpoint, speech
+):
+    small = checkpoint("hubert", "large", num_hidden_layers=2, hidden_size=24)
+    found = compare([small, pair[0]], speech, twins=False)
+    a, b = found.models
+    assert list(found.scores.layer_row.values) == [f"encoder.{k}" for k in range(4)]
+    lacking = found.scores.sel(model_row=a, layer_row="encoder.3")
+    assert all(values.isnull().all() for values in lacking.values())
+    lacking = found.scores.drop_vars("mincorr").sel(model_col=a, layer_col="encoder.3")
+    assert all(values.isnull().all() for values in lacking.values())
+    here = found.neurons.sel(model_row=a, layer_row="encoder.1", model_col=b, layer_col="encoder.2")
+    np.testing.assert_array_equal(here["maxcorr"].notnull(), np.arange(32) < 24)
+    np.testing.assert_array_equal(here["maxcorr_match"] >= 0, np.arange(32) < 24)
+    assert (found.neurons["maxcorr_match"].sel(model_row=a, layer_row="encoder.3") == -1).all()
+    back = found.neurons["maxcorr_match"].sel(
+        model_row=b, layer_row="encoder.2", model_col=a, layer_col="encoder.1"
+    )
+    assert set(back.values) <= set(range(24))
+    # Blocks attend; what enters the first does not.
+    attention = found.matrix("attn_js", a, b)
+    assert attention.shape == (3, 4)
+    assert attention.sel(layer_row="encoder.0").isnull().all()
+    assert attention.sel(layer_col="encoder.0").isnull().all()
+    assert attention[1:, 1:].notnull().all()
+    assert found.heads["attn_js"].dims == (*CELL, "head_row", "head_col")
