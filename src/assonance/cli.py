@@ -36,7 +36,10 @@ class OnError(StrEnum):
 _Measure = Annotated[
     list[str] | None,
     typer.Option(
-        "--measure", "-m", help="A measure to take, once for each; all by default.", metavar="NAME"
+        "--measure",
+        "-m",
+        help="A measure to take, once for each; a standard set by default.",
+        metavar="NAME",
     ),
 ]
 _Settings = Annotated[

@@ -1,6 +1,5 @@
 """The main job: models over speech, every layer against every other, labelled."""
 
-import re
 import tempfile
 import warnings
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -20,22 +19,28 @@ from assonance.cautions import miniatures, too_few_frames
 from assonance.corpus import Corpus, LeftOut
 from assonance.errors import AssonanceError, AssonanceWarning
 from assonance.extract import Extraction, extract
-from assonance.inference import localisation_index
-from assonance.measures import MEASURES, Measure, Settings, find, find_settings
+from assonance.files import slug
+from assonance.measures import Measure, Settings, find, find_settings
 from assonance.models import SpeechModel, load_model
 from assonance.outside import one_line
 from assonance.passes import FramePass, Layer, attention_pass
 from assonance.progress import Progress, Silent
 from assonance.results import CELL, Comparison, CorpusRecord, ModelRecord, Provenance
+from assonance.scores import localisation
 
 MEMORY = 4.0  # GiB
+# What is measured unless something else is asked for: the study's measures, and what they stand
+# beside.
+STANDARD = (
+    *("attn_frobenius", "attn_pearson", "attn_js"),
+    *("svcca", "pwcca", "cka", "cka_rbf"),
+    *("maxcorr", "mincorr", "maxcorr_rotated"),
+    *("linreg", "linreg_heldout", "linreg_heldout_r"),
+)
 # What the numbers depend on besides assonance itself.
 LIBRARIES = ("numpy", "torch", "transformers", "soundfile", "soxr")
 _FRAME_LEVELS = ("neuron", "layer")
 _SILENT = Silent()
-# Measures of single neurons between whose values the localisation index lies, best first.
-_LOCALISED = ("maxcorr", "maxcorr_rotated")
-_WHOLE = ("linreg_heldout_r", "linreg")
 
 
 def compare(
@@ -61,7 +66,7 @@ def compare(
     corpus
         A corpus, or what `Corpus.from_path` takes.
     measures
-        Names of measures of any level; all by default.
+        Names of measures of any level; `STANDARD` by default.
     settings
         ``"default"``, ``"elkheir2024"`` for the published definitions, or `Settings`.
     twins
@@ -98,7 +103,7 @@ def compare(
         Of what a reader must know before believing the scores; also in the provenance's notes.
     """
     settings = find_settings(settings)
-    chosen = _unique(find(measures or MEASURES, ("neuron", "layer", "head")))
+    chosen = _unique(find(measures or STANDARD, ("neuron", "layer", "head")))
     speech = corpus if isinstance(corpus, Corpus) else Corpus.from_path(corpus)
     with progress.stage("loading models", 1) as advance:
         named = _load(models, settings.seed if twins else None, device=device, offline=offline)
@@ -113,7 +118,7 @@ def compare(
             name: extract(
                 model,
                 speech,
-                folder / "activations" / f"{_slug(name)}-{model.fingerprint[:8]}",
+                folder / "activations" / f"{slug(name)}-{model.fingerprint[:8]}",
                 progress=progress,
                 on_error=on_error,
             )
@@ -282,7 +287,7 @@ class _Job:
         scores, cautions = frame_pass.run(self._others(), memory=self.memory, progress=progress)
         self.notes += cautions
         flat = scores.dataset(per_neuron=True)
-        flat = flat.assign(_localisation(flat))
+        flat = flat.assign(localisation(flat))
         apart = [name for name, array in flat.data_vars.items() if "neuron" in array.dims]
         neurons = flat[apart].rename({name: str(name).removesuffix("_by_neuron") for name in apart})
         return self._labelled(flat.drop_vars(apart)), self._labelled(neurons)
@@ -353,32 +358,6 @@ class _Job:
         return result
 
 
-def _localisation(flat: xr.Dataset) -> dict[str, xr.DataArray]:
-    """Compute the localisation index of every pair, where its parts were measured."""
-    whole = [name for name in _WHOLE if name in flat]
-    if not whole or not all(name in flat for name in _LOCALISED):
-        return {}
-    parts = [flat[f"{name}_by_neuron"].values for name in (*_LOCALISED, whole[0])]
-    count = flat.sizes["layer_row"]
-    values = np.array(
-        [
-            [localisation_index(*(part[i, j] for part in parts)) for j in range(count)]
-            for i in range(count)
-        ]
-    )
-    # A layer's neurons are their own best matches: the index would say so and nothing else.
-    np.fill_diagonal(values, np.nan)
-    attributes = {
-        "long_name": "Localisation index",
-        "description": "Share of what the whole other layer knows of a neuron, beyond a random "
-        "basis of it, that one neuron knows: 0 for a space shared in unrelated bases, 1 where one "
-        "neuron says all",
-        "range": [-np.inf, np.inf],
-        "source": f"assonance: Σ(maxcorr − maxcorr_rotated)/Σ({whole[0]} − maxcorr_rotated)",
-    }
-    return {"localisation": xr.DataArray(values, dims=("layer_row", "layer_col"), attrs=attributes)}
-
-
 def _resampled(extractions: Mapping[str, Extraction], named: _Named) -> list[str]:
     return [
         f"{extraction.resampled} of {len(extraction.ids)} utterances were resampled to the "
@@ -400,8 +379,3 @@ def _record(name: str, model: SpeechModel, twin_of: str | None) -> ModelRecord:
 
 def _unique(measures: Iterable[Measure]) -> list[Measure]:
     return list({each.name: each for each in measures}.values())
-
-
-def _slug(name: str) -> str:
-    """Make a name safe in a path."""
-    return re.sub(r"[^\w.-]+", "_", name)[:60]

@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -13,7 +12,8 @@ import xarray as xr
 
 from assonance.corpus import LeftOut
 from assonance.errors import AssonanceError
-from assonance.outside import one_line, own_words
+from assonance.files import put_in_place
+from assonance.outside import one_line
 
 FORMAT = 1
 CELL = ("model_row", "layer_row", "model_col", "layer_col")
@@ -227,7 +227,6 @@ class Comparison:
         AssonanceError
             It cannot be written.
         """
-        path = Path(path)
         # A variable, not an attribute: HDF5 holds no attribute beyond 64 kB.
         record = xr.Dataset({"json": self.provenance.to_json()})
         tree = xr.DataTree.from_dict(
@@ -244,17 +243,8 @@ class Comparison:
             }
             for group in tree.subtree
         }
-        partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        with put_in_place(path) as partial:
             tree.to_netcdf(partial, engine="h5netcdf", encoding=encoding)
-            partial.replace(path)
-        except OSError as error:
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
-            raise AssonanceError(
-                f"{one_line(path)}: cannot be written: {own_words(error)}; name another place"
-            ) from error
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

@@ -1,10 +1,7 @@
 """A run on disk: a comparison and the files it leaves in its folder."""
 
 import io
-import os
-import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -12,9 +9,10 @@ from typing import Any, Literal
 import yaml
 
 from assonance import __version__
-from assonance.comparison import compare
+from assonance.comparison import STANDARD, compare
 from assonance.errors import AssonanceError
-from assonance.measures import MEASURES, find, find_settings
+from assonance.files import slug, write_text
+from assonance.measures import find, find_settings
 from assonance.outside import one_line, own_words
 from assonance.progress import Progress
 from assonance.report import write_report
@@ -40,7 +38,7 @@ def run(
 ) -> Comparison:
     """Compare models and leave results, table, configuration and report in a folder.
 
-    The parameters are those of `assonance.compare`; no `measures` are all.
+    The parameters are those of `assonance.compare`; no `measures` are the standard ones.
 
     Returns
     -------
@@ -52,7 +50,7 @@ def run(
     AssonanceError
         As `assonance.compare`, or the folder cannot be written.
     """
-    chosen = [each.name for each in find(measures or MEASURES, ("neuron", "layer", "head"))]
+    chosen = [each.name for each in find(measures or STANDARD, ("neuron", "layer", "head"))]
     config = {
         "assonance": __version__,
         "models": list(models),
@@ -67,7 +65,7 @@ def run(
         "on_error": on_error,
     }
     _make(out)
-    _write(out / CONFIG, _yaml(config))
+    write_text(out / CONFIG, _yaml(config))
     comparison = compare(
         models,
         audio,
@@ -84,7 +82,7 @@ def run(
     comparison.save(out / RESULTS)
     table = io.StringIO()
     comparison.to_dataframe().to_csv(table, index=False)
-    _write(out / TABLE, table.getvalue())
+    write_text(out / TABLE, table.getvalue())
     with progress.stage("writing the report", 1) as advance:
         write_report(comparison, sentences(comparison), out / REPORT)
         advance(1)
@@ -93,8 +91,7 @@ def run(
 
 def folder_for(models: Sequence[str]) -> Path:
     """Name a run's folder after its models."""
-    names = (re.sub(r"[^\w.-]+", "_", Path(model).name)[:40] for model in models)
-    return Path("runs") / "-vs-".join(names)
+    return Path("runs") / "-vs-".join(slug(Path(model).name) for model in models)
 
 
 def _make(folder: Path) -> None:
@@ -108,16 +105,3 @@ def _make(folder: Path) -> None:
 
 def _yaml(config: Mapping[str, Any]) -> str:
     return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise AssonanceError(
-            f"{one_line(path)}: cannot be written: {own_words(error)}; name another place"
-        ) from error

@@ -7,11 +7,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from assonance.inference import localisation_index
 from assonance.measures import Measure, NeuronScores, Settings
 from assonance.measures.attention import best_match
 from assonance.statistics import HeadPair, Pair
 
 CELL = ("layer_row", "layer_col")
+# Measures of single neurons between whose values the localisation index lies, best first.
+_LOCALISED = ("maxcorr", "maxcorr_rotated")
+_WHOLE = ("linreg_heldout_r", "linreg")
 
 
 class Scores:
@@ -51,7 +55,8 @@ class Scores:
         self._add(a, b, pair, settings, self.measures)
         if a == b:
             return
-        directed = [each for each in self.measures if not each.symmetric]
+        # Each layer's neurons have scores of their own, even where their mean is the same.
+        directed = [each for each in self.measures if not each.symmetric or each.level == "neuron"]
         self._add(b, a, pair.swapped(), settings, directed)
         for each in self.measures:
             if each.symmetric:
@@ -170,3 +175,32 @@ def nan_mean(values: NDArray[np.floating]) -> NDArray[np.floating]:
     """Mean over the last axis of what is not NaN; NaN, without a warning, where nothing is."""
     count = np.isfinite(values).sum(-1)
     return np.where(count, np.nansum(values, -1) / np.maximum(count, 1), np.nan)
+
+
+def localisation(flat: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Compute the localisation index of every pair, where its parts were measured.
+
+    Of a dataset by neuron, as `Scores.dataset` makes it.
+    """
+    whole = [name for name in _WHOLE if name in flat]
+    if not whole or not all(name in flat for name in _LOCALISED):
+        return {}
+    parts = [flat[f"{name}_by_neuron"].values for name in (*_LOCALISED, whole[0])]
+    count = flat.sizes["layer_row"]
+    values = np.array(
+        [
+            [localisation_index(*(part[i, j] for part in parts)) for j in range(count)]
+            for i in range(count)
+        ]
+    )
+    # A layer's neurons are their own best matches: the index would say so and nothing else.
+    np.fill_diagonal(values, np.nan)
+    attributes = {
+        "long_name": "Localisation index",
+        "description": "Share of what the whole other layer knows of a neuron, beyond a random "
+        "basis of it, that one neuron knows: 0 for a space shared in unrelated bases, 1 where one "
+        "neuron says all",
+        "range": [-np.inf, np.inf],
+        "source": f"assonance: Σ(maxcorr − maxcorr_rotated)/Σ({whole[0]} − maxcorr_rotated)",
+    }
+    return {"localisation": xr.DataArray(values, dims=("layer_row", "layer_col"), attrs=attributes)}

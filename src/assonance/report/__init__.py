@@ -1,12 +1,9 @@
 """A comparison as one HTML file that needs nothing else."""
 
-import contextlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from assonance.errors import AssonanceError
-from assonance.outside import one_line, own_words
+from assonance.files import write_text
 from assonance.report.page import render
 from assonance.results import Comparison
 
@@ -31,17 +28,4 @@ def write_report(comparison: Comparison, sentences: Sequence[str], path: Path) -
     AssonanceError
         It cannot be written.
     """
-    path = Path(path)
-    # A name that no encoding can hold (undecodable bytes of a path in a note) costs no report.
-    page = render(comparison, sentences).encode("utf-8", "backslashreplace")
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(page)
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise AssonanceError(
-            f"{one_line(path)}: cannot be written: {own_words(error)}; name another place"
-        ) from error
+    write_text(path, render(comparison, sentences))
