@@ -105,3 +105,80 @@ def test_a_record_survives_without_anything_optional(tmp_path):
     bare = replace(made, heads=made.heads.drop_vars(list(made.heads.data_vars)))
     bare.save(tmp_path / "results.nc")
     assert not Comparison.load(tmp_path / "results.nc").heads.data_vars
+
+
+def test_a_night_of_bad_files_is_read_back_as_it_was(tmp_path):
+    lost = tuple(LeftOut(f"ид{n}", f"/речь/{n}.wav", "holds no audio") for n in range(5000))
+    comparison(left_out=lost).save(tmp_path / "results.nc")
+    assert Comparison.load(tmp_path / "results.nc").provenance.left_out == lost
+
+
+def test_a_comparison_loaded_and_saved_again_is_the_same_file(tmp_path):
+    comparison().save(tmp_path / "one.nc")
+    Comparison.load(tmp_path / "one.nc").save(tmp_path / "two.nc")
+    assert (tmp_path / "one.nc").read_bytes() == (tmp_path / "two.nc").read_bytes()
+
+
+def test_a_save_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
+    comparison().save(tmp_path / "results.nc")
+    before = (tmp_path / "results.nc").read_bytes()
+
+    def full(self, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.replace", full)
+    with pytest.raises(AssonanceError, match=r"results\.nc: cannot be written: No space left"):
+        comparison(seed=1).save(tmp_path / "results.nc")
+    assert [path.name for path in tmp_path.iterdir()] == ["results.nc"]
+    assert (tmp_path / "results.nc").read_bytes() == before
+
+
+def test_a_table_cell_by_cell_is_the_scores():
+    made = comparison()
+    table = made.to_dataframe()
+    for name, array in made.scores.data_vars.items():
+        rows = table[table.measure == name].set_index(list(array.dims))["value"]
+        expected = array.to_series().dropna()
+        assert rows.index.is_unique
+        assert rows.sort_index().to_dict() == expected.sort_index().to_dict()
+
+
+def test_a_comparison_of_nothing_is_an_empty_table():
+    table = comparison(measures=[]).to_dataframe()
+    assert len(table) == 0
+    assert list(table) == ["measure", "model_row", "layer_row", "model_col", "layer_col", "value"]
+
+
+def test_a_matrix_holds_rows_by_columns():
+    made = comparison(("deep", "shallow"), (5, 3))
+    there, back = (
+        made.matrix("linreg", *ways) for ways in (("deep", "shallow"), ("shallow", "deep"))
+    )
+    assert there.dims == back.dims == ("layer_row", "layer_col")
+    assert back.sizes == {"layer_row": 3, "layer_col": 5}
+    cell = made.scores["linreg"].sel(
+        model_row="deep", layer_row="encoder.4", model_col="shallow", layer_col="encoder.1"
+    )
+    assert float(there.sel(layer_row="encoder.4", layer_col="encoder.1")) == float(cell)
+
+
+@pytest.mark.parametrize("names", [("deep", "nobody"), ("nobody", "deep")], ids=["column", "row"])
+def test_a_matrix_of_a_model_that_is_not_there_is_refused(names):
+    with pytest.raises(KeyError, match="nobody"):
+        comparison(("deep", "shallow"), (5, 3)).matrix("cka", *names)
+
+
+@pytest.mark.parametrize("spoil", ["cut", "record"])
+def test_a_spoiled_comparison_is_refused_in_one_line(tmp_path, spoil):
+    path = tmp_path / "results.nc"
+    made = comparison()
+    if spoil == "record":
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("assonance.results.Provenance.to_json", lambda self: '{"corpus": 1}')
+            made.save(path)
+    else:
+        made.save(path)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(AssonanceError, match=r"results\.nc: is not a comparison") as caught:
+        Comparison.load(path)
+    assert "\n" not in str(caught.value)

@@ -3,6 +3,7 @@
 import numpy as np
 from comparisons import comparison
 
+from assonance.measures import MEASURES
 from assonance.summary import sentences
 
 NAMES = ("hubert-a", "wav2vec2-b")
@@ -76,3 +77,56 @@ def test_three_models_are_three_pairs():
 
 def test_one_model_alone_has_nothing_to_match():
     assert sentences(comparison(("a",), (4,))) == []
+
+
+def test_layers_that_match_the_same_one_are_named_as_a_run():
+    made = comparison(NAMES, (5, 4))
+    scores = made.scores["linreg_heldout"]
+    a, b = NAMES
+    best = {"encoder.0": 0, "encoder.1": 2, "encoder.2": 2, "encoder.3": 2, "encoder.4": 1}
+    for layer, k in best.items():
+        at = {"model_row": a, "layer_row": layer, "model_col": b}
+        scores.loc[at | {"layer_col": "encoder.0"}] = 0.1  # unless it is the best
+        scores.loc[at | {"layer_col": f"encoder.{k}"}] = 0.9
+    said = sentences(made)[0].split(": ", 2)[2].split(";")[0]
+    assert said == "encoder.0 → encoder.0, encoder.1–3 → encoder.2, encoder.4 → encoder.1"
+
+
+def test_each_pair_of_three_is_told_by_its_own_numbers():
+    made = comparison(("a", "b", "c"), (3, 4, 5))
+    lines = sentences(made)
+    for number, (row, col) in enumerate([("a", "b"), ("a", "c"), ("b", "c")]):
+        matching, space, neurons = lines[3 * number : 3 * number + 3]
+        assert f"{row} → {col}: encoder.0" in matching
+        for x, y in ((row, col), (col, row)):
+            known = best(made, "linreg_heldout", x, y).mean()
+            assert f"{y} predicts {known:.2f} of the variance of {x} " in space
+            single = best(made, "maxcorr", x, y).mean()
+            assert f"of {y} reaches {single:.2f} for one of {x} " in neurons
+
+
+def test_the_most_trustworthy_measure_leads_and_says_what_it_is():
+    order = ["linreg_heldout", "linreg", "cka", "pwcca", "svcca", "cka_rbf"]
+    for number, name in enumerate(order):
+        made = comparison(NAMES, measures=order[number:][::-1])
+        matching, space = sentences(made)
+        title = MEASURES[name].title
+        assert matching.startswith(f"Best-matching layers by {title}: ")
+        assert space.endswith(f" ({title}, mean over layers).")
+        value = best(made, name, *NAMES).mean()
+        verb = "predicts" if name == "linreg_heldout" else "reaches"
+        assert f"{NAMES[1]} {verb} {value:.2f}" in space
+        assert ("of the variance" in space) == (name == "linreg_heldout")
+
+
+def test_a_layer_without_a_score_is_left_out_of_means_and_matches():
+    made = comparison(NAMES, (3, 4), twins=False)
+    gone = {"model_row": NAMES[0], "layer_row": "encoder.1", "model_col": NAMES[1]}
+    made.scores["linreg_heldout"].loc[gone] = np.nan
+    matching, space, _ = sentences(made)
+    there = matching.split("; ")[0]
+    assert "encoder.0 → " in there
+    assert "encoder.2 → " in there
+    assert "encoder.1 → " not in there
+    scores = made.matrix("linreg_heldout", *NAMES).values[[0, 2]]
+    assert f"{NAMES[1]} predicts {scores.max(1).mean():.2f} of the variance" in space
