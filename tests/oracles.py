@@ -7,7 +7,11 @@ eigenvectors of correlations. Frames are rows. What the paper means is El Kheir 
 import itertools
 
 import numpy as np
-from scipy.spatial.distance import cdist
+from scipy.linalg import orthogonal_procrustes
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+from scipy.spatial.distance import cdist, pdist
+from scipy.stats import spearmanr
 
 
 def centred(x):
@@ -37,6 +41,25 @@ def mincorr(layers, name):
     return np.min([maxcorr(layers[name], other) for other in others], axis=0)
 
 
+def one_to_one(x, y):
+    """Partners that no two neurons share, of the highest total |r|; NaN where none is left."""
+    table = np.abs(correlations(x, y))
+    rows, columns = min_weight_full_bipartite_matching(csr_array(1 + table), maximize=True)
+    scores = np.full(len(table), np.nan)
+    scores[rows] = table[rows, columns]
+    return scores
+
+
+def soft_matching(x, y):
+    """One-to-one matching of as many copies of every neuron as make both layers equally wide."""
+    table = np.abs(correlations(x, y))
+    width = np.lcm(*table.shape)
+    copies = [width // count for count in table.shape]
+    table = table.repeat(copies[0], 0).repeat(copies[1], 1)
+    rows, columns = min_weight_full_bipartite_matching(csr_array(1 + table), maximize=True)
+    return table[rows, columns][np.argsort(rows)].reshape(-1, copies[0]).mean(1)
+
+
 def maxcorr_rotated(x, y, rotations):
     """Mean, over the given orthogonal matrices, of the best match in rotated y."""
     return np.mean([maxcorr(x, standardised(y) @ q) for q in rotations], axis=0)
@@ -47,6 +70,13 @@ def linreg(x, y):
     x, y = centred(x), centred(y)
     fitted = y @ np.linalg.lstsq(y, x, rcond=None)[0]
     return np.linalg.norm(fitted, axis=0) / np.linalg.norm(x, axis=0)
+
+
+def linreg_r2(x, y):
+    """One minus the share of a neuron's variance that is left of it."""
+    x, y = centred(x), centred(y)
+    left = x - y @ np.linalg.lstsq(y, x, rcond=None)[0]
+    return 1 - (left**2).sum(0) / (x**2).sum(0)
 
 
 def held_out(x, y, folds):
@@ -76,6 +106,35 @@ def linreg_heldout_r(x, y, folds):
     return (neurons * predictions).sum(0) / lengths
 
 
+def ridge(x, y, train, test, strength):
+    """Held-out neurons less their predictions, about the training means."""
+    size = np.where(np.ptp(y[train], axis=0) > 0, y[train].std(0), np.inf)
+    seen, unseen = (part / size for part in (centred(y[train]), y[test] - y[train].mean(0)))
+    penalty = np.sqrt(strength * train.sum()) * np.eye(y.shape[1])
+    targets = np.vstack([centred(x[train]), np.zeros((y.shape[1], x.shape[1]))])
+    slopes = np.linalg.lstsq(np.vstack([seen, penalty]), targets, rcond=None)[0]
+    return x[test] - x[train].mean(0) - unseen @ slopes
+
+
+def ridge_heldout(x, y, folds):
+    """Every fold by the strength that is best when the other folds are held out in turn."""
+    errors, total = 0, 0
+    for fold in np.unique(folds):
+        test, train = folds == fold, folds != fold
+        inner = [
+            [
+                np.sum((ridge(x, y, train & (folds != other), folds == other, strength)) ** 2, 0)
+                for other in np.unique(folds[train])
+            ]
+            for strength in 10 ** np.arange(-8, 3.5, 0.5)
+        ]
+        best = (np.sum(inner, 1) / x[train].var(0)).sum(1).argmin()
+        strength = 10 ** np.arange(-8, 3.5, 0.5)[best]
+        errors += (ridge(x, y, train, test, strength) ** 2).sum(0)
+        total += ((x[test] - x[train].mean(0)) ** 2).sum(0)
+    return 1 - errors / total
+
+
 # Layers
 
 
@@ -100,6 +159,47 @@ def pwcca(x, y, share=0.99, cut="reach"):
     return np.average(correlations, weights=weights)
 
 
+def pwcca_mean(x, y, share=0.99, cut="reach"):
+    return (pwcca(x, y, share, cut) + pwcca(y, x, share, cut)) / 2
+
+
+def all_canonical(x, y):
+    """Cosines of the angles between the spaces that the neurons span."""
+    bases = [np.linalg.qr(centred(layer))[0] for layer in (x, y)]
+    return np.linalg.svd(bases[0].T @ bases[1], compute_uv=False)
+
+
+def cca_mean(x, y):
+    return all_canonical(x, y).mean()
+
+
+def cca_r2(x, y):
+    return (all_canonical(x, y) ** 2).mean()
+
+
+def cca_heldout(x, y, folds, share=0.99, cut="reach"):
+    """Held-out frames laid along the canonical directions of all others."""
+    along = []
+    for fold in np.unique(folds):
+        test, train = folds == fold, folds != fold
+        bases, unseen = [], []
+        for layer in (x, y):
+            size = layer[train].std(0)
+            seen = centred(layer[train]) / size
+            u, s, vt = np.linalg.svd(seen, full_matrices=False)
+            below = int((np.cumsum(s**2) / np.sum(s**2) < share).sum())
+            kept = below + {"below": 0, "reach": 1}[cut]
+            bases.append(u[:, :kept])
+            # Laid along these, the training frames have a variance of 1 in every direction.
+            away = (layer[test] - layer[train].mean(0)) / size
+            unseen.append(away @ vt[:kept].T / s[:kept] * np.sqrt(train.sum()))
+        left, _, right = np.linalg.svd(bases[0].T @ bases[1], full_matrices=False)
+        along.append([unseen[0] @ left, unseen[1] @ right.T])
+    count = min(p.shape[1] for p, _ in along)
+    p, q = (np.vstack([part[side][:, :count] for part in along]) for side in (0, 1))
+    return np.mean((p * q).sum(0) / np.linalg.norm(p, axis=0) / np.linalg.norm(q, axis=0))
+
+
 def _alignment(k, el):
     k, el = (centred(centred(each).T) for each in (k, el))
     return np.sum(k * el) / np.sqrt(np.sum(k * k) * np.sum(el * el))
@@ -108,6 +208,10 @@ def _alignment(k, el):
 def cka(x, y):
     x, y = centred(x), centred(y)
     return _alignment(x @ x.T, y @ y.T)
+
+
+def cka_standardized(x, y):
+    return cka(standardised(x), standardised(y))
 
 
 def cka_rbf(x, y):
@@ -167,6 +271,59 @@ def cka_debiased(x, y):
 
 def cka_utterance(x, y, groups):
     return _unbiased(hsic_distinct, x, y, groups)
+
+
+def turned(x, y):
+    """Centred layers, as wide as each other, the second turned onto the first."""
+    width = max(x.shape[1], y.shape[1])
+    x, y = (np.pad(centred(each), ((0, 0), (0, width - each.shape[1]))) for each in (x, y))
+    return x, y @ orthogonal_procrustes(y, x)[0]
+
+
+def procrustes(x, y):
+    x, y = turned(x, y)
+    return 1 - ((x - y) ** 2).sum() / ((x**2).sum() + (y**2).sum())
+
+
+def angular_procrustes(x, y):
+    """The angle at the tip of an isosceles triangle with sides of 1."""
+    x, y = (each / np.linalg.norm(each) for each in turned(x, y))
+    return 1 - 2 * np.arcsin(np.linalg.norm(x - y) / 2) / (np.pi / 2)
+
+
+def _root(matrix):
+    values, vectors = np.linalg.eigh(matrix)
+    values = np.where(values > 1e-12 * values.max(), values, 0)
+    return vectors * np.sqrt(values) @ vectors.T
+
+
+def bures(x, y):
+    k, el = (centred(each) @ centred(each).T for each in (x, y))
+    fidelity = np.trace(_root(_root(k) @ el @ _root(k)))
+    return fidelity / np.sqrt(np.trace(k) * np.trace(el))
+
+
+def rsa(x, y):
+    return spearmanr(pdist(x), pdist(y)).statistic
+
+
+def mutual_knn(x, y, count=10):
+    count = max(1, min(count, (len(x) - 1) // 2))
+    shared = []
+    for i in range(len(x)):
+        near = []
+        for layer in (x, y):
+            distances = np.linalg.norm(layer - layer[i], axis=1)
+            distances[i] = np.inf
+            near.append(set(np.argsort(distances, kind="stable")[:count].tolist()))
+        shared.append(len(near[0] & near[1]) / count)
+    return np.mean(shared)
+
+
+def distance_correlation(x, y):
+    distances = [cdist(each, each) for each in (x, y)]
+    a, b = (d - d.mean(0) - d.mean(1, keepdims=True) + d.mean() for d in distances)
+    return np.sqrt((a * b).mean() / np.sqrt((a * a).mean() * (b * b).mean()))
 
 
 # Heads: lists with one array of (heads, queries, keys) an utterance; tables of head by head.

@@ -71,11 +71,18 @@ def test_neurons_are_listed_where_asked_padded_to_the_widest_layer():
         assert scores.sizes["neuron"] == 7
         for layer, width in WIDTHS.items():
             of_layer = scores.sel(layer_row=layer)
-            assert np.isfinite(of_layer[..., :width]).all()
+            unmatched = [max(0, width - most) for most in WIDTHS.values()]
+            none = unmatched if measure == "one_to_one" else 0
+            missing = np.isnan(of_layer[..., :width]).sum("neuron")
+            np.testing.assert_array_equal(missing, np.broadcast_to(none, missing.shape))
             assert np.isnan(of_layer[..., width:]).all()
         np.testing.assert_allclose(scores.mean("neuron"), result[measure], rtol=0, atol=1e-12)
     extra = {name for name in result if name not in MEASURES}
-    assert extra == {f"{measure}_by_neuron" for measure in NEURON} | {"maxcorr_match"}
+    matching = ("maxcorr", "one_to_one", "soft_matching")
+    assert extra == {
+        *(f"{measure}_by_neuron" for measure in NEURON),
+        *(f"{measure}_match" for measure in matching),
+    }
 
 
 def test_matches_are_neurons_of_the_column_layer_and_minus_one_in_the_padding():

@@ -2,6 +2,7 @@
 
 import torch
 
+from assonance.measures.matching import assignment, transport
 from assonance.measures.registry import STANDARDISED, NeuronScores, Settings, measure, spread
 from assonance.statistics import LayerStatistics, Pair
 
@@ -70,6 +71,65 @@ def maxcorr_rotated(pair: Pair, settings: Settings) -> NeuronScores:
         for basis in rotated_bases(pair.y, settings.rotations, settings.seed)
     ]
     return NeuronScores(spread(torch.stack(best).mean(0).clamp(max=1), varies))
+
+
+@measure(
+    title="One-to-one matching",
+    level="neuron",
+    needs="moments",
+    symmetric=True,
+    range=(0.0, 1.0),
+    invariances=STANDARDISED,
+    source="Li et al. 2016, bipartite matching; on |r| as MaxCorr",
+)
+def one_to_one(pair: Pair, settings: Settings) -> NeuronScores:
+    """Absolute correlation of each neuron with its own partner, no partner taken twice.
+
+    The partners are those of the highest total (the assignment problem). Where the row layer has
+    more neurons than the other, those left over have no partner, a match of −1 and no score, so
+    that the mean is over as many pairs as the narrower layer allows, whichever is the row.
+    """
+    varies = pair.x.varies
+    columns = pair.y.varies.nonzero()[:, 0]
+    table = pair.correlation.abs()
+    found = assignment(table.cpu().numpy())
+    row, column = (torch.from_numpy(each).to(columns) for each in found)
+    scores = table.new_full((len(table),), torch.nan)
+    partner = columns.new_full((len(table),), -1)
+    scores[row], partner[row] = table[row, column], columns[column]
+    match = varies.long() * 0 - 1
+    match[varies] = partner
+    return NeuronScores(spread(scores, varies), match)
+
+
+@measure(
+    title="Soft matching",
+    level="neuron",
+    needs="moments",
+    symmetric=True,
+    range=(0.0, 1.0),
+    invariances=STANDARDISED,
+    source="Khosla & Williams 2024, correlation score; on |r| as MaxCorr",
+)
+def soft_matching(pair: Pair, settings: Settings) -> NeuronScores:
+    """Absolute correlation of each neuron with its partners, all neurons shared out evenly.
+
+    The transport plan of the highest mean |r| with the same weight on every neuron of a layer:
+    in layers of unlike widths a neuron may be shared by several; in layers of one width it is
+    one-to-one matching. A neuron's score is its mean |r| with its partners by their weights, its
+    match the one of the largest weight, of equal ones the most correlated.
+    """
+    varies = pair.x.varies
+    if not varies.any() or not pair.y.varies.any():
+        return NeuronScores(torch.full_like(pair.x.norms, torch.nan), varies.long() * 0 - 1)
+    table = pair.correlation.abs()
+    found = transport(table.cpu().numpy())
+    weights = torch.from_numpy(found * len(found)).to(table)
+    # Weights come in steps far larger than 1e-9.
+    best = (weights + 1e-9 * (weights > 0) * table).argmax(1)
+    match = varies.long() * 0 - 1
+    match[varies] = pair.y.varies.nonzero()[best, 0]
+    return NeuronScores(spread((weights * table).sum(1).clamp(max=1), varies), match)
 
 
 def rotated_bases(layer: LayerStatistics, count: int, seed: int) -> list[torch.Tensor]:
