@@ -7,7 +7,10 @@ from assonance.statistics import LayerStatistics
 
 # Measures whose in-sample value says nothing when frames are fewer than neurons: any layer then
 # explains any other.
-NEEDS_MORE_FRAMES_THAN_NEURONS = ("linreg", "svcca", "pwcca")
+NEEDS_MORE_FRAMES_THAN_NEURONS = (
+    *("linreg", "linreg_r2"),
+    *("cca_mean", "cca_r2", "svcca", "pwcca", "pwcca_mean"),
+)
 _SHOWN = 5
 # The smallest published encoders have more than 20 million parameters.
 _MINIATURE = 10_000_000

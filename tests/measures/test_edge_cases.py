@@ -9,6 +9,7 @@ import torch
 from material import make_groups, make_layers, make_maps
 
 from assonance import AssonanceWarning, head_similarity_matrix, similarity, similarity_matrix
+from assonance.cautions import NEEDS_MORE_FRAMES_THAN_NEURONS
 from assonance.measures import MEASURES
 from assonance.measures.attention import best_match
 from assonance.statistics import assign_folds
@@ -81,7 +82,7 @@ def test_a_layer_that_is_all_constant_scores_nan(measure, layers):
 
 @pytest.mark.parametrize("measure", OF_FRAMES)
 def test_from_a_layer_that_is_all_constant_nothing_is_predicted(measure, layers):
-    expected = 0.0 if measure.startswith("linreg") else np.nan
+    expected = 0.0 if measure.startswith(("linreg", "ridge")) else np.nan
     found = quietly(layers["a"], np.full((FRAMES, 4), 0.1), measure)
     np.testing.assert_equal(found, expected)
 
@@ -151,7 +152,7 @@ def test_canonical_measures_take_duplicates_as_variance_not_as_directions(layers
         assert found == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("measure", ["linreg", "svcca", "pwcca"])
+@pytest.mark.parametrize("measure", NEEDS_MORE_FRAMES_THAN_NEURONS)
 def test_frames_fewer_than_neurons_explain_everything_and_are_warned_of(measure, layers):
     message = rf"6 frames are too few for 9 neurons \(layer 'Y'\): {measure} in sample"
     with pytest.warns(AssonanceWarning, match=message):
@@ -159,7 +160,7 @@ def test_frames_fewer_than_neurons_explain_everything_and_are_warned_of(measure,
     assert found == pytest.approx(1, abs=1e-9)
 
 
-@pytest.mark.parametrize("measure", sorted({*OF_FRAMES} - {"linreg", "svcca", "pwcca"}))
+@pytest.mark.parametrize("measure", sorted({*OF_FRAMES} - {*NEEDS_MORE_FRAMES_THAN_NEURONS}))
 def test_measures_that_can_do_with_few_frames_do_not_warn(measure, layers):
     assert np.isfinite(
         similarity(layers["a"][:6], layers["b"][:6], measure, groups=[0, 0, 1, 1, 2, 2])
@@ -178,12 +179,16 @@ def test_one_neuron_is_a_layer(measure, layers):
     one, other = layers["a"][:, :1], layers["b"][:, :1]
     r = abs(np.corrcoef(one[:, 0], other[:, 0])[0, 1])
     found = similarity(one, other, measure, groups=GROUPS)
-    if measure == "cka":
+    if measure in ("cka", "cka_standardized", "cca_r2", "linreg_r2"):
         assert found == pytest.approx(r**2, abs=1e-9)
+    elif measure == "angular_procrustes":
+        assert found == pytest.approx(1 - np.arccos(r) / (np.pi / 2), abs=1e-9)
+    elif measure == "procrustes":
+        assert found == pytest.approx(oracles.procrustes(one, other), abs=1e-9)
     elif MEASURES[measure].needs == "moments":
         assert found == pytest.approx(r, abs=1e-9)
     else:
-        assert 0 < found < 1
+        assert -0.01 < found < 1
 
 
 @pytest.mark.parametrize("measure", ["svcca", "pwcca"])

@@ -2,8 +2,10 @@
 
 import torch
 
+from assonance.errors import AssonanceError
 from assonance.measures.registry import STANDARDISED, NeuronScores, Settings, measure, spread
 from assonance.statistics import Pair
+from assonance.statistics.ridge import ridge_held_out
 
 
 @measure(
@@ -19,6 +21,21 @@ def linreg(pair: Pair, settings: Settings) -> NeuronScores:
     """Multiple correlation r of each neuron with the whole of the other layer, in sample."""
     squared = (pair.correlation @ pair.y.whitening).square().sum(1)
     return NeuronScores(spread(squared.clamp(max=1).sqrt(), pair.x.varies))
+
+
+@measure(
+    title="LinReg, R²",
+    level="neuron",
+    needs="moments",
+    symmetric=False,
+    range=(0.0, 1.0),
+    invariances=STANDARDISED,
+    source="the coefficient of determination; Wu et al. 2020 (LinReg) squared",
+)
+def linreg_r2(pair: Pair, settings: Settings) -> NeuronScores:
+    """Share R² of each neuron's variance that the whole of the other layer explains, in sample."""
+    squared = (pair.correlation @ pair.y.whitening).square().sum(1)
+    return NeuronScores(spread(squared.clamp(max=1), pair.x.varies))
 
 
 @measure(
@@ -58,3 +75,29 @@ def linreg_heldout_r(pair: Pair, settings: Settings) -> NeuronScores:
     variance, covariance, predicted = pair.held_out
     r = covariance / (variance * predicted).sqrt().clamp(min=torch.finfo(torch.float64).tiny)
     return NeuronScores(torch.where(pair.x.varies, r.clamp(-1, 1), torch.nan))
+
+
+@measure(
+    title="Ridge, held-out R²",
+    level="neuron",
+    needs="folds",
+    symmetric=False,
+    range=(None, 1.0),
+    invariances=STANDARDISED,
+    source="Hoerl & Kennard 1970; assonance: design of held-out measures by folds of moments",
+)
+def ridge_heldout(pair: Pair, settings: Settings) -> NeuronScores:
+    """Share R² of each neuron's variance that ridge regression predicts in unseen utterances.
+
+    As `linreg_heldout`, with a penalty on the slopes of z-scored neurons. Its strength, one of 23
+    for all neurons of a fold, is the best when each training fold is held out from the others:
+    the fold that is scored has no part in it. Needs at least three folds.
+    """
+    if len(pair.folds) < 3:
+        raise AssonanceError(
+            "ridge_heldout needs at least 3 folds, and 3 utterances or groups of frames: one to "
+            "score, the others to choose the strength"
+        )
+    variance, covariance, predicted = ridge_held_out(pair.folds)
+    errors = variance - 2 * covariance + predicted
+    return NeuronScores(torch.where(pair.x.varies, 1 - errors / variance, torch.nan))

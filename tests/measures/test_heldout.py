@@ -1,0 +1,187 @@
+"""Canonical correlation and ridge regression, in sample and held out, against definitions."""
+
+from dataclasses import replace
+
+import numpy as np
+import oracles
+import pytest
+from material import make_groups, make_layers, make_moments
+from sklearn.cross_decomposition import CCA
+from sklearn.linear_model import Ridge
+
+from assonance import AssonanceError, similarity, similarity_matrix
+from assonance.measures import SETTINGS, find_settings
+from assonance.statistics import assign_folds
+from assonance.statistics.ridge import choose_strengths
+
+FRAMES = 200
+GROUPS = make_groups(FRAMES)
+CLOSE = {"rtol": 0, "atol": 1e-9}
+MATERIAL = {
+    "plain": {"widths": {"a": 7, "b": 12, "c": 9}},
+    "large means": {"widths": {"a": 7, "b": 12, "c": 9}, "mean": 1e4, "seed": 1},
+    "strongly correlated": {"widths": {"a": 20, "b": 15, "c": 5}, "signals": 2, "seed": 2},
+    "hardly correlated": {"widths": {"a": 6, "b": 5, "c": 4}, "signals": 1, "seed": 3},
+}
+CUTS = {"default": "reach", "elkheir2024": "below"}
+
+
+@pytest.fixture(scope="module", params=MATERIAL.values(), ids=MATERIAL)
+def layers(request):
+    return make_layers(frames=FRAMES, **request.param)
+
+
+@pytest.fixture(scope="module", params=[*CUTS])
+def settings(request):
+    return request.param
+
+
+def folds_of(settings):
+    choices = find_settings(settings)
+    return assign_folds(np.bincount(GROUPS), choices.folds, choices.seed)[GROUPS]
+
+
+def pairs_of(layers):
+    return [
+        ({"layer_row": a, "layer_col": b}, layers[a], layers[b]) for a in layers for b in layers
+    ]
+
+
+@pytest.mark.parametrize("measure", ["cca_mean", "cca_r2"])
+def test_canonical_correlations_of_all_directions_are_as_defined(measure, layers, settings):
+    found = similarity_matrix(layers, [measure], settings=settings)[measure]
+    for here, x, y in pairs_of(layers):
+        expected = getattr(oracles, measure)(x, y)
+        np.testing.assert_allclose(found.sel(here), expected, **CLOSE)
+
+
+def test_canonical_correlation_is_that_of_scikit_learn():
+    layers = make_layers({"a": 3, "b": 4}, frames=FRAMES)
+    u, v = CCA(3, max_iter=10_000, tol=1e-14).fit_transform(layers["a"], layers["b"])
+    expected = np.array([np.corrcoef(u[:, i], v[:, i])[0, 1] for i in range(3)])
+    found = similarity(layers["a"], layers["b"], "cca_mean")
+    np.testing.assert_allclose(found, expected.mean(), rtol=0, atol=1e-6)
+    found = similarity(layers["a"], layers["b"], "cca_r2")
+    np.testing.assert_allclose(found, (expected**2).mean(), rtol=0, atol=1e-6)
+
+
+def test_both_ways_of_pwcca_are_averaged(layers, settings):
+    found = similarity_matrix(layers, ["pwcca_mean"], settings=settings)["pwcca_mean"]
+    for here, x, y in pairs_of(layers):
+        expected = oracles.pwcca_mean(x, y, 0.99, CUTS[settings])
+        np.testing.assert_allclose(found.sel(here), expected, **CLOSE)
+
+
+def test_held_out_canonical_correlations_are_those_of_frames_never_seen(layers, settings):
+    found = similarity_matrix(layers, ["cca_heldout"], groups=GROUPS, settings=settings)
+    for here, x, y in pairs_of(layers):
+        expected = oracles.cca_heldout(x, y, folds_of(settings), 0.99, CUTS[settings])
+        np.testing.assert_allclose(found["cca_heldout"].sel(here), expected, **CLOSE)
+
+
+def test_the_share_of_variance_decides_what_is_held_out():
+    layers = make_layers({"a": 7, "b": 12}, frames=FRAMES)
+    choices = replace(SETTINGS["default"], variance=0.7)
+    found = similarity(layers["a"], layers["b"], "cca_heldout", groups=GROUPS, settings=choices)
+    expected = oracles.cca_heldout(layers["a"], layers["b"], folds_of("default"), 0.7)
+    assert found == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_held_out_canonical_correlations_of_unrelated_layers_are_near_zero(seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((FRAMES, 12)), rng.standard_normal((FRAMES, 15))
+    assert similarity(x, y, "cca_mean") > 0.2
+    assert similarity(x, y, "cca_heldout", groups=GROUPS) == pytest.approx(0, abs=0.08)
+
+
+def test_cka_of_standardised_neurons_is_as_defined(layers, settings):
+    found = similarity_matrix(layers, ["cka_standardized"], settings=settings)["cka_standardized"]
+    for here, x, y in pairs_of(layers):
+        np.testing.assert_allclose(found.sel(here), oracles.cka_standardized(x, y), **CLOSE)
+
+
+def test_one_large_neuron_decides_cka_and_not_that_of_standardised_neurons():
+    layers = make_layers({"a": 12, "b": 12}, frames=FRAMES)
+    before = similarity(layers["a"], layers["b"], "cka_standardized")
+    for values in layers.values():
+        values[:, 0] = 1e3 * layers["a"][:, 1]
+    assert similarity(layers["a"], layers["b"], "cka") > 0.999
+    assert similarity(layers["a"], layers["b"], "cka_standardized") < before + 0.2
+
+
+# Ridge
+
+
+@pytest.mark.parametrize("measure", ["linreg_r2", "ridge_heldout"])
+def test_shares_of_variance_explained_are_as_defined(measure, layers, settings):
+    held_out = measure == "ridge_heldout"
+    options = {"groups": GROUPS} if held_out else {}
+    found = similarity_matrix(layers, [measure], settings=settings, per_neuron=True, **options)
+    for here, x, y in pairs_of(layers):
+        folds = (folds_of(settings),) if held_out else ()
+        expected = getattr(oracles, measure)(x, y, *folds)
+        by_neuron = found[f"{measure}_by_neuron"].sel(here).values[: len(expected)]
+        np.testing.assert_allclose(by_neuron, expected, **CLOSE)
+
+
+def test_ridge_regression_is_that_of_scikit_learn():
+    layers = make_layers({"a": 6, "b": 15}, frames=FRAMES)
+    x, y, folds = layers["a"], layers["b"], folds_of("default")
+
+    def left(train, test, strength):
+        mean, size = y[train].mean(0), y[train].std(0)
+        model = Ridge(strength * train.sum(), solver="svd").fit((y[train] - mean) / size, x[train])
+        return ((x[test] - model.predict((y[test] - mean) / size)) ** 2).sum(0)
+
+    errors, total = 0, 0
+    for fold in range(5):
+        train = folds != fold
+        strengths = 10 ** np.arange(-8, 3.5, 0.5)
+        inner = [
+            sum(left(train & (folds != j), folds == j, each) for j in range(5) if j != fold)
+            for each in strengths
+        ]
+        best = strengths[np.argmin((inner / x[train].var(0)).sum(1))]
+        assert 1e-8 < best < 1e3
+        errors += left(train, ~train, best)
+        total += ((x[~train] - x[train].mean(0)) ** 2).sum(0)
+    found = similarity(x, y, "ridge_heldout", groups=GROUPS)
+    assert found == pytest.approx(np.mean(1 - errors / total), abs=1e-9)
+
+
+@pytest.mark.parametrize("width", [100, 300])
+def test_ridge_regression_does_better_where_neurons_are_many(width):
+    layers = make_layers({"a": 6, "b": width}, frames=FRAMES)
+    scores = [
+        similarity(layers["a"], layers["b"], measure, groups=GROUPS)
+        for measure in ("ridge_heldout", "linreg_heldout")
+    ]
+    assert scores[0] > scores[1] + 0.05
+    assert scores[0] > 0.3
+
+
+def test_the_fold_that_is_scored_has_no_part_in_its_strength():
+    layers = make_layers({"a": 6, "b": 15}, frames=FRAMES)
+    folds = folds_of("default")
+    before = choose_strengths(make_moments(layers, folds).pair("a", "b").folds)
+    rng = np.random.default_rng(0)
+    for values in layers.values():
+        values[folds == 2] = 30 * rng.standard_normal((int((folds == 2).sum()), values.shape[1]))
+    after = choose_strengths(make_moments(layers, folds).pair("a", "b").folds)
+    assert before[2] == after[2]
+    assert before != after
+
+
+@pytest.mark.parametrize("options", [{"folds": 2}, {}])
+def test_two_folds_leave_none_to_choose_a_strength_by(options):
+    layers = make_layers({"a": 6, "b": 5}, frames=FRAMES)
+    groups = GROUPS if options else GROUPS > 5
+    with pytest.raises(AssonanceError, match="ridge_heldout needs at least 3 folds"):
+        similarity(
+            layers["a"],
+            layers["b"],
+            "ridge_heldout",
+            groups=groups,
+            settings=replace(SETTINGS["default"], **options),
+        )
