@@ -1,6 +1,6 @@
 """The measures, a small module a family; importing this registers them all."""
 
-from assonance.measures import attention, cca, cka, neurons, regression
+from assonance.measures import attention, cca, cka, neighbours, neurons, regression, shape
 from assonance.measures.registry import (
     MEASURES,
     SETTINGS,
@@ -22,6 +22,8 @@ __all__ = [
     "cka",
     "find",
     "find_settings",
+    "neighbours",
     "neurons",
     "regression",
+    "shape",
 ]

@@ -2,9 +2,15 @@
 
 import numpy as np
 import torch
+from scipy.stats import rankdata
 from torch import Tensor
 
 from assonance.statistics.lazy import lazy
+
+# Below this share of their squared norms, the squared distance of two frames is the rounding of
+# their products.
+NEARLY_EQUAL = 1e-6
+PAIRS_AT_ONCE = 4096
 
 
 def sample_indices(n_frames: int, size: int, seed: int) -> np.ndarray:
@@ -21,7 +27,10 @@ def sample_indices(n_frames: int, size: int, seed: int) -> np.ndarray:
 
 
 class KernelSample:
-    """The centred Gaussian kernel matrix of one layer on a sample of frames.
+    """What measures of frames against frames are functions of: one layer at sampled frames.
+
+    The squared distances themselves are not kept: making them again takes less time than what
+    each measure makes of them, and they are as large.
 
     Parameters
     ----------
@@ -31,6 +40,11 @@ class KernelSample:
 
     def __init__(self, frames: Tensor) -> None:
         self.frames = frames.to(torch.float64)
+        self._nearest: dict[int, Tensor] = {}
+
+    def squared_distances(self) -> Tensor:
+        """Squared Euclidean distances between the frames, exactly 0 where they are the same."""
+        return squared_distances(self.frames - self.frames.mean(0))
 
     @lazy
     def rbf(self) -> Tensor:
@@ -38,10 +52,58 @@ class KernelSample:
 
         Source: Kornblith et al. 2019, section 3; the bandwidth of El Kheir et al. 2024.
         """
-        centred = self.frames - self.frames.mean(0)
-        squares = (centred**2).sum(1)
-        distances = (squares[:, None] + squares - 2 * centred @ centred.T).clamp(min=0)
+        distances = self.squared_distances()
         # torch.quantile refuses as few as 2²⁴ values.
         bandwidth = float(np.median(distances.cpu().numpy()))
-        kernel = torch.exp(-distances / (2 * bandwidth))
-        return kernel - kernel.mean(0) - kernel.mean(1, keepdim=True) + kernel.mean()
+        return _centred(torch.exp(-distances / (2 * bandwidth)))
+
+    @lazy
+    def centred_distances(self) -> Tensor:
+        """H·d·H of the Euclidean distances d; shape (n, n)."""
+        return _centred(self.squared_distances().sqrt_())
+
+    @lazy
+    def ranks(self) -> Tensor:
+        """Centred ranks of the distances of all pairs of frames, ties averaged, of norm one.
+
+        All 0 where all distances are the same; shape (n(n − 1)/2,).
+        """
+        i, j = torch.triu_indices(len(self.frames), len(self.frames), 1)
+        ranks = torch.from_numpy(rankdata(self.squared_distances()[i, j].cpu().numpy()))
+        ranks = (ranks - ranks.mean()).to(self.frames)
+        return ranks / max(float(ranks.norm()), 1.0)
+
+    def nearest(self, count: int) -> Tensor:
+        """Which frames are among the `count` nearest of each; bool, shape (n, n).
+
+        Of equally near ones the earliest. None are where all frames are the same.
+        """
+        if count not in self._nearest:
+            distances = self.squared_distances()
+            found = torch.zeros_like(distances, dtype=torch.bool)
+            if distances.any():
+                order = distances.fill_diagonal_(torch.inf).argsort(dim=1, stable=True)
+                found.scatter_(1, order[:, :count], True)
+            self._nearest[count] = found
+        return self._nearest[count]
+
+
+def squared_distances(frames: Tensor) -> Tensor:
+    """Squared Euclidean distances between all rows; shape (n, n).
+
+    From products, and again from the differences where frames are too near for that.
+    """
+    squares = (frames**2).sum(1)
+    scale = squares[:, None] + squares
+    distances = torch.addmm(scale, frames, frames.T, alpha=-2)
+    near = (distances < NEARLY_EQUAL * scale).triu(1).nonzero()
+    for start in range(0, len(near), PAIRS_AT_ONCE):
+        i, j = near[start : start + PAIRS_AT_ONCE].T
+        exact = (frames[i] - frames[j]).square().sum(1)
+        distances[i, j] = exact
+        distances[j, i] = exact
+    return torch.clamp(distances.fill_diagonal_(0), min=0)
+
+
+def _centred(matrix: Tensor) -> Tensor:
+    return matrix - matrix.mean(0) - matrix.mean(1, keepdim=True) + matrix.mean()

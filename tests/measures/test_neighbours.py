@@ -1,0 +1,119 @@
+"""Measures of frames against frames: definitions, ties, and what is known of them."""
+
+from dataclasses import replace
+
+import numpy as np
+import oracles
+import pytest
+import torch
+from material import make_layers
+from sklearn.neighbors import NearestNeighbors
+
+from assonance import similarity, similarity_matrix
+from assonance.measures import SETTINGS
+from assonance.statistics import KernelSample
+from assonance.statistics.sample import squared_distances
+
+FRAMES = 120
+CLOSE = {"rtol": 0, "atol": 1e-9}
+MEASURES = ["rsa", "mutual_knn", "distance_correlation"]
+
+
+@pytest.fixture(scope="module", params=[0.0, 1e4], ids=["plain", "large means"])
+def layers(request):
+    return make_layers({"a": 7, "b": 12, "c": 9}, frames=FRAMES, mean=request.param)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_measures_of_frames_are_what_they_are_defined_as(measure, layers):
+    found = similarity_matrix(layers, [measure])[measure]
+    for row in layers:
+        for col in layers:
+            expected = getattr(oracles, measure)(layers[row], layers[col])
+            np.testing.assert_allclose(found.sel(layer_row=row, layer_col=col), expected, **CLOSE)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_only_sampled_frames_are_compared(measure, layers):
+    choices = replace(SETTINGS["default"], sample_frames=50, seed=3)
+    found = similarity(layers["a"], layers["b"], measure, settings=choices)
+    rows = np.sort(np.random.default_rng(3).choice(FRAMES, 50, replace=False))
+    expected = getattr(oracles, measure)(layers["a"][rows], layers["b"][rows])
+    assert found == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_the_order_of_frames_is_of_no_consequence(measure, layers):
+    order = np.random.default_rng(0).permutation(FRAMES)
+    found = similarity(layers["a"][order], layers["b"][order], measure)
+    assert found == pytest.approx(similarity(layers["a"], layers["b"], measure), abs=1e-12)
+
+
+def test_neighbours_are_those_of_scikit_learn(layers):
+    near = []
+    for name in "ab":
+        trees = NearestNeighbors(n_neighbors=10).fit(layers[name])
+        near.append(trees.kneighbors(return_distance=False))
+    shared = [len({*x} & {*y}) / 10 for x, y in zip(*near, strict=True)]
+    found = similarity(layers["a"], layers["b"], "mutual_knn")
+    assert found == pytest.approx(np.mean(shared), abs=1e-12)
+
+
+@pytest.mark.parametrize(("frames", "count"), [(2, 1), (3, 1), (6, 2), (20, 9), (21, 10)])
+def test_few_frames_have_fewer_neighbours_than_there_are_others(frames, count):
+    layers = make_layers({"a": 4, "b": 5}, frames=frames, seed=1)
+    found = similarity(layers["a"], layers["b"], "mutual_knn")
+    near = KernelSample(torch.from_numpy(layers["a"])).nearest(count)
+    assert (near.sum(1) == count).all()
+    assert found == pytest.approx(oracles.mutual_knn(layers["a"], layers["b"], count), abs=1e-12)
+
+
+def test_neighbours_of_unrelated_layers_are_shared_by_chance():
+    rng = np.random.default_rng(0)
+    row, column = rng.standard_normal((2, 800, 30))
+    assert similarity(row, column, "mutual_knn") == pytest.approx(10 / 799, abs=0.004)
+
+
+@pytest.mark.parametrize("rho", [0.2, 0.6, 0.9])
+def test_distance_correlation_of_normal_variables_is_as_published(rho):
+    """Székely et al. 2007, theorem 7."""
+    rng = np.random.default_rng(0)
+    x, other = rng.standard_normal((2, 2000, 1))
+    y = rho * x + np.sqrt(1 - rho**2) * other
+    above = rho * np.arcsin(rho) + np.sqrt(1 - rho**2)
+    above += 1 - rho * np.arcsin(rho / 2) - np.sqrt(4 - rho**2)
+    expected = np.sqrt(above / (1 + np.pi / 3 - np.sqrt(3)))
+    assert similarity(x, y, "distance_correlation") == pytest.approx(expected, abs=0.03)
+
+
+# The distances
+
+
+def test_frames_that_are_the_same_are_at_no_distance():
+    frames = torch.randn(40, 30, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    frames[[3, 17, 20]] = frames[5].clone()
+    frames[9] = frames[8] + 1e-7
+    distances = squared_distances(frames)
+    assert (distances[[3, 17, 20]][:, [3, 5, 17, 20]] == 0).all()
+    assert float(distances[8, 9]) == pytest.approx(30e-14, rel=1e-6)
+    expected = ((frames[:, None] - frames) ** 2).sum(2)
+    np.testing.assert_allclose(distances, expected, rtol=1e-9)
+    np.testing.assert_array_equal(distances, distances.T)
+
+
+def test_distances_of_many_equal_frames_are_made_in_parts(monkeypatch):
+    monkeypatch.setattr("assonance.statistics.sample.PAIRS_AT_ONCE", 7)
+    frames = torch.randn(6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    frames = frames.repeat(4, 1)
+    expected = ((frames[:, None] - frames) ** 2).sum(2)
+    np.testing.assert_allclose(squared_distances(frames), expected, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_silence_is_no_likeness_of_unrelated_layers(measure):
+    """Equal frames tie; ties are broken alike in every layer and shared out in ranks."""
+    layers = make_layers({"a": 7, "b": 12}, frames=FRAMES)
+    for values in layers.values():
+        values[10:40] = values[10]
+    expected = getattr(oracles, measure)(layers["a"], layers["b"])
+    assert similarity(layers["a"], layers["b"], measure) == pytest.approx(expected, abs=1e-9)
