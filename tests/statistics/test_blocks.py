@@ -127,15 +127,35 @@ def test_utterances_longer_than_the_rows_made_at_once_count_the_same(monkeypatch
     assert_equal_to_rounding(sums_of(layers, groups), expected, layers)
 
 
-def test_wide_layers_and_many_narrow_utterances_agree():
-    """Sums of utterances are kept as they are, or multiplied once there are many."""
-    for widths, count in (({"a": 40, "b": 60}, 12), ({"a": 1, "b": 2}, 60)):
-        layers, groups = make_layers(widths, frames=150), make_groups(150, count)
-        sums = sums_of(layers, groups, pairs=[("a", "b")])
-        assert bool(sums._products) == (count == 60)
-        found = pair_of(sums, layers)
-        distinct = expected_hsic(oracles.hsic_distinct, layers, "a", "b", groups)
-        assert_close(found.utterances, distinct)
+@pytest.mark.parametrize("kept", [0, 5, 11])
+def test_utterances_count_the_same_whether_multiplied_at_once_or_later(monkeypatch, kept):
+    layers, groups = make_layers(WIDTHS, frames=150), make_groups(150, 12)
+    expected = sums_of(layers, groups)
+    monkeypatch.setattr("assonance.statistics.blocks.UTTERANCES_KEPT", kept)
+    found = sums_of(layers, groups, order=range(7))
+    found = found.merge(sums_of(layers, groups, order=range(7, 12)))
+    assert found._products
+    assert_equal_to_rounding(found, expected, layers)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_no_bit_of_a_pair_depends_on_other_layers(dtype):
+    widths = {name: 40 + number for number, name in enumerate("abcdefghi")}
+    layers = make_layers(widths, frames=700, mean=3)
+    layers = {name: values.astype(dtype) for name, values in layers.items()}
+    groups = make_groups(700, 5)
+    every = itertools.combinations(widths, 2)
+    among = pair_of(sums_of(layers, groups, pairs=every), layers, "c", "h")
+    alone = {name: layers[name] for name in "ch"}
+    assert among == pair_of(sums_of(alone, groups, pairs=[("c", "h")]), alone, "c", "h")
+
+
+def test_pairs_not_wanted_are_not_there():
+    layers = make_layers(WIDTHS, frames=20)
+    sums = sums_of(layers, np.arange(20), pairs=[("c", "a")])
+    assert np.isfinite(pair_of(sums, layers, "a", "c").utterances.xy)
+    with pytest.raises(KeyError):
+        pair_of(sums, layers, "a", "b")
 
 
 # What does not matter

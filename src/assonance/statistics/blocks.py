@@ -1,7 +1,7 @@
 """Additive sums for alignments whose frames must differ, or lie in different utterances."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -11,6 +11,10 @@ from torch import Tensor
 # Rows of an utterance's Gram matrices made at once: those of all layers should stay in the
 # processor's cache, and what lies beyond the diagonal block is never computed.
 ROWS_AT_ONCE = 128
+# Sums of so many utterances are kept as they are before they are multiplied.
+UTTERANCES_KEPT = 1024
+# Data whose mean is nearer to zero than this share of their deviation are about their mean.
+CENTRED = 1e-7
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,8 @@ class BlockSums:
     make up for another: it needs Σn_u C_u and Σn_u² C_u, two more products of all pairs of layers.
 
     Arithmetic is done in float64 for frames in float64, otherwise in float32 with what is summed
-    over frames added up in float64; that errs by some 1e-7 of the largest sum.
+    over frames added up in float64; that errs by some 1e-7 of the largest sum. About the mean,
+    what is found for a pair does not depend, to the last bit, on the other layers.
 
     Parameters
     ----------
@@ -166,15 +171,15 @@ class BlockSums:
         wanted = {(name, name) for name in self.shift}
         wanted |= {(a, b) if self.index[a] <= self.index[b] else (b, a) for a, b in pairs}
         self.pairs = sorted(wanted, key=lambda pair: (self.index[pair[0]], self.index[pair[1]]))
+        self._number = {pair: number for number, pair in enumerate(self.pairs)}
         widths = {name: len(value) for name, value in self.shift.items()}
-        # Sums of utterances are kept until they take the room of their products.
-        self._capacity = sum(widths[a] * widths[b] for a, b in self.pairs) // sum(widths.values())
         self._float32 = {name: _two_float32(value) for name, value in self.shift.items()}
         count, like = len(widths), next(iter(self.shift.values()))
         self._powers = _Powers()
         self._sums = {name: torch.zeros_like(value) for name, value in self.shift.items()}
-        # Of frames: Σ‖x‖²‖y‖². Of utterances: Σ‖C_u‖², Σ s_uᵀC_u t_u, Σ‖s_u‖²‖t_u‖².
-        self._tables = like.new_zeros(4, count, count)
+        # For every pair, of frames: Σ‖x‖²‖y‖²; of utterances: Σ‖C_u‖², Σ s_uᵀC_u t_u,
+        # Σ‖s_u‖²‖t_u‖².
+        self._tables = like.new_zeros(4, len(self.pairs))
         # Of frames: Σ‖x‖². Of utterances: Σ‖s_u‖².
         self._norms = like.new_zeros(2, count)
         # For every other layer y, of frames: Σ x‖y‖². Of utterances: ΣC_u t_u, Σ s_u‖t_u‖².
@@ -215,22 +220,22 @@ class BlockSums:
         exact = any(frames[name].dtype == torch.float64 for name in self.shift)
         layers = [self._centre(name, frames[name], exact) for name in self.shift]
         sums = [layer.sum(0) for layer in layers]
-        norms = torch.stack([torch.linalg.vecdot(layer, layer) for layer in layers])
-        self._tables[0] += _products(norms)
-        self._norms[0] += norms.sum(1, dtype=torch.float64)
-        factors = [norms]
+        norms = [torch.linalg.vecdot(layer, layer) for layer in layers]
+        self._tables[0] += self._dots(norms)
+        self._norms[0] += torch.stack([of.sum(dtype=torch.float64) for of in norms])
+        factors = [*norms]
         if self.utterances:
-            chains = torch.stack([layer @ of for layer, of in zip(layers, sums, strict=True)])
-            factors.append(chains)
-            self._tables[1] += _gram_products(layers)
-            self._tables[2] += _products(chains)
-        factor = torch.cat(factors).T
+            chains = [layer @ of for layer, of in zip(layers, sums, strict=True)]
+            factors += chains
+            for grams in _grams(layers):
+                self._tables[1] += self._dots(grams)
+            self._tables[2] += self._dots(chains)
+            self._add_rows(sums)
+        factor = torch.stack(factors, 1)
         for name, layer, of in zip(self.shift, layers, sums, strict=True):
             self._sums[name] += of
-            vectors = (layer.T @ factor).view(layer.shape[1], len(factors), len(layers))
-            self._vectors[name][: len(factors)] += vectors.movedim(1, 0)
-        if self.utterances:
-            self._add_rows(sums)
+            vectors = (layer.T @ factor).view(layer.shape[1], -1, len(layers)).movedim(1, 0)
+            self._vectors[name][: len(vectors)] += vectors
 
     def merge(self, other: Self) -> Self:
         """Return the sums over the utterances of both; neither is changed.
@@ -279,6 +284,11 @@ class BlockSums:
         -------
         BlockPair
             With NaN for fewer than four frames, or utterances: there are no four that differ.
+
+        Raises
+        ------
+        KeyError
+            When the pair was not wanted.
         """
         own = []
         for name, scatter in ((a, x_scatter), (b, y_scatter)):
@@ -294,16 +304,17 @@ class BlockSums:
     def _hsic(self, a: str, b: str, cross: Tensor) -> tuple[float, float]:
         """From different frames, and from different utterances."""
         n, i, j = self.n, self.index[a], self.index[b]
+        number = self._number[(a, b) if i <= j else (b, a)]
         if not n:
             return float("nan"), float("nan")
-        s, t = self._sums[a], self._sums[b]
+        s, t = self._total(a), self._total(b)
         x_total, y_total = float(s @ s), float(t @ t)
         ends = float(s @ cross @ t)
         whole = float(cross.square().sum()) + 2 * ends / n + x_total * y_total / n**2
         ends += x_total * y_total / n
         x_ends = (self._vectors[a][..., j] @ s).tolist()
         y_ends = (self._vectors[b][..., i] @ t).tolist()
-        tables = self._tables[:, i, j].tolist()
+        tables = self._tables[:, number].tolist()
         of_frames = _Sums(
             whole=whole,
             within=tables[0],
@@ -360,11 +371,27 @@ class BlockSums:
         rows, columns = self._rows[a][0], self._rows[b][0]
         return rows.T @ columns if product is None else torch.addmm(product, rows.T, columns)
 
+    def _total(self, name: str) -> Tensor:
+        """Σx, (D,), and 0 where what is left of the mean is rounding."""
+        total = self._sums[name]
+        scatter = float(self._norms[0, self.index[name]])
+        return total if float(total @ total) > CENTRED**2 * self.n * scatter else total * 0
+
+    def _dots(self, rows: list[Tensor]) -> Tensor:
+        """Scalar products of the layers' rows for every pair, in float64; (P,).
+
+        One after the other, though a product of matrices would be a little faster: its bits
+        depend on how many rows there are.
+        """
+        exact = [row.to(torch.float64) for row in rows]
+        index = self.index
+        return torch.stack([torch.dot(exact[index[a]], exact[index[b]]) for a, b in self.pairs])
+
     def _add_rows(self, sums: list[Tensor]) -> None:
         """Take in the sums of one utterance's frames, (D,) a layer."""
         exact = [of.to(torch.float64) for of in sums]
         squares = torch.stack([of @ of for of in exact])
-        self._tables[3] += torch.outer(squares, squares)
+        self._tables[3] += self._dots(list(squares[:, None]))
         self._norms[1] += squares
         for name, of in zip(self.shift, exact, strict=True):
             self._vectors[name][2] += torch.outer(of, squares)
@@ -373,7 +400,7 @@ class BlockSums:
         self._multiply_rows()
 
     def _multiply_rows(self) -> None:
-        if self._waiting <= self._capacity:
+        if self._waiting <= UTTERANCES_KEPT:
             return
         rows = {name: torch.cat(some) for name, some in self._rows.items()}
         for a, b in self.pairs:
@@ -398,26 +425,18 @@ def _two_float32(values: Tensor) -> tuple[Tensor, Tensor]:
     return high, (values - high).to(torch.float32)
 
 
-def _gram_products(layers: list[Tensor]) -> Tensor:
-    """ΣK∘L of the Gram matrices of every two layers' frames; float64, shape (L, L).
+def _grams(layers: list[Tensor]) -> Iterator[list[Tensor]]:
+    """Rows of the Gram matrix of every layer's frames, made so that ΣK∘L is the sum of their dots.
 
-    Gram matrices are symmetric: of each only the blocks up to the diagonal are made.
+    Gram matrices are symmetric: of each only the blocks up to the diagonal are made, and what lies
+    before it is counted twice.
     """
     length = len(layers[0])
-    total = layers[0].new_zeros(len(layers), len(layers), dtype=torch.float64)
     for start in range(0, length, ROWS_AT_ONCE):
         stop = min(start + ROWS_AT_ONCE, length)
-        for columns, weight in ((slice(0, start), 2), (slice(start, stop), 1)):
-            width = columns.stop - columns.start
-            if width:
-                block = layers[0].new_empty(len(layers), stop - start, width)
-                for gram, layer in zip(block, layers, strict=True):
-                    torch.mm(layer[start:stop], layer[columns].T, out=gram)
-                total += weight * _products(block.flatten(1))
-    return total
-
-
-def _products(rows: Tensor) -> Tensor:
-    """Scalar products of every two rows, added up in float64; (L, M) to (L, L)."""
-    rows = rows.to(torch.float64)
-    return rows @ rows.T
+        grams = []
+        for layer in layers:
+            gram = (layer[start:stop] @ layer[:stop].T).to(torch.float64)
+            gram[:, :start] *= math.sqrt(2)
+            grams.append(gram.flatten())
+        yield grams
