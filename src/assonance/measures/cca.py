@@ -2,6 +2,7 @@
 
 import math
 
+import scipy.linalg
 import torch
 from torch import Tensor
 
@@ -33,7 +34,8 @@ def cca_mean(pair: Pair, settings: Settings) -> float:
     """
     if not min(pair.whitened.shape):
         return float("nan")
-    return float(torch.linalg.svdvals(pair.whitened).clamp(max=1).mean())
+    _, correlations, _ = _svd(pair.whitened)
+    return float(correlations.clamp(max=1).mean())
 
 
 @measure(
@@ -140,8 +142,22 @@ def _canonical(pair: Pair, settings: Settings) -> tuple[Tensor, Tensor, Tensor]:
         layer.rank_of_variance(settings.variance, settings.cut) for layer in (pair.x, pair.y)
     )
     whitened = pair.whitened[:rows, :columns]
-    left, correlations, right = torch.linalg.svd(whitened, full_matrices=False)
+    left, correlations, right = _svd(whitened)
     return left, correlations.clamp(max=1), right.T
+
+
+def _svd(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Thin singular value decomposition that always comes to an end."""
+    try:
+        left, values, right = torch.linalg.svd(matrix, full_matrices=False)
+    except torch.linalg.LinAlgError:
+        # Layers that are nearly one have nearly equal correlations, on which divide and conquer
+        # may not converge; plain QR iteration does, in more time.
+        parts = scipy.linalg.svd(
+            matrix.cpu().numpy(), full_matrices=False, lapack_driver="gesvd", check_finite=False
+        )
+        left, values, right = (torch.from_numpy(part).to(matrix) for part in parts)
+    return left, values, right
 
 
 def _weighted(layer: LayerStatistics, directions: Tensor, correlations: Tensor) -> float:
