@@ -192,6 +192,29 @@ def test_two_groups_are_enough_to_hold_one_out():
     assert found == pytest.approx(expected, abs=1e-9)
 
 
+def test_utterances_may_lie_anywhere_too():
+    measures = ["cka_utterance", "cka_debiased"]
+    expected = similarity_matrix(LAYERS, measures, groups=GROUPS)
+    order = np.random.default_rng(0).permutation(FRAMES)
+    shuffled = {name: values[order] for name, values in LAYERS.items()}
+    found = similarity_matrix(shuffled, measures, groups=GROUPS[order])
+    for measure in expected:
+        np.testing.assert_allclose(found[measure], expected[measure], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("groups", [None, [0] * FRAMES, GROUPS])
+def test_comparing_different_frames_takes_no_groups(groups):
+    found = similarity(LAYERS["one"], LAYERS["two"], "cka_debiased", groups=groups)
+    expected = oracles.cka_debiased(LAYERS["one"], LAYERS["two"])
+    assert found == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_less_than_four_utterances_have_no_alignment(count):
+    groups = np.arange(FRAMES) % count
+    assert np.isnan(similarity(LAYERS["one"], LAYERS["two"], "cka_utterance", groups=groups))
+
+
 # Mistakes
 
 
@@ -233,6 +256,7 @@ MISTAKES = {
     "measure of heads": ((LAYERS, ["attn_js"]), {}, "measure 'attn_js' compares something else"),
     "unknown settings": ((LAYERS, ["cka"]), {"settings": "x"}, "settings 'x' .*elkheir2024"),
     "no groups": ((LAYERS, ["linreg_heldout"]), {}, "linreg_heldout .*groups="),
+    "no utterances": ((LAYERS, ["cka_utterance"]), {}, "cka_utterance .*groups="),
     "few groups": ((LAYERS, ["linreg_heldout"]), {"groups": GROUPS[1:]}, "groups= has 119 .* 120"),
     "one group": (
         (LAYERS, ["linreg_heldout_r"]),

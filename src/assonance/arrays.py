@@ -15,6 +15,7 @@ from assonance.errors import AssonanceError, AssonanceWarning
 from assonance.measures import Measure, Settings, find, find_settings
 from assonance.scores import HeadScores, Scores
 from assonance.statistics import (
+    BlockSums,
     FoldedMoments,
     HeadSums,
     KernelSample,
@@ -79,7 +80,8 @@ def similarity_matrix(
     measures
         Names of neuron and layer measures.
     groups
-        The group (utterance) of each frame, length T. Held-out measures hold out whole groups.
+        The group (utterance) of each frame, length T. Held-out measures hold out whole groups;
+        `cka_utterance` compares frames of different groups only.
     settings
         ``"default"``, ``"elkheir2024"`` for the published definitions, or `Settings`.
     per_neuron
@@ -96,13 +98,14 @@ def similarity_matrix(
     ------
     AssonanceError
         When arrays are not 2-D, not finite or of different lengths, a measure or setting is
-        unknown, or a held-out measure has fewer than two groups.
+        unknown, a measure needs groups and has none, or a held-out measure has fewer than two.
     """
     chosen = find(measures, ("neuron", "layer"))
     settings = find_settings(settings)
     arrays = {name: _frames(name, values) for name, values in layers.items()}
     n = _common_length(arrays)
-    folds = _folds(groups, n, chosen, settings)
+    numbers = _group_numbers(groups, n, chosen)
+    folds = _folds(numbers, n, chosen, settings)
     moments = FoldedMoments(_moments(arrays, folds))
     widths = {name: values.shape[1] for name, values in arrays.items()}
     for name in arrays:
@@ -112,9 +115,13 @@ def similarity_matrix(
     rows = torch.from_numpy(sample_indices(n, settings.sample_frames, settings.seed))
     samples = {name: KernelSample(values[rows]) for name, values in arrays.items()}
 
+    blocks = _blocks(arrays, numbers, chosen)
     scores = Scores(widths, chosen)
     for a, b in combinations_with_replacement(arrays, 2):
-        scores.add(a, b, moments.pair(a, b, (samples[a], samples[b])), settings)
+        pair = moments.pair(a, b, (samples[a], samples[b]))
+        if blocks:
+            pair.blocks = blocks.pair(a, b, pair.cross, pair.x.scatter, pair.y.scatter)
+        scores.add(a, b, pair, settings)
     result = scores.dataset(per_neuron=per_neuron)
     result.attrs.update(settings=settings.name, frames=n, sample_frames=len(rows))
     return result
@@ -229,24 +236,55 @@ def _common_length(arrays: Mapping[str, Tensor]) -> int:
     return n
 
 
-def _folds(
-    groups: Sequence[Hashable] | None, n: int, measures: Sequence[Measure], settings: Settings
-) -> np.ndarray:
-    """Fold of each frame; all 0 where no measure holds anything out."""
-    held_out = [each.name for each in measures if each.needs == "folds"]
-    if not held_out:
-        return np.zeros(n, dtype=np.int64)
+def _group_numbers(
+    groups: Sequence[Hashable] | None, n: int, measures: Sequence[Measure]
+) -> np.ndarray | None:
+    """Give each frame the number of its group; None where no measure asks for it."""
+    grouped = [each.name for each in measures if each.needs in ("folds", "blocks")]
+    if not grouped:
+        return None
     if groups is None:
         raise AssonanceError(
-            f"{held_out[0]} holds out whole groups of frames: give groups=, the utterance of each"
+            f"{grouped[0]} tells groups of frames apart: give groups=, the utterance of each"
         )
     if len(groups) != n:
         raise AssonanceError(f"groups= has {len(groups)} entries for {n} frames")
     index = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-    if len(index) < 2:
-        raise AssonanceError(f"{held_out[0]} needs at least 2 groups of frames; got {len(index)}")
-    number = np.fromiter((index[group] for group in groups), np.int64, n)
-    return assign_folds(np.bincount(number).tolist(), settings.folds, settings.seed)[number]
+    return np.fromiter((index[group] for group in groups), np.int64, n)
+
+
+def _folds(
+    groups: np.ndarray | None, n: int, measures: Sequence[Measure], settings: Settings
+) -> np.ndarray:
+    """Fold of each frame; all 0 where no measure holds anything out."""
+    held_out = [each.name for each in measures if each.needs == "folds"]
+    if not held_out or groups is None:
+        return np.zeros(n, dtype=np.int64)
+    sizes = np.bincount(groups)
+    if len(sizes) < 2:
+        raise AssonanceError(f"{held_out[0]} needs at least 2 groups of frames; got {len(sizes)}")
+    assigned = assign_folds(sizes.tolist(), settings.folds, settings.seed)
+    return np.take(assigned, groups)
+
+
+def _blocks(
+    arrays: Mapping[str, Tensor], groups: np.ndarray | None, measures: Sequence[Measure]
+) -> BlockSums | None:
+    """Add up groups about the mean of all frames; None where no measure needs it."""
+    needs = {each.needs for each in measures}
+    if not needs & {"norms", "blocks"}:
+        return None
+    mean = {name: values.mean(0) for name, values in arrays.items()}
+    pairs = combinations_with_replacement(arrays, 2)
+    sums = BlockSums(mean, pairs, utterances="blocks" in needs)
+    if sums.utterances and groups is not None:
+        order = torch.from_numpy(np.argsort(groups, kind="stable"))
+        chunks = torch.split(order, np.bincount(groups).tolist())
+    else:
+        chunks = torch.split(torch.arange(len(next(iter(arrays.values())))), CHUNK_FRAMES)
+    for rows in chunks:
+        sums.update({name: values[rows] for name, values in arrays.items()})
+    return sums
 
 
 def _moments(arrays: Mapping[str, Tensor], folds: np.ndarray) -> list[Moments]:

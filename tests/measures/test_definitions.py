@@ -130,6 +130,44 @@ def test_alignment_is_what_it_is_defined_as(measure, layers, settings):
         np.testing.assert_allclose(found.sel(layer_row=row, layer_col=col), expected, **CLOSE)
 
 
+@pytest.mark.parametrize("measure", ["cka_debiased", "cka_utterance"])
+def test_unbiased_alignment_is_what_it_is_defined_as(measure, layers, settings):
+    options = {"groups": make_groups(FRAMES)} if measure == "cka_utterance" else {}
+    found = similarity_matrix(layers, [measure], settings=settings, **options)[measure]
+    for row, col in pairs_of(layers):
+        expected = getattr(oracles, measure)(layers[row], layers[col], **options)
+        np.testing.assert_allclose(found.sel(layer_row=row, layer_col=col), expected, **CLOSE)
+
+
+def drifting(shared, seed, utterances=20, frames=100, width=256, memory=0.9):
+    """Two layers of neurons that drift within each utterance; `shared` is their true CKA."""
+    rng = np.random.default_rng(seed)
+    series = rng.standard_normal((3, utterances, frames, width))
+    for t in range(1, frames):
+        new = np.sqrt(1 - memory**2) * series[:, :, t]
+        series[:, :, t] = memory * series[:, :, t - 1] + new
+    common, x, y = series.reshape(3, -1, width)
+    # The neurons of a layer are independent with variance 1, and each neuron of one has the
+    # covariance √shared with one neuron of the other: CKA = D·shared/√(D·D).
+    covariance = np.sqrt(shared)
+    x, y = (np.sqrt(covariance) * common + np.sqrt(1 - covariance) * own for own in (x, y))
+    return {"x": x, "y": y}, np.repeat(np.arange(utterances), frames)
+
+
+@pytest.mark.parametrize(
+    ("shared", "expected"),
+    [
+        (0, {"cka": 0.534, "cka_debiased": 0.506, "cka_utterance": 0}),
+        (0.447, {"cka": 0.732, "cka_debiased": 0.717, "cka_utterance": 0.447}),
+    ],
+)
+def test_only_distinct_utterances_are_not_misled_by_frames_that_drift(shared, expected):
+    layers, groups = drifting(shared, seed=0)
+    for measure, value in expected.items():
+        found = similarity(layers["x"], layers["y"], measure, groups=groups)
+        assert found == pytest.approx(value, abs=0.02), measure
+
+
 def test_the_kernel_measure_sees_only_the_sampled_frames():
     layers = make_layers({"a": 5, "b": 6}, frames=FRAMES)
     choices = replace(SETTINGS["default"], sample_frames=50, seed=3)

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from assonance.measures.registry import ROTATION_FREE, STANDARDISED, Settings, measure
-from assonance.statistics import Pair
+from assonance.measures.registry import ROTATION_FREE, Settings, measure
+from assonance.statistics import Hsic, Pair
 
 
 @measure(
@@ -25,18 +25,44 @@ def cka(pair: Pair, settings: Settings) -> float:
 
 
 @measure(
-    title="CKA, z-scored neurons",
+    title="CKA, debiased",
     level="layer",
-    needs="moments",
+    needs="norms",
     symmetric=True,
-    range=(0.0, 1.0),
-    invariances=STANDARDISED,
-    source="Kornblith et al. 2019, equation 7, on standardised neurons",
+    range=(-1.0, 1.0),
+    invariances=ROTATION_FREE,
+    source="Song et al. 2012, equation 5; Kornblith et al. 2019",
 )
-def cka_standardized(pair: Pair, settings: Settings) -> float:
-    """Linear CKA of neurons of equal variance, so that no few of them decide; biased as `cka`."""
-    scale = pair.x.correlation.norm() * pair.y.correlation.norm()
-    return _ratio(pair.correlation.square().sum(), scale)
+def cka_debiased(pair: Pair, settings: Settings) -> float:
+    """Linear CKA from products of different frames; unbiased only for independent frames.
+
+    Frames that depend on their neighbours agree by chance: see `cka_utterance`. Around 0 where
+    nothing is shared, and then as often below. NaN for fewer than four frames.
+    """
+    if pair.blocks is None:
+        raise ValueError("cka_debiased needs sums over frames")
+    return _aligned(pair, pair.blocks.frames)
+
+
+@measure(
+    title="CKA, distinct utterances",
+    level="layer",
+    needs="blocks",
+    symmetric=True,
+    range=(None, None),
+    invariances=ROTATION_FREE,
+    source="Song et al. 2012, equation 5, with all four indices in different utterances",
+)
+def cka_utterance(pair: Pair, settings: Settings) -> float:
+    """Linear CKA from products of different utterances; not misled by dependent neighbours.
+
+    Around 0 where nothing is shared, and then as often below. Between −1 and 1 where utterances
+    are equally long; otherwise a few short ones can take it beyond. NaN for fewer than four
+    utterances, and where a layer does not agree with itself from one utterance to another.
+    """
+    if pair.blocks is None or pair.blocks.utterances is None:
+        raise ValueError("cka_utterance needs sums over utterances")
+    return _aligned(pair, pair.blocks.utterances)
 
 
 @measure(
@@ -61,3 +87,8 @@ def cka_rbf(pair: Pair, settings: Settings) -> float:
 
 def _ratio(value: Tensor, scale: Tensor) -> float:
     return float(value / scale) if scale > torch.finfo(torch.float64).tiny else float("nan")
+
+
+def _aligned(pair: Pair, hsic: Hsic) -> float:
+    varies = bool(pair.x.varies.any()) and bool(pair.y.varies.any())
+    return hsic.alignment if varies else float("nan")

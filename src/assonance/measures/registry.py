@@ -11,7 +11,7 @@ from assonance.errors import AssonanceError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Level = Literal["neuron", "layer", "head"]
-Need = Literal["moments", "folds", "sample", "heads"]
+Need = Literal["moments", "norms", "blocks", "folds", "sample", "heads"]
 Invariance = Literal["translation", "scale", "neuron scale", "permutation", "orthogonal", "linear"]
 
 
@@ -100,7 +100,8 @@ class Measure:
         ``"neuron"``: a score a neuron of the row layer, averaged. ``"layer"``: a score a pair.
         ``"head"``: a table of head by head, best match, averaged over the row's heads.
     needs
-        Which statistics it is a function of.
+        Which statistics it is a function of; ``"norms"`` and ``"blocks"`` are moments with sums
+        over frames, or over utterances, that `BlockSums` keeps.
     symmetric
         Whether rows and columns can be exchanged.
     range
