@@ -70,12 +70,20 @@ def test_help_and_version_succeed(tmp_path, arguments):
     assert "assonance" in out
 
 
-def test_every_measure_is_listed_with_its_source(tmp_path):
+def test_every_measure_is_listed_with_what_it_declares(tmp_path):
     status, out, _ = assonance("measures", cwd=tmp_path)
     assert status == 0
+    lines = iter(out.splitlines())
     for each in MEASURES.values():
-        assert f"{each.name}  [" in out
-        assert each.source in out
+        symmetry = "symmetric" if each.symmetric else "directional"
+        first, words, holds = (next(lines) for _ in range(3))
+        assert first.startswith(f"{each.name}  [{each.level}, ")
+        assert first.endswith(f"{symmetry}]")
+        assert words == f"    {each.summary}. {each.source}."
+        needs, unchanged = holds.split("; unchanged by: ")
+        assert needs == f"    needs {each.needs}"
+        assert unchanged == (", ".join(sorted(each.invariances)) or "nothing")
+    assert next(lines, None) is None
 
 
 def test_help_waits_for_no_heavy_library(tmp_path):

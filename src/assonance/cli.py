@@ -136,13 +136,16 @@ def demo(
 
 @app.command()
 def measures() -> None:
-    """List the measures with range and source."""
+    """List the measures with what holds of them: level, range, needs, symmetry, invariances."""
     from assonance.measures import MEASURES
 
     for each in MEASURES.values():
         lowest, highest = ("…" if end is None else f"{end:.2g}" for end in each.range)
-        typer.echo(f"{each.name}  [{each.level}, {lowest} to {highest}]")
+        symmetry = "symmetric" if each.symmetric else "directional"
+        unchanged = ", ".join(sorted(each.invariances)) or "nothing"
+        typer.echo(f"{each.name}  [{each.level}, {lowest} to {highest}, {symmetry}]")
         typer.echo(f"    {each.summary}. {each.source}.")
+        typer.echo(f"    needs {each.needs}; unchanged by: {unchanged}")
 
 
 def main() -> None:

@@ -1,0 +1,80 @@
+"""What one layer is like by itself: how its variance is spread, and which neurons say nothing."""
+
+import torch
+
+from assonance.statistics import KernelSample, LayerStatistics
+from assonance.statistics.sample import squared_distances
+
+# A neuron that varies less than this share of the layer's median is dead: nothing that treats the
+# neurons as they are could notice it.
+DEAD = 1e-3
+
+
+def effective_rank(layer: LayerStatistics) -> float:
+    """Count the directions over which the variance is spread: the participation ratio.
+
+    (Σλ)²/Σλ² of the eigenvalues of the covariance: D where all are equal, near 1 where one owns
+    nearly all the variance. Source: Gao et al. 2017. It says how far CKA and measures of shape,
+    which see neurons as they are, are decided by a few directions.
+
+    Returns
+    -------
+    float
+        Between 1 and the number of neurons that vary; NaN where none does.
+    """
+    scatter = layer.scatter[layer.varies][:, layer.varies]
+    if not len(scatter):
+        return float("nan")
+    scatter = scatter / scatter.diagonal().max()
+    return float(scatter.trace() ** 2 / scatter.square().sum())
+
+
+def variance_of_top(layer: LayerStatistics, count: int = 1) -> float:
+    """Share of the layer's variance that its `count` neurons of most variance own.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; NaN where no neuron varies.
+    """
+    norms = layer.norms[layer.varies]
+    if not len(norms):
+        return float("nan")
+    variances = (norms / norms.max()).square().sort(descending=True).values
+    return float(variances[:count].sum() / variances.sum())
+
+
+def constant_neurons(layer: LayerStatistics) -> int:
+    """Count the neurons that never change, up to rounding."""
+    return int((~layer.varies).sum())
+
+
+def dead_neurons(layer: LayerStatistics) -> int:
+    """Count the neurons that hardly vary, constant ones among them.
+
+    Their deviation is less than a thousandth of the median deviation of those that vary.
+    """
+    floor = DEAD * layer.norms[layer.varies].median() if layer.varies.any() else torch.inf
+    return int((~layer.varies | (layer.norms < floor)).sum())
+
+
+def uniformity(sample: KernelSample, sharpness: float = 2.0) -> float:
+    """Say how evenly frames are spread over directions: 0 all in one, lower the more evenly.
+
+    The logarithm of the mean, over all pairs of frames, of exp(−t·d²), with d their distance
+    after each is scaled to length one, and t = `sharpness`. Source: Wang & Isola 2020. At the
+    best the frames of many neurons come near −2t. Frames that are all 0 have no direction and
+    are left out.
+
+    Returns
+    -------
+    float
+        Between −4t and 0; NaN with fewer than two frames.
+    """
+    lengths = sample.frames.norm(dim=1, keepdim=True)
+    frames = sample.frames[lengths[:, 0] > 0] / lengths[lengths[:, 0] > 0]
+    count = len(frames)
+    if count < 2:
+        return float("nan")
+    kernel = torch.exp(-sharpness * squared_distances(frames))
+    return float(((kernel.sum() - count) / (count * (count - 1))).log())
