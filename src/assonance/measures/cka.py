@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from assonance.measures.registry import ROTATION_FREE, Settings, measure
+from assonance.measures.registry import ROTATION_FREE, STANDARDISED, Settings, measure
 from assonance.statistics import Hsic, Pair
 
 
@@ -22,6 +22,21 @@ def cka(pair: Pair, settings: Settings) -> float:
     A few neurons with most of the variance decide it.
     """
     return _ratio(pair.cross.square().sum(), pair.x.scatter.norm() * pair.y.scatter.norm())
+
+
+@measure(
+    title="CKA, z-scored neurons",
+    level="layer",
+    needs="moments",
+    symmetric=True,
+    range=(0.0, 1.0),
+    invariances=STANDARDISED,
+    source="Kornblith et al. 2019, equation 7, on standardised neurons",
+)
+def cka_standardized(pair: Pair, settings: Settings) -> float:
+    """Linear CKA of neurons of equal variance, so that no few of them decide; biased as `cka`."""
+    scale = pair.x.correlation.norm() * pair.y.correlation.norm()
+    return _ratio(pair.correlation.square().sum(), scale)
 
 
 @measure(
