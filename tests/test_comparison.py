@@ -599,3 +599,8 @@ def test_layers_that_a_model_lacks_and_neurons_that_a_layer_lacks_are_padded(
     assert attention.sel(layer_col="encoder.0").isnull().all()
     assert attention[1:, 1:].notnull().all()
     assert found.heads["attn_js"].dims == (*CELL, "head_row", "head_col")
+
+
+def test_a_measure_of_plain_arrays_alone_is_refused_with_what_to_use(speech):
+    with pytest.raises(AssonanceError, match=r"'cka_utterance'.*similarity_matrix"):
+        compare([], speech, ["cka_utterance"])

@@ -40,6 +40,8 @@ STANDARD = (
 # What the numbers depend on besides assonance itself.
 LIBRARIES = ("numpy", "torch", "transformers", "soundfile", "soxr")
 _FRAME_LEVELS = ("neuron", "layer")
+# Statistics that the pass over the stores does not gather.
+_OF_ARRAYS = ("norms", "blocks")
 _SILENT = Silent()
 
 
@@ -104,6 +106,12 @@ def compare(
     """
     settings = find_settings(settings)
     chosen = _unique(find(measures or STANDARD, ("neuron", "layer", "head")))
+    for each in chosen:
+        if each.needs in _OF_ARRAYS:
+            raise AssonanceError(
+                f"measure {each.name!r} is taken of plain arrays alone so far; "
+                "use assonance.similarity_matrix with groups="
+            )
     speech = corpus if isinstance(corpus, Corpus) else Corpus.from_path(corpus)
     with progress.stage("loading models", 1) as advance:
         named = _load(models, settings.seed if twins else None, device=device, offline=offline)

@@ -150,7 +150,7 @@ def _svd(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Thin singular value decomposition that always comes to an end."""
     try:
         left, values, right = torch.linalg.svd(matrix, full_matrices=False)
-    except torch.linalg.LinAlgError:
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
         # Layers that are nearly one have nearly equal correlations, on which divide and conquer
         # may not converge; plain QR iteration does, in more time.
         parts = scipy.linalg.svd(
