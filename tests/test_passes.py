@@ -13,7 +13,8 @@ from assonance.passes import FramePass, Layer, attention_pass
 from assonance.progress import Silent
 from assonance.statistics import assign_folds
 
-OF_FRAMES = [name for name, each in MEASURES.items() if each.level != "head" and not each.across]
+GATHERED = ("moments", "folds", "sample")  # what a pass over the frames adds up
+OF_FRAMES = [name for name, each in MEASURES.items() if each.needs in GATHERED and not each.across]
 OF_HEADS = [name for name, each in MEASURES.items() if each.level == "head"]
 # Fewer frames and folds than there are frames and utterances, so that choosing matters.
 SETTINGS = Settings("few", sample_frames=60, folds=4, seed=3)

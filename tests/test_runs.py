@@ -165,7 +165,7 @@ def test_options_reach_the_comparison(pair, speech, tmp_path):
     assert found.scores.sizes["model_row"] == 2
     config = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text("utf-8"))
     assert (config["memory"], config["offline"], config["on_error"]) == (1.5, True, "stop")
-    assert config["measures"] == ["cka", "attn_js"]
+    assert (config["measures"], config["twins"]) == (["cka", "attn_js"], False)
 
 
 def test_one_model_alone_is_compared_with_itself(pair, speech, tmp_path):
