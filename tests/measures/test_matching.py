@@ -65,8 +65,10 @@ def test_soft_matching_is_the_optimal_transport_of_pot(widths):
     np.testing.assert_allclose(found, widths[0] * (plan * table).sum(1), **CLOSE)
 
 
-def test_the_soft_match_is_the_partner_of_the_largest_weight_then_of_the_highest_correlation():
-    layers, _, _, matches = scores("soft_matching", (6, 9))
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("width", [9, 12])
+def test_the_soft_match_is_the_partner_of_the_largest_weight_then_of_the_highest_r(width, seed):
+    layers, _, _, matches = scores("soft_matching", (6, width), seed=seed)
     table = np.abs(oracles.correlations(layers["a"], layers["b"]))
     plan = transport(table)
     for row, match in enumerate(matches.sel(HERE).values[:6]):

@@ -44,6 +44,15 @@ def test_only_size_and_shape_tell_layers_of_unlike_sizes_apart(layers):
         assert similarity(layers["a"], larger, measure) == pytest.approx(1, abs=1e-12)
 
 
+@pytest.mark.parametrize("width", [2, 9, 60])
+@pytest.mark.parametrize("seed", range(5))
+def test_turned_layers_are_at_no_angle(width, seed):
+    """The arccosine of 1 less the rounding would be far more than the rounding."""
+    layer = make_layers({"a": width}, frames=150, seed=seed)["a"]
+    turn = np.linalg.qr(np.random.default_rng(seed).standard_normal((width, width)))[0]
+    assert similarity(layer, layer @ turn, "angular_procrustes") == 1
+
+
 def test_the_angle_obeys_the_triangle_inequality(layers):
     angle = 1 - similarity_matrix(layers, ["angular_procrustes"])["angular_procrustes"].values
     assert angle[0, 1] <= angle[0, 2] + angle[2, 1]
