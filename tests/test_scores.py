@@ -117,4 +117,4 @@ def test_ranges_are_written_in_numbers(measure):
     lowest, highest = attributes(MEASURES[measure])["range"]
     assert lowest < highest
     assert (lowest == -np.inf) == (MEASURES[measure].range[0] is None)
-    assert highest == MEASURES[measure].range[1]
+    assert (highest == np.inf) == (MEASURES[measure].range[1] is None)
