@@ -116,5 +116,8 @@ def test_one_order_of_a_pair_fills_both_cells_of_heads():
 def test_ranges_are_written_in_numbers(measure):
     lowest, highest = attributes(MEASURES[measure])["range"]
     assert lowest < highest
-    assert (lowest == -np.inf) == (MEASURES[measure].range[0] is None)
-    assert (highest == np.inf) == (MEASURES[measure].range[1] is None)
+    ends = (-np.inf, np.inf)
+    declared = MEASURES[measure].range
+    assert (lowest, highest) == tuple(
+        end if one is None else one for one, end in zip(declared, ends, strict=True)
+    )
