@@ -15,6 +15,7 @@ from assonance.errors import AssonanceError, AssonanceWarning
 from assonance.measures import Measure, Settings, find, find_settings
 from assonance.scores import HeadScores, Scores
 from assonance.statistics import (
+    CHUNK_FRAMES,
     BlockSums,
     FoldedMoments,
     HeadSums,
@@ -23,8 +24,6 @@ from assonance.statistics import (
     assign_folds,
     sample_indices,
 )
-
-CHUNK_FRAMES = 4096
 
 
 def similarity(

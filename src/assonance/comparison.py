@@ -295,10 +295,7 @@ class _Job:
         scores, cautions = frame_pass.run(self._others(), memory=self.memory, progress=progress)
         self.notes += cautions
         flat = scores.dataset(per_neuron=True)
-        flat = flat.assign(localisation(flat))
-        apart = [name for name, array in flat.data_vars.items() if "neuron" in array.dims]
-        neurons = flat[apart].rename({name: str(name).removesuffix("_by_neuron") for name in apart})
-        return self._labelled(flat.drop_vars(apart)), self._labelled(neurons)
+        return self._parted(flat.assign(localisation(flat)), "neuron", "_by_neuron")
 
     def head_scores(self, progress: Progress) -> tuple[xr.Dataset, xr.Dataset]:
         """Scores of head measures, and those of single heads."""
@@ -318,10 +315,7 @@ class _Job:
         self.notes += cautions
         if scores is None:
             return self._empty(), self._empty()
-        flat = scores.dataset(per_head=True)
-        apart = [name for name, array in flat.data_vars.items() if "head_row" in array.dims]
-        heads = flat[apart].rename({name: str(name).removesuffix("_by_head") for name in apart})
-        return self._labelled(flat.drop_vars(apart)), self._labelled(heads)
+        return self._parted(scores.dataset(per_head=True), "head_row", "_by_head")
 
     def _others(self) -> NDArray[np.bool_]:
         """For consensus over models: the layers of the other models, twins not counted.
@@ -341,6 +335,12 @@ class _Job:
 
     def _empty(self) -> xr.Dataset:
         return xr.Dataset(coords=self._coordinates())
+
+    def _parted(self, flat: xr.Dataset, dim: str, suffix: str) -> tuple[xr.Dataset, xr.Dataset]:
+        """Part scores of layers from those of what `dim` counts, which lose their suffix."""
+        apart = [name for name, array in flat.data_vars.items() if dim in array.dims]
+        single = flat[apart].rename({name: str(name).removesuffix(suffix) for name in apart})
+        return self._labelled(flat.drop_vars(apart)), self._labelled(single)
 
     def _labelled(self, flat: xr.Dataset) -> xr.Dataset:
         """Part each layer dimension into model and layer; NaN (−1 for matches) where none is."""

@@ -17,6 +17,7 @@ from assonance.parallel import on_cores
 from assonance.progress import Progress
 from assonance.scores import HeadScores, Scores
 from assonance.statistics import (
+    CHUNK_FRAMES,
     FoldedMoments,
     HeadSums,
     KernelSample,
@@ -27,8 +28,6 @@ from assonance.statistics import (
 from assonance.store import ActivationStore
 from assonance.tiles import Tile, plan
 
-# Utterances are gathered until they have so many frames: products of fewer are slow.
-CHUNK_FRAMES = 4096
 # float64 copies of attention that comparing keeps of every head: as they are, standardised, and
 # without their smallest values.
 _COPIES = 3

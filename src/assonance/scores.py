@@ -76,9 +76,11 @@ class Scores:
             self.values[each.name][cell] = value.mean()
             self.neurons[each.name][*cell, : len(scores)] = scores
             if value.match is not None:
-                none = np.full(self.neurons[each.name].shape, -1, dtype=np.int32)
-                match = self.matches.setdefault(each.name, none)
-                match[*cell, : len(scores)] = value.match.cpu().numpy()
+                if each.name not in self.matches:
+                    none = np.full(self.neurons[each.name].shape, -1, dtype=np.int32)
+                    # Of two threads that come here at once, both must end with one array.
+                    self.matches.setdefault(each.name, none)
+                self.matches[each.name][*cell, : len(scores)] = value.match.cpu().numpy()
 
     def dataset(self, *, per_neuron: bool) -> xr.Dataset:
         """Label the scores; with `per_neuron` those of single neurons too."""

@@ -30,28 +30,29 @@ def sentences(comparison: Comparison) -> list[str]:
     if len(comparison.models) < 2:
         return []
     leading = next((name for name in _LEADING if name in comparison.scores), None)
+    names = {leading, "maxcorr"} & set(comparison.scores.data_vars)
+    ridges = {name: tables.best_layers(comparison, str(name)) for name in names}
+    index = tables.localisation(comparison) if "localisation" in comparison.scores else None
     lines = []
     for a, b in combinations(comparison.models, 2):
-        ways = (a, b), (b, a)
         if leading is not None:
-            ridge = tables.best_layers(comparison, leading)
-            lines.append(_matching(leading, [(x, y, _way(ridge, x, y)) for x, y in ways]))
-            lines.append(_shared(leading, [(x, y, _way(ridge, x, y)) for x, y in ways]))
-        if "maxcorr" in comparison.scores:
-            ridge = tables.best_layers(comparison, "maxcorr")
-            index = tables.localisation(comparison) if "localisation" in comparison.scores else None
-            lines.append(
-                _single([(x, y, _way(ridge, x, y)) for x, y in ways])
-                + _localised([] if index is None else [(x, y, _way(index, x, y)) for x, y in ways])
-            )
+            ways = _ways(ridges[leading], a, b)
+            lines += [_matching(leading, ways), _shared(leading, ways)]
+        if "maxcorr" in ridges:
+            localised = [] if index is None else _ways(index, a, b)
+            lines.append(_single(_ways(ridges["maxcorr"], a, b)) + _localised(localised))
     return lines
 
 
-def _way(table: pd.DataFrame, row: str, col: str) -> pd.DataFrame:
-    return pd.DataFrame(table.xs((row, col), level=("model_row", "model_col")))
-
-
 _Ways = list[tuple[str, str, pd.DataFrame]]
+
+
+def _ways(table: pd.DataFrame, a: str, b: str) -> _Ways:
+    """Take the rows of two models out of a table, either way round."""
+    return [
+        (row, col, pd.DataFrame(table.xs((row, col), level=("model_row", "model_col"))))
+        for row, col in ((a, b), (b, a))
+    ]
 
 
 def _matching(measure: str, ways: _Ways) -> str:

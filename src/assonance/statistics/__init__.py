@@ -1,13 +1,15 @@
 """Mergeable sums over frames and heads, and the statistics read off them."""
 
-from assonance.statistics.blocks import BlockPair, BlockSums, Hsic
+from assonance.statistics.blocks import BlockSums
 from assonance.statistics.folds import FoldedMoments, assign_folds
 from assonance.statistics.heads import HeadPair, HeadSums
-from assonance.statistics.moments import Moments
+from assonance.statistics.hsic import BlockPair, Hsic
+from assonance.statistics.moments import CHUNK_FRAMES, Moments
 from assonance.statistics.pair import Fold, LayerStatistics, Pair
 from assonance.statistics.sample import KernelSample, sample_indices
 
 __all__ = [
+    "CHUNK_FRAMES",
     "BlockPair",
     "BlockSums",
     "Fold",

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from itertools import chain
 from typing import Self
 
 import torch
 from torch import Tensor
+
+from assonance.statistics.hsic import BlockPair, Hsic, HsicSums, Powers
+from assonance.statistics.order import in_order
 
 # Rows of an utterance's Gram matrices made at once: those of all layers should stay in the
 # processor's cache, and what lies beyond the diagonal block is never computed.
@@ -15,113 +18,6 @@ ROWS_AT_ONCE = 128
 UTTERANCES_KEPT = 1024
 # Data whose mean is nearer to zero than this share of their deviation are about their mean.
 CENTRED = 1e-7
-
-
-@dataclass(frozen=True)
-class Hsic:
-    """Estimates of the Hilbert–Schmidt independence criterion of two layers, linear kernels.
-
-    Attributes
-    ----------
-    xy, xx, yy
-        Of the two layers, and of each with itself; NaN where too few indices can differ.
-    """
-
-    xy: float
-    xx: float
-    yy: float
-
-    def swapped(self) -> "Hsic":
-        """Return the same with rows and columns exchanged."""
-        return Hsic(self.xy, self.yy, self.xx)
-
-    @property
-    def alignment(self) -> float:
-        """HSIC(X, Y)/√(HSIC(X, X)·HSIC(Y, Y)); NaN where a layer's own is not positive."""
-        if not (self.xx > 0 and self.yy > 0):
-            return float("nan")
-        return self.xy / math.sqrt(self.xx * self.yy)
-
-
-@dataclass(frozen=True)
-class BlockPair:
-    """Unbiased estimates for two layers.
-
-    Attributes
-    ----------
-    frames
-        From products of different frames: Song et al. 2012. Unbiased for independent frames.
-    utterances
-        From products of frames of different utterances: unbiased however the frames of an
-        utterance depend on each other. None where utterances were not told apart.
-    """
-
-    frames: Hsic
-    utterances: Hsic | None = None
-
-    def swapped(self) -> "BlockPair":
-        """Return the same with rows and columns exchanged."""
-        return BlockPair(self.frames.swapped(), self.utterances and self.utterances.swapped())
-
-
-@dataclass(frozen=True)
-class _Powers:
-    """Σn, Σn², Σn³ and Σn⁴ over blocks of n frames."""
-
-    first: int = 0
-    second: int = 0
-    third: int = 0
-    fourth: int = 0
-
-    def plus(self, other: "_Powers") -> "_Powers":
-        return _Powers(
-            self.first + other.first,
-            self.second + other.second,
-            self.third + other.third,
-            self.fourth + other.fourth,
-        )
-
-    def tuples(self) -> tuple[int, int, int]:
-        """Ways to draw two, three and four frames in order, all of different blocks."""
-        n, n2, n3, n4 = self.first, self.second, self.third, self.fourth
-        two = n**2 - n2
-        three = n**3 - 3 * n * n2 + 2 * n3
-        four = two**2 - 4 * (n2 * n**2 - 2 * n * n3 + n4) + 2 * (n2**2 - n4)
-        return two, three, four
-
-
-@dataclass(frozen=True)
-class _Sums:
-    """What an estimate is a function of; s_u = X_uᵀ1, t_u = Y_uᵀ1, C_u = X_uᵀY_u of block u."""
-
-    whole: float  # ‖C‖², C = ΣC_u
-    within: float  # Σ‖C_u‖²
-    ends: float  # SᵀCT, S = Σs_u, T = Σt_u
-    x_end: float  # Σ SᵀC_u t_u
-    y_end: float  # Σ s_uᵀC_u T
-    chain: float  # Σ s_uᵀC_u t_u
-    mixed: float  # ⟨C, M⟩, M = Σs_u t_uᵀ
-    between: float  # ‖M‖²
-    x_total: float  # ‖S‖²
-    y_total: float  # ‖T‖²
-    x_squares: float  # Σ‖s_u‖²
-    y_squares: float  # Σ‖t_u‖²
-    joint: float  # SᵀMT
-    x_weighted: float  # Σ Sᵀs_u‖t_u‖²
-    y_weighted: float  # Σ ‖s_u‖² t_uᵀT
-    squares: float  # Σ‖s_u‖²‖t_u‖²
-
-    def hsic(self, powers: _Powers) -> float:
-        """Mean K_ij L_ij + mean K_ij L_qr − 2·mean K_ij L_iq, each over different blocks only."""
-        two, three, four = powers.tuples()
-        if four <= 0:
-            return float("nan")
-        pairs = self.whole - self.within
-        triples = self.ends - self.x_end - self.y_end + 2 * self.chain - self.mixed
-        rows = self.joint - self.x_weighted - self.y_weighted + self.squares
-        product = (self.x_total - self.x_squares) * (self.y_total - self.y_squares)
-        quadruples = product - 4 * rows + 2 * (self.between - self.squares)
-        return pairs / two - 2 * triples / three + quadruples / four
 
 
 class BlockSums:
@@ -168,14 +64,13 @@ class BlockSums:
         self.shift = {name: value.to(torch.float64) for name, value in shift.items()}
         self.utterances = utterances
         self.index = {name: number for number, name in enumerate(self.shift)}
-        wanted = {(name, name) for name in self.shift}
-        wanted |= {(a, b) if self.index[a] <= self.index[b] else (b, a) for a, b in pairs}
-        self.pairs = sorted(wanted, key=lambda pair: (self.index[pair[0]], self.index[pair[1]]))
+        own = ((name, name) for name in self.shift)
+        self.pairs = in_order(self.shift, chain(pairs, own))
         self._number = {pair: number for number, pair in enumerate(self.pairs)}
         widths = {name: len(value) for name, value in self.shift.items()}
         self._float32 = {name: _two_float32(value) for name, value in self.shift.items()}
         count, like = len(widths), next(iter(self.shift.values()))
-        self._powers = _Powers()
+        self._powers = Powers()
         self._sums = {name: torch.zeros_like(value) for name, value in self.shift.items()}
         # For every pair, of frames: Σ‖x‖²‖y‖²; of utterances: Σ‖C_u‖², Σ s_uᵀC_u t_u,
         # Σ‖s_u‖²‖t_u‖².
@@ -215,7 +110,7 @@ class BlockSums:
         if not length:
             return
         self._own = {}
-        power = _Powers(length, length**2, length**3, length**4)
+        power = Powers(length, length**2, length**3, length**4)
         self._powers = self._powers.plus(power)
         exact = any(frames[name].dtype == torch.float64 for name in self.shift)
         layers = [self._centre(name, frames[name], exact) for name in self.shift]
@@ -315,7 +210,7 @@ class BlockSums:
         x_ends = (self._vectors[a][..., j] @ s).tolist()
         y_ends = (self._vectors[b][..., i] @ t).tolist()
         tables = self._tables[:, number].tolist()
-        of_frames = _Sums(
+        of_frames = HsicSums(
             whole=whole,
             within=tables[0],
             ends=ends,
@@ -332,12 +227,12 @@ class BlockSums:
             x_weighted=x_ends[0],
             y_weighted=y_ends[0],
             squares=tables[0],
-        ).hsic(_Powers(n, n, n, n))
+        ).hsic(Powers(n, n, n, n))
         if not self.utterances:
             return of_frames, float("nan")
         between = self._between(a, b)
         joint = float(s @ between @ t)
-        of_utterances = _Sums(
+        of_utterances = HsicSums(
             whole=whole,
             within=tables[1],
             ends=ends,

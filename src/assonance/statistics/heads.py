@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from assonance.statistics.order import in_order
+
 # Smaller probabilities are taken as 0 in the entropy: a float32 softmax leaves denormals whose
 # logarithm some libraries give as −inf.
 SMALLEST_PROBABILITY = 1e-37
@@ -62,12 +64,10 @@ class HeadSums:
     """
 
     def __init__(self, heads: Mapping[str, int], pairs: Iterable[tuple[str, str]]) -> None:
-        order = {name: index for index, name in enumerate(heads)}
-        ordered = {(a, b) if order[a] <= order[b] else (b, a) for a, b in pairs}
         self.heads = dict(heads)
         self.sums = {
             (a, b): HeadPair(0, 0, *torch.zeros(4, heads[a], heads[b], dtype=torch.float64))
-            for a, b in sorted(ordered, key=lambda pair: (order[pair[0]], order[pair[1]]))
+            for a, b in in_order(heads, pairs)
         }
 
     def update(self, maps: Mapping[str, Tensor]) -> None:

@@ -1,10 +1,16 @@
 """Additive first and second moments of several layers seen at the same frames."""
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Self
 
 import torch
 from torch import Tensor
+
+from assonance.statistics.order import in_order
+
+# Frames worth adding at once: products of fewer are slow.
+CHUNK_FRAMES = 4096
 
 
 class Moments:
@@ -34,14 +40,12 @@ class Moments:
 
     def __init__(self, shift: Mapping[str, Tensor], pairs: Iterable[tuple[str, str]]) -> None:
         self.shift = {name: value.to(torch.float64) for name, value in shift.items()}
-        order = {name: index for index, name in enumerate(self.shift)}
-        wanted = {(a, b) if order[a] <= order[b] else (b, a) for a, b in pairs}
-        wanted |= {(name, name) for name in order}
+        own = ((name, name) for name in self.shift)
         self.n = 0
         self.sums = {name: torch.zeros_like(value) for name, value in self.shift.items()}
         self.products = {
             (a, b): self.sums[a].new_zeros(len(self.sums[a]), len(self.sums[b]))
-            for a, b in sorted(wanted, key=lambda pair: (order[pair[0]], order[pair[1]]))
+            for a, b in in_order(self.shift, chain(pairs, own))
         }
 
     def update(self, frames: Mapping[str, Tensor]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from assonance.statistics.blocks import BlockPair
+from assonance.statistics.hsic import BlockPair
 from assonance.statistics.lazy import lazy
 from assonance.statistics.sample import KernelSample
 

@@ -96,6 +96,8 @@ def squared_distances(frames: Tensor) -> Tensor:
     squares = (frames**2).sum(1)
     scale = squares[:, None] + squares
     distances = torch.addmm(scale, frames, frames.T, alpha=-2)
+    # Not every library makes the two triangles of a product with bits alike.
+    distances = (distances + distances.T) / 2
     near = (distances < NEARLY_EQUAL * scale).triu(1).nonzero()
     for start in range(0, len(near), PAIRS_AT_ONCE):
         i, j = near[start : start + PAIRS_AT_ONCE].T

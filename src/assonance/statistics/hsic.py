@@ -1,0 +1,112 @@
+"""Unbiased estimates of HSIC between linear kernels, from sums over blocks of frames."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Hsic:
+    """Estimates of the Hilbert–Schmidt independence criterion of two layers, linear kernels.
+
+    Attributes
+    ----------
+    xy, xx, yy
+        Of the two layers, and of each with itself; NaN where too few indices can differ.
+    """
+
+    xy: float
+    xx: float
+    yy: float
+
+    def swapped(self) -> "Hsic":
+        """Return the same with rows and columns exchanged."""
+        return Hsic(self.xy, self.yy, self.xx)
+
+    @property
+    def alignment(self) -> float:
+        """HSIC(X, Y)/√(HSIC(X, X)·HSIC(Y, Y)); NaN where a layer's own is not positive."""
+        if not (self.xx > 0 and self.yy > 0):
+            return float("nan")
+        return self.xy / math.sqrt(self.xx * self.yy)
+
+
+@dataclass(frozen=True)
+class BlockPair:
+    """Unbiased estimates for two layers.
+
+    Attributes
+    ----------
+    frames
+        From products of different frames: Song et al. 2012. Unbiased for independent frames.
+    utterances
+        From products of frames of different utterances: unbiased however the frames of an
+        utterance depend on each other. None where utterances were not told apart.
+    """
+
+    frames: Hsic
+    utterances: Hsic | None = None
+
+    def swapped(self) -> "BlockPair":
+        """Return the same with rows and columns exchanged."""
+        return BlockPair(self.frames.swapped(), self.utterances and self.utterances.swapped())
+
+
+@dataclass(frozen=True)
+class Powers:
+    """Σn, Σn², Σn³ and Σn⁴ over blocks of n frames."""
+
+    first: int = 0
+    second: int = 0
+    third: int = 0
+    fourth: int = 0
+
+    def plus(self, other: "Powers") -> "Powers":
+        """Return the sums over the blocks of both."""
+        return Powers(
+            self.first + other.first,
+            self.second + other.second,
+            self.third + other.third,
+            self.fourth + other.fourth,
+        )
+
+    def tuples(self) -> tuple[int, int, int]:
+        """Ways to draw two, three and four frames in order, all of different blocks."""
+        n, n2, n3, n4 = self.first, self.second, self.third, self.fourth
+        two = n**2 - n2
+        three = n**3 - 3 * n * n2 + 2 * n3
+        four = two**2 - 4 * (n2 * n**2 - 2 * n * n3 + n4) + 2 * (n2**2 - n4)
+        return two, three, four
+
+
+@dataclass(frozen=True)
+class HsicSums:
+    """What an estimate is a function of; s_u = X_uᵀ1, t_u = Y_uᵀ1, C_u = X_uᵀY_u of block u."""
+
+    whole: float  # ‖C‖², C = ΣC_u
+    within: float  # Σ‖C_u‖²
+    ends: float  # SᵀCT, S = Σs_u, T = Σt_u
+    x_end: float  # Σ SᵀC_u t_u
+    y_end: float  # Σ s_uᵀC_u T
+    chain: float  # Σ s_uᵀC_u t_u
+    mixed: float  # ⟨C, M⟩, M = Σs_u t_uᵀ
+    between: float  # ‖M‖²
+    x_total: float  # ‖S‖²
+    y_total: float  # ‖T‖²
+    x_squares: float  # Σ‖s_u‖²
+    y_squares: float  # Σ‖t_u‖²
+    joint: float  # SᵀMT
+    x_weighted: float  # Σ Sᵀs_u‖t_u‖²
+    y_weighted: float  # Σ ‖s_u‖² t_uᵀT
+    squares: float  # Σ‖s_u‖²‖t_u‖²
+
+    def hsic(self, powers: Powers) -> float:
+        """Mean K_ij L_ij + mean K_ij L_qr − 2·mean K_ij L_iq, each over different blocks only."""
+        two, three, four = powers.tuples()
+        if four <= 0:
+            return float("nan")
+        pairs = self.whole - self.within
+        triples = self.ends - self.x_end - self.y_end + 2 * self.chain - self.mixed
+        rows = self.joint - self.x_weighted - self.y_weighted + self.squares
+        product = (self.x_total - self.x_squares) * (self.y_total - self.y_squares)
+        quadruples = product - 4 * rows + 2 * (self.between - self.squares)
+        return pairs / two - 2 * triples / three + quadruples / four
