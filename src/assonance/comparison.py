@@ -15,15 +15,16 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from assonance import __version__
+from assonance.attention_pass import attention_pass
 from assonance.cautions import miniatures, too_few_frames
 from assonance.corpus import Corpus, LeftOut
 from assonance.errors import AssonanceError, AssonanceWarning
 from assonance.extract import Extraction, extract
 from assonance.files import slug
+from assonance.frame_pass import FramePass, Layer
 from assonance.measures import Measure, Settings, find, find_settings
 from assonance.models import SpeechModel, load_model
 from assonance.outside import one_line
-from assonance.passes import FramePass, Layer, attention_pass
 from assonance.progress import Progress, Silent
 from assonance.results import CELL, Comparison, CorpusRecord, ModelRecord, Provenance
 from assonance.scores import localisation
