@@ -25,6 +25,8 @@ FRAMES = 120
 WIDTHS = {"one": 4, "two": 7, "three": 5}
 LAYERS = make_layers(WIDTHS, frames=FRAMES)
 GROUPS = make_groups(FRAMES)
+# Measures that say how many canonical correlations they used.
+OF_DIRECTIONS = ("cca_mean", "cca_r2", "svcca", "pwcca", "pwcca_mean", "cca_heldout")
 MAPS = make_maps({"one": 2, "two": 3})
 NEURON, LAYER, HEAD = (
     [name for name, each in MEASURES.items() if each.level == level]
@@ -37,7 +39,7 @@ NEURON, LAYER, HEAD = (
 
 def test_every_measure_is_a_table_of_layers_by_layers_in_the_order_given():
     result = similarity_matrix(LAYERS, [*NEURON, *LAYER], groups=GROUPS)
-    assert list(result.data_vars) == [*NEURON, *LAYER]
+    assert [name for name in result.data_vars if name in MEASURES] == [*NEURON, *LAYER]
     assert result["layer_row"].values.tolist() == list(WIDTHS)
     assert result["layer_col"].values.tolist() == list(WIDTHS)
     for name, values in result.items():
@@ -82,6 +84,7 @@ def test_neurons_are_listed_where_asked_padded_to_the_widest_layer():
     assert extra == {
         *(f"{measure}_by_neuron" for measure in NEURON),
         *(f"{measure}_match" for measure in matching),
+        *(f"{measure}_rank" for measure in OF_DIRECTIONS),
     }
 
 
@@ -125,8 +128,24 @@ def test_any_real_numbers_will_do(dtype):
     layers = {name: (20 * values % 97).astype(dtype) for name, values in LAYERS.items()}
     exact = {name: values.astype(np.float64) for name, values in layers.items()}
     found, expected = similarity_matrix(layers), similarity_matrix(exact)
+    # What has no more digits than float32 is multiplied in float32.
+    error = 1e-6 if np.dtype(dtype).kind == "f" else 0
     for measure in expected:
-        np.testing.assert_array_equal(found[measure], expected[measure])
+        np.testing.assert_allclose(found[measure], expected[measure], rtol=0, atol=error)
+
+
+@pytest.mark.parametrize("measure", ["svcca", "pwcca", "cca_mean", "cca_r2"])
+def test_the_rank_used_stands_beside_the_score(measure):
+    layers = {name: np.hstack([values, values[:, :1]]) for name, values in LAYERS.items()}
+    ranks = similarity_matrix(layers, [measure])[f"{measure}_rank"]
+    for a in layers:
+        for b in layers:
+            kept = []
+            for name in (a, b):
+                variances = np.linalg.eigvalsh(np.corrcoef(layers[name], rowvar=False))[::-1]
+                reached = int((np.cumsum(variances) < 0.99 * variances.sum()).sum()) + 1
+                kept.append(reached if measure in ("svcca", "pwcca") else WIDTHS[name])
+            assert int(ranks.sel(layer_row=a, layer_col=b)) == min(kept)
 
 
 def test_tensors_and_lists_will_do_and_nothing_given_is_changed():

@@ -128,7 +128,7 @@ def test_the_configuration_is_what_was_resolved(done, pair, speech):
         "out": str(out),
         "measures": list(taken),
         "twins": True,
-        "memory": 4.0,
+        "memory": "4GB",
         "device": "cpu",
         "offline": False,
         "on_error": "skip",
@@ -156,7 +156,7 @@ def test_options_reach_the_comparison(pair, speech, tmp_path):
     outcome = run(
         *("compare", *pair, "--audio", speech, "--out", tmp_path / "out", "-m", "cka"),
         *("--measure", "attn_js", "--settings", "elkheir2024", "--no-twins", "--offline"),
-        *("--memory", "1.5", "--on-error", "stop"),
+        *("--memory", "1.5GB", "--on-error", "stop"),
     )
     assert outcome.status == 0
     found = Comparison.load(tmp_path / "out" / "results.nc")
@@ -164,7 +164,7 @@ def test_options_reach_the_comparison(pair, speech, tmp_path):
     assert found.provenance.settings["name"] == "elkheir2024"
     assert found.scores.sizes["model_row"] == 2
     config = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text("utf-8"))
-    assert (config["memory"], config["offline"], config["on_error"]) == (1.5, True, "stop")
+    assert (config["memory"], config["offline"], config["on_error"]) == ("1.5GB", True, "stop")
     assert (config["measures"], config["twins"]) == (["cka", "attn_js"], False)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assonance.tiles import Tile, plan
+from assonance.tiles import Tile, plan, size
 
 FLOAT64 = 8
 names = st.lists(st.text(max_size=6), min_size=1, max_size=12, unique=True)
@@ -69,13 +69,31 @@ def test_a_tile_of_more_than_two_layers_fits_into_the_memory(count, width, folds
 
 
 @pytest.mark.parametrize("folds", [1, 5])
-def test_the_widest_layer_decides(folds):
-    narrow = {f"layer {number}": 8 for number in range(12)}
-    memory = 40 * FLOAT64 * 8**2 * folds * 12
+def test_wider_layers_make_more_tiles_and_narrow_ones_share_theirs(folds):
+    narrow = {f"layer {number}": 64 for number in range(12)}
+    (whole,) = plan(narrow, everything, folds=folds, memory=1e12)
+    memory = size(whole, narrow, folds=folds)
+    assert len(plan(narrow, everything, folds=folds, memory=memory)) == 1
+    assert len(plan(narrow, everything, folds=folds, memory=memory - 1)) > 1
     wide = narrow | {"layer 11": 800}
-    few, many = (plan(each, everything, folds=folds, memory=memory) for each in (narrow, wide))
-    assert len(few) < len(many)
-    assert all(len(tile.layers) <= 2 for tile in many)
+    tiles = plan(wide, everything, folds=folds, memory=memory)
+    for tile in tiles:
+        assert len(tile.layers) <= 2 or size(tile, wide, folds=folds) <= memory
+    assert len(tiles) > 1
+
+
+def test_the_layers_of_the_study_fit_into_four_gigabytes_a_tile():
+    """Two models of 13 layers × 768 and two of 24 × 1024."""
+    widths = {
+        f"{style} {number}": width
+        for style, count, width in (("base", 26, 768), ("large", 48, 1024))
+        for number in range(count)
+    }
+    tiles = plan(widths, everything, folds=5, memory=4e9)
+    assert sum(len(tile.pairs) for tile in tiles) == 74 * 75 / 2
+    for tile in tiles:
+        assert size(tile, widths, folds=5) <= 4e9
+    assert max(len(tile.layers) for tile in tiles) >= 10
 
 
 def test_without_memory_each_pair_stands_alone():

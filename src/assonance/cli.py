@@ -11,6 +11,7 @@ import typer
 
 from assonance import __version__
 from assonance.errors import AssonanceError, AssonanceWarning
+from assonance.sizes import MEMORY, bytes_of
 
 # torch, transformers and matplotlib take seconds to import: only a command that runs waits.
 if TYPE_CHECKING:
@@ -33,6 +34,14 @@ class OnError(StrEnum):
     STOP = "stop"
 
 
+def _amount(text: str) -> str:
+    try:
+        bytes_of(text)
+    except AssonanceError as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
+
+
 _Measure = Annotated[
     list[str] | None,
     typer.Option(
@@ -48,7 +57,10 @@ _Settings = Annotated[
 _Twins = Annotated[
     bool, typer.Option(help="Compare with the models' architectures at random weights too.")
 ]
-_Memory = Annotated[float, typer.Option(help="GiB for the statistics at once.", min=0.1)]
+_Memory = Annotated[
+    str,
+    typer.Option(help="What the statistics may take at once.", metavar="AMOUNT", callback=_amount),
+]
 _Device = Annotated[str, typer.Option(help="cpu, or a device of torch such as cuda.")]
 
 
@@ -86,7 +98,7 @@ def compare(
     measure: _Measure = None,
     settings: _Settings = "default",
     twins: _Twins = True,
-    memory: _Memory = 4.0,
+    memory: _Memory = MEMORY,
     device: _Device = "cpu",
     offline: Annotated[bool, typer.Option(help="Never reach for the network.")] = False,
     on_error: Annotated[
@@ -127,7 +139,7 @@ def demo(
         measures=measure or [],
         settings=settings,
         twins=twins,
-        memory=4.0,
+        memory=MEMORY,
         device="cpu",
         offline=True,
         on_error="skip",

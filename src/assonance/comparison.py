@@ -21,15 +21,16 @@ from assonance.corpus import Corpus, LeftOut
 from assonance.errors import AssonanceError, AssonanceWarning
 from assonance.extract import Extraction, extract
 from assonance.files import slug
-from assonance.frame_pass import FramePass, Layer
+from assonance.frame_pass import FramePass
 from assonance.measures import Measure, Settings, find, find_settings
 from assonance.models import SpeechModel, load_model
 from assonance.outside import one_line
 from assonance.progress import Progress, Silent
 from assonance.results import CELL, Comparison, CorpusRecord, ModelRecord, Provenance
 from assonance.scores import localisation
+from assonance.sizes import MEMORY, bytes_of
+from assonance.stored_layers import Layer, StoredLayers
 
-MEMORY = 4.0  # GiB
 # What is measured unless something else is asked for: the study's measures, and what they stand
 # beside.
 STANDARD = (
@@ -41,8 +42,6 @@ STANDARD = (
 # What the numbers depend on besides assonance itself.
 LIBRARIES = ("numpy", "torch", "transformers", "soundfile", "soxr")
 _FRAME_LEVELS = ("neuron", "layer")
-# Statistics that the pass over the stores does not gather.
-_OF_ARRAYS = ("norms", "blocks")
 _SILENT = Silent()
 
 
@@ -54,7 +53,7 @@ def compare(
     settings: str | Settings = "default",
     twins: bool = True,
     out: str | Path | None = None,
-    memory: float = MEMORY,
+    memory: str | float = MEMORY,
     device: str = "cpu",
     offline: bool = False,
     on_error: Literal["skip", "stop"] = "skip",
@@ -79,7 +78,8 @@ def compare(
         Folder for what is computed on the way; a later run with the same folder goes on from
         there. Without it nothing is kept.
     memory
-        GiB that the statistics may take at once; more is faster where layers are many.
+        What the statistics may take at once, such as ``"4GB"``; a number is in GiB. More is faster
+        where layers are many.
     device
         Torch device for models and statistics.
     offline
@@ -106,13 +106,8 @@ def compare(
         Of what a reader must know before believing the scores; also in the provenance's notes.
     """
     settings = find_settings(settings)
+    room = bytes_of(memory)
     chosen = _unique(find(measures or STANDARD, ("neuron", "layer", "head")))
-    for each in chosen:
-        if each.needs in _OF_ARRAYS:
-            raise AssonanceError(
-                f"measure {each.name!r} is taken of plain arrays alone so far; "
-                "use assonance.similarity_matrix with groups="
-            )
     speech = corpus if isinstance(corpus, Corpus) else Corpus.from_path(corpus)
     with progress.stage("loading models", 1) as advance:
         named = _load(models, settings.seed if twins else None, device=device, offline=offline)
@@ -134,7 +129,7 @@ def compare(
             for name, (model, _) in named.items()
         }
         speech, left_out = _common(speech, extractions, on_error)
-        job = _Job(named, extractions, speech, chosen, settings, memory * 2**30, device)
+        job = _Job(named, extractions, speech, chosen, settings, room, device)
         scores, neurons = job.frame_scores(progress)
         attention, heads = job.head_scores(progress)
     notes = (
@@ -289,10 +284,11 @@ class _Job:
                 f"{self.speech.name}: held-out measures need at least 2 utterances, there is "
                 f"{len(ids)}; add speech, or choose other measures"
             )
+        source = StoredLayers(self.layers, ids)
         frame_pass = FramePass(
-            self.layers, ids, measures, self.settings, wanted=self.wanted, device=self.device
+            source, measures, self.settings, wanted=self.wanted, device=self.device
         )
-        self.notes += too_few_frames(frame_pass.frames, frame_pass.widths, measures)
+        self.notes += too_few_frames(frame_pass.frames, source.widths, measures)
         scores, cautions = frame_pass.run(self._others(), memory=self.memory, progress=progress)
         self.notes += cautions
         flat = scores.dataset(per_neuron=True)

@@ -3,6 +3,7 @@
 import torch
 
 from assonance.statistics import KernelSample, LayerStatistics
+from assonance.statistics.layer import among
 from assonance.statistics.sample import squared_distances
 
 # A neuron that varies less than this share of the layer's median is dead: nothing that treats the
@@ -22,7 +23,7 @@ def effective_rank(layer: LayerStatistics) -> float:
     float
         Between 1 and the number of neurons that vary; NaN where none does.
     """
-    scatter = layer.scatter[layer.varies][:, layer.varies]
+    scatter = among(layer.scatter, layer.varies, layer.varies)
     if not len(scatter):
         return float("nan")
     scatter = scatter / scatter.diagonal().max()

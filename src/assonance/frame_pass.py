@@ -1,8 +1,8 @@
-"""The pass over the frames: neuron and layer measures of layers from their stores."""
+"""The pass over the frames: neuron and layer measures of layers seen at the same frames."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,30 +11,40 @@ from torch import Tensor
 
 from assonance.cautions import constant_neurons
 from assonance.measures import Measure, Settings
-from assonance.parallel import on_cores
+from assonance.parallel import Map, Scratch, on_cores
 from assonance.progress import Progress
 from assonance.scores import Scores
 from assonance.statistics import (
     CHUNK_FRAMES,
+    BlockSums,
     FoldedMoments,
     KernelSample,
     Moments,
+    Pair,
     assign_folds,
     sample_indices,
 )
-from assonance.store import ActivationStore
 from assonance.tiles import Tile, plan
 
 Wanted = Callable[[str, str], bool]
 
 
-@dataclass(frozen=True)
-class Layer:
-    """Where a layer's frames are."""
+class FrameSource(Protocol):
+    """Layers seen at the same frames, in groups whose frames depend on each other."""
 
-    model: str
-    label: str
-    store: ActivationStore
+    @property
+    def widths(self) -> Mapping[str, int]:
+        """Layer name to its number of neurons, in order."""
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """Frames of each group."""
+
+    def read(self, group: int, names: Sequence[str]) -> Mapping[str, Tensor]:
+        """Frames of one group, shape (T, D) by layer name, float32 or float64."""
+
+    def means(self) -> Mapping[str, Tensor]:
+        """Mean of each neuron over all frames, float64, shape (D,) by layer name."""
 
 
 class FramePass:
@@ -42,48 +52,40 @@ class FramePass:
 
     Parameters
     ----------
-    layers
-        By name, in order.
-    ids
-        The utterances that every store holds, in the corpus's order.
+    source
+        The frames.
     measures, settings
         What is measured, and how.
     wanted
-        Which pairs; asked in the order of `layers`.
+        Which pairs; asked in the order of the layers. All by default.
     device
         Where torch computes.
     """
 
     def __init__(
         self,
-        layers: Mapping[str, Layer],
-        ids: Sequence[str],
+        source: FrameSource,
         measures: Sequence[Measure],
         settings: Settings,
         *,
-        wanted: Wanted,
-        device: str,
+        wanted: Wanted = lambda a, b: True,
+        device: str = "cpu",
     ) -> None:
-        self.layers = layers
-        self.ids = ids
+        self.source = source
         self.measures = measures
         self.settings = settings
         self.wanted = wanted
         self.device = device
         self.needs = {each.needs for each in measures}
-        store = next(iter(layers.values())).store
-        sizes = [store.n_frames(id) for id in ids]
-        self.frames = sum(sizes)
-        self.offsets = dict(zip(ids, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
+        self.frames = sum(source.sizes)
+        self.offsets = np.cumsum([0, *source.sizes[:-1]])
         count = settings.folds if "folds" in self.needs else 1
-        self.folds = assign_folds(sizes, count, settings.seed)
+        self.folds = assign_folds(source.sizes, count, settings.seed)
         self.sampled = sample_indices(self.frames, settings.sample_frames, settings.seed)
-        self.widths = {name: layer.store.layers[layer.label] for name, layer in layers.items()}
-        first = self._read(ids[0], layers)
-        self.shift = {name: frames.to(torch.float64).mean(0) for name, frames in first.items()}
+        self.shift = {name: mean.to(device) for name, mean in source.means().items()}
 
     def run(
-        self, others: NDArray[np.bool_], *, memory: float, progress: Progress
+        self, others: NDArray[np.bool_] | None, *, memory: float, progress: Progress
     ) -> tuple[Scores, list[str]]:
         """Score every wanted pair.
 
@@ -101,88 +103,119 @@ class FramePass:
         tuple of Scores and list of str
             The scores, and what to beware of in the layers.
         """
-        scores = Scores(self.widths, self.measures, others)
-        parts = int(self.folds.max()) + 1
-        tiles = plan(self.widths, self.wanted, folds=parts, memory=memory)
+        widths = self.source.widths
+        scores = Scores(widths, self.measures, others)
+        tiles = plan(widths, self.wanted, folds=int(self.folds.max()) + 1, memory=memory)
         cautions: dict[str, list[str]] = {}
         stage = progress.stage("comparing layers", sum(len(tile.pairs) for tile in tiles))
         with stage as advance, on_cores() as share:
             for tile in tiles:
-                moments, samples = self._gather(tile, advance)
-                list(share(moments.prepare, tile.layers))
+                gathered = _Gathered(self, tile, share, advance)
                 for name in tile.layers:
                     if name not in cautions:
-                        cautions[name] = constant_neurons(name, moments.layer(name))
-                score = partial(self._score, scores, moments, samples)
-                for _ in share(score, tile.pairs):
+                        layer = gathered.moments.layer(name)
+                        cautions[name] = constant_neurons(name, layer)
+                for _ in share(partial(self._score, scores, gathered), tile.pairs):
                     advance(0.5)
-        return scores, [line for lines in cautions.values() for line in lines]
+        return scores, [line for name in widths for line in cautions.get(name, [])]
 
-    def _score(
-        self,
-        scores: Scores,
-        moments: FoldedMoments,
-        samples: Mapping[str, KernelSample],
-        pair: tuple[str, str],
+    def _score(self, scores: Scores, gathered: "_Gathered", pair: tuple[str, str]) -> None:
+        scores.add(*pair, gathered.pair(*pair), self.settings)
+
+    def chunks(
+        self, groups: Sequence[int], names: Sequence[str]
+    ) -> Iterator[list[tuple[int, Mapping[str, Tensor]]]]:
+        """Read groups, as many at a time as make a chunk of frames, each with its number."""
+        waiting: list[tuple[int, Mapping[str, Tensor]]] = []
+        frames = 0
+        for number, group in enumerate(groups):
+            layers = self.source.read(group, names)
+            waiting.append((group, {name: layers[name].to(self.device) for name in names}))
+            frames += self.source.sizes[group]
+            if frames >= CHUNK_FRAMES or number == len(groups) - 1:
+                yield waiting
+                waiting, frames = [], 0
+
+
+class _Gathered:
+    """What is added up of a tile's layers in one pass over the frames.
+
+    Half of a pair's work is counted to this, half to its measures.
+    """
+
+    def __init__(
+        self, over: FramePass, tile: Tile, share: Map, advance: Callable[[float], None]
     ) -> None:
-        a, b = pair
-        sample = (samples[a], samples[b]) if samples else None
-        scores.add(a, b, moments.pair(a, b, sample), self.settings)
-
-    def _gather(
-        self, tile: Tile, advance: Callable[[float], None]
-    ) -> tuple[FoldedMoments, dict[str, KernelSample]]:
-        """Add up a tile's frames, fold by fold, and keep the sampled ones.
-
-        Half of a pair's work is counted to this, half to its measures.
-        """
-        shift = {name: self.shift[name] for name in tile.layers}
-        kept: dict[str, list[Tensor]] = {name: [] for name in tile.layers}
-        places: list[NDArray[np.int64]] = []
-        parts = []
-        for fold in range(int(self.folds.max()) + 1):
+        shift = {name: over.shift[name] for name in tile.layers}
+        self.blocks = (
+            BlockSums(shift, tile.pairs, utterances="blocks" in over.needs)
+            if over.needs & {"norms", "blocks"}
+            else None
+        )
+        self._wanted = over.sampled if "sample" in over.needs else None
+        self._kept: dict[str, list[Tensor]] = {name: [] for name in tile.layers}
+        self._places: list[NDArray[np.int64]] = []
+        parts, scratch = [], Scratch()
+        for fold in range(int(over.folds.max()) + 1):
             part = Moments(shift, tile.pairs)
-            ids = [id for id, of in zip(self.ids, self.folds, strict=True) if of == fold]
-            for first, chunk in self._chunks(ids, tile.layers):
-                part.update(chunk)
-                if "sample" in self.needs:
-                    rows = np.flatnonzero(np.isin(first, self.sampled))
-                    places.append(first[rows])
-                    for name, frames in chunk.items():
-                        kept[name].append(frames[torch.from_numpy(rows)])
-                advance(len(tile.pairs) / 2 * len(first) / self.frames)
+            groups = np.flatnonzero(over.folds == fold).tolist()
+            for chunk in over.chunks(groups, tile.layers):
+                seen = part.n
+                for pieces in _pieces([layers for _, layers in chunk]):
+                    part.update(*pieces, share=share, scratch=scratch)
+                if self.blocks is not None:
+                    for block in share(self.blocks.summed, [layers for _, layers in chunk]):
+                        self.blocks.add(block)
+                for group, layers in chunk:
+                    self._sample(int(over.offsets[group]), layers)
+                advance(len(tile.pairs) / 2 * (part.n - seen) / over.frames)
             parts.append(part)
-        if "sample" not in self.needs:
-            return FoldedMoments(parts), {}
-        order = torch.from_numpy(np.argsort(np.concatenate(places)))
-        samples = {name: KernelSample(torch.cat(frames)[order]) for name, frames in kept.items()}
-        return FoldedMoments(parts), samples
+        self.moments = FoldedMoments(parts)
+        self.samples = self._samples()
 
-    def _chunks(
-        self, ids: Sequence[str], names: Sequence[str]
-    ) -> Iterator[tuple[NDArray[np.int64], dict[str, Tensor]]]:
-        """Read utterances in chunks of frames, with each frame's place in the whole corpus."""
-        waiting: list[dict[str, Tensor]] = []
-        places: list[NDArray[np.int64]] = []
-        for number, id in enumerate(ids):
-            frames = self._read(id, names)
-            waiting.append(frames)
-            count = len(frames[names[0]])
-            places.append(np.arange(self.offsets[id], self.offsets[id] + count))
-            if sum(map(len, places)) >= CHUNK_FRAMES or number == len(ids) - 1:
-                chunk = {name: torch.cat([each[name] for each in waiting]) for name in names}
-                yield np.concatenate(places), chunk
-                waiting, places = [], []
+    def pair(self, a: str, b: str) -> Pair:
+        """Return layer a (rows) against layer b (columns)."""
+        pair = self.moments.pair(a, b)
+        if self.samples:
+            pair.sample = self.samples[a], self.samples[b]
+        if self.blocks is not None:
+            pair.blocks = self.blocks.pair(a, b, pair.cross, pair.x.scatter, pair.y.scatter)
+        return pair
 
-    def _read(self, id: str, names: Iterable[str]) -> dict[str, Tensor]:
-        """Read one utterance's frames of some layers, each store once."""
-        by_store: dict[ActivationStore, list[str]] = {}
-        for name in names:
-            by_store.setdefault(self.layers[name].store, []).append(name)
-        frames = {}
-        for store, some in by_store.items():
-            arrays = store.read(id, [self.layers[name].label for name in some])
-            for name in some:
-                array = arrays[self.layers[name].label]
-                frames[name] = torch.from_numpy(array).to(self.device)
-        return frames
+    def _sample(self, offset: int, layers: Mapping[str, Tensor]) -> None:
+        """Keep the sampled frames of one group, whose first frame is at `offset` in the whole."""
+        if self._wanted is None:
+            return
+        first, last = np.searchsorted(self._wanted, [offset, offset + _length(layers)])
+        places = self._wanted[first:last]
+        self._places.append(places)
+        rows = torch.from_numpy(places - offset)
+        for name, frames in layers.items():
+            self._kept[name].append(frames[rows.to(frames.device)])
+
+    def _samples(self) -> dict[str, KernelSample]:
+        """Put the sampled frames into the order of the whole, however they were read."""
+        if self._wanted is None:
+            return {}
+        order = torch.from_numpy(np.argsort(np.concatenate(self._places)))
+        joined = {name: torch.cat(frames) for name, frames in self._kept.items()}
+        return {
+            name: KernelSample(frames[order.to(frames.device)]) for name, frames in joined.items()
+        }
+
+
+def _pieces(
+    utterances: Sequence[Mapping[str, Tensor]],
+) -> Iterator[Sequence[Mapping[str, Tensor]]]:
+    """Take a chunk's utterances together, but cut one that is a chunk by itself."""
+    short = [layers for layers in utterances if _length(layers) < CHUNK_FRAMES]
+    if short:
+        yield short
+    for layers in utterances:
+        count = _length(layers) // CHUNK_FRAMES
+        for number in range(count):
+            yield [{name: frames.tensor_split(count)[number] for name, frames in layers.items()}]
+
+
+def _length(layers: Mapping[str, Tensor]) -> int:
+    return len(next(iter(layers.values())))

@@ -5,10 +5,14 @@ costs more than it saves where steps are small, costs dearly where another progr
 lets sums depend on the number of cores. Whole pieces do none of this.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # As the built-in `map`: results come in the order of the items.
 Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
@@ -34,3 +38,29 @@ def on_cores() -> Iterator[Map]:
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(workers)
+
+
+class Scratch:
+    """Memory that is used again: getting a large block costs more than filling it."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[Hashable, Tensor] = {}
+
+    def like(self, values: "Tensor", *shape: int, key: Hashable = None) -> "Tensor":
+        """Give a matrix to write into, of the type and device of another.
+
+        Parameters
+        ----------
+        values
+            What it is to be like.
+        shape
+            Its shape.
+        key
+            Whose it is: it is written over when the same is asked for again. The calling thread's
+            by default.
+        """
+        key = (get_ident() if key is None else key), values.dtype, values.device
+        block = self._blocks.get(key)
+        if block is None or block.numel() < shape[0] * shape[1]:
+            self._blocks[key] = block = values.new_empty(shape[0] * shape[1])
+        return block[: shape[0] * shape[1]].view(shape)

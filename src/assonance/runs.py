@@ -30,7 +30,7 @@ def run(
     measures: Sequence[str],
     settings: str,
     twins: bool,
-    memory: float,
+    memory: str,
     device: str,
     offline: bool,
     on_error: Literal["skip", "stop"],

@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from assonance.inference import localisation_index
-from assonance.measures import Measure, NeuronScores, Settings
+from assonance.measures import LayerScore, Measure, NeuronScores, Settings
 from assonance.measures.attention import best_match
 from assonance.statistics import HeadPair, Pair
 
@@ -49,6 +49,7 @@ class Scores:
             if each.level == "neuron"
         }
         self.matches: dict[str, NDArray[np.int32]] = {}
+        self.ranks: dict[str, NDArray[np.int32]] = {}
 
     def add(self, a: str, b: str, pair: Pair, settings: Settings) -> None:
         """Score layer a (rows) against layer b (columns), and the other way round."""
@@ -61,7 +62,9 @@ class Scores:
         for each in self.measures:
             if each.symmetric:
                 i, j = self.index[a], self.index[b]
-                self.values[each.name][j, i] = self.values[each.name][i, j]
+                for table in (self.values[each.name], self.ranks.get(each.name)):
+                    if table is not None:
+                        table[j, i] = table[i, j]
 
     def _add(
         self, a: str, b: str, pair: Pair, settings: Settings, measures: Sequence[Measure]
@@ -69,18 +72,27 @@ class Scores:
         cell = self.index[a], self.index[b]
         for each in measures:
             value = each.function(pair, settings)
-            if not isinstance(value, NeuronScores):
+            if isinstance(value, LayerScore):
+                self._table(self.ranks, each.name, self.others.shape)[cell] = value.rank
+                self.values[each.name][cell] = value.value
+            elif isinstance(value, NeuronScores):
+                scores = value.values.cpu().numpy()
+                self.values[each.name][cell] = value.mean()
+                self.neurons[each.name][*cell, : len(scores)] = scores
+                if value.match is not None:
+                    match = self._table(self.matches, each.name, self.neurons[each.name].shape)
+                    match[*cell, : len(scores)] = value.match.cpu().numpy()
+            else:
                 self.values[each.name][cell] = value
-                continue
-            scores = value.values.cpu().numpy()
-            self.values[each.name][cell] = value.mean()
-            self.neurons[each.name][*cell, : len(scores)] = scores
-            if value.match is not None:
-                if each.name not in self.matches:
-                    none = np.full(self.neurons[each.name].shape, -1, dtype=np.int32)
-                    # Of two threads that come here at once, both must end with one array.
-                    self.matches.setdefault(each.name, none)
-                self.matches[each.name][*cell, : len(scores)] = value.match.cpu().numpy()
+
+    def _table(
+        self, tables: dict[str, NDArray[np.int32]], name: str, shape: tuple[int, ...]
+    ) -> NDArray[np.int32]:
+        """Get a measure's table of numbers, made of −1 when first asked for."""
+        if name not in tables:
+            # Of two threads that come here at once, both must end with one array.
+            tables.setdefault(name, np.full(shape, -1, dtype=np.int32))
+        return tables[name]
 
     def dataset(self, *, per_neuron: bool) -> xr.Dataset:
         """Label the scores; with `per_neuron` those of single neurons too."""
@@ -94,6 +106,9 @@ class Scores:
                 dims, neurons = CELL[:1], worst(self.neurons[each.name], self.others)
                 values = nan_mean(neurons)
             result[each.name] = (dims, values, attributes(each))
+            if each.name in self.ranks:
+                about = {"long_name": f"{each.title}, canonical correlations used"}
+                result[f"{each.name}_rank"] = (CELL, self.ranks[each.name], about)
             if per_neuron and neurons is not None:
                 name = f"{each.name}_by_neuron"
                 result[name] = ((*dims, "neuron"), neurons, attributes(each))

@@ -18,7 +18,8 @@ from safetensors.numpy import save
 from assonance.errors import AssonanceError
 from assonance.outside import one_line
 
-_FORMAT = "1"
+_FORMAT = "2"
+_SUM = "sum of "  # before a layer's label: its neurons' sums over the utterance
 _ABANDONED = 3600.0  # seconds after which a temporary file has no writer any more
 
 
@@ -118,16 +119,18 @@ class ActivationStore:
         arrays = {
             label: np.ascontiguousarray(activations[label], np.float32) for label in self.layers
         }
+        sums = {_SUM + label: array.sum(0, dtype=np.float64) for label, array in arrays.items()}
+        tensors = {**arrays, **sums}
         about = {
             "store": self._made_with,
             "utterance": utterance,
             "audio": audio_fingerprint,
             "frames": frames.pop(),
-            "checksums": {label: zlib.crc32(array.data) for label, array in arrays.items()},
+            "checksums": {name: zlib.crc32(array.data) for name, array in tensors.items()},
         }
         # One metadata entry: several would be written in no fixed order, the bytes must be fixed.
         with self._explained():
-            _write_whole(self._shard(utterance), save(arrays, {"assonance": json.dumps(about)}))
+            _write_whole(self._shard(utterance), save(tensors, {"assonance": json.dumps(about)}))
 
     def read(
         self, utterance: str, layers: Iterable[str] | None = None
@@ -157,12 +160,28 @@ class ActivationStore:
                 f"the store {one_line(self.folder)} has no layer {unknown[0]!r}; "
                 f"it has {', '.join(self.layers)}"
             )
-        with self._opened(utterance) as (shard, about):
-            arrays = {label: shard.get_tensor(label) for label in wanted}
-        for label, array in arrays.items():
-            if zlib.crc32(array.data) != about["checksums"][label]:
-                raise self._damaged(utterance)
-        return arrays
+        return self._tensors(utterance, wanted)
+
+    def sums(self, utterance: str) -> dict[str, NDArray[np.float64]]:
+        """Sum each neuron over an utterance's frames, without reading them.
+
+        Parameters
+        ----------
+        utterance
+            Its id.
+
+        Returns
+        -------
+        dict of ndarray of float64, shape (width,)
+            By layer label.
+
+        Raises
+        ------
+        AssonanceError
+            The store has no such utterance, or the shard is damaged.
+        """
+        found = self._tensors(utterance, [_SUM + label for label in self.layers])
+        return {label: found[_SUM + label] for label in self.layers}
 
     def n_frames(self, utterance: str) -> int:
         """Count an utterance's frames, from the header of its shard alone.
@@ -204,17 +223,18 @@ class ActivationStore:
         try:
             with safe_open(path, framework="numpy") as shard:
                 about: dict[str, Any] = json.loads(shard.metadata()["assonance"])
-                slices = {label: shard.get_slice(label) for label in self.layers}
+                found = {
+                    name: (shard.get_slice(name).get_dtype(), shard.get_slice(name).get_shape())
+                    for name in about["checksums"]
+                }
+                expected = {
+                    label: ("F32", [about["frames"], width]) for label, width in self.layers.items()
+                } | {_SUM + label: ("F64", [width]) for label, width in self.layers.items()}
                 sound = (
                     about["store"] == self._made_with
                     and isinstance(about["audio"], str)
                     and self._shard(about["utterance"]) == path
-                    and about["checksums"].keys() == self.layers.keys()
-                    and all(
-                        slices[label].get_shape() == [about["frames"], width]
-                        and slices[label].get_dtype() == "F32"
-                        for label, width in self.layers.items()
-                    )
+                    and found == expected
                 )
         except (OSError, SafetensorError, ValueError, TypeError, KeyError, AttributeError):
             return None  # whatever a damaged header may turn into
@@ -226,10 +246,19 @@ class ActivationStore:
         if about is None:
             return None
         try:
-            self.read(utterance)
+            self._tensors(utterance, about["checksums"])
         except AssonanceError:
             return None
         return about
+
+    def _tensors(self, utterance: str, names: Iterable[str]) -> dict[str, NDArray[Any]]:
+        """Read what a shard holds, and see that it is what was written."""
+        with self._opened(utterance) as (shard, about):
+            tensors = {name: shard.get_tensor(name) for name in names}
+        for name, tensor in tensors.items():
+            if zlib.crc32(tensor.data) != about["checksums"][name]:
+                raise self._damaged(utterance)
+        return tensors
 
     @contextmanager
     def _opened(self, utterance: str) -> Iterator[tuple[Any, dict[str, Any]]]:

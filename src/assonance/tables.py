@@ -5,6 +5,7 @@ import pandas as pd
 import xarray as xr
 
 from assonance.errors import AssonanceError
+from assonance.measures import MEASURES
 from assonance.results import CELL, Comparison
 
 # What says which column layer knows most of a row layer, the most trustworthy first.
@@ -13,11 +14,11 @@ _ROTATED = "maxcorr_rotated"
 
 
 def measures(comparison: Comparison) -> tuple[str, ...]:
-    """Names of what was measured of two layers, `localisation` not counted."""
+    """Names of the measures of two layers, without what was derived from them."""
     return tuple(
         str(name)
         for name, array in comparison.scores.data_vars.items()
-        if array.dims == CELL and name != "localisation"
+        if array.dims == CELL and name in MEASURES
     )
 
 

@@ -1,12 +1,20 @@
 """Which layer pairs to hold in memory at once."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-# Matrices of a layer's width that measures keep beside its sums: scatter, correlations,
-# eigenvectors, whitening.
-_FACTORS = 4
-_FLOAT64 = 8
+from assonance.statistics import CHUNK_FRAMES
+
+# Matrices of a layer's width squared that are kept beside its sums: scatter, correlations,
+# eigenvectors, whitening and loadings; and for each fold the scatter of training and held-out
+# frames, the inverse and the scatter about the training mean.
+_FACTORS = 5
+_FOLD_FACTORS = 4
+# What is made of one pair and dropped with it, in matrices of its size, for two pairs at once.
+_AT_WORK = 20
+# Copies of a chunk of frames: as read, laid end to end, and about their mean in both precisions.
+_COPIES = 5
+_FLOAT64, _FLOAT32 = 8, 4
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,8 @@ def plan(
 ) -> list[Tile]:
     """Cut all pairs of layers into tiles that fit into memory.
 
+    The frames are read once a tile, so the fewest strips of layers are taken whose tiles fit.
+
     Parameters
     ----------
     widths
@@ -51,39 +61,53 @@ def plan(
         Each wanted pair in exactly one tile, in the order of `widths`; no empty tile.
     """
     names = list(widths)
-    strips = list(_strips(names, _layers_at_once(max(widths.values()), folds, memory)))
-    tiles = []
+    chosen = {(a, b) for i, a in enumerate(names) for b in names[i:] if wanted(a, b)}
+    total = sum(widths.values())
+    tiles: list[Tile] = []
+    for most in (*(total / count for count in range(1, len(widths) + 1)), 0):
+        tiles = list(_tiles(list(_strips(widths, most)), chosen))
+        if all(size(tile, widths, folds=folds) <= memory for tile in tiles):
+            break
+    return tiles
+
+
+def size(tile: Tile, widths: Mapping[str, int], *, folds: int) -> float:
+    """Estimate the bytes that a tile's sums and factors take.
+
+    Parameters
+    ----------
+    tile, widths, folds
+        As for `plan`.
+    """
+    own = sum(widths[name] ** 2 for name in tile.layers)
+    products = own + sum(widths[a] * widths[b] for a, b in tile.pairs if a != b)
+    factors = own * (_FACTORS + (_FOLD_FACTORS * folds if folds > 1 else 0))
+    at_work = _AT_WORK * max(widths[a] * widths[b] for a, b in tile.pairs)
+    chunk = _COPIES * CHUNK_FRAMES * sum(widths[name] for name in tile.layers)
+    return _FLOAT64 * (folds * products + factors + at_work) + _FLOAT32 * chunk
+
+
+def _strips(widths: Mapping[str, int], most: float) -> Iterator[list[str]]:
+    """Cut the layers into runs of at most so many neurons, or one layer."""
+    strip: list[str] = []
+    for name, width in widths.items():
+        if strip and sum(widths[each] for each in strip) + width > most:
+            yield strip
+            strip = []
+        strip.append(name)
+    yield strip
+
+
+def _tiles(strips: Sequence[Sequence[str]], wanted: Container[tuple[str, str]]) -> Iterator[Tile]:
     for number, rows in enumerate(strips):
         for columns in strips[number:]:
             pairs = tuple(
                 (a, b)
                 for i, a in enumerate(rows)
                 for b in (rows[i:] if columns is rows else columns)
-                if wanted(a, b)
+                if (a, b) in wanted
             )
             if pairs:
                 layers = {name for pair in pairs for name in pair}
-                tiles.append(Tile(tuple(name for name in names if name in layers), pairs))
-    return tiles
-
-
-def _layers_at_once(width: int, folds: int, memory: float) -> int:
-    """How many rows, and as many columns, a tile may have."""
-    count = 1
-    while _size(count + 1, width, folds) <= memory:
-        count += 1
-        if count >= 64:  # larger tiles save nothing more
-            break
-    return count
-
-
-def _size(count: int, width: int, folds: int) -> float:
-    """Bytes of the sums and factors of `count` rows against `count` columns."""
-    products = (folds + 1) * (count**2 + 2 * count)
-    factors = _FACTORS * 2 * count * (1 + (2 * folds if folds > 1 else 0))
-    return _FLOAT64 * width**2 * (products + factors)
-
-
-def _strips(names: Sequence[str], count: int) -> Iterator[Sequence[str]]:
-    for start in range(0, len(names), count):
-        yield names[start : start + count]
+                order = dict.fromkeys([*rows, *columns])
+                yield Tile(tuple(name for name in order if name in layers), pairs)

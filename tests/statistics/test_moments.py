@@ -1,6 +1,7 @@
 """Moments: sums that no way of cutting up the frames can change."""
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assonance.parallel import Scratch
 from assonance.statistics import Moments
 
 WIDTHS = {"a": 3, "b": 5}
@@ -39,7 +41,7 @@ def rows(frames, start, stop):
 
 def assert_equal_to_rounding(found, expected):
     assert found.n == expected.n
-    for sums in ("sums", "products"):
+    for sums in ("sums", "_products"):
         assert getattr(found, sums).keys() == getattr(expected, sums).keys()
         for key, values in getattr(expected, sums).items():
             scale = values.abs().max()
@@ -52,8 +54,8 @@ def assert_identical(found, expected):
     assert found.n == expected.n
     for name, values in expected.sums.items():
         assert torch.equal(found.sums[name], values)
-    for pair, values in expected.products.items():
-        assert torch.equal(found.products[pair], values)
+    for pair, values in expected._products.items():
+        assert torch.equal(found._products[pair], values)
 
 
 def test_moments_are_sums_about_the_shift():
@@ -70,7 +72,7 @@ def test_moments_are_sums_about_the_shift():
 def test_only_the_pairs_asked_for_are_kept_once_with_each_layer_by_itself():
     shift = {name: torch.zeros(2) for name in "xyz"}
     asked = Moments(shift, [("z", "x"), ("x", "z"), ("y", "y")])
-    assert set(asked.products) == {("x", "x"), ("y", "y"), ("z", "z"), ("x", "z")}
+    assert set(asked._products) == {("x", "x"), ("y", "y"), ("z", "z"), ("x", "z")}
     with pytest.raises(KeyError):
         asked.product("x", "y")
 
@@ -127,10 +129,40 @@ def test_an_update_never_changes_its_input(dtype):
         assert torch.equal(values, copies[name])
 
 
-def test_float32_frames_are_summed_in_float64():
+def test_float32_frames_are_added_up_in_float64_but_for_products_of_two_layers():
     frames = make_frames(dtype=torch.float32)
-    exact = {name: values.double() for name, values in frames.items()}
-    assert_identical(moments_of(frames), moments_of(exact))
+    found = moments_of(frames)
+    exact = moments_of({name: values.double() for name, values in frames.items()})
+    assert (found.exact, exact.exact) == (False, True)
+    for name in WIDTHS:
+        assert torch.equal(found.sums[name], exact.sums[name])
+        assert torch.equal(found.product(name, name), exact.product(name, name))
+    scale = torch.outer(*(exact.product(name, name).diagonal().sqrt() for name in WIDTHS))
+    error = (found.product("a", "b") - exact.product("a", "b")).abs() / scale
+    assert 0 < error.max() < 2e-7
+
+
+def test_utterances_may_come_several_at_once_and_be_shared_out_to_cores():
+    frames = make_frames(dtype=torch.float32)
+    expected = moments_of(frames)
+    found, scratch = empty(), Scratch()
+    with ThreadPoolExecutor(2) as pool:
+        for first, last in ((0, 30), (30, FRAMES)):
+            parts = [rows(frames, first, first + 7), rows(frames, first + 7, last)]
+            found.update(*parts, share=pool.map, scratch=scratch)
+    assert found.n == FRAMES
+    for pair, values in expected._products.items():
+        torch.testing.assert_close(found._products[pair], values, rtol=1e-6, atol=1e-4)
+
+
+def test_products_of_a_layer_with_itself_are_whole_and_go_on_after_they_were_read():
+    wide = {"a": torch.randn(50, 450, dtype=torch.float64), "b": torch.randn(50, 5)}
+    moments = Moments({name: torch.zeros(x.shape[1]) for name, x in wide.items()}, [])
+    for _ in range(2):
+        moments.update(wide)
+        product = moments.product("a", "a")
+        assert torch.equal(product, product.T)
+    torch.testing.assert_close(product, 2 * wide["a"].T @ wide["a"])
 
 
 def scatter(moments):

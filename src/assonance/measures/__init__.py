@@ -4,6 +4,7 @@ from assonance.measures import attention, cca, cka, neighbours, neurons, regress
 from assonance.measures.registry import (
     MEASURES,
     SETTINGS,
+    LayerScore,
     Measure,
     NeuronScores,
     Settings,
@@ -14,6 +15,7 @@ from assonance.measures.registry import (
 __all__ = [
     "MEASURES",
     "SETTINGS",
+    "LayerScore",
     "Measure",
     "NeuronScores",
     "Settings",

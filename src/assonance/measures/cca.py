@@ -2,17 +2,18 @@
 
 import math
 
-import scipy.linalg
 import torch
 from torch import Tensor
 
 from assonance.measures.registry import (
     STANDARDISED,
     Invariance,
+    LayerScore,
     Settings,
     measure,
 )
 from assonance.statistics import Fold, LayerStatistics, Pair
+from assonance.statistics.layer import among
 
 LINEAR: tuple[Invariance, ...] = (*STANDARDISED, "orthogonal", "linear")
 
@@ -26,16 +27,13 @@ LINEAR: tuple[Invariance, ...] = (*STANDARDISED, "orthogonal", "linear")
     invariances=LINEAR,
     source="Hotelling 1936; Kornblith et al. 2019, section 5.2",
 )
-def cca_mean(pair: Pair, settings: Settings) -> float:
+def cca_mean(pair: Pair, settings: Settings) -> LayerScore:
     """Mean canonical correlation of all directions of both layers, none cut off.
 
     As many as the layer of the lower rank has. In sample, and not smooth where a correlation is
     0: no honest interval exists near its floor.
     """
-    if not min(pair.whitened.shape):
-        return float("nan")
-    _, correlations, _ = _svd(pair.whitened)
-    return float(correlations.clamp(max=1).mean())
+    return _mean(_canonical(pair, *pair.whitened.shape)[1])
 
 
 @measure(
@@ -47,14 +45,15 @@ def cca_mean(pair: Pair, settings: Settings) -> float:
     invariances=LINEAR,
     source="Kornblith et al. 2019, section 5.2, R²_CCA; Yanai 1974",
 )
-def cca_r2(pair: Pair, settings: Settings) -> float:
+def cca_r2(pair: Pair, settings: Settings) -> LayerScore:
     """Mean squared canonical correlation of all directions of both layers, none cut off.
 
     As many as the layer of the lower rank has. The sum of squares of the whitened
     cross-correlations: smooth where a correlation is 0, unlike `cca_mean`.
     """
     count = min(pair.whitened.shape)
-    return min(float(pair.whitened.square().sum()) / count, 1.0) if count else float("nan")
+    total = float(pair.whitened.square().sum(dtype=torch.float64))
+    return LayerScore(min(total / count, 1.0) if count else float("nan"), count)
 
 
 @measure(
@@ -66,14 +65,13 @@ def cca_r2(pair: Pair, settings: Settings) -> float:
     invariances=STANDARDISED,
     source="Raghu et al. 2017; El Kheir et al. 2024",
 )
-def svcca(pair: Pair, settings: Settings) -> float:
+def svcca(pair: Pair, settings: Settings) -> LayerScore:
     """Mean canonical correlation of the leading directions of the standardised layers.
 
     How many are kept: `settings.variance` and `settings.cut`. In sample, and not smooth where a
     correlation is 0: no honest interval exists near its floor.
     """
-    _, correlations, _ = _canonical(pair, settings)
-    return float(correlations.mean()) if len(correlations) else float("nan")
+    return _mean(_leading(pair, settings)[1])
 
 
 @measure(
@@ -85,14 +83,14 @@ def svcca(pair: Pair, settings: Settings) -> float:
     invariances=("translation", "scale", "permutation"),
     source="Morcos et al. 2018; El Kheir et al. 2024",
 )
-def pwcca(pair: Pair, settings: Settings) -> float:
+def pwcca(pair: Pair, settings: Settings) -> LayerScore:
     """Canonical correlations weighted by how much of the row layer each direction accounts for.
 
     Cut as for `svcca`; the weight of a canonical direction h is Σ|hᵀz| over the row layer's
     centred neurons z, unstandardised.
     """
-    left, correlations, _ = _canonical(pair, settings)
-    return _weighted(pair.x, left, correlations)
+    left, correlations, _ = _leading(pair, settings)
+    return LayerScore(_weighted(pair.x, left, correlations), len(correlations))
 
 
 @measure(
@@ -104,11 +102,12 @@ def pwcca(pair: Pair, settings: Settings) -> float:
     invariances=("translation", "scale", "permutation"),
     source="Morcos et al. 2018, averaged over both directions",
 )
-def pwcca_mean(pair: Pair, settings: Settings) -> float:
+def pwcca_mean(pair: Pair, settings: Settings) -> LayerScore:
     """Mean of PWCCA with the row layer's weights and with the column layer's."""
-    left, correlations, right = _canonical(pair, settings)
+    left, correlations, right = _leading(pair, settings)
     ways = ((pair.x, left), (pair.y, right))
-    return sum(_weighted(layer, directions, correlations) for layer, directions in ways) / 2
+    both = sum(_weighted(layer, directions, correlations) for layer, directions in ways)
+    return LayerScore(both / 2, len(correlations))
 
 
 @measure(
@@ -120,7 +119,7 @@ def pwcca_mean(pair: Pair, settings: Settings) -> float:
     invariances=STANDARDISED,
     source="assonance: design of held-out measures by folds of moments; Bilenko & Gallant 2016",
 )
-def cca_heldout(pair: Pair, settings: Settings) -> float:
+def cca_heldout(pair: Pair, settings: Settings) -> LayerScore:
     """Mean correlation, in unseen utterances, of the canonical directions of all others.
 
     Directions of the training folds, cut as for `svcca`. The k-th pair of each fold is taken
@@ -130,44 +129,40 @@ def cca_heldout(pair: Pair, settings: Settings) -> float:
     parts = [_unseen(fold, settings) for fold in pair.folds]
     count = min(part.shape[1] for part in parts)
     if not count:
-        return float("nan")
+        return LayerScore(float("nan"), 0)
     covariance, rows, columns = torch.stack([part[:, :count] for part in parts]).sum(0)
     scale = (rows * columns).sqrt().clamp(min=torch.finfo(torch.float64).tiny)
-    return float((covariance / scale).clamp(-1, 1).mean())
+    return LayerScore(float((covariance / scale).clamp(-1, 1).mean()), count)
 
 
-def _canonical(pair: Pair, settings: Settings) -> tuple[Tensor, Tensor, Tensor]:
-    """Canonical directions of x (Kx, K), correlations (K,), directions of y (Ky, K); in order."""
+def _leading(pair: Pair, settings: Settings) -> tuple[Tensor, Tensor, Tensor]:
+    """Canonical correlations of as many directions as the settings keep."""
     rows, columns = (
         layer.rank_of_variance(settings.variance, settings.cut) for layer in (pair.x, pair.y)
     )
-    whitened = pair.whitened[:rows, :columns]
-    left, correlations, right = _svd(whitened)
-    return left, correlations.clamp(max=1), right.T
+    return _canonical(pair, rows, columns)
 
 
-def _svd(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Thin singular value decomposition that always comes to an end."""
-    try:
-        left, values, right = torch.linalg.svd(matrix, full_matrices=False)
-    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
-        # Layers that are nearly one have nearly equal correlations, on which divide and conquer
-        # may not converge; plain QR iteration does, in more time.
-        parts = scipy.linalg.svd(
-            matrix.cpu().numpy(), full_matrices=False, lapack_driver="gesvd", check_finite=False
-        )
-        left, values, right = (torch.from_numpy(part).to(matrix) for part in parts)
-    return left, values, right
+def _canonical(pair: Pair, rows: int, columns: int) -> tuple[Tensor, Tensor, Tensor]:
+    """As `Pair.canonical`, and empty where no direction is left."""
+    if not (rows and columns):
+        nothing = pair.cross.new_empty
+        return nothing(rows, 0), nothing(0), nothing(columns, 0)
+    return pair.canonical(rows, columns)
+
+
+def _mean(correlations: Tensor) -> LayerScore:
+    count = len(correlations)
+    return LayerScore(float(correlations.mean()) if count else float("nan"), count)
 
 
 def _weighted(layer: LayerStatistics, directions: Tensor, correlations: Tensor) -> float:
     """Mean correlation by how much of the layer, unstandardised, each direction accounts for."""
     if not len(correlations):
         return float("nan")
-    values, vectors = layer.spectrum
-    kept = len(directions)
-    neurons = (values[:kept].sqrt() * vectors[:, :kept]) * layer.norms[layer.varies, None]
-    weights = (neurons @ directions).abs().sum(0)
+    shares = (layer.loadings[:, : len(directions)] @ directions).abs_()
+    norms = layer.norms[layer.varies]
+    weights = ((norms / norms.max()).to(shares.dtype) @ shares).to(torch.float64)
     return float((weights * correlations).sum() / weights.sum())
 
 
@@ -175,7 +170,7 @@ def _unseen(fold: Fold, settings: Settings) -> Tensor:
     """Σpq, Σp² and Σq² of the held-out frames' projections on each pair of directions; (3, K)."""
     training, held_out = fold.training, fold.held_out
     n = held_out.x.n
-    left, _, right = _canonical(training, settings)
+    left, _, right = (part.to(torch.float64) for part in _leading(training, settings))
     maps, drifts, squares = [], [], []
     sides = ((training.x, held_out.x, left), (training.y, held_out.y, right))
     for seen, unseen, directions in sides:
@@ -184,10 +179,10 @@ def _unseen(fold: Fold, settings: Settings) -> Tensor:
         # By the training deviation, so that folds of unlike sizes count by their frames.
         each = math.sqrt(seen.n) * whitening / seen.norms[varies, None]
         drift = (unseen.mean - seen.mean)[varies] @ each
-        scatter = unseen.scatter[varies][:, varies]
+        scatter = among(unseen.scatter, varies, varies)
         maps.append(each)
         drifts.append(drift)
         squares.append((each * (scatter @ each)).sum(0) + n * drift.square())
-    cross = held_out.cross[training.x.varies][:, training.y.varies]
+    cross = among(held_out.cross, training.x.varies, training.y.varies)
     products = (maps[0] * (cross @ maps[1])).sum(0) + n * drifts[0] * drifts[1]
     return torch.stack([products, *squares])

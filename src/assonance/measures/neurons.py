@@ -1,10 +1,13 @@
 """Neuron against neuron: how well the best single match does, and what chance alone gives."""
 
+import functools
+
 import torch
 
 from assonance.measures.matching import assignment, transport
 from assonance.measures.registry import STANDARDISED, NeuronScores, Settings, measure, spread
 from assonance.statistics import LayerStatistics, Pair
+from assonance.statistics.lazy import once
 
 
 @measure(
@@ -66,11 +69,12 @@ def maxcorr_rotated(pair: Pair, settings: Settings) -> NeuronScores:
     varies = pair.x.varies
     if not pair.y.varies.any():
         return NeuronScores(torch.full_like(pair.x.norms, torch.nan))
-    best = [
-        (pair.correlation @ basis).abs().amax(1)
-        for basis in rotated_bases(pair.y, settings.rotations, settings.seed)
-    ]
-    return NeuronScores(spread(torch.stack(best).mean(0).clamp(max=1), varies))
+    chosen = settings.rotations, settings.seed
+    bases = once(pair.y, ("rotated", *chosen), lambda: rotated_bases(pair.y, *chosen))
+    table = pair.correlation.to(bases[0].dtype)
+    best = [(table @ basis).abs().amax(1) for basis in bases]
+    mean = torch.stack(best).mean(0, dtype=torch.float64)
+    return NeuronScores(spread(mean.clamp(max=1), varies))
 
 
 @measure(
@@ -139,15 +143,25 @@ def rotated_bases(layer: LayerStatistics, count: int, seed: int) -> list[torch.T
     -------
     list of Tensor
         `count` matrices of shape (V, V), V the neurons that vary; a function of V and the seed
-        up to the scale, so that every layer of one width meets the same rotations.
+        up to the scale, so that every layer of one width meets the same rotations. float32 unless
+        the layer is exact.
     """
-    width = len(layer.correlation)
-    generator = torch.Generator().manual_seed(seed)
     bases = []
+    for rotation in rotations(len(layer.correlation), count, seed):
+        q = rotation.to(layer.correlation)
+        scale = (q * (layer.correlation @ q)).sum(0).sqrt()
+        bases.append((q / scale).to(layer.product_type))
+    return bases
+
+
+@functools.lru_cache(maxsize=8)
+def rotations(width: int, count: int, seed: int) -> tuple[torch.Tensor, ...]:
+    """Draw orthogonal matrices uniformly; `count` of shape (width, width), float64."""
+    generator = torch.Generator().manual_seed(seed)
+    drawn = []
     for _ in range(count):
         normal = torch.randn(width, width, generator=generator, dtype=torch.float64)
         q, r = torch.linalg.qr(normal)
         # The signs make the draw uniform over the orthogonal group (Mezzadri 2007).
-        q = (q * r.diagonal().sign()).to(layer.correlation)
-        bases.append(q / (q * (layer.correlation @ q)).sum(0).sqrt())
-    return bases
+        drawn.append(q * r.diagonal().sign())
+    return tuple(drawn)

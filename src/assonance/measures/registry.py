@@ -89,6 +89,22 @@ class NeuronScores:
 
 
 @dataclass(frozen=True)
+class LayerScore:
+    """A score of a layer that depends on how many directions were looked at.
+
+    Attributes
+    ----------
+    value
+        The score.
+    rank
+        How many canonical correlations went into it.
+    """
+
+    value: float
+    rank: int
+
+
+@dataclass(frozen=True)
 class Measure:
     """A similarity and what holds of it; the tests check every word of this declaration.
 

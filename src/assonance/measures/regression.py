@@ -1,6 +1,7 @@
 """Each neuron predicted linearly from the whole of the other layer, in sample and held out."""
 
 import torch
+from torch import Tensor
 
 from assonance.errors import AssonanceError
 from assonance.measures.registry import STANDARDISED, NeuronScores, Settings, measure, spread
@@ -19,7 +20,7 @@ from assonance.statistics.ridge import ridge_held_out
 )
 def linreg(pair: Pair, settings: Settings) -> NeuronScores:
     """Multiple correlation r of each neuron with the whole of the other layer, in sample."""
-    squared = (pair.correlation @ pair.y.whitening).square().sum(1)
+    squared = _explained(pair)
     return NeuronScores(spread(squared.clamp(max=1).sqrt(), pair.x.varies))
 
 
@@ -34,7 +35,7 @@ def linreg(pair: Pair, settings: Settings) -> NeuronScores:
 )
 def linreg_r2(pair: Pair, settings: Settings) -> NeuronScores:
     """Share R² of each neuron's variance that the whole of the other layer explains, in sample."""
-    squared = (pair.correlation @ pair.y.whitening).square().sum(1)
+    squared = _explained(pair)
     return NeuronScores(spread(squared.clamp(max=1), pair.x.varies))
 
 
@@ -101,3 +102,8 @@ def ridge_heldout(pair: Pair, settings: Settings) -> NeuronScores:
     variance, covariance, predicted = ridge_held_out(pair.folds)
     errors = variance - 2 * covariance + predicted
     return NeuronScores(torch.where(pair.x.varies, 1 - errors / variance, torch.nan))
+
+
+def _explained(pair: Pair) -> Tensor:
+    """Share of each varying neuron's variance that the whole of y explains; (Vx,)."""
+    return pair.projected.square().sum(1, dtype=torch.float64)

@@ -66,10 +66,11 @@ def angular_procrustes(pair: Pair, settings: Settings) -> float:
     """One minus the angle between the best-turned layers, as a share of a right angle.
 
     The angle arccos(‖XᵀY‖_*/(‖X‖·‖Y‖)) is a metric. Angles whose cosine is 1 up to rounding,
-    below about 10⁻⁶, count as 0.
+    below about 10⁻⁶, or 5·10⁻⁴ of float32 frames, count as 0.
     """
     cosine = bures(pair, settings)
-    rounding = sum(pair.cross.shape) * torch.finfo(torch.float64).eps
+    exact = sum(pair.cross.shape) * torch.finfo(torch.float64).eps
+    rounding = exact if pair.x.exact else torch.finfo(torch.float32).eps
     return 1.0 if cosine > 1 - rounding else 1 - math.acos(cosine) * 2 / math.pi
 
 

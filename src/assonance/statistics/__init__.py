@@ -3,9 +3,11 @@
 from assonance.statistics.blocks import BlockSums
 from assonance.statistics.folds import FoldedMoments, assign_folds
 from assonance.statistics.heads import HeadPair, HeadSums
+from assonance.statistics.heldout import Fold
 from assonance.statistics.hsic import BlockPair, Hsic
+from assonance.statistics.layer import LayerStatistics
 from assonance.statistics.moments import CHUNK_FRAMES, Moments
-from assonance.statistics.pair import Fold, LayerStatistics, Pair
+from assonance.statistics.pair import Pair
 from assonance.statistics.sample import KernelSample, sample_indices
 
 __all__ = [

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import chain
 from typing import Self
 
@@ -18,6 +19,33 @@ ROWS_AT_ONCE = 128
 UTTERANCES_KEPT = 1024
 # Data whose mean is nearer to zero than this share of their deviation are about their mean.
 CENTRED = 1e-7
+
+
+@dataclass(frozen=True)
+class Block:
+    """What `BlockSums` adds for one utterance.
+
+    Attributes
+    ----------
+    length
+        Frames.
+    sums
+        Σx of each layer, (D,).
+    norms
+        Σ‖x‖² of each layer, (L,).
+    tables
+        For every pair Σ‖x‖²‖y‖² and, where utterances are told apart, ‖C‖² and sᵀCt; (4, P), the
+        last row 0.
+    vectors
+        Of each layer Σ x‖y‖² with every layer y and, where utterances are told apart, C t;
+        (1 or 2, D, L).
+    """
+
+    length: int
+    sums: list[Tensor]
+    norms: Tensor
+    tables: Tensor
+    vectors: list[Tensor]
 
 
 class BlockSums:
@@ -102,35 +130,56 @@ class BlockSums:
         ValueError
             When the layers do not have the same number of frames.
         """
+        self.add(self.summed(frames))
+
+    def summed(self, frames: Mapping[str, Tensor]) -> "Block":
+        """Sum over the frames of one utterance, without adding them; from any thread.
+
+        Parameters and errors are those of `update`.
+        """
         lengths = {len(frames[name]) for name in self.shift}
         if len(lengths) != 1:
             counts = sorted(lengths)
             raise ValueError(f"layers of one utterance have different frame counts: {counts}")
-        length = lengths.pop()
-        if not length:
-            return
-        self._own = {}
-        power = Powers(length, length**2, length**3, length**4)
-        self._powers = self._powers.plus(power)
         exact = any(frames[name].dtype == torch.float64 for name in self.shift)
         layers = [self._centre(name, frames[name], exact) for name in self.shift]
         sums = [layer.sum(0) for layer in layers]
         norms = [torch.linalg.vecdot(layer, layer) for layer in layers]
-        self._tables[0] += self._dots(norms)
-        self._norms[0] += torch.stack([of.sum(dtype=torch.float64) for of in norms])
+        tables = self._tables.new_zeros(self._tables.shape)
+        tables[0] = self._dots(norms)
         factors = [*norms]
         if self.utterances:
             chains = [layer @ of for layer, of in zip(layers, sums, strict=True)]
             factors += chains
             for grams in _grams(layers):
-                self._tables[1] += self._dots(grams)
-            self._tables[2] += self._dots(chains)
-            self._add_rows(sums)
+                tables[1] += self._dots(grams)
+            tables[2] = self._dots(chains)
         factor = torch.stack(factors, 1)
-        for name, layer, of in zip(self.shift, layers, sums, strict=True):
+        return Block(
+            length=lengths.pop(),
+            sums=[of.to(torch.float64) for of in sums],
+            norms=torch.stack([of.sum(dtype=torch.float64) for of in norms]),
+            tables=tables,
+            vectors=[
+                (layer.T @ factor).view(layer.shape[1], -1, len(layers)).movedim(1, 0)
+                for layer in layers
+            ],
+        )
+
+    def add(self, block: "Block") -> None:
+        """Add what `summed` made of one utterance."""
+        if not block.length:
+            return
+        self._own = {}
+        length = block.length
+        self._powers = self._powers.plus(Powers(length, length**2, length**3, length**4))
+        self._tables += block.tables
+        self._norms[0] += block.norms
+        for name, of, vectors in zip(self.shift, block.sums, block.vectors, strict=True):
             self._sums[name] += of
-            vectors = (layer.T @ factor).view(layer.shape[1], -1, len(layers)).movedim(1, 0)
             self._vectors[name][: len(vectors)] += vectors
+        if self.utterances:
+            self._add_rows(block.sums)
 
     def merge(self, other: Self) -> Self:
         """Return the sums over the utterances of both; neither is changed.
@@ -284,11 +333,10 @@ class BlockSums:
 
     def _add_rows(self, sums: list[Tensor]) -> None:
         """Take in the sums of one utterance's frames, (D,) a layer."""
-        exact = [of.to(torch.float64) for of in sums]
-        squares = torch.stack([of @ of for of in exact])
+        squares = torch.stack([of @ of for of in sums])
         self._tables[3] += self._dots(list(squares[:, None]))
         self._norms[1] += squares
-        for name, of in zip(self.shift, exact, strict=True):
+        for name, of in zip(self.shift, sums, strict=True):
             self._vectors[name][2] += torch.outer(of, squares)
             self._rows[name].append(of[None])
         self._waiting += 1

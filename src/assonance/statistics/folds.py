@@ -7,8 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from assonance.statistics.heldout import Fold, FoldLayer, Products
+from assonance.statistics.hsic import BlockPair
+from assonance.statistics.layer import LayerStatistics
+from assonance.statistics.lazy import once
 from assonance.statistics.moments import Moments
-from assonance.statistics.pair import Fold, LayerStatistics, Pair
+from assonance.statistics.pair import Pair
 from assonance.statistics.sample import KernelSample
 
 
@@ -52,60 +56,52 @@ class FoldedMoments:
 
     def __init__(self, parts: Sequence[Moments]) -> None:
         self.parts = tuple(part for part in parts if part.n)
-        self.total = reduce(Moments.merge, self.parts)
-        self._layers: dict[tuple[str, int | None, bool], LayerStatistics] = {}
 
     def layer(self, name: str) -> LayerStatistics:
         """Return one layer's statistics over all frames."""
-        return self._layer(name, None, False)
+        return once(self, name, lambda: self._layer(name, self.parts))
 
-    def prepare(self, name: str) -> None:
-        """Work out one layer's factors, so that its pairs, in whatever thread, find them there."""
-        parts = range(len(self.parts)) if len(self.parts) > 1 else ()
-        for fold in parts:
-            self._layer(name, fold, False)
-            _ = self._layer(name, fold, True).whitening
-        _ = self._layer(name, None, False).whitening
-
-    def pair(self, a: str, b: str, sample: tuple[KernelSample, KernelSample] | None = None) -> Pair:
+    def pair(
+        self,
+        a: str,
+        b: str,
+        sample: tuple[KernelSample, KernelSample] | None = None,
+        blocks: BlockPair | None = None,
+    ) -> Pair:
         """Return layer a (rows) against layer b (columns), whole and by fold."""
-        folds = [
-            Fold(self._pair(a, b, fold, True), self._pair(a, b, fold, False))
-            for fold in range(len(self.parts))
-            if len(self.parts) > 1
-        ]
-        whole = self._pair(a, b, None, False)
-        return Pair(whole.x, whole.y, whole.cross, folds, sample)
+        folds = self._folds(a, b) if len(self.parts) > 1 else ()
+        return Pair(self.layer(a), self.layer(b), self.cross(a, b), folds, sample, blocks)
 
-    def _pair(self, a: str, b: str, fold: int | None, training: bool) -> Pair:
-        x, y = self._layer(a, fold, training), self._layer(b, fold, training)
-        product, n = self._product(a, b, fold, training), x.n
-        return Pair(x, y, product - n * x.mean[:, None] * y.mean)
+    def cross(self, a: str, b: str) -> Tensor:
+        """Σ(x − mean)(y − mean)ᵀ of layers a (rows) and b (columns) over all frames."""
+        x, y = self.layer(a), self.layer(b)
+        return torch.addr(
+            _add(part.product(a, b) for part in self.parts), x.mean, y.mean, alpha=-x.n
+        )
 
-    def _layer(self, name: str, fold: int | None, training: bool) -> LayerStatistics:
-        key = (name, fold, training)
-        if key not in self._layers:
-            parts = self._parts(fold, training)
-            n = sum(part.n for part in parts)
-            mean = _add(part.sums[name] for part in parts) / n
-            scatter = self._product(name, name, fold, training) - n * mean[:, None] * mean
-            self._layers[key] = LayerStatistics(n, mean, scatter, self.total.shift[name])
-        return self._layers[key]
+    def _folds(self, a: str, b: str) -> list[Fold]:
+        numbers = range(len(self.parts))
+        x, y = ([self._fold_layer(name, number) for number in numbers] for name in (a, b))
+        products = Products([part.product(a, b) for part in self.parts], x, y)
+        return [Fold(number, products) for number in numbers]
 
-    def _product(self, a: str, b: str, fold: int | None, training: bool) -> Tensor:
-        return _add(part.product(a, b) for part in self._parts(fold, training))
+    def _fold_layer(self, name: str, fold: int) -> FoldLayer:
+        def make() -> FoldLayer:
+            # Training folds are added up, not subtracted from the total: where a neuron varies in
+            # the held-out fold alone, a difference would leave rounding that passes for variation.
+            others = [part for number, part in enumerate(self.parts) if number != fold]
+            training, held_out = self._layer(name, others), self._layer(name, [self.parts[fold]])
+            return FoldLayer(self.layer(name), training, held_out)
 
-    def _parts(self, fold: int | None, training: bool) -> Sequence[Moments]:
-        """Moments whose sum is wanted: of all frames, of one fold, or of all but one.
+        return once(self, (name, fold), make)
 
-        Training folds are added up, not subtracted from the total: where a neuron varies in the
-        held-out fold alone, a difference would leave rounding that passes for variation.
-        """
-        if fold is None:
-            return [self.total]
-        if training:
-            return [part for index, part in enumerate(self.parts) if index != fold]
-        return [self.parts[fold]]
+    def _layer(self, name: str, parts: Sequence[Moments]) -> LayerStatistics:
+        n = sum(part.n for part in parts)
+        mean = _add(part.sums[name] for part in parts) / n
+        product = _add(part.product(name, name) for part in parts)
+        scatter = torch.addr(product, mean, mean, alpha=-n)
+        exact = all(part.exact for part in self.parts)
+        return LayerStatistics(n, mean, scatter, parts[0].shift[name], exact=exact)
 
 
 def _add(values: Iterable[Tensor]) -> Tensor:

@@ -1,16 +1,17 @@
 """Values computed on first use and kept, from any thread."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from threading import RLock
 from typing import Any, Generic, TypeVar, overload
 
 Value = TypeVar("Value")
 
 
 class lazy(Generic[Value]):  # noqa: N801 - it is used as the built-in property is
-    """As `functools.cached_property`, without the lock that one shares between all objects.
+    """As `functools.cached_property`, computed once however many threads ask at once.
 
-    Up to Python 3.11 that lock makes threads wait that compute the values of different objects.
-    Two threads that ask one object at once may both compute, and get equal values.
+    Each object has a lock of its own: threads that compute the values of different objects do not
+    wait for each other, those that ask for the same value wait for the first.
     """
 
     def __init__(self, function: Callable[[Any], Value]) -> None:
@@ -28,6 +29,15 @@ class lazy(Generic[Value]):  # noqa: N801 - it is used as the built-in property 
         """Compute the value; from then on it is found on the object itself."""
         if instance is None:
             return self
-        value = self.function(instance)
-        vars(instance)[self.name] = value
-        return value
+        return once(instance, self.name, lambda: self.function(instance))
+
+
+def once(instance: object, key: Hashable, make: Callable[[], Value]) -> Value:
+    """Return what an object keeps under a key, made when it is first asked for."""
+    kept: dict[Any, Any] = vars(instance)
+    if key not in kept:
+        with kept.setdefault("_lock", RLock()):
+            if key not in kept:
+                kept[key] = make()
+    value: Value = kept[key]
+    return value

@@ -6,7 +6,9 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from assonance.statistics.pair import Fold, LayerStatistics, Pair
+from assonance.statistics.heldout import Fold
+from assonance.statistics.layer import LayerStatistics
+from assonance.statistics.pair import Pair
 
 # Penalties tried, in frames for each frame: that on the squared slopes of z-scored neurons, by the
 # number of training frames.
@@ -124,5 +126,6 @@ def _joined_layers(parts: Sequence[LayerStatistics]) -> LayerStatistics:
     mean = torch.stack([part.n * part.mean for part in parts]).sum(0) / n
     scatter = torch.zeros_like(parts[0].scatter)
     for part in parts:
-        scatter += part.scatter + part.n * torch.outer(part.mean - mean, part.mean - mean)
-    return LayerStatistics(n, mean, scatter, parts[0].shift)
+        scatter += part.scatter
+        scatter.addr_(part.mean - mean, part.mean - mean, alpha=part.n)
+    return LayerStatistics(n, mean, scatter, parts[0].shift, exact=parts[0].exact)

@@ -1,0 +1,207 @@
+"""Training and held-out frames of two layers, and the regression from the one to the other."""
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from assonance.statistics.layer import LayerStatistics
+from assonance.statistics.lazy import lazy, once
+
+if TYPE_CHECKING:
+    from assonance.statistics.pair import Pair
+
+# A neuron of which less than this share of its variance is its own, unexplained by neurons before
+# it, makes the inverse of the correlations too large to be trusted without their eigenvalues.
+_OWN = 1e-8
+# Mean inflation of a slope's variance by the other neurons up to which float32 is precise enough.
+_INFLATION = 300.0
+
+
+class FoldLayer:
+    """One layer's training frames and held-out frames, and what predicting from it takes.
+
+    Everything is about the training means and in units of the neurons' norms over all frames;
+    neurons that are constant in training are 0 throughout.
+
+    Parameters
+    ----------
+    whole, training, held_out
+        Statistics of all frames, of those of the other folds, and of the fold's own.
+    """
+
+    def __init__(
+        self, whole: LayerStatistics, training: LayerStatistics, held_out: LayerStatistics
+    ) -> None:
+        self.whole = whole
+        self.training = training
+        self.held_out = held_out
+
+    @lazy
+    def units(self) -> Tensor:
+        """One over the norm of each neuron over all frames, 0 for a constant one; (D,)."""
+        return torch.where(self.whole.varies, 1 / self.whole.norms, 0.0)
+
+    @lazy
+    def drift(self) -> Tensor:
+        """Held-out mean less training mean, (D,), in the layer's own units."""
+        return self.held_out.mean - self.training.mean
+
+    @lazy
+    def variance(self) -> Tensor:
+        """Σx² of the held-out frames; (D,)."""
+        variance = self.held_out.norms.square() + self.held_out.n * self.drift.square()
+        return variance * self.units.square()
+
+    @lazy
+    def scatter(self) -> Tensor:
+        """Σyyᵀ of the held-out frames, as precise as `inverse`; (D, D)."""
+        drift = self.drift
+        scatter = torch.addr(self.held_out.scatter, drift, drift, alpha=self.held_out.n)
+        scatter = (scatter * self.units[:, None]).mul_(self.units)
+        return scatter.to(self.inverse.dtype)
+
+    @lazy
+    def inverse(self) -> Tensor:
+        """Inverse of Σyyᵀ of the training frames, 0 for neurons that are constant there; (D, D).
+
+        The pseudo-inverse where there are fewer directions than neurons. float32 where products
+        with it err by no more than 10⁻⁷ of a neuron's variance.
+        """
+        training = self.training
+        factor, failed = torch.linalg.cholesky_ex(training.correlation)
+        if len(factor) and not failed and bool((factor.diagonal().square() > _OWN).all()):
+            inverse = torch.cholesky_inverse(factor)
+        else:
+            inverse = training.whitening @ training.whitening.T
+        inflation = float(inverse.diagonal().mean()) if len(inverse) else 0.0
+        scale = 1 / (training.norms * self.units)[training.varies]
+        inverse = (inverse * scale[:, None]).mul_(scale)
+        if not training.varies.all():
+            everywhere = inverse.new_zeros(self.whole.scatter.shape)
+            everywhere[torch.outer(training.varies, training.varies)] = inverse.flatten()
+            inverse = everywhere
+        return inverse.to(training.product_type if inflation <= _INFLATION else torch.float64)
+
+
+class Products:
+    """Σ(x − shift)(y − shift)ᵀ of two layers, by fold, and what is made of them for all folds.
+
+    Parameters
+    ----------
+    parts
+        Of each fold, shape (Dx, Dy).
+    x, y
+        The two layers in each fold.
+    """
+
+    def __init__(
+        self, parts: Sequence[Tensor], x: Sequence[FoldLayer], y: Sequence[FoldLayer]
+    ) -> None:
+        self.parts = parts
+        self.x = x
+        self.y = y
+
+    def swapped(self) -> "Products":
+        """Return the same with rows and columns exchanged."""
+        return Products([part.T for part in self.parts], self.y, self.x)
+
+    def centred(self, fold: int) -> tuple[Tensor, Tensor]:
+        """Of the training frames and of the held-out frames, each about their own means."""
+        total = once(self, "total", lambda: reduce(torch.add, self.parts))
+        x, y = self.x[fold], self.y[fold]
+        # For a neuron that varies in the held-out fold alone the difference is rounding: its
+        # statistics of training say that it does not vary.
+        others, own = total - self.parts[fold], self.parts[fold]
+        return (
+            torch.addr(others, x.training.mean, y.training.mean, alpha=-x.training.n),
+            torch.addr(own, x.held_out.mean, y.held_out.mean, alpha=-x.held_out.n),
+        )
+
+    def standardised(self, fold: int, precision: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Of both about the training means, in units of the neurons' norms over all frames."""
+        parts, total = once(self, precision, lambda: self._scaled(precision))
+        x, y = self.x[fold], self.y[fold]
+        means = [
+            (mean * layer.units).to(precision)
+            for layer in (x, y)
+            for mean in (layer.training.mean, layer.held_out.mean, layer.drift)
+        ]
+        seen = (total - parts[fold]).addr_(means[0], means[3], alpha=-x.training.n)
+        unseen = torch.addr(parts[fold], means[1], means[4], alpha=-x.held_out.n)
+        return seen, unseen.addr_(means[2], means[5], alpha=x.held_out.n)
+
+    def _scaled(self, precision: torch.dtype) -> tuple[list[Tensor], Tensor]:
+        rows, columns = self.x[0].units[:, None], self.y[0].units
+        parts = [(part * rows).mul_(columns).to(precision) for part in self.parts]
+        return parts, reduce(torch.add, parts)
+
+
+class Fold:
+    """Two layers in one fold.
+
+    Parameters
+    ----------
+    number
+        Of the fold.
+    products
+        Of the two layers, in all folds.
+    """
+
+    def __init__(self, number: int, products: Products) -> None:
+        self.number = number
+        self._all = products
+        self.x = products.x[number]
+        self.y = products.y[number]
+        self._reverse: Fold | None = None
+
+    def swapped(self) -> "Fold":
+        """Return the same fold with rows and columns exchanged."""
+        other = Fold(self.number, self._all.swapped())
+        other._reverse = self
+        return other
+
+    @lazy
+    def training(self) -> "Pair":
+        """Statistics of the training frames alone."""
+        from assonance.statistics.pair import Pair  # a pair has folds, and a fold two pairs
+
+        return Pair(self.x.training, self.y.training, self._centred[0])
+
+    @lazy
+    def held_out(self) -> "Pair":
+        """Statistics of the held-out frames alone."""
+        from assonance.statistics.pair import Pair
+
+        return Pair(self.x.held_out, self.y.held_out, self._centred[1])
+
+    @lazy
+    def regression(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Σx², Σx·p and Σp² as in `Pair.held_out`, of this fold: x on the whole of y."""
+        if self._reverse:
+            return self._reverse._of_columns
+        y = self.y
+        seen, unseen = self._standardised(y.inverse.dtype)
+        slopes = seen @ y.inverse
+        covariance = torch.linalg.vecdot(unseen, slopes)
+        predicted = torch.linalg.vecdot(slopes @ y.scatter, slopes)
+        return self.x.variance, covariance.to(torch.float64), predicted.to(torch.float64)
+
+    @lazy
+    def _of_columns(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Do the same for y on the whole of x."""
+        x = self.x
+        seen, unseen = self._standardised(x.inverse.dtype)
+        slopes = x.inverse @ seen
+        covariance = unseen.mul(slopes).sum(0)
+        predicted = (x.scatter @ slopes).mul_(slopes).sum(0)
+        return self.y.variance, covariance.to(torch.float64), predicted.to(torch.float64)
+
+    @lazy
+    def _centred(self) -> tuple[Tensor, Tensor]:
+        return self._all.centred(self.number)
+
+    def _standardised(self, precision: torch.dtype) -> tuple[Tensor, Tensor]:
+        return once(self, precision, lambda: self._all.standardised(self.number, precision))

@@ -1,0 +1,153 @@
+"""One layer's moments, and what all its pairs share: its spectrum and factors."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from assonance.statistics.lazy import lazy
+
+# A neuron whose deviation is below this share of its distance from zero does not vary: float32
+# cannot tell its values apart, and what is left is the rounding of the sums.
+CONSTANT = 1e-12
+# Sums about a shift cannot tell a smaller deviation than this share of its distance from the mean.
+NEXT_TO_SHIFT = 1e-6
+# Directions with at least this eigenvalue of the correlations may be multiplied in float32: they
+# are divided by its root, and rounding with them.
+STRONG = 1e-2
+# Variance of a direction, in squared units of the last place of its neurons' values, up to which
+# it is the rounding of whoever computed them.
+_ROUNDED = 4.0
+
+
+class LayerStatistics:
+    """One layer's mean and scatter, and the factors that the measures share.
+
+    Parameters
+    ----------
+    n
+        Frames.
+    mean
+        Mean of each neuron about the pilot shift, shape (D,).
+    scatter
+        Σ(x − mean)(x − mean)ᵀ, shape (D, D).
+    shift
+        The pilot shift, shape (D,).
+    exact
+        Whether the frames were float64. Of float32 frames, what vanishes next to their rounding is
+        left out, and products are made in float32 where that costs no more than 10⁻⁷.
+    """
+
+    def __init__(
+        self, n: int, mean: Tensor, scatter: Tensor, shift: Tensor, *, exact: bool = True
+    ) -> None:
+        self.n = n
+        self.mean = mean
+        self.scatter = scatter
+        self.shift = shift
+        self.exact = exact
+
+    @lazy
+    def norms(self) -> Tensor:
+        """Norm of each centred neuron over the frames, √Σ(x − mean)²; shape (D,)."""
+        return self.scatter.diagonal().clamp(min=0).sqrt()
+
+    @lazy
+    def varies(self) -> Tensor:
+        """Which neurons are not constant; bool, shape (D,)."""
+        values, sums = (self.shift + self.mean).abs(), self.mean.abs()
+        floor = math.sqrt(self.n) * torch.maximum(CONSTANT * values, NEXT_TO_SHIFT * sums)
+        return self.norms > floor.clamp(min=torch.finfo(torch.float64).tiny)
+
+    @lazy
+    def correlation(self) -> Tensor:
+        """Pearson correlations between the neurons that vary; shape (V, V)."""
+        inverse = 1 / self.norms[self.varies]
+        return (among(self.scatter, self.varies, self.varies) * inverse[:, None]).mul_(inverse)
+
+    @lazy
+    def spectrum(self) -> tuple[Tensor, Tensor]:
+        """Eigenvalues (K,), largest first, and eigenvectors (V, K) of the correlations.
+
+        Only directions that can be told from rounding are kept: that of the sums, V·ε of the
+        largest eigenvalue, and that of the frames themselves where they were float32; and no more
+        of them than frames allow.
+        """
+        values, vectors = torch.linalg.eigh(self.correlation)
+        values, vectors = values.flip(0), vectors.flip(1)
+        if not len(values):
+            return values, vectors
+        rounding = len(values) * torch.finfo(values.dtype).eps * values[0]
+        told_apart = values > torch.maximum(rounding, self._rounding_along(vectors))
+        # Values fall and are cut at the first that is none, so that no direction is skipped.
+        kept = min(int(told_apart.long().cumprod(0).sum()), self.n - 1)
+        return values[:kept], vectors[:, :kept].contiguous()
+
+    @lazy
+    def whitening(self) -> Tensor:
+        """V×K matrix taking standardised neurons to uncorrelated directions of norm one."""
+        values, vectors = self.spectrum
+        return vectors / values.sqrt()
+
+    @lazy
+    def loadings(self) -> Tensor:
+        """V×K correlations of the neurons with the whitened directions; float32 unless exact."""
+        values, vectors = self.spectrum
+        return (vectors * values.sqrt()).to(self.product_type)
+
+    @property
+    def product_type(self) -> torch.dtype:
+        """In what products of bounded entries are made."""
+        return torch.float64 if self.exact else torch.float32
+
+    def whitened(self, rows: Tensor) -> Tensor:
+        """Rows in the space of the standardised neurons, (R, V), along the whitened directions.
+
+        Returns
+        -------
+        Tensor
+            float64, shape (R, K).
+        """
+        strong = self._strong
+        if strong is None:
+            return rows @ self.whitening
+        result = rows.new_empty(len(rows), self.whitening.shape[1])
+        count = strong.shape[1]
+        result[:, :count] = rows.to(torch.float32) @ strong
+        result[:, count:] = rows @ self.whitening[:, count:]
+        return result
+
+    def rank_of_variance(self, share: float, cut: str) -> int:
+        """How many leading directions of the standardised neurons a cut keeps.
+
+        Parameters
+        ----------
+        share
+            Share of the variance, between 0 and 1.
+        cut
+            ``"reach"`` keeps the fewest directions that reach the share; ``"below"`` those whose
+            cumulative share stays below it, so that the one which crosses is dropped.
+        """
+        values, _ = self.spectrum
+        below = int((values.cumsum(0) < share * values.sum()).sum())
+        return below if cut == "below" else min(below + 1, len(values))
+
+    @lazy
+    def _strong(self) -> Tensor | None:
+        """Columns of the whitening that float32 is precise enough for; None where none is."""
+        count = 0 if self.exact else int((self.spectrum[0] >= STRONG).sum())
+        return self.whitening[:, :count].to(torch.float32) if count else None
+
+    def _rounding_along(self, vectors: Tensor) -> Tensor:
+        """Variance that the rounding of the frames' own values gives each direction; (K,)."""
+        unit = torch.finfo(self.product_type).eps
+        mean, norms = (self.shift + self.mean)[self.varies], self.norms[self.varies]
+        of_neurons = unit**2 * (1 + self.n * (mean / norms).square())
+        return _ROUNDED * (vectors.square() * of_neurons[:, None]).sum(0)
+
+
+def among(matrix: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Rows and columns of a matrix by two masks; the matrix itself where all are wanted."""
+    if not rows.all():
+        matrix = matrix[rows]
+    return matrix if columns.all() else matrix[:, columns]

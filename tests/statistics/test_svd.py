@@ -1,0 +1,62 @@
+"""Singular value decompositions: the fast one against the exact one, and both to the end."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import ortho_group
+
+from assonance.statistics.svd import svd
+
+SHAPES = [(40, 40), (60, 25), (25, 60), (7, 1), (1, 7)]
+VALUES = {
+    "even": lambda count: np.linspace(1, 0.5, count),
+    "down to nothing": lambda count: np.linspace(1, 0, count),
+    "mostly small": lambda count: np.where(np.arange(count) < count // 5, 1, 1e-3),
+    "a few alike": lambda count: np.repeat([1.0, 0.6, 0.2, 1e-3], count // 4 + 1)[:count],
+    "of low rank": lambda count: (np.arange(count) < max(1, count // 2)) * 0.9,
+}
+
+
+def matrix_of(shape, values):
+    sides = [
+        ortho_group.rvs(size, random_state=size)[:, : min(shape)] if size > 1 else np.ones((1, 1))
+        for size in shape
+    ]
+    return torch.from_numpy(sides[0] * values(min(shape)) @ sides[1].T)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("values", VALUES.values(), ids=VALUES)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_a_matrix_is_put_together_again(shape, values, dtype):
+    matrix = matrix_of(shape, values)
+    left, found, right = svd(matrix.to(dtype))
+    error = 1e-12 if dtype == torch.float64 else 2e-6
+    assert (left.dtype, found.dtype, right.dtype) == (dtype, torch.float64, dtype)
+    put_together = left.double() * found @ right.double().T
+    np.testing.assert_allclose(put_together, matrix, rtol=0, atol=error)
+    expected = np.sort(values(min(shape)))[::-1]
+    np.testing.assert_allclose(found.sort(descending=True).values, expected, rtol=0, atol=error)
+    for vectors in (left.double(), right.double()):
+        width = vectors.shape[1]
+        np.testing.assert_allclose(vectors.T @ vectors, np.eye(width), rtol=0, atol=10 * error)
+
+
+def test_small_values_are_no_less_certain_than_large_ones():
+    """The root of a float32 eigenvalue errs by 10⁻⁴ where the value is 10⁻³ of the largest."""
+    matrix = matrix_of((200, 200), lambda count: np.geomspace(1, 1e-4, count))
+    expected = torch.linalg.svdvals(matrix)
+    found = svd(matrix.to(torch.float32))[1].sort(descending=True).values
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+    roots = torch.linalg.eigvalsh((matrix.T @ matrix).float()).clamp(min=0).sqrt().flip(0)
+    assert (roots - expected).abs().max() > 1e-5
+
+
+def test_nearly_equal_values_do_not_stop_it(monkeypatch):
+    def refuse(*arguments, **options):
+        raise torch.linalg.LinAlgError("did not converge")
+
+    matrix = matrix_of((9, 6), VALUES["even"])
+    expected = torch.linalg.svdvals(matrix)
+    monkeypatch.setattr(torch.linalg, "svd", refuse)
+    np.testing.assert_allclose(svd(matrix)[1], expected, rtol=1e-12)
