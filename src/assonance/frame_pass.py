@@ -155,9 +155,10 @@ class _Gathered:
         self._wanted = over.sampled if "sample" in over.needs else None
         self._kept: dict[str, list[Tensor]] = {name: [] for name in tile.layers}
         self._places: list[NDArray[np.int64]] = []
+        precise = any(each.precise for each in over.measures)
         parts, scratch = [], Scratch()
         for fold in range(int(over.folds.max()) + 1):
-            part = Moments(shift, tile.pairs)
+            part = Moments(shift, tile.pairs, precise=precise)
             groups = np.flatnonzero(over.folds == fold).tolist()
             for chunk in over.chunks(groups, tile.layers):
                 seen = part.n

@@ -26,6 +26,7 @@ LINEAR: tuple[Invariance, ...] = (*STANDARDISED, "orthogonal", "linear")
     range=(0.0, 1.0),
     invariances=LINEAR,
     source="Hotelling 1936; Kornblith et al. 2019, section 5.2",
+    precise=True,
 )
 def cca_mean(pair: Pair, settings: Settings) -> LayerScore:
     """Mean canonical correlation of all directions of both layers, none cut off.
@@ -44,6 +45,7 @@ def cca_mean(pair: Pair, settings: Settings) -> LayerScore:
     range=(0.0, 1.0),
     invariances=LINEAR,
     source="Kornblith et al. 2019, section 5.2, R²_CCA; Yanai 1974",
+    precise=True,
 )
 def cca_r2(pair: Pair, settings: Settings) -> LayerScore:
     """Mean squared canonical correlation of all directions of both layers, none cut off.
@@ -160,7 +162,8 @@ def _weighted(layer: LayerStatistics, directions: Tensor, correlations: Tensor) 
     """Mean correlation by how much of the layer, unstandardised, each direction accounts for."""
     if not len(correlations):
         return float("nan")
-    shares = (layer.loadings[:, : len(directions)] @ directions).abs_()
+    loadings = layer.loadings[:, : len(directions)].to(directions.dtype)
+    shares = (loadings @ directions).abs_()
     norms = layer.norms[layer.varies]
     weights = ((norms / norms.max()).to(shares.dtype) @ shares).to(torch.float64)
     return float((weights * correlations).sum() / weights.sum())

@@ -130,6 +130,9 @@ class Measure:
         The publication that defines it.
     across
         ``"min"`` where a neuron's score is its lowest over all other layers instead of one a pair.
+    precise
+        Whether a layer's smallest directions count as much as its largest, so that products of
+        float32 frames must be made in float64.
     function
         From the statistics and the settings to the score.
     """
@@ -144,6 +147,7 @@ class Measure:
     source: str
     function: Callable[..., Any]
     across: Literal["min"] | None = None
+    precise: bool = False
 
     @property
     def summary(self) -> str:
@@ -169,6 +173,7 @@ def measure(
     source: str,
     invariances: Iterable[Invariance] = (),
     across: Literal["min"] | None = None,
+    precise: bool = False,
 ) -> Callable[[Function], Function]:
     """Register the decorated function as the measure of its name."""
 
@@ -185,6 +190,7 @@ def measure(
             source,
             function,
             across,
+            precise,
         )
         return function
 

@@ -101,7 +101,9 @@ class FoldedMoments:
         product = _add(part.product(name, name) for part in parts)
         scatter = torch.addr(product, mean, mean, alpha=-n)
         exact = all(part.exact for part in self.parts)
-        return LayerStatistics(n, mean, scatter, parts[0].shift[name], exact=exact)
+        unit = max(part.unit for part in self.parts)
+        shift = parts[0].shift[name]
+        return LayerStatistics(n, mean, scatter, shift, exact=exact, unit=unit)
 
 
 def _add(values: Iterable[Tensor]) -> Tensor:

@@ -15,6 +15,8 @@ NEXT_TO_SHIFT = 1e-6
 # Directions with at least this eigenvalue of the correlations may be multiplied in float32: they
 # are divided by its root, and rounding with them.
 STRONG = 1e-2
+# Layers up to this width are dealt with in float64 in any case: float32 would save nothing.
+SMALL = 256
 # Variance of a direction, in squared units of the last place of its neurons' values, up to which
 # it is the rounding of whoever computed them.
 _ROUNDED = 4.0
@@ -34,18 +36,29 @@ class LayerStatistics:
     shift
         The pilot shift, shape (D,).
     exact
-        Whether the frames were float64. Of float32 frames, what vanishes next to their rounding is
-        left out, and products are made in float32 where that costs no more than 10⁻⁷.
+        Whether products were made in float64. Otherwise more are made in float32, where that costs
+        no more than 10⁻⁷ and saves time.
+    unit
+        Rounding of the frames' own values, as a share of them: what vanishes next to it is left
+        out.
     """
 
     def __init__(
-        self, n: int, mean: Tensor, scatter: Tensor, shift: Tensor, *, exact: bool = True
+        self,
+        n: int,
+        mean: Tensor,
+        scatter: Tensor,
+        shift: Tensor,
+        *,
+        exact: bool = True,
+        unit: float = torch.finfo(torch.float64).eps,
     ) -> None:
         self.n = n
         self.mean = mean
         self.scatter = scatter
         self.shift = shift
         self.exact = exact
+        self.unit = unit
 
     @lazy
     def norms(self) -> Tensor:
@@ -91,14 +104,14 @@ class LayerStatistics:
 
     @lazy
     def loadings(self) -> Tensor:
-        """V×K correlations of the neurons with the whitened directions; float32 unless exact."""
+        """Correlations of the neurons with the whitened directions; (V, K), as `product_type`."""
         values, vectors = self.spectrum
         return (vectors * values.sqrt()).to(self.product_type)
 
     @property
     def product_type(self) -> torch.dtype:
         """In what products of bounded entries are made."""
-        return torch.float64 if self.exact else torch.float32
+        return torch.float64 if self.exact or len(self.mean) <= SMALL else torch.float32
 
     def whitened(self, rows: Tensor) -> Tensor:
         """Rows in the space of the standardised neurons, (R, V), along the whitened directions.
@@ -135,14 +148,14 @@ class LayerStatistics:
     @lazy
     def _strong(self) -> Tensor | None:
         """Columns of the whitening that float32 is precise enough for; None where none is."""
-        count = 0 if self.exact else int((self.spectrum[0] >= STRONG).sum())
+        small = self.product_type == torch.float64
+        count = 0 if small else int((self.spectrum[0] >= STRONG).sum())
         return self.whitening[:, :count].to(torch.float32) if count else None
 
     def _rounding_along(self, vectors: Tensor) -> Tensor:
         """Variance that the rounding of the frames' own values gives each direction; (K,)."""
-        unit = torch.finfo(self.product_type).eps
         mean, norms = (self.shift + self.mean)[self.varies], self.norms[self.varies]
-        of_neurons = unit**2 * (1 + self.n * (mean / norms).square())
+        of_neurons = self.unit**2 * (1 + self.n * (mean / norms).square())
         return _ROUNDED * (vectors.square() * of_neurons[:, None]).sum(0)
 
 

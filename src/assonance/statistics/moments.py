@@ -36,22 +36,34 @@ class Moments:
     pairs
         The layer pairs whose products are wanted; one order of the two is enough. Each layer's
         product with itself is always kept.
+    precise
+        Multiply frames in float32 in float64 too.
 
     Attributes
     ----------
     n : int
         Frames seen.
     exact : bool
-        Whether all frames were float64.
+        Whether all products were made in float64.
+    unit : float
+        Rounding of the frames' own values, as a share of them.
     sums : dict
         Layer name to Σ(x − shift), shape (D,).
     """
 
-    def __init__(self, shift: Mapping[str, Tensor], pairs: Iterable[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        shift: Mapping[str, Tensor],
+        pairs: Iterable[tuple[str, str]],
+        *,
+        precise: bool = False,
+    ) -> None:
+        self.precise = precise
         self.shift = {name: value.to(torch.float64) for name, value in shift.items()}
         own = ((name, name) for name in self.shift)
         self.n = 0
         self.exact = True
+        self.unit = torch.finfo(torch.float64).eps
         self.sums = {name: torch.zeros_like(value) for name, value in self.shift.items()}
         # Of a layer with itself, what lies below the diagonal strips is filled in on demand.
         self._mirrored: set[str] = set()
@@ -94,7 +106,9 @@ class Moments:
                 counts = sorted(lengths)
                 raise ValueError(f"layers of one chunk have different frame counts: {counts}")
             self.n += lengths.pop()
-            self.exact &= all(frames[name].dtype == torch.float64 for name in self.shift)
+            types = {frames[name].dtype for name in self.shift}
+            self.exact &= self.precise or types == {torch.float64}
+            self.unit = max(self.unit, *(torch.finfo(each).eps for each in types))
         self._mirrored.clear()
         memory = scratch or Scratch()
 
@@ -123,9 +137,10 @@ class Moments:
         )
         if not same or self._products.keys() != other._products.keys():
             raise ValueError("moments of different layers, pairs or shifts cannot be merged")
-        result = type(self)(self.shift, self._products)
+        result = type(self)(self.shift, self._products, precise=self.precise)
         result.n = self.n + other.n
         result.exact = self.exact and other.exact
+        result.unit = max(self.unit, other.unit)
         for name in self.sums:
             result.sums[name] = self.sums[name] + other.sums[name]
         for pair in self._products:
@@ -156,4 +171,5 @@ class Moments:
         for start in range(0, len(shift), _STRIP):
             strip = exact[:, start : start + _STRIP]
             product[start : start + _STRIP, start:].addmm_(strip.T, exact[:, start:])
-        return scratch.like(parts[0], *exact.shape, key=name).copy_(exact)
+        kept = exact if self.precise else parts[0]
+        return scratch.like(kept, *exact.shape, key=name).copy_(exact)

@@ -76,19 +76,19 @@ class Pair:
         """Correlations of the neurons of x with the whitened directions of y; (Vx, Ky)."""
         if self._reverse:
             # The neurons of x by their own whitened directions: all of each, in its own layer.
-            return self.x.loadings @ self.whitened
+            return self.x.loadings.to(self.whitened.dtype) @ self.whitened
         return self.y.whitened(self.correlation)
 
     @lazy
     def whitened(self) -> Tensor:
         """Correlations of the whitened directions of x and of y; shape (Kx, Ky).
 
-        float32 unless a layer is exact.
+        float32 unless a layer is exact or small.
         """
         if self._reverse:
             return self._reverse.whitened.T
-        product_type = self.x.product_type
-        return self.x.whitened(self.projected.T).T.to(product_type)
+        precision = torch.promote_types(self.x.product_type, self.y.product_type)
+        return self.x.whitened(self.projected.T).T.to(precision)
 
     def canonical(self, rows: int, columns: int) -> tuple[Tensor, Tensor, Tensor]:
         """Canonical correlations of the leading directions of both layers.

@@ -128,4 +128,5 @@ def _joined_layers(parts: Sequence[LayerStatistics]) -> LayerStatistics:
     for part in parts:
         scatter += part.scatter
         scatter.addr_(part.mean - mean, part.mean - mean, alpha=part.n)
-    return LayerStatistics(n, mean, scatter, parts[0].shift, exact=parts[0].exact)
+    first = parts[0]
+    return LayerStatistics(n, mean, scatter, first.shift, exact=first.exact, unit=first.unit)
