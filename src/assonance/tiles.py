@@ -7,11 +7,11 @@ from assonance.statistics import CHUNK_FRAMES
 
 # Matrices of a layer's width squared that are kept beside its sums: scatter, correlations,
 # eigenvectors, whitening and loadings; and for each fold the scatter of training and held-out
-# frames, the inverse and the scatter about the training mean.
+# frames, the training correlations, their inverse and the scatter about the training mean.
 _FACTORS = 5
-_FOLD_FACTORS = 4
+_FOLD_FACTORS = 5
 # What is made of one pair and dropped with it, in matrices of its size, for two pairs at once.
-_AT_WORK = 20
+_AT_WORK = 30
 # Copies of a chunk of frames: as read, laid end to end, and about their mean in both precisions.
 _COPIES = 5
 _FLOAT64, _FLOAT32 = 8, 4
