@@ -13,9 +13,9 @@ from torch import Tensor
 from assonance.cautions import too_few_frames
 from assonance.errors import AssonanceError, AssonanceWarning
 from assonance.frame_pass import FramePass
+from assonance.head_scores import HeadScores
 from assonance.measures import Measure, Settings, find, find_settings
 from assonance.progress import Silent
-from assonance.scores import HeadScores
 from assonance.sizes import MEMORY, bytes_of
 from assonance.statistics import CHUNK_FRAMES, HeadSums
 

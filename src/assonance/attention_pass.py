@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 
 from assonance.corpus import Utterance
+from assonance.head_scores import HeadScores
 from assonance.measures import Measure, Settings
 from assonance.models import SpeechModel
 from assonance.parallel import on_cores
 from assonance.progress import Progress
-from assonance.scores import HeadScores
 from assonance.statistics import HeadSums
 
 # float64 copies of attention that comparing keeps of every head: as they are, standardised, and
