@@ -75,15 +75,12 @@ def mixed(speech, tmp_path):
 def activations(spec, speech):
     """Frames of every layer, utterance after utterance, and the utterance of each frame."""
     model = load_model(spec)
-    outputs = [model.run(each.read(16000), attention=True) for each in Corpus.from_path(speech)]
-    layers = {
-        label: np.concatenate([each.activations[label] for each in outputs])
-        for label in model.layers
-    }
-    maps = {label: [each.attentions[label] for each in outputs] for label in model.layers[1:]}
-    groups = np.repeat(
-        np.arange(len(outputs)), [len(each.activations["encoder.0"]) for each in outputs]
-    )
+    outputs, maps = [], {label: [] for label in model.layers[1:]}
+    for each in Corpus.from_path(speech):
+        made = model.run(each.read(16000), attend=lambda label, one: maps[label].append(one))
+        outputs.append(made.activations)
+    layers = {label: np.concatenate([each[label] for each in outputs]) for label in model.layers}
+    groups = np.repeat(np.arange(len(outputs)), [len(each["encoder.0"]) for each in outputs])
     return layers, maps, groups
 
 

@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from assonance import __version__
-from assonance.attention_pass import attention_pass
+from assonance.attention_pass import AttentionPass
 from assonance.cautions import miniatures, too_few_frames
 from assonance.corpus import Corpus, LeftOut
 from assonance.errors import AssonanceError, AssonanceWarning
@@ -299,7 +299,7 @@ class _Job:
         measures = [each for each in self.measures if each.level == "head"]
         if not measures:
             return self._empty(), self._empty()
-        scores, cautions = attention_pass(
+        attention = AttentionPass(
             {name: model for name, (model, _) in self.named.items()},
             tuple(self.speech),
             measures,
@@ -307,12 +307,18 @@ class _Job:
             name_of=lambda model, label: f"{model} {label}",
             wanted=self.wanted,
             memory=self.memory,
-            progress=progress,
         )
+        flat, cautions = attention.run(progress)
         self.notes += cautions
-        if scores is None:
+        if flat is None:
             return self._empty(), self._empty()
-        return self._parted(scores.dataset(per_head=True), "head_row", "_by_head")
+        names = [each.name for each in measures]
+        single = {
+            f"{name}{by}_by_head": f"{name}{by}" for name in names for by in ("", "_position")
+        }
+        # What is not of single heads would take the names of what is.
+        heads = flat.drop_vars([*names, *(f"{name}_position" for name in names)]).rename(single)
+        return self._labelled(flat[names]), self._labelled(heads)
 
     def _others(self) -> NDArray[np.bool_]:
         """For consensus over models: the layers of the other models, twins not counted.

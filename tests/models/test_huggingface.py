@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -40,6 +41,13 @@ def reference(folder, samples):
         )
 
 
+def run(model, samples):
+    """Activations and attention maps, kept as they are handed over."""
+    maps = {}
+    outputs = model.run(samples, attend=maps.__setitem__)
+    return outputs.activations, maps
+
+
 # What is given is what transformers gives
 
 
@@ -48,13 +56,13 @@ def test_layers_and_maps_are_those_of_transformers(checkpoint, kind):
     samples = voice(0.7, seed=1)
     folder = checkpoint(*kind)
     _, expected = reference(folder, samples)
-    outputs = load_model(folder).run(samples, attention=True)
-    assert tuple(outputs.activations) == LABELS
-    assert tuple(outputs.attentions) == LABELS[1:]
+    activations, maps = run(load_model(folder), samples)
+    assert tuple(activations) == LABELS
+    assert tuple(maps) == LABELS[1:]
     for label, tensor in zip(LABELS, expected.hidden_states, strict=True):
-        np.testing.assert_array_equal(outputs.activations[label], tensor[0].numpy(), label)
+        np.testing.assert_array_equal(activations[label], tensor[0].numpy(), label)
     for label, tensor in zip(LABELS[1:], expected.attentions, strict=True):
-        np.testing.assert_array_equal(outputs.attentions[label], tensor[0].numpy(), label)
+        np.testing.assert_array_equal(maps[label], tensor[0].numpy(), label)
 
 
 @every_kind
@@ -110,7 +118,7 @@ def test_meanings_say_whether_a_layer_is_normalised(checkpoint, style, words):
 
 @every_kind
 def test_every_row_of_every_head_sums_to_one_and_heads_differ(checkpoint, kind):
-    maps = load_model(checkpoint(*kind)).run(voice(0.4, seed=3), attention=True).attentions
+    _, maps = run(load_model(checkpoint(*kind)), voice(0.4, seed=3))
     for heads in maps.values():
         assert heads.dtype == np.float32
         assert heads.min() >= 0
@@ -120,13 +128,20 @@ def test_every_row_of_every_head_sums_to_one_and_heads_differ(checkpoint, kind):
                 assert np.abs(heads[one] - heads[other]).max() > 1e-3
 
 
-def test_maps_are_given_only_where_asked_for_and_change_nothing(checkpoint):
+def test_asking_for_maps_changes_nothing_else(checkpoint):
     model = load_model(checkpoint())
     samples = voice(0.4, seed=3)
-    without, also = model.run(samples), model.run(samples, attention=True)
-    assert without.attentions == {}
+    without, (also, _) = model.run(samples).activations, run(model, samples)
     for label in LABELS:
-        np.testing.assert_array_equal(without.activations[label], also.activations[label])
+        np.testing.assert_array_equal(without[label], also[label])
+
+
+def test_maps_are_not_kept_once_they_are_handed_over(checkpoint):
+    seen = []
+    load_model(checkpoint()).run(
+        voice(0.4, seed=3), attend=lambda label, maps: seen.append(weakref.ref(maps))
+    )
+    assert [each() for each in seen] == [None] * 3
 
 
 @every_kind
@@ -201,14 +216,14 @@ def test_running_out_of_memory_costs_the_utterance_alone(checkpoint, monkeypatch
 def test_threads_that_share_a_model_do_not_mix_their_outputs(checkpoint):
     model = load_model(checkpoint())
     speech = [voice(0.3 + 0.05 * number, seed=number) for number in range(12)]
-    alone = [model.run(samples, attention=True) for samples in speech]
+    alone = [run(model, samples) for samples in speech]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda samples: model.run(samples, attention=True), speech))
+        together = list(pool.map(lambda samples: run(model, samples), speech))
     for one, other in zip(alone, together, strict=True):
-        for kind in ("activations", "attentions"):
-            assert getattr(one, kind).keys() == getattr(other, kind).keys()
-            for label, array in getattr(one, kind).items():
-                np.testing.assert_array_equal(array, getattr(other, kind)[label])
+        for kept, other_kept in zip(one, other, strict=True):
+            assert kept.keys() == other_kept.keys()
+            for label, array in kept.items():
+                np.testing.assert_array_equal(array, other_kept[label])
 
 
 def test_silence_is_speech_like_any_other(checkpoint):
@@ -296,10 +311,10 @@ def test_half_precision_checkpoints_run_in_float32(checkpoint, tmp_path):
     half = transformers.Wav2Vec2Model.from_pretrained(checkpoint(), dtype=torch.float16)
     half.save_pretrained(tmp_path)
     shutil.copy(checkpoint() / "preprocessor_config.json", tmp_path)
-    outputs = load_model(tmp_path).run(voice(0.4, seed=3), attention=True)
-    for array in (*outputs.activations.values(), *outputs.attentions.values()):
+    activations, maps = run(load_model(tmp_path), voice(0.4, seed=3))
+    for array in (*activations.values(), *maps.values()):
         assert array.dtype == np.float32
-    np.testing.assert_allclose(outputs.attentions["encoder.3"].sum(-1), 1, atol=1e-6)
+    np.testing.assert_allclose(maps["encoder.3"].sum(-1), 1, atol=1e-6)
 
 
 # Fingerprints

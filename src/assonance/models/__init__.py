@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from assonance.models.base import LayerOutputs, ModelCard, SpeechModel
+from assonance.models.base import Attend, LayerOutputs, ModelCard, SpeechModel
 
-__all__ = ["LayerOutputs", "ModelCard", "SpeechModel", "load_model"]
+__all__ = ["Attend", "LayerOutputs", "ModelCard", "SpeechModel", "load_model"]
 
 
 def load_model(spec: str | Path, *, offline: bool = False, device: str = "cpu") -> SpeechModel:

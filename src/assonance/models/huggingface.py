@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from assonance.errors import AssonanceError
 from assonance.frames import conv_frames, frame_times, receptive_field
-from assonance.models.base import LayerOutputs, ModelCard
+from assonance.models.base import Attend, LayerOutputs, ModelCard
 from assonance.models.checkpoint import (
     OBJECTIVES,
     Checkpoint,
@@ -106,14 +106,14 @@ class HuggingFaceModel:
         """Give the centre of each frame made of so many samples, in seconds."""
         return frame_times(self.n_frames(n_samples), self._receptive, self._hop, self.sampling_rate)
 
-    def run(self, samples: NDArray[np.float32], *, attention: bool = False) -> LayerOutputs:
+    def run(self, samples: NDArray[np.float32], *, attend: Attend | None = None) -> LayerOutputs:
         """Run the model on one utterance, alone and unpadded; see `SpeechModel.run`."""
         self._check_length(len(samples))
         values = self._extractor(
             samples, sampling_rate=self.sampling_rate, return_tensors="pt"
         ).input_values
         try:
-            with torch.inference_mode(), self._exactly(), self._recorded(attention) as outputs:
+            with torch.inference_mode(), self._exactly(), self._recorded(attend) as outputs:
                 self._encoder(
                     values.to(self._device), output_attentions=False, output_hidden_states=False
                 )
@@ -157,34 +157,34 @@ class HuggingFaceModel:
             yield
 
     @contextmanager
-    def _recorded(self, attention: bool) -> Iterator[LayerOutputs]:
+    def _recorded(self, attend: Attend | None) -> Iterator[LayerOutputs]:
         """Record what passes between the blocks while the encoder runs in this thread."""
-        outputs: LayerOutputs = LayerOutputs({}, {})
-        self._recording.activations = outputs.activations
-        self._recording.attentions = outputs.attentions if attention else None
+        activations: dict[str, NDArray[np.float32]] = {}
+        self._recording.keep = activations.__setitem__
+        self._recording.attend = attend
         try:
-            yield outputs
+            yield LayerOutputs(activations)
         finally:
             self._recording.__dict__.clear()
 
     def _watch(self) -> None:
-        """Put a hook on every block, once; it keeps what its own thread records."""
+        """Put a hook on every block, once; it hands on what its own thread records."""
 
-        def keep(kind: str, label: str, place: int) -> Callable[..., None]:
+        def hand(to: str, label: str, place: int) -> Callable[..., None]:
             def hook(module: torch.nn.Module, inputs: Any, outputs: Any = None) -> None:
-                into = getattr(self._recording, kind, None)
-                if into is not None:
+                take = getattr(self._recording, to, None)
+                if take is not None:
                     seen = inputs if outputs is None else outputs
                     tensor = seen[place] if isinstance(seen, tuple) else seen
-                    into[label] = tensor[0].cpu().numpy()
+                    take(label, tensor[0].cpu().numpy())
 
             return hook
 
-        self._blocks[0].register_forward_pre_hook(keep("activations", self.layers[0], 0))
+        self._blocks[0].register_forward_pre_hook(hand("keep", self.layers[0], 0))
         for label, block in zip(self.layers[1:], self._blocks, strict=True):
-            block.register_forward_hook(keep("activations", label, 0))
+            block.register_forward_hook(hand("keep", label, 0))
             attention = block.get_submodule("attention")
-            attention.register_forward_hook(keep("attentions", label, 1))
+            attention.register_forward_hook(hand("attend", label, 1))
 
 
 def load(spec: str | Path, *, offline: bool, device: str) -> HuggingFaceModel:
