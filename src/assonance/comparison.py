@@ -318,7 +318,8 @@ class _Job:
         }
         # What is not of single heads would take the names of what is.
         heads = flat.drop_vars([*names, *(f"{name}_position" for name in names)]).rename(single)
-        return self._labelled(flat[names]), self._labelled(heads)
+        labelled = self._labelled(heads).assign_coords(offset=flat["offset"])
+        return self._labelled(flat[names]), labelled
 
     def _others(self) -> NDArray[np.bool_]:
         """For consensus over models: the layers of the other models, twins not counted.

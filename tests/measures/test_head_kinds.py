@@ -36,7 +36,7 @@ def found():
 def test_a_diagonal_head_is_known_by_its_offset(found):
     # All but the two first frames of each utterance look two back, those at no more than that.
     assert found["diagonality"][0] == pytest.approx((42 - 2) / 42)
-    assert found["offset"][0] == -2
+    assert found["peak_offset"][0] == -2
     assert found["distance"][0] == pytest.approx((38 * 2 + 2 * 1) / 42)
     assert found["entropy"][0] == pytest.approx(0, abs=1e-12)
     assert found["position_share"][0] > 0.9
@@ -92,7 +92,7 @@ def test_descriptors_are_what_they_are_defined_as():
             for offset in range(-31, 32)
         }
         best = max(mass, key=mass.__getitem__)
-        assert found["offset"][head] == best
+        assert found["peak_offset"][head] == best
         assert found["diagonality"][head] == pytest.approx(
             sum(mass.get(best + beside, 0) for beside in (-1, 0, 1))
         )

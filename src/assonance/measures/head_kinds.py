@@ -73,8 +73,8 @@ def describe_heads(shapes: HeadShapes) -> Mapping[str, Descriptor]:
             "share of the attention within one frame of the commonest offset",
             (profile * near).sum(1),
         ),
-        "offset": Descriptor(
-            "Offset",
+        "peak_offset": Descriptor(
+            "Peak offset",
             "frames",
             "the commonest offset of what is attended; later keys are positive",
             commonest.where(shapes.rows > 0, torch.nan),

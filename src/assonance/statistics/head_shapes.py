@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from scipy.special import xlogy
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -72,29 +73,31 @@ class HeadShapes:
             Which heads' maps to add, bool, shape (N,).
         """
         length = stack.shape[-1]
-        logs, offsets = np.zeros(len(stack)), np.zeros((len(stack), 2 * length - 1))
+        logs, beyond_even = np.zeros((2, len(stack)))
+        keys, offsets = np.zeros((len(stack), length)), np.zeros((len(stack), 2 * length - 1))
+        # One map at a time: no second copy of them all.
         for head, one in enumerate(stack.numpy()):
             if whole[head]:
                 flat = one.reshape(1, -1)
                 add_log_sums(flat, flat, logs[head : head + 1, None])
                 add_offsets(one, offsets[head])
+                keys[head] = one.mean(0, dtype=np.float64)
+                beyond_even[head] = np.square(one - 1 / length, dtype=np.float64).sum()
         profile = torch.from_numpy(offsets)
         # Σ 2p·log 2p is 2 Σ p·log p + 2 log 2 Σ p, and the rows sum to one.
         entropy = profile.sum(1) * math.log(2) - torch.from_numpy(logs) / 2
         pairs = length - torch.arange(1 - length, length).abs().to(torch.float64)
-        # What does not look evenly everywhere; an even map, of squares 1, is nearest to itself.
-        squares = stack.flatten(1).square().sum(1, dtype=torch.float64)
         log = math.log(length) or math.inf
-        keys = stack.mean(1, dtype=torch.float64)
         many = float(length > 1)
         added = {
             "rows": torch.full_like(entropy, length),
             "entropy": entropy,
             "evenness": entropy / log,
-            "vertical": many + torch.xlogy(keys, keys).sum(1) / log,
+            "vertical": many + torch.from_numpy(xlogy(keys, keys).sum(1)) / log,
             "uneven": torch.full_like(entropy, many),
             "uneven_rows": torch.full_like(entropy, many * length),
-            "beyond_even": squares - 1,
+            "beyond_even": torch.from_numpy(beyond_even),
+            # The even map, of squares 1, is the nearest to itself.
             "positional": (profile.square() / pairs).sum(1) - 1,
         }
         for name, values in added.items():

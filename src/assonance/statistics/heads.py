@@ -221,10 +221,11 @@ def _alignments(stack: Tensor, squares: Tensor) -> dict[str, Tensor]:
     count, length = len(stack), stack.shape[-1]
     products = torch.zeros(count, count, dtype=torch.float64)
     spread = torch.zeros(count, dtype=torch.float64)
-    mean = stack.mean(1, dtype=torch.float64).to(stack.dtype)
+    # One map at a time: no second copy of them all.
+    mean = torch.stack([one.mean(0, dtype=torch.float64) for one in stack]).to(stack.dtype)
     for rows in torch.split(stack, max(1, _KERNEL_BLOCK // (count * length)), 1):
         centred = rows - mean[:, None]
-        spread += centred.square().sum((1, 2), dtype=torch.float64)
+        spread += torch.stack([one.square().sum(dtype=torch.float64) for one in centred])
         # Rows of the centred maps' Gram matrices.
         kernel = torch.bmm(centred, stack.mT).sub_(centred @ mean[..., None])
         _add_products(products, kernel.flatten(1))
