@@ -97,7 +97,8 @@ def test_scores_are_those_of_the_plain_arrays(pair, speech, whole):
     heads = head_similarity_matrix(
         {key: maps[cell] for key, cell in names.items() if cell in maps}, OF_HEADS
     )
-    for expected in (plain, heads):
+    # Maps are float32, and compared in it: sums of them are good to a few millionths.
+    for expected, error in ((plain, 1e-9), (heads, 3e-6)):
         for measure in expected.data_vars:
             for row in expected.layer_row.values:
                 for col in expected.layer_col.values:
@@ -110,7 +111,7 @@ def test_scores_are_those_of_the_plain_arrays(pair, speech, whole):
                     )
                     value = float(expected[measure].sel(layer_row=row, layer_col=col))
                     found = float(whole.scores[measure].sel(cell))
-                    assert found == pytest.approx(value, abs=1e-9), (measure, row, col)
+                    assert found == pytest.approx(value, abs=error), (measure, row, col)
 
 
 def test_maxcorr_is_the_best_of_numpy_s_correlations(pair, speech, whole):
@@ -608,3 +609,24 @@ def test_frames_of_an_utterance_are_not_compared_with_each_other(pair, speech):
         expected = getattr(oracles, measure)(x[row], y[col], *more)
         score = found.matrix(measure, *found.models).sel(layer_row=row, layer_col=col)
         assert float(score) == pytest.approx(expected, abs=1e-6)
+
+
+def test_outputs_of_attention_heads_are_compared_as_layers(pair, speech):
+    models = [load_model(each, head_outputs=True) for each in pair]
+    found = compare(models, speech, ["cka", "maxcorr", "attn_js"])
+    name = found.models[0]
+    assert "heads.2" in found.layers(name)
+    assert found.layers(found.twin(name)) == found.layers(name)
+    cells = {"model_row": name, "layer_row": "heads.2", "model_col": found.models[1]}
+    for measure in ("cka", "maxcorr"):
+        assert np.isfinite(found.scores[measure].sel(cells)).all()
+    assert np.isnan(found.scores["attn_js"].sel(cells)).all()
+    outputs = [
+        np.concatenate(
+            [model.run(each.read(16000)).activations[label] for each in Corpus.from_path(speech)]
+        )
+        for model, label in zip(models, ("heads.2", "encoder.1"), strict=True)
+    ]
+    expected = similarity_matrix({"a": outputs[0], "b": outputs[1]}, ["cka"])["cka"][0, 1]
+    value = found.scores["cka"].sel(cells).sel(layer_col="encoder.1")
+    assert float(value) == pytest.approx(float(expected), abs=1e-6)

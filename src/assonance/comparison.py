@@ -194,7 +194,8 @@ def _load(
         for name, (model, _) in list(named.items()):
             if model.info.objective != "none":
                 spec = f"random:{model.info.source}@{seed}"
-                twin = load_model(spec, device=device, offline=offline)
+                outputs = any(label.startswith("heads.") for label in model.layers)
+                twin = load_model(spec, device=device, offline=offline, head_outputs=outputs)
                 named[_unlike(f"{name}, random weights", named)] = twin, name
     return named
 

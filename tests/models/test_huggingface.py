@@ -1,5 +1,6 @@
 """wav2vec2 and HuBERT encoders against transformers' own outputs and against brute force."""
 
+import itertools
 import json
 import shutil
 import weakref
@@ -350,3 +351,42 @@ def test_a_weight_that_is_only_used_in_training_may_be_missing_and_has_no_part(
     state = torch.get_rng_state()
     assert load_model(bare).fingerprint == load_model(checkpoint()).fingerprint
     assert torch.equal(torch.get_rng_state(), state)
+
+
+# Outputs of attention heads
+
+
+@pytest.mark.parametrize("style", ["base", "large"])
+@pytest.mark.parametrize("family", ["wav2vec2", "hubert", "wavlm"])
+def test_outputs_of_heads_are_layers_where_asked_for(checkpoint, family, style):
+    folder, samples = checkpoint(family, style), voice(0.4, seed=3)
+    plain, model = load_model(folder), load_model(folder, head_outputs=True)
+    between = [f"heads.{k}" for k in (1, 2, 3)]
+    assert model.layers == tuple(
+        itertools.chain(LABELS[:1], *zip(between, LABELS[1:], strict=True))
+    )
+    assert tuple(model.meanings) == tuple(model.widths) == model.layers
+    assert "heads of block 2" in model.meanings["heads.2"]
+    assert model.heads == plain.heads
+    assert model.fingerprint != plain.fingerprint
+    activations, _ = run(model, samples)
+    assert tuple(activations) == model.layers
+    for label, values in plain.run(samples).activations.items():
+        np.testing.assert_array_equal(activations[label], values)
+        assert model.meanings[label] == plain.meanings[label]
+
+
+@pytest.mark.parametrize("family", ["wav2vec2", "hubert", "wavlm"])
+def test_outputs_of_a_head_are_its_maps_times_its_values(checkpoint, family):
+    folder = checkpoint(family)
+    activations, maps = run(load_model(folder, head_outputs=True), voice(0.4, seed=3))
+    weights = load_file(folder / "model.safetensors")
+    for k in (1, 2, 3):
+        # After the block's layer norm comes the next: blocks of this style attend to their input.
+        hidden = activations[f"encoder.{k - 1}"].astype(np.float64)
+        place = f"encoder.layers.{k - 1}.attention.v_proj"
+        values = hidden @ weights[f"{place}.weight"].numpy().T + weights[f"{place}.bias"].numpy()
+        for head in range(4):
+            slice_ = slice(8 * head, 8 * head + 8)
+            expected = maps[f"encoder.{k}"][head] @ values[:, slice_]
+            np.testing.assert_allclose(activations[f"heads.{k}"][:, slice_], expected, atol=1e-5)

@@ -55,7 +55,8 @@ class ModelCard:
 class SpeechModel(Protocol):
     """A model that turns speech into layers of frames.
 
-    ``encoder.0`` is the input of the first block, ``encoder.k`` the output of block ``k``.
+    ``encoder.0`` is the input of the first block, ``encoder.k`` the output of block ``k``,
+    ``heads.k``, where it is a layer, what the attention heads of block ``k`` give.
     """
 
     @property

@@ -49,11 +49,11 @@ def matches(comparison: Comparison, measure: str, slug: str) -> Iterator[Picture
     if table.empty:
         return
     name = scales.title(comparison, measure)
-    models = head_tables.head_models(comparison, measure)
-    means = listing(
+    means = head_tables.head_models(comparison, measure).to_numpy()
+    average = listing(
         [
-            f"{one_line(row)} in {one_line(col)} {models.loc[row, col]:.2f}"
-            for row, col in permutations(comparison.models, 2)
+            f"{one_line(row)} in {one_line(col)} {means[i, j]:.2f}"
+            for (i, row), (j, col) in permutations(enumerate(comparison.models), 2)
         ]
     )
     shown = table.rename_axis(["model", "other model", "layer", "head"]).rename(
@@ -71,6 +71,6 @@ def matches(comparison: Comparison, measure: str, slug: str) -> Iterator[Picture
         shown,
         f"{name} of each head with its best match anywhere in the other model, against what two "
         "heads with the same mean over relative offsets and nothing else would score. Above the "
-        f"line they are alike beyond positions. On average, best matches of {means}.",
-        f"Scatter of {len(table)} best matches of heads; on average, {means}.",
+        f"line they are alike beyond positions. On average, best matches of {average}.",
+        f"Scatter of {len(table)} best matches of heads; on average, {average}.",
     )
