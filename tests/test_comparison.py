@@ -630,3 +630,14 @@ def test_outputs_of_attention_heads_are_compared_as_layers(pair, speech):
     expected = similarity_matrix({"a": outputs[0], "b": outputs[1]}, ["cka"])["cka"][0, 1]
     value = found.scores["cka"].sel(cells).sel(layer_col="encoder.1")
     assert float(value) == pytest.approx(float(expected), abs=1e-6)
+
+
+def test_attention_alone_is_compared_where_frame_rates_differ_and_that_is_said(checkpoint, speech):
+    slow = checkpoint("hubert", seed=2, conv_stride=(5, 2, 2, 2, 2, 2, 4))
+    with pytest.warns(AssonanceWarning, match="coarser frames of the other models") as told:
+        found = compare([checkpoint(), slow], speech, ["attn_js"], twins=False)
+    assert str(told[0].message) in found.provenance.notes
+    between = found.matrix("attn_js", *found.models)
+    assert np.isfinite(between.sel(layer_row="encoder.1", layer_col="encoder.2"))
+    with pytest.raises(AssonanceError, match="different numbers of frames"):
+        compare([checkpoint(), slow], speech, ["cka"], twins=False)

@@ -128,7 +128,8 @@ def compare(
             )
             for name, (model, _) in named.items()
         }
-        speech, left_out = _common(speech, extractions, on_error)
+        one_grid = any(each.level in _FRAME_LEVELS for each in chosen)
+        speech, left_out = _common(speech, extractions, on_error, one_grid=one_grid)
         job = _Job(named, extractions, speech, chosen, settings, room, device)
         scores, neurons = job.frame_scores(progress)
         attention, heads = job.head_scores(progress)
@@ -207,9 +208,13 @@ def _unlike(name: str, taken: Container[str]) -> str:
 
 
 def _common(
-    speech: Corpus, extractions: Mapping[str, Extraction], on_error: Literal["skip", "stop"]
+    speech: Corpus,
+    extractions: Mapping[str, Extraction],
+    on_error: Literal["skip", "stop"],
+    *,
+    one_grid: bool,
 ) -> tuple[Corpus, tuple[LeftOut, ...]]:
-    """Keep the utterances that every model could use and made equally many frames of."""
+    """Keep the utterances that every model could use and, on one grid, made equal frames of."""
     left_out = {each.id: each for each in speech.left_out}
     for extraction in extractions.values():
         left_out |= {each.id: each for each in extraction.left_out if each.id not in left_out}
@@ -219,7 +224,7 @@ def _common(
         if utterance.id in left_out:
             continue
         frames = {name: each.store.n_frames(utterance.id) for name, each in extractions.items()}
-        if len(set(frames.values())) == 1:
+        if len(set(frames.values())) == 1 or not one_grid:
             kept.append(utterance)
             continue
         reason = "makes different numbers of frames: " + ", ".join(
