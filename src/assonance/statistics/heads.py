@@ -171,9 +171,12 @@ class HeadSums:
         count, length = len(stack), stack.shape[-1]
         inner, correlation, correlated, logs = torch.zeros(4, count, count, dtype=torch.float64)
         whole = torch.ones(count, dtype=torch.bool)
-        for block in torch.split(stack, max(1, _BLOCK // (count * length)), 1):
-            rows = block.contiguous()
-            unit = torch.empty_like(rows)
+        blocks = torch.split(stack, max(1, _BLOCK // (count * length)), 1)
+        # Memory of this size costs more to get than to use: it is got once.
+        scratch = torch.empty(2, blocks[0].numel(), dtype=stack.dtype)
+        for block in blocks:
+            rows, unit = (each[: block.numel()].view(block.shape) for each in scratch)
+            rows.copy_(block)
             sums, varies = torch.empty(2, *rows.shape[:2], dtype=torch.float64)
             standardise(rows.numpy(), _rounding(stack), unit.numpy(), sums.numpy(), varies.numpy())
             # NaN is near nothing.
@@ -184,7 +187,7 @@ class HeadSums:
                 self._add_log_sums(logs, rows.flatten(1))
             # The same shift for all leaves their differences, and what maps of nearly even
             # attention have in common no longer drowns them.
-            _add_products(inner, (rows - 1 / length).flatten(1))
+            _add_products(inner, rows.sub_(1 / length).flatten(1))
         correlation, correlated = _symmetric(correlation), _symmetric(correlated)
         # A head is itself in every row that varies, whatever the rounding.
         correlation.diagonal().copy_(correlated.diagonal())

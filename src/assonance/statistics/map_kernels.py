@@ -54,7 +54,7 @@ def _log_single(x: Any) -> Any:
 
 @compiled
 def _log_double(x: Any) -> Any:
-    """Natural logarithm of a float64 ≥ 0 to 1e-14; finite at 0, so that 0·log 0 is 0."""
+    """Natural logarithm of a float64 ≥ 0 to 1e-13; finite at 0, so that 0·log 0 is 0."""
     bits = np.float64(x).view(np.int64)
     exponent = np.int64(bits - _ROOT) & _EXPONENT
     f = np.int64(bits - exponent).view(np.float64) - 1.0
