@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from assonance.corpus import LeftOut
+from assonance.head_tables import DESCRIPTORS
 from assonance.measures import MEASURES
 from assonance.results import CELL, Comparison, CorpusRecord, ModelRecord, Provenance
 from assonance.scores import attributes
@@ -51,9 +52,12 @@ def comparison(
             shape = (*values.shape, HEADS, HEADS)
             heads[name] = (
                 (*CELL, "head_row", "head_col"),
-                np.broadcast_to(values[..., None, None], shape),
+                values[..., None, None] + rng.uniform(-0.02, 0, shape),
                 attributes(known),
             )
+            heads[f"{name}_position"] = heads[name] - 0.1
+    if heads.data_vars:
+        heads = heads.assign(descriptors(models, labels, rng))
     if "maxcorr" in neurons:
         match = rng.integers(0, NEURONS, neurons["maxcorr"].shape)
         neurons["maxcorr_match"] = (neurons["maxcorr"].dims, match.astype(np.int32))
@@ -69,6 +73,28 @@ def comparison(
         notes=tuple(notes),
     )
     return Comparison(scores, neurons, heads, provenance)
+
+
+def descriptors(
+    models: Sequence[ModelRecord], labels: Sequence[str], rng: np.random.Generator
+) -> dict[str, xr.DataArray]:
+    """Describe heads of all kinds in all layers but the first."""
+    there = np.array([[0 < k < len(each.layers) for k in range(len(labels))] for each in models])
+    dims = ("model_row", "layer_row", "head_row")
+    found = {
+        name: xr.DataArray(
+            np.where(there[..., None], rng.uniform(0, 1, (*there.shape, HEADS)), np.nan),
+            dims=dims,
+            attrs={"long_name": name.replace("_", " ").capitalize()},
+        )
+        for name in DESCRIPTORS
+    }
+    offsets = np.arange(-50, 51)
+    profile = np.exp(-np.abs(offsets - 40 * (found["peak_offset"].values[..., None] - 0.5)) / 5)
+    found["profile"] = xr.DataArray(
+        profile / profile.sum(-1, keepdims=True), dims=(*dims, "offset"), coords={"offset": offsets}
+    )
+    return found
 
 
 def record(name: str, layers: int, twin_of: str | None = None) -> ModelRecord:

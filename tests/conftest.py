@@ -12,7 +12,7 @@ from signals import KERNELS, STRIDES, voice
 settings.register_profile("no clock", deadline=None)
 settings.load_profile("no clock")
 
-_CLASSES = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert"}
+_CLASSES = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM"}
 _SHAPE = {
     "hidden_size": 32,
     "num_hidden_layers": 3,

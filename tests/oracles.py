@@ -10,7 +10,7 @@ import numpy as np
 from scipy.linalg import orthogonal_procrustes
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
-from scipy.spatial.distance import cdist, pdist
+from scipy.spatial.distance import cdist, jensenshannon, pdist
 from scipy.stats import spearmanr
 
 
@@ -377,5 +377,45 @@ def attn_js(xs, ys):
         return 1 - np.mean(
             [of_rows(*rows) for p, q in zip(a, b, strict=True) for rows in zip(p, q, strict=True)]
         )
+
+    return _table(xs, ys, of_heads)
+
+
+def attn_frobenius_normalized(xs, ys):
+    """One minus the mean, over utterances, of the distance by the largest of T rows."""
+
+    def of_heads(a, b):
+        return 1 - np.mean(
+            [np.sqrt(((p - q) ** 2).sum() / (2 * len(p))) for p, q in zip(a, b, strict=True)]
+        )
+
+    return _table(xs, ys, of_heads)
+
+
+def attn_pearson_centered(xs, ys):
+    """Mean over all rows of their correlation."""
+
+    def of_heads(a, b):
+        pairs = [rows for p, q in zip(a, b, strict=True) for rows in zip(p, q, strict=True)]
+        return np.mean([np.corrcoef(*rows)[0, 1] for rows in pairs])
+
+    return _table(xs, ys, of_heads)
+
+
+def attn_js_bits(xs, ys):
+    """One minus the mean, over all rows, of the squared Jensen–Shannon distance in bits."""
+
+    def of_heads(a, b):
+        pairs = [rows for p, q in zip(a, b, strict=True) for rows in zip(p, q, strict=True)]
+        return 1 - np.mean([jensenshannon(*rows, base=2) ** 2 for rows in pairs])
+
+    return _table(xs, ys, of_heads)
+
+
+def attn_cka(xs, ys):
+    """Mean over utterances of CKA between maps: queries are examples, keys features."""
+
+    def of_heads(a, b):
+        return np.mean([cka(p, q) for p, q in zip(a, b, strict=True)])
 
     return _table(xs, ys, of_heads)

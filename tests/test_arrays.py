@@ -10,6 +10,7 @@ import numpy as np
 import oracles
 import pytest
 import torch
+import xarray as xr
 from material import make_groups, make_layers, make_maps
 
 from assonance import (
@@ -343,7 +344,7 @@ def test_measures_of_another_level_are_not_offered():
 
 
 def test_head_measures_are_tables_of_layers_by_layers():
-    result = head_similarity_matrix(MAPS)
+    result = head_similarity_matrix(MAPS, HEAD)
     assert list(result.data_vars) == HEAD
     assert result.attrs == {"settings": "default"}
     for values in result.values():
@@ -353,7 +354,7 @@ def test_head_measures_are_tables_of_layers_by_layers():
 
 
 def test_head_tables_are_listed_where_asked_padded_with_nan():
-    result = head_similarity_matrix(MAPS, per_head=True)
+    result = head_similarity_matrix(MAPS, HEAD, per_head=True)
     for measure in HEAD:
         table = result[f"{measure}_by_head"]
         assert table.dims == ("layer_row", "layer_col", "head_row", "head_col")
@@ -365,6 +366,19 @@ def test_head_tables_are_listed_where_asked_padded_with_nan():
         np.testing.assert_array_equal(back, cell.T)
         best = result[measure].sel(layer_row="one", layer_col="two")
         assert float(best) == pytest.approx(cell[:2].max(1).mean(), abs=1e-12)
+        match = result[f"{measure}_match"]
+        assert match.dims == ("layer_row", "layer_col", "head_row")
+        found = match.sel(layer_row="one", layer_col="two").values.tolist()
+        assert found == [*cell[:2].argmax(1), -1]
+
+
+def test_maps_of_different_lengths_are_compared_on_the_grid_of_the_shortest():
+    maps = make_maps({"fine": 2, "coarse": 3}, lengths=(12, 6))
+    coarse = [maps["fine"][0].reshape(2, 6, 2, 6, 2).sum(4).mean(2), maps["fine"][1]]
+    maps["coarse"][0] = make_maps({"coarse": 3}, lengths=(6,), seed=4)["coarse"][0]
+    found = head_similarity_matrix(maps, HEAD, per_head=True)
+    expected = head_similarity_matrix({**maps, "fine": coarse}, HEAD, per_head=True)
+    xr.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
 def test_maps_given_are_not_changed():
@@ -394,10 +408,10 @@ HEAD_MISTAKES = {
     "no heads": (of_two(lambda maps: [one[:0] for one in maps]), {}, "layer 'two': .*0, 7, 7"),
     "words": (of_two(lambda maps: [one.astype(str) for one in maps]), {}, "layer 'two' .*<U"),
     "not finite": (of_two(nan_map), {}, "layer 'two' has attention that is NaN"),
-    "frames missing": (
-        of_two(lambda maps: [maps[0], maps[1][:, 1:, 1:], maps[2]]),
+    "not a softmax's": (
+        of_two(lambda maps: [maps[0], 2 * maps[1], maps[2]]),
         {},
-        r"utterance 1 .*'two': \(3, 11, 11\)",
+        r"the maps of utterance 1 have rows that do not sum to one",
     ),
     "heads missing": (
         of_two(lambda maps: [maps[0], maps[1], maps[2][1:]]),

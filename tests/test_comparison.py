@@ -75,15 +75,12 @@ def mixed(speech, tmp_path):
 def activations(spec, speech):
     """Frames of every layer, utterance after utterance, and the utterance of each frame."""
     model = load_model(spec)
-    outputs = [model.run(each.read(16000), attention=True) for each in Corpus.from_path(speech)]
-    layers = {
-        label: np.concatenate([each.activations[label] for each in outputs])
-        for label in model.layers
-    }
-    maps = {label: [each.attentions[label] for each in outputs] for label in model.layers[1:]}
-    groups = np.repeat(
-        np.arange(len(outputs)), [len(each.activations["encoder.0"]) for each in outputs]
-    )
+    outputs, maps = [], {label: [] for label in model.layers[1:]}
+    for each in Corpus.from_path(speech):
+        made = model.run(each.read(16000), attend=lambda label, one: maps[label].append(one))
+        outputs.append(made.activations)
+    layers = {label: np.concatenate([each[label] for each in outputs]) for label in model.layers}
+    groups = np.repeat(np.arange(len(outputs)), [len(each["encoder.0"]) for each in outputs])
     return layers, maps, groups
 
 
@@ -100,7 +97,8 @@ def test_scores_are_those_of_the_plain_arrays(pair, speech, whole):
     heads = head_similarity_matrix(
         {key: maps[cell] for key, cell in names.items() if cell in maps}, OF_HEADS
     )
-    for expected in (plain, heads):
+    # Maps are float32, and compared in it: sums of them are good to a few millionths.
+    for expected, error in ((plain, 1e-9), (heads, 3e-6)):
         for measure in expected.data_vars:
             for row in expected.layer_row.values:
                 for col in expected.layer_col.values:
@@ -113,7 +111,7 @@ def test_scores_are_those_of_the_plain_arrays(pair, speech, whole):
                     )
                     value = float(expected[measure].sel(layer_row=row, layer_col=col))
                     found = float(whole.scores[measure].sel(cell))
-                    assert found == pytest.approx(value, abs=1e-9), (measure, row, col)
+                    assert found == pytest.approx(value, abs=error), (measure, row, col)
 
 
 def test_maxcorr_is_the_best_of_numpy_s_correlations(pair, speech, whole):
@@ -611,3 +609,35 @@ def test_frames_of_an_utterance_are_not_compared_with_each_other(pair, speech):
         expected = getattr(oracles, measure)(x[row], y[col], *more)
         score = found.matrix(measure, *found.models).sel(layer_row=row, layer_col=col)
         assert float(score) == pytest.approx(expected, abs=1e-6)
+
+
+def test_outputs_of_attention_heads_are_compared_as_layers(pair, speech):
+    models = [load_model(each, head_outputs=True) for each in pair]
+    found = compare(models, speech, ["cka", "maxcorr", "attn_js"])
+    name = found.models[0]
+    assert "heads.2" in found.layers(name)
+    assert found.layers(found.twin(name)) == found.layers(name)
+    cells = {"model_row": name, "layer_row": "heads.2", "model_col": found.models[1]}
+    for measure in ("cka", "maxcorr"):
+        assert np.isfinite(found.scores[measure].sel(cells)).all()
+    assert np.isnan(found.scores["attn_js"].sel(cells)).all()
+    outputs = [
+        np.concatenate(
+            [model.run(each.read(16000)).activations[label] for each in Corpus.from_path(speech)]
+        )
+        for model, label in zip(models, ("heads.2", "encoder.1"), strict=True)
+    ]
+    expected = similarity_matrix({"a": outputs[0], "b": outputs[1]}, ["cka"])["cka"][0, 1]
+    value = found.scores["cka"].sel(cells).sel(layer_col="encoder.1")
+    assert float(value) == pytest.approx(float(expected), abs=1e-6)
+
+
+def test_attention_alone_is_compared_where_frame_rates_differ_and_that_is_said(checkpoint, speech):
+    slow = checkpoint("hubert", seed=2, conv_stride=(5, 2, 2, 2, 2, 2, 4))
+    with pytest.warns(AssonanceWarning, match="coarser frames of the other models") as told:
+        found = compare([checkpoint(), slow], speech, ["attn_js"], twins=False)
+    assert str(told[0].message) in found.provenance.notes
+    between = found.matrix("attn_js", *found.models)
+    assert np.isfinite(between.sel(layer_row="encoder.1", layer_col="encoder.2"))
+    with pytest.raises(AssonanceError, match="different numbers of frames"):
+        compare([checkpoint(), slow], speech, ["cka"], twins=False)

@@ -5,12 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import oracles
 import pytest
-import torch
-from material import make_layers, make_maps, make_moments
+from material import make_layers, make_moments
 
 from assonance.measures import MEASURES, SETTINGS, find
-from assonance.scores import HeadScores, Scores, attributes, nan_mean, worst
-from assonance.statistics import HeadSums
+from assonance.scores import Scores, attributes, nan_mean, worst
 
 SETTING = SETTINGS["default"]
 WIDTHS = {"a": 3, "b": 5, "c": 4}
@@ -94,22 +92,6 @@ def test_the_worst_score_passes_over_what_is_undefined_or_does_not_count():
 def test_the_mean_of_what_is_defined_is_nan_without_a_warning_where_nothing_is():
     values = np.array([[1.0, NAN, 3.0], [NAN, NAN, NAN]])
     np.testing.assert_array_equal(nan_mean(values), [2.0, NAN])
-
-
-def test_one_order_of_a_pair_fills_both_cells_of_heads():
-    maps = make_maps({"a": 2, "b": 4}, lengths=(6,))
-    sums = HeadSums({"a": 2, "b": 4}, [("a", "b")])
-    sums.update({name: torch.from_numpy(one[0]) for name, one in maps.items()})
-    scores = HeadScores({"a": 2, "b": 4}, find(["attn_js"], ("head",)))
-    scores.add("a", "b", sums.pair("a", "b"), SETTING)
-    result = scores.dataset(per_head=True)
-    table = oracles.attn_js(maps["a"], maps["b"])
-    np.testing.assert_allclose(result["attn_js_by_head"][0, 1, :2], table, atol=1e-9)
-    np.testing.assert_allclose(result["attn_js_by_head"][1, 0, :, :2], table.T, atol=1e-9)
-    assert np.isnan(result["attn_js_by_head"][0, 1, 2:]).all()
-    assert result["attn_js"][0, 1].item() == pytest.approx(table.max(1).mean(), abs=1e-9)
-    assert result["attn_js"][1, 0].item() == pytest.approx(table.max(0).mean(), abs=1e-9)
-    assert np.isnan(result["attn_js"].values.diagonal()).all()
 
 
 @pytest.mark.parametrize("measure", MEASURES)

@@ -13,11 +13,11 @@ from torch import Tensor
 from assonance.cautions import too_few_frames
 from assonance.errors import AssonanceError, AssonanceWarning
 from assonance.frame_pass import FramePass
+from assonance.head_scores import head_scores
 from assonance.measures import Measure, Settings, find, find_settings
 from assonance.progress import Silent
-from assonance.scores import HeadScores
 from assonance.sizes import MEMORY, bytes_of
-from assonance.statistics import CHUNK_FRAMES, HeadSums
+from assonance.statistics import CHUNK_FRAMES, HeadSums, on_grid
 
 
 def similarity(
@@ -158,14 +158,16 @@ def head_similarity_matrix(
     ----------
     layers
         Name to one array an utterance, heads × queries × keys, shape (H, T, T), rows summing to
-        one; the same utterances, in one order, for every layer.
+        one; the same utterances, in one order, for every layer. Maps of one utterance that differ
+        in T are compared on the grid of the smallest: queries averaged, keys summed.
     measures
         Names of head measures.
     settings
         ``"default"``, ``"elkheir2024"`` or `Settings`.
     per_head
         Add, for each measure, the table `<measure>_by_head` with dimensions layer_row,
-        layer_col, head_row, head_col.
+        layer_col, head_row, head_col, and `<measure>_match` with the best match of each head_row
+        (−1: none).
 
     Returns
     -------
@@ -176,7 +178,8 @@ def head_similarity_matrix(
     Raises
     ------
     AssonanceError
-        When maps are not (H, T, T), not finite, or differ in number or length between layers.
+        When maps are not (H, T, T), not finite, have rows that do not sum to one, or differ in
+        number between layers or in heads between utterances.
     """
     chosen = find(measures, ("head",))
     settings = find_settings(settings)
@@ -191,17 +194,24 @@ def head_similarity_matrix(
     heads = {name: values[0].shape[0] for name, values in maps.items()}
     for index, utterance in enumerate(zip(*maps.values(), strict=True)):
         sizes = {name: tuple(one.shape) for name, one in zip(maps, utterance, strict=True)}
-        if len({shape[1] for shape in sizes.values()}) != 1 or any(
-            sizes[name][0] != count for name, count in heads.items()
-        ):
+        if any(sizes[name][0] != count for name, count in heads.items()):
             raise AssonanceError(f"the maps of utterance {index} do not fit together: {sizes}")
-    sums = HeadSums(heads, combinations_with_replacement(maps, 2))
-    for utterance in zip(*maps.values(), strict=True):
-        sums.update(dict(zip(maps, utterance, strict=True)))
-    scores = HeadScores(heads, chosen)
-    for a, b in combinations_with_replacement(maps, 2):
-        scores.add(a, b, sums.pair(a, b), settings)
-    result = scores.dataset(per_head=per_head)
+    needs = {each.needs for each in chosen}
+    sums = HeadSums(
+        heads,
+        combinations_with_replacement(maps, 2),
+        divergences="head divergences" in needs,
+        kernels="head kernels" in needs,
+    )
+    for index, utterance in enumerate(zip(*maps.values(), strict=True)):
+        frames = min(one.shape[-1] for one in utterance)
+        whole = sums.update(torch.cat([on_grid(one, frames) for one in utterance]))
+        if not whole.all():
+            raise AssonanceError(
+                f"the maps of utterance {index} have rows that do not sum to one; "
+                "give attention after the softmax"
+            )
+    result = head_scores([sums], chosen, settings, per_head=per_head)
     result.attrs.update(settings=settings.name)
     return result
 

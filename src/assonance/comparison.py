@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from assonance import __version__
-from assonance.attention_pass import attention_pass
+from assonance.attention_pass import AttentionPass
 from assonance.cautions import miniatures, too_few_frames
 from assonance.corpus import Corpus, LeftOut
 from assonance.errors import AssonanceError, AssonanceWarning
@@ -128,7 +128,8 @@ def compare(
             )
             for name, (model, _) in named.items()
         }
-        speech, left_out = _common(speech, extractions, on_error)
+        one_grid = any(each.level in _FRAME_LEVELS for each in chosen)
+        speech, left_out = _common(speech, extractions, on_error, one_grid=one_grid)
         job = _Job(named, extractions, speech, chosen, settings, room, device)
         scores, neurons = job.frame_scores(progress)
         attention, heads = job.head_scores(progress)
@@ -194,7 +195,8 @@ def _load(
         for name, (model, _) in list(named.items()):
             if model.info.objective != "none":
                 spec = f"random:{model.info.source}@{seed}"
-                twin = load_model(spec, device=device, offline=offline)
+                outputs = any(label.startswith("heads.") for label in model.layers)
+                twin = load_model(spec, device=device, offline=offline, head_outputs=outputs)
                 named[_unlike(f"{name}, random weights", named)] = twin, name
     return named
 
@@ -206,9 +208,13 @@ def _unlike(name: str, taken: Container[str]) -> str:
 
 
 def _common(
-    speech: Corpus, extractions: Mapping[str, Extraction], on_error: Literal["skip", "stop"]
+    speech: Corpus,
+    extractions: Mapping[str, Extraction],
+    on_error: Literal["skip", "stop"],
+    *,
+    one_grid: bool,
 ) -> tuple[Corpus, tuple[LeftOut, ...]]:
-    """Keep the utterances that every model could use and made equally many frames of."""
+    """Keep the utterances that every model could use and, on one grid, made equal frames of."""
     left_out = {each.id: each for each in speech.left_out}
     for extraction in extractions.values():
         left_out |= {each.id: each for each in extraction.left_out if each.id not in left_out}
@@ -218,7 +224,7 @@ def _common(
         if utterance.id in left_out:
             continue
         frames = {name: each.store.n_frames(utterance.id) for name, each in extractions.items()}
-        if len(set(frames.values())) == 1:
+        if len(set(frames.values())) == 1 or not one_grid:
             kept.append(utterance)
             continue
         reason = "makes different numbers of frames: " + ", ".join(
@@ -299,7 +305,7 @@ class _Job:
         measures = [each for each in self.measures if each.level == "head"]
         if not measures:
             return self._empty(), self._empty()
-        scores, cautions = attention_pass(
+        attention = AttentionPass(
             {name: model for name, (model, _) in self.named.items()},
             tuple(self.speech),
             measures,
@@ -307,12 +313,19 @@ class _Job:
             name_of=lambda model, label: f"{model} {label}",
             wanted=self.wanted,
             memory=self.memory,
-            progress=progress,
         )
+        flat, cautions = attention.run(progress)
         self.notes += cautions
-        if scores is None:
+        if flat is None:
             return self._empty(), self._empty()
-        return self._parted(scores.dataset(per_head=True), "head_row", "_by_head")
+        names = [each.name for each in measures]
+        single = {
+            f"{name}{by}_by_head": f"{name}{by}" for name in names for by in ("", "_position")
+        }
+        # What is not of single heads would take the names of what is.
+        heads = flat.drop_vars([*names, *(f"{name}_position" for name in names)]).rename(single)
+        labelled = self._labelled(heads).assign_coords(offset=flat["offset"])
+        return self._labelled(flat[names]), labelled
 
     def _others(self) -> NDArray[np.bool_]:
         """For consensus over models: the layers of the other models, twins not counted.

@@ -137,7 +137,11 @@ class Comparison:
         One variable a neuron measure with a last dimension ``neuron`` (of the row layer), and
         ``maxcorr_match``, the index of the matched neuron (−1: none).
     heads : xarray.Dataset
-        One variable a head measure with last dimensions ``head_row``, ``head_col``.
+        One variable a head measure with last dimensions ``head_row``, ``head_col``; with
+        ``_position`` after its name, the same of heads that know positions alone; with
+        ``_match``, the best match of each ``head_row`` (−1: none); with ``_without_fold``, the
+        scores of layers from all other folds. Descriptors of single heads and their offset
+        ``profile`` have model_row, layer_row, head_row.
     provenance : Provenance
         What was run on what.
     """

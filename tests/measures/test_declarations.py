@@ -221,6 +221,30 @@ def test_heads_that_attend_to_nothing_in_common_are_at_the_lower_end_of_js():
     assert found.sel(layer_row="a", layer_col="a") == pytest.approx(highest, abs=1e-12)
 
 
+@pytest.mark.parametrize("measure", ["attn_js_bits", "attn_frobenius_normalized"])
+def test_sound_ranges_are_reached_at_both_ends(measure):
+    one, other = np.eye(4)[None], np.roll(np.eye(4), 1, axis=1)[None]
+    found = head_similarity_matrix({"a": [one], "b": [other]}, [measure])[measure]
+    assert found.sel(layer_row="a", layer_col="b") == pytest.approx(0, abs=1e-12)
+    assert found.sel(layer_row="a", layer_col="a") == 1
+
+
+def test_opposite_rows_are_at_the_lower_end_of_correlation():
+    one, other = np.eye(2)[None], np.eye(2)[None, ::-1]
+    found = head_similarity_matrix({"a": [one], "b": [other]}, ["attn_pearson_centered"])
+    value = found["attn_pearson_centered"].sel(layer_row="a", layer_col="b")
+    assert value == pytest.approx(-1, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "measure", ["attn_frobenius_normalized", "attn_pearson_centered", "attn_js_bits", "attn_cka"]
+)
+def test_a_head_is_exactly_as_similar_to_itself_as_can_be(measure):
+    maps = make_maps({"a": 5}, lengths=(7, 1, 31))
+    table = head_similarity_matrix(maps, [measure], per_head=True)[f"{measure}_by_head"]
+    np.testing.assert_array_equal(np.diagonal(table.values[0, 0]), 1)
+
+
 def test_frobenius_similarity_has_no_lower_end():
     one, other = np.eye(50)[None], np.roll(np.eye(50), 1, axis=1)[None]
     found = head_similarity_matrix({"a": [one], "b": [other]}, ["attn_frobenius"])

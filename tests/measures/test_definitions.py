@@ -16,6 +16,7 @@ from assonance.statistics import LayerStatistics, assign_folds
 
 FRAMES = 200
 CLOSE = {"rtol": 0, "atol": 1e-9}
+OF_HEADS = [name for name, each in MEASURES.items() if each.level == "head"]
 MATERIAL = {
     "plain": {"widths": {"a": 7, "b": 12, "c": 9}},
     "large means": {"widths": {"a": 7, "b": 12, "c": 9}, "mean": 1e4, "seed": 1},
@@ -231,7 +232,7 @@ def test_rotations_are_drawn_evenly_over_the_orthogonal_group():
 # Heads
 
 
-@pytest.mark.parametrize("measure", ["attn_frobenius", "attn_pearson", "attn_js"])
+@pytest.mark.parametrize("measure", OF_HEADS)
 @pytest.mark.parametrize("sharpness", [0.1, 1.5, 6.0])
 def test_attention_measures_are_what_they_are_defined_as(measure, sharpness, settings):
     maps = make_maps({"a": 4, "b": 6, "c": 1}, sharpness=sharpness)

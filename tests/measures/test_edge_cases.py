@@ -17,6 +17,7 @@ from assonance.statistics import assign_folds
 FRAMES = 240
 GROUPS = make_groups(FRAMES)
 OF_FRAMES = [name for name, each in MEASURES.items() if each.level != "head"]
+OF_HEADS = [name for name, each in MEASURES.items() if each.level == "head"]
 OF_NEURONS = [name for name, each in MEASURES.items() if each.level == "neuron"]
 
 
@@ -244,6 +245,39 @@ def test_utterances_of_one_frame_have_no_correlation_and_are_alike_otherwise():
     assert np.isnan(found["attn_pearson"])
     assert found["attn_frobenius"] == 1
     assert found["attn_js"] == 1
+    sound = ["attn_frobenius_normalized", "attn_js_bits", "attn_pearson_centered", "attn_cka"]
+    found = head_similarity_matrix(maps, sound).sel(layer_row="a", layer_col="b")
+    assert found["attn_frobenius_normalized"] == found["attn_js_bits"] == 1
+    assert np.isnan([found["attn_pearson_centered"], found["attn_cka"]]).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_head_that_looks_alike_from_every_query_has_no_cka_and_is_left_out(dtype):
+    maps = make_maps({"a": 3, "b": 4})
+    before = head_similarity_matrix(maps, ["attn_cka"], per_head=True)["attn_cka_by_head"]
+    for one in maps["a"]:
+        one[1] = one[1, 0]
+    maps["a"] = [one.astype(dtype) for one in maps["a"]]
+    found = head_similarity_matrix(maps, ["attn_cka"], per_head=True)
+    here = {"layer_row": "a", "layer_col": "b"}
+    table = found["attn_cka_by_head"].sel(here).values[:3]
+    assert np.isnan(table[1]).all()
+    kept = before.sel(here).values[[0, 2]]
+    np.testing.assert_allclose(table[[0, 2]], kept, rtol=0, atol=1e-6)
+    assert found["attn_cka"].sel(here) == pytest.approx(kept.max(1).mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize("measure", OF_HEADS)
+def test_masked_keys_of_no_attention_leave_heads_comparable(measure):
+    maps = make_maps({"a": 3, "b": 4}, lengths=(8, 11))
+    for of_layer in maps.values():
+        for one in of_layer:
+            one[..., -3:] = 0
+            one /= one.sum(-1, keepdims=True)
+    table = head_similarity_matrix(maps, [measure], per_head=True)[f"{measure}_by_head"]
+    found = table.sel(layer_row="a", layer_col="b").values[:3]
+    expected = getattr(oracles, measure)(maps["a"], maps["b"])
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
 
 
 def test_an_utterance_of_one_frame_changes_no_correlation_of_the_others():

@@ -71,7 +71,8 @@ def test_a_malformed_config_is_refused(folder, content):
 def test_another_family_is_refused_with_those_supported(folder, family):
     change_config(folder, model_type=family)
     assert refusal(folder) == (
-        f"{folder}: models of type {family!r} are not supported; supported are wav2vec2, hubert"
+        f"{folder}: models of type {family!r} are not supported; "
+        "supported are wav2vec2, hubert, wavlm"
     )
 
 

@@ -1,7 +1,9 @@
 """wav2vec2 and HuBERT encoders against transformers' own outputs and against brute force."""
 
+import itertools
 import json
 import shutil
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -40,6 +42,13 @@ def reference(folder, samples):
         )
 
 
+def run(model, samples):
+    """Activations and attention maps, kept as they are handed over."""
+    maps = {}
+    outputs = model.run(samples, attend=maps.__setitem__)
+    return outputs.activations, maps
+
+
 # What is given is what transformers gives
 
 
@@ -48,13 +57,13 @@ def test_layers_and_maps_are_those_of_transformers(checkpoint, kind):
     samples = voice(0.7, seed=1)
     folder = checkpoint(*kind)
     _, expected = reference(folder, samples)
-    outputs = load_model(folder).run(samples, attention=True)
-    assert tuple(outputs.activations) == LABELS
-    assert tuple(outputs.attentions) == LABELS[1:]
+    activations, maps = run(load_model(folder), samples)
+    assert tuple(activations) == LABELS
+    assert tuple(maps) == LABELS[1:]
     for label, tensor in zip(LABELS, expected.hidden_states, strict=True):
-        np.testing.assert_array_equal(outputs.activations[label], tensor[0].numpy(), label)
+        np.testing.assert_array_equal(activations[label], tensor[0].numpy(), label)
     for label, tensor in zip(LABELS[1:], expected.attentions, strict=True):
-        np.testing.assert_array_equal(outputs.attentions[label], tensor[0].numpy(), label)
+        np.testing.assert_array_equal(maps[label], tensor[0].numpy(), label)
 
 
 @every_kind
@@ -110,7 +119,7 @@ def test_meanings_say_whether_a_layer_is_normalised(checkpoint, style, words):
 
 @every_kind
 def test_every_row_of_every_head_sums_to_one_and_heads_differ(checkpoint, kind):
-    maps = load_model(checkpoint(*kind)).run(voice(0.4, seed=3), attention=True).attentions
+    _, maps = run(load_model(checkpoint(*kind)), voice(0.4, seed=3))
     for heads in maps.values():
         assert heads.dtype == np.float32
         assert heads.min() >= 0
@@ -120,13 +129,20 @@ def test_every_row_of_every_head_sums_to_one_and_heads_differ(checkpoint, kind):
                 assert np.abs(heads[one] - heads[other]).max() > 1e-3
 
 
-def test_maps_are_given_only_where_asked_for_and_change_nothing(checkpoint):
+def test_asking_for_maps_changes_nothing_else(checkpoint):
     model = load_model(checkpoint())
     samples = voice(0.4, seed=3)
-    without, also = model.run(samples), model.run(samples, attention=True)
-    assert without.attentions == {}
+    without, (also, _) = model.run(samples).activations, run(model, samples)
     for label in LABELS:
-        np.testing.assert_array_equal(without.activations[label], also.activations[label])
+        np.testing.assert_array_equal(without[label], also[label])
+
+
+def test_maps_are_not_kept_once_they_are_handed_over(checkpoint):
+    seen = []
+    load_model(checkpoint()).run(
+        voice(0.4, seed=3), attend=lambda label, maps: seen.append(weakref.ref(maps))
+    )
+    assert [each() for each in seen] == [None] * 3
 
 
 @every_kind
@@ -201,14 +217,14 @@ def test_running_out_of_memory_costs_the_utterance_alone(checkpoint, monkeypatch
 def test_threads_that_share_a_model_do_not_mix_their_outputs(checkpoint):
     model = load_model(checkpoint())
     speech = [voice(0.3 + 0.05 * number, seed=number) for number in range(12)]
-    alone = [model.run(samples, attention=True) for samples in speech]
+    alone = [run(model, samples) for samples in speech]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda samples: model.run(samples, attention=True), speech))
+        together = list(pool.map(lambda samples: run(model, samples), speech))
     for one, other in zip(alone, together, strict=True):
-        for kind in ("activations", "attentions"):
-            assert getattr(one, kind).keys() == getattr(other, kind).keys()
-            for label, array in getattr(one, kind).items():
-                np.testing.assert_array_equal(array, getattr(other, kind)[label])
+        for kept, other_kept in zip(one, other, strict=True):
+            assert kept.keys() == other_kept.keys()
+            for label, array in kept.items():
+                np.testing.assert_array_equal(array, other_kept[label])
 
 
 def test_silence_is_speech_like_any_other(checkpoint):
@@ -296,10 +312,10 @@ def test_half_precision_checkpoints_run_in_float32(checkpoint, tmp_path):
     half = transformers.Wav2Vec2Model.from_pretrained(checkpoint(), dtype=torch.float16)
     half.save_pretrained(tmp_path)
     shutil.copy(checkpoint() / "preprocessor_config.json", tmp_path)
-    outputs = load_model(tmp_path).run(voice(0.4, seed=3), attention=True)
-    for array in (*outputs.activations.values(), *outputs.attentions.values()):
+    activations, maps = run(load_model(tmp_path), voice(0.4, seed=3))
+    for array in (*activations.values(), *maps.values()):
         assert array.dtype == np.float32
-    np.testing.assert_allclose(outputs.attentions["encoder.3"].sum(-1), 1, atol=1e-6)
+    np.testing.assert_allclose(maps["encoder.3"].sum(-1), 1, atol=1e-6)
 
 
 # Fingerprints
@@ -335,3 +351,42 @@ def test_a_weight_that_is_only_used_in_training_may_be_missing_and_has_no_part(
     state = torch.get_rng_state()
     assert load_model(bare).fingerprint == load_model(checkpoint()).fingerprint
     assert torch.equal(torch.get_rng_state(), state)
+
+
+# Outputs of attention heads
+
+
+@pytest.mark.parametrize("style", ["base", "large"])
+@pytest.mark.parametrize("family", ["wav2vec2", "hubert", "wavlm"])
+def test_outputs_of_heads_are_layers_where_asked_for(checkpoint, family, style):
+    folder, samples = checkpoint(family, style), voice(0.4, seed=3)
+    plain, model = load_model(folder), load_model(folder, head_outputs=True)
+    between = [f"heads.{k}" for k in (1, 2, 3)]
+    assert model.layers == tuple(
+        itertools.chain(LABELS[:1], *zip(between, LABELS[1:], strict=True))
+    )
+    assert tuple(model.meanings) == tuple(model.widths) == model.layers
+    assert "heads of block 2" in model.meanings["heads.2"]
+    assert model.heads == plain.heads
+    assert model.fingerprint != plain.fingerprint
+    activations, _ = run(model, samples)
+    assert tuple(activations) == model.layers
+    for label, values in plain.run(samples).activations.items():
+        np.testing.assert_array_equal(activations[label], values)
+        assert model.meanings[label] == plain.meanings[label]
+
+
+@pytest.mark.parametrize("family", ["wav2vec2", "hubert", "wavlm"])
+def test_outputs_of_a_head_are_its_maps_times_its_values(checkpoint, family):
+    folder = checkpoint(family)
+    activations, maps = run(load_model(folder, head_outputs=True), voice(0.4, seed=3))
+    weights = load_file(folder / "model.safetensors")
+    for k in (1, 2, 3):
+        # After the block's layer norm comes the next: blocks of this style attend to their input.
+        hidden = activations[f"encoder.{k - 1}"].astype(np.float64)
+        place = f"encoder.layers.{k - 1}.attention.v_proj"
+        values = hidden @ weights[f"{place}.weight"].numpy().T + weights[f"{place}.bias"].numpy()
+        for head in range(4):
+            slice_ = slice(8 * head, 8 * head + 8)
+            expected = maps[f"encoder.{k}"][head] @ values[:, slice_]
+            np.testing.assert_allclose(activations[f"heads.{k}"][:, slice_], expected, atol=1e-5)

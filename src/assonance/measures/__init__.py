@@ -1,6 +1,7 @@
 """The measures, a small module a family; importing this registers them all."""
 
 from assonance.measures import attention, cca, cka, neighbours, neurons, regression, shape
+from assonance.measures.head_kinds import Descriptor, describe_heads
 from assonance.measures.registry import (
     MEASURES,
     SETTINGS,
@@ -15,6 +16,7 @@ from assonance.measures.registry import (
 __all__ = [
     "MEASURES",
     "SETTINGS",
+    "Descriptor",
     "LayerScore",
     "Measure",
     "NeuronScores",
@@ -22,6 +24,7 @@ __all__ = [
     "attention",
     "cca",
     "cka",
+    "describe_heads",
     "find",
     "find_settings",
     "neighbours",

@@ -11,7 +11,9 @@ from assonance.errors import AssonanceError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Level = Literal["neuron", "layer", "head"]
-Need = Literal["moments", "norms", "blocks", "folds", "sample", "heads"]
+Need = Literal[
+    "moments", "norms", "blocks", "folds", "sample", "heads", "head divergences", "head kernels"
+]
 Invariance = Literal["translation", "scale", "neuron scale", "permutation", "orthogonal", "linear"]
 
 
@@ -34,6 +36,9 @@ class Settings:
         Groups of utterances held out in turn by held-out measures.
     rotations
         Random bases averaged in the rotation floor.
+    attention_seconds
+        Longest stretch of speech whose attention is compared whole; longer utterances are cut
+        into equal pieces. None: whole utterances, whatever their length.
     seed
         Of every random draw: sampled frames, folds, rotations.
 
@@ -49,6 +54,7 @@ class Settings:
     sample_frames: int = 2000
     folds: int = 5
     rotations: int = 4
+    attention_seconds: float | None = 10.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -59,11 +65,15 @@ class Settings:
         for name, least in (("sample_frames", 2), ("folds", 2), ("rotations", 1)):
             if getattr(self, name) < least:
                 raise AssonanceError(f"{name} must be at least {least}; got {getattr(self, name)}")
+        if self.attention_seconds is not None and not self.attention_seconds >= 1:
+            raise AssonanceError(
+                f"attention_seconds must be at least 1, or None; got {self.attention_seconds}"
+            )
 
 
 SETTINGS = {
     "default": Settings("default"),
-    "elkheir2024": Settings("elkheir2024", cut="below", sample_frames=6000),
+    "elkheir2024": Settings("elkheir2024", cut="below", sample_frames=6000, attention_seconds=None),
 }
 
 
@@ -117,7 +127,8 @@ class Measure:
         ``"head"``: a table of head by head, best match, averaged over the row's heads.
     needs
         Which statistics it is a function of; ``"norms"`` and ``"blocks"`` are moments with sums
-        over frames, or over utterances, that `BlockSums` keeps.
+        over frames, or over utterances, that `BlockSums` keeps; ``"head divergences"`` and
+        ``"head kernels"`` are sums over heads that `HeadSums` computes where they are asked for.
     symmetric
         Whether rows and columns can be exchanged.
     range

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from assonance.models.base import LayerOutputs, ModelCard, SpeechModel
+from assonance.models.base import Attend, LayerOutputs, ModelCard, SpeechModel
 
-__all__ = ["LayerOutputs", "ModelCard", "SpeechModel", "load_model"]
+__all__ = ["Attend", "LayerOutputs", "ModelCard", "SpeechModel", "load_model"]
 
 
-def load_model(spec: str | Path, *, offline: bool = False, device: str = "cpu") -> SpeechModel:
+def load_model(
+    spec: str | Path, *, offline: bool = False, device: str = "cpu", head_outputs: bool = False
+) -> SpeechModel:
     """Load a speech model.
 
     Parameters
@@ -16,11 +18,14 @@ def load_model(spec: str | Path, *, offline: bool = False, device: str = "cpu") 
         A local directory in the Hugging Face format; a hub id such as
         ``facebook/wav2vec2-base-960h``, with or without ``@revision``; or
         ``random:<either>@<seed>``, the same architecture and preprocessing with fresh weights.
-        wav2vec2 and HuBERT encoders are supported, pretrained or fine-tuned.
+        wav2vec2, HuBERT and WavLM encoders are supported, pretrained or fine-tuned.
     offline
         Never reach for the network: look for a hub id in the local cache alone.
     device
         Torch device to run on.
+    head_outputs
+        Whether what the attention heads of each block give, before it is mixed, is a layer too:
+        ``heads.k`` between ``encoder.k−1`` and ``encoder.k``, one head's neurons after the other.
 
     Returns
     -------
@@ -37,5 +42,5 @@ def load_model(spec: str | Path, *, offline: bool = False, device: str = "cpu") 
     from assonance.models import huggingface, random
 
     if isinstance(spec, str) and spec.startswith(random.PREFIX):
-        return random.load(spec, offline=offline, device=device)
-    return huggingface.load(spec, offline=offline, device=device)
+        return random.load(spec, offline=offline, device=device, head_outputs=head_outputs)
+    return huggingface.load(spec, offline=offline, device=device, head_outputs=head_outputs)

@@ -1,11 +1,14 @@
 """What every speech model is to assonance: named layers, a frame grid, and a way to run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+# What is done with the attention maps of a block, given its label.
+Attend = Callable[[str, NDArray[np.float32]], None]
 
 
 @dataclass(frozen=True)
@@ -16,13 +19,9 @@ class LayerOutputs:
     ----------
     activations
         By layer label, ndarray of float32, shape (T frames, D neurons).
-    attentions
-        By layer label, ndarray of float32, shape (H heads, T, T), each row summing to 1: where
-        the block of that label looks. Empty unless asked for.
     """
 
     activations: Mapping[str, NDArray[np.float32]]
-    attentions: Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,8 @@ class ModelCard:
 class SpeechModel(Protocol):
     """A model that turns speech into layers of frames.
 
-    ``encoder.0`` is the input of the first block, ``encoder.k`` the output of block ``k``.
+    ``encoder.0`` is the input of the first block, ``encoder.k`` the output of block ``k``,
+    ``heads.k``, where it is a layer, what the attention heads of block ``k`` give.
     """
 
     @property
@@ -107,15 +107,17 @@ class SpeechModel(Protocol):
         """Give the centre of each frame made of so many samples, in seconds."""
         ...
 
-    def run(self, samples: NDArray[np.float32], *, attention: bool = False) -> LayerOutputs:
+    def run(self, samples: NDArray[np.float32], *, attend: Attend | None = None) -> LayerOutputs:
         """Run the model on one utterance; may be called from several threads at once.
 
         Parameters
         ----------
         samples
             Mono, shape (n_samples,), at `sampling_rate`.
-        attention
-            Whether to give the attention maps as well.
+        attend
+            Called with the label and the attention maps of each block as soon as it has computed
+            them: where the block looks, float32, shape (H heads, T, T), each row summing to 1.
+            They are not kept.
 
         Returns
         -------

@@ -19,7 +19,7 @@ from assonance.errors import AssonanceError
 from assonance.outside import one_line
 
 # What each supported family was pretrained on, by its model_type.
-OBJECTIVES = {"wav2vec2": "contrastive", "hubert": "predictive"}
+OBJECTIVES = {"wav2vec2": "contrastive", "hubert": "predictive", "wavlm": "predictive"}
 
 _HUB_ID = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
 _NEEDED = ["config.json", "*processor_config.json", "model*.safetensors", "model.safetensors.*json"]

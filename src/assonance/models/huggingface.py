@@ -1,4 +1,4 @@
-"""wav2vec2 and HuBERT encoders, run one utterance at a time and read by hooks of our own."""
+"""wav2vec2, HuBERT and WavLM encoders, run one utterance at a time and read by hooks of our own."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from assonance.errors import AssonanceError
 from assonance.frames import conv_frames, frame_times, receptive_field
-from assonance.models.base import LayerOutputs, ModelCard
+from assonance.models.base import Attend, LayerOutputs, ModelCard
 from assonance.models.checkpoint import (
     OBJECTIVES,
     Checkpoint,
@@ -24,6 +24,7 @@ from assonance.models.checkpoint import (
     load_encoder,
     used_weights,
 )
+from assonance.models.wavlm import separate_heads
 from assonance.outside import UnusableAudio
 
 _SIZES = {(12, 768): "base", (24, 1024): "large", (48, 1280): "extra large"}
@@ -46,6 +47,8 @@ class HuggingFaceModel:
         What a reader wants to know of it.
     device
         Torch device to run on.
+    head_outputs
+        Whether the outputs of each block's attention heads are layers too.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class HuggingFaceModel:
         name: str,
         info: ModelCard,
         device: str = "cpu",
+        head_outputs: bool = False,
     ) -> None:
         self.name = name
         self.info = info
@@ -67,14 +71,21 @@ class HuggingFaceModel:
             raise AssonanceError(
                 f"device {device!r}: cannot be used here; give cpu or a device that torch sees"
             ) from error
+        if self._config.model_type == "wavlm":
+            separate_heads(self._encoder)
         self._device = torch.device(device)
         self._blocks = list(self._encoder.get_submodule("encoder.layers").children())
         if not self._blocks:
             raise AssonanceError(f"{name}: has no transformer blocks; config.json asks for none")
-        self.layers = tuple(f"encoder.{k}" for k in range(len(self._blocks) + 1))
+        count = len(self._blocks)
+        self.meanings = _meanings(
+            count, pre_norm=self._config.do_stable_layer_norm, head_outputs=head_outputs
+        )
+        self.layers = tuple(self.meanings)
         self.widths = dict.fromkeys(self.layers, int(self._config.hidden_size))
-        self.heads = dict.fromkeys(self.layers[1:], int(self._config.num_attention_heads))
-        self.meanings = _meanings(self.layers, pre_norm=self._config.do_stable_layer_norm)
+        self.heads = {
+            f"encoder.{k}": int(self._config.num_attention_heads) for k in range(1, count + 1)
+        }
         self.sampling_rate = int(self._extractor.sampling_rate)
         self._receptive, self._hop = receptive_field(
             self._config.conv_kernel, self._config.conv_stride
@@ -89,7 +100,7 @@ class HuggingFaceModel:
     def fingerprint(self) -> str:
         """Hash of configuration, preprocessing and every weight; where they lay has no part."""
         config = {k: v for k, v in self._config.to_dict().items() if k not in _BOOKKEEPING}
-        preprocessing = [self.sampling_rate, bool(self._extractor.do_normalize)]
+        preprocessing = [self.sampling_rate, bool(self._extractor.do_normalize), *self.layers]
         digest = hashlib.sha256(
             json.dumps([config, preprocessing], sort_keys=True, default=str).encode()
         )
@@ -106,14 +117,14 @@ class HuggingFaceModel:
         """Give the centre of each frame made of so many samples, in seconds."""
         return frame_times(self.n_frames(n_samples), self._receptive, self._hop, self.sampling_rate)
 
-    def run(self, samples: NDArray[np.float32], *, attention: bool = False) -> LayerOutputs:
+    def run(self, samples: NDArray[np.float32], *, attend: Attend | None = None) -> LayerOutputs:
         """Run the model on one utterance, alone and unpadded; see `SpeechModel.run`."""
         self._check_length(len(samples))
         values = self._extractor(
             samples, sampling_rate=self.sampling_rate, return_tensors="pt"
         ).input_values
         try:
-            with torch.inference_mode(), self._exactly(), self._recorded(attention) as outputs:
+            with torch.inference_mode(), self._exactly(), self._recorded(attend) as outputs:
                 self._encoder(
                     values.to(self._device), output_attentions=False, output_hidden_states=False
                 )
@@ -157,37 +168,42 @@ class HuggingFaceModel:
             yield
 
     @contextmanager
-    def _recorded(self, attention: bool) -> Iterator[LayerOutputs]:
+    def _recorded(self, attend: Attend | None) -> Iterator[LayerOutputs]:
         """Record what passes between the blocks while the encoder runs in this thread."""
-        outputs: LayerOutputs = LayerOutputs({}, {})
-        self._recording.activations = outputs.activations
-        self._recording.attentions = outputs.attentions if attention else None
+        activations: dict[str, NDArray[np.float32]] = {}
+        self._recording.keep = activations.__setitem__
+        self._recording.attend = attend
         try:
-            yield outputs
+            yield LayerOutputs(activations)
         finally:
             self._recording.__dict__.clear()
 
     def _watch(self) -> None:
-        """Put a hook on every block, once; it keeps what its own thread records."""
+        """Put a hook on every block, once; it hands on what its own thread records."""
 
-        def keep(kind: str, label: str, place: int) -> Callable[..., None]:
+        def hand(to: str, label: str, place: int) -> Callable[..., None]:
             def hook(module: torch.nn.Module, inputs: Any, outputs: Any = None) -> None:
-                into = getattr(self._recording, kind, None)
-                if into is not None:
+                take = getattr(self._recording, to, None)
+                if take is not None:
                     seen = inputs if outputs is None else outputs
                     tensor = seen[place] if isinstance(seen, tuple) else seen
-                    into[label] = tensor[0].cpu().numpy()
+                    take(label, tensor[0].cpu().numpy())
 
             return hook
 
-        self._blocks[0].register_forward_pre_hook(keep("activations", self.layers[0], 0))
-        for label, block in zip(self.layers[1:], self._blocks, strict=True):
-            block.register_forward_hook(keep("activations", label, 0))
+        self._blocks[0].register_forward_pre_hook(hand("keep", self.layers[0], 0))
+        for label, block in zip(self.heads, self._blocks, strict=True):
+            block.register_forward_hook(hand("keep", label, 0))
             attention = block.get_submodule("attention")
-            attention.register_forward_hook(keep("attentions", label, 1))
+            attention.register_forward_hook(hand("attend", label, 1))
+            if (outputs := label.replace("encoder", "heads")) in self.layers:
+                mixing = attention.get_submodule("out_proj")
+                mixing.register_forward_pre_hook(hand("keep", outputs, 0))
 
 
-def load(spec: str | Path, *, offline: bool, device: str) -> HuggingFaceModel:
+def load(
+    spec: str | Path, *, offline: bool, device: str, head_outputs: bool = False
+) -> HuggingFaceModel:
     """Load a checkpoint with its own weights; see `assonance.models.load_model`."""
     checkpoint = find_checkpoint(spec, offline=offline)
     encoder = load_encoder(checkpoint)
@@ -198,7 +214,14 @@ def load(spec: str | Path, *, offline: bool, device: str) -> HuggingFaceModel:
         objective=OBJECTIVES[checkpoint.config.model_type],
         fine_tuned=any(not name.endswith(("Model", "ForPreTraining")) for name in saved_as),
     )
-    return HuggingFaceModel(encoder, checkpoint, name=checkpoint.name, info=info, device=device)
+    return HuggingFaceModel(
+        encoder,
+        checkpoint,
+        name=checkpoint.name,
+        info=info,
+        device=device,
+        head_outputs=head_outputs,
+    )
 
 
 def card(
@@ -222,22 +245,29 @@ def size_in_words(config: Any) -> str:
     return f"{_SIZES[shape]}, {blocks}" if shape in _SIZES else blocks
 
 
-def _meanings(layers: tuple[str, ...], *, pre_norm: bool) -> Mapping[str, str]:
-    """Say what each layer is, for blocks that normalise before or after they add."""
-    entry = "Input of block 1: the projected convolutional features with positions added"
-    if pre_norm:
-        texts = [f"{entry}, not normalised."] + [
-            f"Residual stream after block {k}, not normalised." for k in range(1, len(layers))
-        ]
-        texts[-1] = (
-            f"Residual stream after block {len(layers) - 1}, the last, before the encoder's final "
-            "layer norm."
-        )
-    else:
-        texts = [f"{entry}, after layer norm."] + [
-            f"Output of block {k}, after its layer norm." for k in range(1, len(layers))
-        ]
-    return dict(zip(layers, texts, strict=True))
+def _meanings(blocks: int, *, pre_norm: bool, head_outputs: bool) -> Mapping[str, str]:
+    """Say what each layer is, in order, for blocks that normalise before or after they add."""
+    state = "not normalised" if pre_norm else "after layer norm"
+    meanings = {
+        "encoder.0": "Input of block 1: the projected convolutional features with positions added, "
+        f"{state}."
+    }
+    for k in range(1, blocks + 1):
+        if head_outputs:
+            meanings[f"heads.{k}"] = (
+                f"Outputs of the attention heads of block {k}, one head after the other, before "
+                "they are mixed."
+            )
+        if not pre_norm:
+            text = f"Output of block {k}, after its layer norm."
+        elif k < blocks:
+            text = f"Residual stream after block {k}, not normalised."
+        else:
+            text = (
+                f"Residual stream after block {k}, the last, before the encoder's final layer norm."
+            )
+        meanings[f"encoder.{k}"] = text
+    return meanings
 
 
 def _physical_memory() -> float:

@@ -13,7 +13,7 @@ from assonance.outside import one_line
 PREFIX = "random:"
 
 
-def load(spec: str, *, offline: bool, device: str) -> HuggingFaceModel:
+def load(spec: str, *, offline: bool, device: str, head_outputs: bool = False) -> HuggingFaceModel:
     """Make the twin that ``random:<checkpoint>@<seed>`` names; see `assonance.models.load_model`.
 
     The checkpoint's own weights are not opened, and need not be there.
@@ -32,6 +32,7 @@ def load(spec: str, *, offline: bool, device: str) -> HuggingFaceModel:
         name=f"{PREFIX}{checkpoint.name}@{int(seed)}",
         info=card(checkpoint, encoder, objective="none", fine_tuned=False),
         device=device,
+        head_outputs=head_outputs,
     )
 
 

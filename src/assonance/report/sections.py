@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pandas as pd
 from assonance import plot, scales, tables
 from assonance.measures import MEASURES
 from assonance.outside import one_line
+from assonance.report import head_section
 from assonance.report.figures import Picture, listing, picture
 from assonance.results import Comparison
 
@@ -117,14 +119,28 @@ def same_neurons(comparison: Comparison) -> Section | None:
 
 def heads(comparison: Comparison) -> Section | None:
     """Show how alike attention is."""
-    panels = _matrices(comparison, _names(comparison, "head"))
-    if not panels:
+    names = _names(comparison, "head")
+    if not names:
         return None
+    panels = [
+        _panel(
+            comparison,
+            name,
+            chain(
+                _matrix(comparison, name),
+                head_section.matches(comparison, name, _slug(comparison, name)),
+            ),
+        )
+        for name in names
+    ]
+    kinds = tuple(head_section.kinds(comparison))
+    if kinds:
+        panels.append(Panel("Kinds of heads", head_section.KINDS_TEXT, kinds))
     text = (
         "How alike the attention maps of two layers are: the best match of each head of the row "
         "layer, averaged. The input of the first block has no attention and is hatched."
     )
-    return Section("heads", "Heads", "Attention heads", text, panels)
+    return Section("heads", "Heads", "Which heads do the same?", text, tuple(panels))
 
 
 def level(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from assonance.statistics.blocks import BlockSums
 from assonance.statistics.folds import FoldedMoments, assign_folds
+from assonance.statistics.grid import on_grid
+from assonance.statistics.head_shapes import HeadShapes
 from assonance.statistics.heads import HeadPair, HeadSums
 from assonance.statistics.heldout import Fold
 from assonance.statistics.hsic import BlockPair, Hsic
@@ -17,6 +19,7 @@ __all__ = [
     "Fold",
     "FoldedMoments",
     "HeadPair",
+    "HeadShapes",
     "HeadSums",
     "Hsic",
     "KernelSample",
@@ -24,5 +27,6 @@ __all__ = [
     "Moments",
     "Pair",
     "assign_folds",
+    "on_grid",
     "sample_indices",
 ]

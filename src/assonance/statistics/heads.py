@@ -1,28 +1,32 @@
 """Sums over utterances of what every attention head has in common with every other."""
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from assonance.statistics.map_kernels import add_log_sums, standardise
 from assonance.statistics.order import in_order
 
-# Smaller probabilities are taken as 0 in the entropy: a float32 softmax leaves denormals whose
-# logarithm some libraries give as −inf.
-SMALLEST_PROBABILITY = 1e-37
-# Squared distances from a product lose half the digits when two maps nearly agree; below this
-# share of the squared norms they are taken from the difference itself.
-NEARLY_EQUAL = 1e-5
-# Heads whose entropies are computed at once: their maps should stay in the processor's cache.
-HEADS_AT_ONCE = 4
+# Values of all heads together that are worked on at once: few enough to stay in the cache, and for
+# kernels, which go through every map whole each time, as many as memory bears.
+_BLOCK, _KERNEL_BLOCK = 2**21, 2**24
+# Columns of a product taken at once: float32 sums of so many still have their digits.
+_COLUMNS = 8192
+# Rows of a product computed at once: what is below the diagonal is not, but for these.
+_PANEL = 48
+# A float32 softmax leaves the rows of a map this close to summing to one, and half precision too.
+_ROW_SUM_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
 class HeadPair:
     """Sums for the heads of two layers, rows of one and columns of the other.
 
-    Every table has shape (Hx, Hy); measures are their ratios.
+    Every table has shape (Hx, Hy); measures are their ratios. An utterance in which a head is
+    broken (see `HeadSums.broken`) is in none of that head's sums.
 
     Attributes
     ----------
@@ -30,132 +34,239 @@ class HeadPair:
         How many maps and how many of their rows (query frames) were added.
     frobenius
         Σ over utterances of ‖A − B‖.
+    frobenius_normalized
+        Σ over utterances of ‖A − B‖/√(2T), the share of the largest distance there is.
+    correlation
+        Σ over rows of the two rows' correlation over keys, where it is defined.
     pearson
-        Σ over rows of the two rows' correlation over keys (covariance over T, deviations over
-        T − 1), where it is defined.
+        The same with covariances over T and deviations over T − 1: each times (T − 1)/T.
     correlated
         Rows where that correlation is defined: neither row constant.
     divergence
         Σ over rows of the Jensen–Shannon divergence in nats.
+    alignment
+        Σ over utterances of the CKA of the two maps, where it is defined.
+    aligned
+        Utterances where that is defined: neither map the same for all queries.
     """
 
-    utterances: int
-    rows: int
+    utterances: Tensor
+    rows: Tensor
     frobenius: Tensor
+    frobenius_normalized: Tensor
+    correlation: Tensor
     pearson: Tensor
     correlated: Tensor
     divergence: Tensor
-
-    def swapped(self) -> "HeadPair":
-        """Return the same sums with rows and columns exchanged."""
-        tables = ("frobenius", "pearson", "correlated", "divergence")
-        return replace(self, **{name: getattr(self, name).T for name in tables})
+    alignment: Tensor
+    aligned: Tensor
 
 
+_TABLES = tuple(HeadPair.__dataclass_fields__)
+
+
+@dataclass
 class HeadSums:
     """Additive comparisons of attention heads, one utterance's maps at a time.
 
     Parameters
     ----------
     heads
-        Layer name to its number of heads.
+        Layer name to its number of heads; the order in which heads are stacked.
     pairs
-        The layer pairs wanted; one order of the two is enough.
+        The layer pairs wanted; one order of the two is enough. Divergences of others stay 0.
+    divergences, kernels
+        Whether to compute `HeadPair.divergence`; `HeadPair.alignment` and `aligned`. They cost
+        more than all the rest, and are 0 where they are not computed.
+
+    Attributes
+    ----------
+    tables
+        The tables of `HeadPair`, of all heads by all heads, float64, shape (N, N), symmetric.
+    broken
+        Utterances in which a head's map was not finite or its rows did not sum to one; (N,).
     """
 
-    def __init__(self, heads: Mapping[str, int], pairs: Iterable[tuple[str, str]]) -> None:
-        self.heads = dict(heads)
-        self.sums = {
-            (a, b): HeadPair(0, 0, *torch.zeros(4, heads[a], heads[b], dtype=torch.float64))
-            for a, b in in_order(heads, pairs)
-        }
+    heads: Mapping[str, int]
+    pairs: Iterable[tuple[str, str]]
+    divergences: bool = True
+    kernels: bool = True
+    tables: dict[str, Tensor] = field(init=False)
+    broken: Tensor = field(init=False)
 
-    def update(self, maps: Mapping[str, Tensor]) -> None:
+    def __post_init__(self) -> None:
+        self.heads = dict(self.heads)
+        self.pairs = in_order(self.heads, self.pairs)
+        count = sum(self.heads.values())
+        self.tables = {name: torch.zeros(count, count, dtype=torch.float64) for name in _TABLES}
+        self.broken = torch.zeros(count, dtype=torch.int64)
+
+    def slices(self) -> dict[str, slice]:
+        """Give the place of every layer's heads among all."""
+        places, start = {}, 0
+        for name, count in self.heads.items():
+            places[name] = slice(start, start + count)
+            start += count
+        return places
+
+    def update(self, stack: Tensor) -> Tensor:
         """Add the maps of one utterance.
 
         Parameters
         ----------
-        maps
-            Layer name to attention after the softmax, shape (H, T, T), rows summing to one; the
-            same T for every layer; not changed.
+        stack
+            Attention after the softmax of the heads of all layers in order, shape (N, T, T),
+            float32 or float64, rows summing to one; not changed. What is broken (not finite, or
+            rows that do not sum to one) is counted and left out of its heads' sums. Sums of
+            float32 maps are good to about 1e-6, of float64 maps to 1e-12.
+
+        Returns
+        -------
+        Tensor
+            Which heads' maps are whole, bool, shape (N,).
 
         Raises
         ------
         ValueError
-            When the layers do not have the same number of frames.
+            When the shape is another.
         """
-        lengths = {maps[name].shape[-1] for name in self.heads}
-        if len(lengths) != 1:
-            raise ValueError(f"maps of one utterance have different sizes: {sorted(lengths)}")
-        features = {name: _Maps(maps[name]) for name in self.heads}
-        # One for all pairs: large blocks of memory cost more to get than to use.
-        scratch = torch.empty(2, HEADS_AT_ONCE, lengths.pop() ** 2, dtype=torch.float64)
-        for (a, b), old in self.sums.items():
-            x, y = features[a], features[b]
-            self.sums[a, b] = HeadPair(
-                old.utterances + 1,
-                old.rows + x.rows,
-                old.frobenius + x.distance(y),
-                old.pearson + x.standardised @ y.standardised.T / x.rows,
-                old.correlated + x.defined @ y.defined.T,
-                old.divergence + x.divergence(y, scratch),
-            )
+        count, length = sum(self.heads.values()), stack.shape[-1]
+        if stack.shape != (count, length, length) or not length:
+            raise ValueError(f"maps of {count} heads must be (N, T, T); got {tuple(stack.shape)}")
+        whole, tables = self._of(stack)
+        both = torch.outer(whole, whole)
+        self.broken += ~whole
+        self.tables["utterances"] += both
+        self.tables["rows"] += length * both
+        for name, table in tables.items():
+            self.tables[name] += torch.where(both, table, 0)
+        return whole
 
     def merge(self, other: "HeadSums") -> "HeadSums":
         """Return the sums over the utterances of both; neither is changed."""
-        if self.heads != other.heads or self.sums.keys() != other.sums.keys():
+        if (self.heads, self.pairs) != (other.heads, other.pairs):
             raise ValueError("sums over different heads or pairs cannot be merged")
-        result = HeadSums(self.heads, self.sums)
-        for pair, one in self.sums.items():
-            two = other.sums[pair]
-            result.sums[pair] = HeadPair(
-                one.utterances + two.utterances,
-                one.rows + two.rows,
-                one.frobenius + two.frobenius,
-                one.pearson + two.pearson,
-                one.correlated + two.correlated,
-                one.divergence + two.divergence,
-            )
+        result = HeadSums(
+            self.heads,
+            self.pairs,
+            self.divergences and other.divergences,
+            self.kernels and other.kernels,
+        )
+        result.tables = {name: one + other.tables[name] for name, one in self.tables.items()}
+        result.broken = self.broken + other.broken
         return result
 
+    @property
+    def total(self) -> HeadPair:
+        """The sums of all heads by all heads."""
+        return HeadPair(**self.tables)
+
     def pair(self, a: str, b: str) -> HeadPair:
-        """Return the sums of layers a (rows) and b (columns), whichever order is kept."""
-        return self.sums[a, b] if (a, b) in self.sums else self.sums[b, a].swapped()
+        """Return the sums of layers a (rows) and b (columns), either way round."""
+        row, col = (self.slices()[name] for name in (a, b))
+        return HeadPair(**{name: table[row, col] for name, table in self.tables.items()})
+
+    def _of(self, stack: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Which maps are whole, and the tables of one utterance; nothing where a map is broken."""
+        count, length = len(stack), stack.shape[-1]
+        inner, correlation, correlated, logs = torch.zeros(4, count, count, dtype=torch.float64)
+        whole = torch.ones(count, dtype=torch.bool)
+        blocks = torch.split(stack, max(1, _BLOCK // (count * length)), 1)
+        # Memory of this size costs more to get than to use: it is got once.
+        scratch = torch.empty(2, blocks[0].numel(), dtype=stack.dtype)
+        for block in blocks:
+            rows, unit = (each[: block.numel()].view(block.shape) for each in scratch)
+            rows.copy_(block)
+            sums, varies = torch.empty(2, *rows.shape[:2], dtype=torch.float64)
+            standardise(rows.numpy(), _rounding(stack), unit.numpy(), sums.numpy(), varies.numpy())
+            # NaN is near nothing.
+            whole &= ((sums - 1).abs() < _ROW_SUM_TOLERANCE).all(1)
+            _add_products(correlation, unit.flatten(1))
+            _add_products(correlated, varies)
+            if self.divergences:
+                self._add_log_sums(logs, rows.flatten(1))
+            # The same shift for all leaves their differences, and what maps of nearly even
+            # attention have in common no longer drowns them.
+            _add_products(inner, rows.sub_(1 / length).flatten(1))
+        correlation, correlated = _symmetric(correlation), _symmetric(correlated)
+        # A head is itself in every row that varies, whatever the rounding.
+        correlation.diagonal().copy_(correlated.diagonal())
+        correlation = torch.minimum(torch.maximum(correlation, -correlated), correlated)
+        distance = _distances(_symmetric(inner), stack)
+        own = logs.diagonal()
+        divergence = (own[:, None] + own) / 4 - _symmetric(logs) / 2
+        tables = {
+            "frobenius": distance,
+            "frobenius_normalized": distance / (2 * length) ** 0.5,
+            "correlation": correlation,
+            "pearson": correlation * ((length - 1) / length),
+            "correlated": correlated,
+            "divergence": divergence.clamp(0, length * math.log(2)),
+        }
+        if self.kernels:
+            tables |= _alignments(stack, inner.diagonal() + 1)
+        return whole, tables
+
+    def _add_log_sums(self, table: Tensor, rows: Tensor) -> None:
+        """Add what divergences are made of, for the pairs asked for and every head with itself."""
+        places = self.slices()
+        values, out = rows.numpy(), table.numpy()
+        for a, b in dict.fromkeys([*((name, name) for name in self.heads), *self.pairs]):
+            x, y = places[a], places[b]
+            add_log_sums(values[x], values[y], out[x, y])
 
 
-class _Maps:
-    """One layer's maps of one utterance, in the forms that the comparisons share."""
+def _alignments(stack: Tensor, squares: Tensor) -> dict[str, Tensor]:
+    """CKA of every two maps, queries taken as examples and keys as features.
 
-    def __init__(self, maps: Tensor) -> None:
-        maps = maps.to(torch.float64)
-        self.rows = maps.shape[1]
-        self.flat = maps.flatten(1)
-        self.squares = (self.flat**2).sum(1)
-        deviation = maps.std(2, keepdim=True) if self.rows > 1 else torch.zeros_like(maps)
-        varies = deviation > 1e-12 * maps.abs().amax(2, keepdim=True)
-        centred = maps - maps.mean(2, keepdim=True)
-        self.standardised = torch.where(varies, centred / deviation, 0.0).flatten(1)
-        self.defined = varies[..., 0].to(torch.float64)
-        self.probabilities = torch.where(self.flat < SMALLEST_PROBABILITY, 0.0, self.flat)
-        self.entropy = -torch.xlogy(self.probabilities, self.probabilities).sum(1)
+    `squares` are the maps' squared norms.
+    """
+    count, length = len(stack), stack.shape[-1]
+    products = torch.zeros(count, count, dtype=torch.float64)
+    spread = torch.zeros(count, dtype=torch.float64)
+    # One map at a time: no second copy of them all.
+    mean = torch.stack([one.mean(0, dtype=torch.float64) for one in stack]).to(stack.dtype)
+    for rows in torch.split(stack, max(1, _KERNEL_BLOCK // (count * length)), 1):
+        centred = rows - mean[:, None]
+        spread += torch.stack([one.square().sum(dtype=torch.float64) for one in centred])
+        # Rows of the centred maps' Gram matrices.
+        kernel = torch.bmm(centred, stack.mT).sub_(centred @ mean[..., None])
+        _add_products(products, kernel.flatten(1))
+    # A map that is the same for all queries has no kernel but rounding.
+    differs = spread > _rounding(stack) ** 2 * squares
+    products = _symmetric(products)
+    norm = products.diagonal().sqrt()
+    aligned = torch.outer(differs, differs)
+    alignment = torch.where(aligned, products / torch.outer(norm, norm), 0).clamp(0, 1)
+    alignment.diagonal().copy_(differs)
+    return {"alignment": alignment, "aligned": aligned.to(torch.float64)}
 
-    def distance(self, other: "_Maps") -> Tensor:
-        """Frobenius norm of A − B for every two heads; shape (Hx, Hy)."""
-        norms = self.squares[:, None] + other.squares
-        squared = norms - 2 * self.flat @ other.flat.T
-        for i, j in (squared < NEARLY_EQUAL * norms).nonzero().tolist():
-            squared[i, j] = ((self.flat[i] - other.flat[j]) ** 2).sum()
-        return squared.sqrt()
 
-    def divergence(self, other: "_Maps", scratch: Tensor) -> Tensor:
-        """Jensen–Shannon divergence in nats, summed over rows, for every two heads; (Hx, Hy)."""
-        mixed = torch.empty(len(self.flat), len(other.flat), dtype=torch.float64)
-        for i, one in enumerate(self.probabilities):
-            for start in range(0, len(other.flat), HEADS_AT_ONCE):
-                block = other.probabilities[start : start + HEADS_AT_ONCE]
-                middle, logarithm = scratch[:, : len(block)]
-                torch.add(block, one, out=middle).mul_(0.5)
-                # 0·log 0 is 0; log is twice as fast as xlogy, which looks at every value.
-                torch.clamp(middle, min=SMALLEST_PROBABILITY, out=logarithm).log_()
-                mixed[i, start : start + len(block)] = -torch.linalg.vecdot(middle, logarithm)
-        return (mixed - (self.entropy[:, None] + other.entropy) / 2).clamp(min=0)
+def _distances(inner: Tensor, stack: Tensor) -> Tensor:
+    """Frobenius norms of A − B from the maps' inner products; exactly 0 from itself."""
+    squares = inner.diagonal()
+    norms = squares[:, None] + squares
+    squared = (norms - 2 * inner).fill_diagonal_(0)
+    # A difference of large numbers loses the digits of a small one: those are taken apart.
+    lost = squared < torch.finfo(stack.dtype).eps ** (1 / 3) * norms
+    for i, j in lost.triu(1).nonzero().tolist():
+        squared[i, j] = squared[j, i] = (stack[i].to(torch.float64) - stack[j]).square().sum()
+    return squared.sqrt()
+
+
+def _rounding(stack: Tensor) -> float:
+    """Share of a number below which a difference says nothing."""
+    return 16 * torch.finfo(stack.dtype).eps
+
+
+def _add_products(table: Tensor, rows: Tensor) -> None:
+    """Add the inner products of every two rows, on and above the diagonal."""
+    for columns in torch.split(rows, _COLUMNS, 1):
+        for start in range(0, len(rows), _PANEL):
+            panel = columns[start : start + _PANEL]
+            table[start : start + _PANEL, start:] += panel @ columns[start:].T
+
+
+def _symmetric(upper: Tensor) -> Tensor:
+    """Copy what is above the diagonal below it."""
+    return upper.triu() + upper.triu(1).T
