@@ -20,6 +20,7 @@ from assonance import (
     similarity,
     similarity_matrix,
 )
+from assonance.describe import DESCRIPTORS
 from assonance.measures import MEASURES, SETTINGS, Settings, find, find_settings
 
 FRAMES = 120
@@ -86,7 +87,27 @@ def test_neurons_are_listed_where_asked_padded_to_the_widest_layer():
         *(f"{measure}_by_neuron" for measure in NEURON),
         *(f"{measure}_match" for measure in matching),
         *(f"{measure}_rank" for measure in OF_DIRECTIONS),
+        *DESCRIPTORS,
     }
+
+
+def test_layers_are_described_beside_their_scores():
+    layers = {name: values.copy() for name, values in LAYERS.items()}
+    layers["two"][:, 3] = 0.5
+    layers["two"][:, 4] *= 1e-6
+    layers["three"][:, 0] *= 1e3
+    with pytest.warns(AssonanceWarning, match="constant"):
+        found = similarity_matrix(layers, ["cka"])
+    assert "uniformity" not in found
+    variances = np.var(layers["three"], axis=0)
+    top = found["top_neuron"].sel(layer_row="three")
+    assert float(top) == pytest.approx(variances.max() / variances.sum(), abs=1e-12)
+    assert found["top_ten_neurons"].values.tolist() == pytest.approx([1, 1, 1])
+    assert found["constant_neurons"].values.tolist() == [0, 1, 0]
+    assert found["dead_neurons"].values.tolist() == [0, 2, 0]
+    values = np.linalg.eigvalsh(np.cov(layers["one"], rowvar=False))
+    expected = values.sum() ** 2 / (values**2).sum()
+    assert float(found["effective_rank"].sel(layer_row="one")) == pytest.approx(expected)
 
 
 def test_matches_are_neurons_of_the_column_layer_and_minus_one_in_the_padding():

@@ -87,7 +87,9 @@ def similarity_matrix(
     -------
     xarray.Dataset
         One variable a measure with dimensions layer_row, layer_col; `mincorr`, which looks at
-        all other layers at once, has layer_row alone.
+        all other layers at once, has layer_row alone. `<measure>_rank` counts the canonical
+        correlations that went into a score. With dimension layer_row what describes a layer by
+        itself: see `assonance.describe.DESCRIPTORS`.
 
     Raises
     ------

@@ -1,5 +1,7 @@
 """What one layer is like by itself: how its variance is spread, and which neurons say nothing."""
 
+from dataclasses import dataclass
+
 import torch
 
 from assonance.statistics import KernelSample, LayerStatistics
@@ -9,6 +11,51 @@ from assonance.statistics.sample import squared_distances
 # A neuron that varies less than this share of the layer's median is dead: nothing that treats the
 # neurons as they are could notice it.
 DEAD = 1e-3
+# Neurons whose joint share of the variance is told beside the first one's.
+TOP = 10
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """A number that describes a layer: what it is called and what it means."""
+
+    title: str
+    meaning: str
+
+
+DESCRIPTORS = {
+    "effective_rank": Descriptor("Effective rank", "directions that share the variance"),
+    "top_neuron": Descriptor("Top neuron", "share of the variance that one neuron owns"),
+    "top_ten_neurons": Descriptor("Top ten neurons", "share of the variance that ten neurons own"),
+    "constant_neurons": Descriptor("Constant neurons", "neurons that never change"),
+    "dead_neurons": Descriptor("Dead neurons", "neurons that hardly vary or never change"),
+    "uniformity": Descriptor("Uniformity", "how evenly frames are spread; lower is more evenly"),
+}
+
+
+def describe(layer: LayerStatistics, sample: KernelSample | None = None) -> dict[str, float]:
+    """Describe a layer by itself.
+
+    Parameters
+    ----------
+    layer
+        Its moments.
+    sample
+        Sampled frames; without them there is no uniformity.
+
+    Returns
+    -------
+    dict of float
+        By the names of `DESCRIPTORS`; NaN where undefined.
+    """
+    found = {
+        "effective_rank": effective_rank(layer),
+        "top_neuron": variance_of_top(layer),
+        "top_ten_neurons": variance_of_top(layer, TOP),
+        "constant_neurons": constant_neurons(layer),
+        "dead_neurons": dead_neurons(layer),
+    }
+    return found if sample is None else found | {"uniformity": uniformity(sample)}
 
 
 def effective_rank(layer: LayerStatistics) -> float:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from assonance.cautions import constant_neurons
+from assonance.describe import describe
 from assonance.measures import Measure, Settings
 from assonance.parallel import Map, Scratch, on_cores
 from assonance.progress import Progress
@@ -115,6 +116,7 @@ class FramePass:
                     if name not in cautions:
                         layer = gathered.moments.layer(name)
                         cautions[name] = constant_neurons(name, layer)
+                        scores.describe(name, describe(layer, gathered.samples.get(name)))
                 for _ in share(partial(self._score, scores, gathered), tile.pairs):
                     advance(0.5)
         return scores, [line for name in widths for line in cautions.get(name, [])]

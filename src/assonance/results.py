@@ -132,7 +132,9 @@ class Comparison:
     ----------
     scores : xarray.Dataset
         One variable a measure, and ``localisation`` where its parts were measured; ``mincorr``
-        has model_row, layer_row alone. NaN between two random-weights twins, which nobody asks.
+        has model_row, layer_row alone, as what describes a layer by itself has (see
+        `assonance.describe.DESCRIPTORS`); ``<measure>_rank`` counts the canonical correlations
+        that went into a score. NaN between two random-weights twins, which nobody asks.
     neurons : xarray.Dataset
         One variable a neuron measure with a last dimension ``neuron`` (of the row layer), and
         ``maxcorr_match``, the index of the matched neuron (−1: none).

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from assonance.describe import DESCRIPTORS
 from assonance.inference import localisation_index
 from assonance.measures import LayerScore, Measure, NeuronScores, Settings
 from assonance.statistics import Pair
@@ -49,6 +50,13 @@ class Scores:
         }
         self.matches: dict[str, NDArray[np.int32]] = {}
         self.ranks: dict[str, NDArray[np.int32]] = {}
+        self.layers: dict[str, NDArray[np.float64]] = {}
+
+    def describe(self, name: str, found: Mapping[str, float]) -> None:
+        """Note what describes a layer by itself, by the names of `DESCRIPTORS`."""
+        for descriptor, value in found.items():
+            values = self.layers.setdefault(descriptor, np.full(len(self.index), np.nan))
+            values[self.index[name]] = value
 
     def add(self, a: str, b: str, pair: Pair, settings: Settings) -> None:
         """Score layer a (rows) against layer b (columns), and the other way round."""
@@ -114,6 +122,10 @@ class Scores:
                 if each.name in self.matches and each.across is None:
                     matches = self.matches[each.name]
                     result[f"{each.name}_match"] = ((*dims, "neuron"), matches)
+        for name, found in self.layers.items():
+            told = DESCRIPTORS[name]
+            about = {"long_name": told.title, "description": told.meaning}
+            result[name] = (CELL[:1], found, about)
         return result
 
 
