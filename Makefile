@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup demo test test-slow pictures check clean
+.PHONY: setup demo test test-slow benchmarks pictures check clean
 
 setup: $(VENV)/ready
 
@@ -23,7 +23,14 @@ demo: setup
 	$(BIN)/assonance demo --out runs/demo
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
+
+# Speed, memory and growth: minutes each.
+benchmarks: setup
+	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.heads
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow

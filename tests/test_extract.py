@@ -42,11 +42,11 @@ class Counting:
     def __getattr__(self, name):
         return getattr(self._model, name)
 
-    def run(self, samples, *, attention=False):
+    def run(self, samples, *, attend=None):
         self.runs += 1
         if self.runs == self._at:
             self._then()
-        return self._model.run(samples, attention=attention)
+        return self._model.run(samples, attend=attend)
 
 
 class Recorder:

@@ -91,10 +91,10 @@ def test_scores_are_those_of_all_frames_at_once(whole, plain, measure):
         arrays, [measure], groups=groups, settings=SETTINGS, per_neuron=True
     )
     assert list(whole[measure].layer_row.values) == list(arrays)
-    np.testing.assert_allclose(whole[measure], expected[measure], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(whole[measure], expected[measure], rtol=0, atol=1e-9)
     if MEASURES[measure].level == "neuron":
         neurons = f"{measure}_by_neuron"
-        np.testing.assert_allclose(whole[neurons], expected[neurons], rtol=0, atol=5e-6)
+        np.testing.assert_allclose(whole[neurons], expected[neurons], rtol=0, atol=1e-9)
         assert whole[neurons].sel(layer_row="b encoder.1").isnull().any()  # narrower than others
 
 
@@ -109,7 +109,7 @@ def test_scores_of_neurons_are_those_of_the_definition(whole, plain, measure):
         x, y = (arrays[name].astype(np.float64) for name in (row, col))
         expected = getattr(oracles, measure)(x, y, **more)
         found = whole[f"{measure}_by_neuron"].sel(layer_row=row, layer_col=col)
-        np.testing.assert_allclose(found[: x.shape[1]], expected, rtol=0, atol=1e-6)
+        np.testing.assert_allclose(found[: x.shape[1]], expected, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("measure", ["svcca", "pwcca", "cka"])
@@ -119,7 +119,7 @@ def test_scores_of_layers_are_those_of_the_definition(whole, plain, measure):
     x, y = (arrays[name].astype(np.float64) for name in (row, col))
     expected = getattr(oracles, measure)(x, y)
     found = float(whole[measure].sel(layer_row=row, layer_col=col))
-    assert found == pytest.approx(expected, abs=1e-6)
+    assert found == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize("memory", MEMORIES)
@@ -138,7 +138,7 @@ def test_frames_are_read_in_chunks_of_any_size(layers, corpus, whole, monkeypatc
     monkeypatch.setattr(frame_pass, "CHUNK_FRAMES", 50)
     found = frame_scores(layers, corpus)
     for name in OF_FRAMES:
-        np.testing.assert_allclose(found[name], whole[name], rtol=0, atol=1e-6)
+        np.testing.assert_allclose(found[name], whole[name], rtol=0, atol=1e-9)
 
 
 def test_only_wanted_pairs_are_scored_both_ways(layers, corpus, whole):
@@ -150,7 +150,7 @@ def test_only_wanted_pairs_are_scored_both_ways(layers, corpus, whole):
         table = found[name].to_numpy()
         assert np.isnan(table[:4, :4]).all()
         table[:4, :4] = whole[name][:4, :4]
-        np.testing.assert_allclose(table, whole[name], rtol=0, atol=1e-6)
+        np.testing.assert_allclose(table, whole[name], rtol=0, atol=1e-9)
 
 
 def test_only_the_layers_of_a_tile_are_read(layers, corpus, monkeypatch):

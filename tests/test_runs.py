@@ -18,6 +18,7 @@ from signals import voice
 import assonance
 from assonance import Comparison
 from assonance.cli import main
+from assonance.describe import DESCRIPTORS
 from assonance.measures import SETTINGS
 from assonance.summary import sentences
 
@@ -160,7 +161,7 @@ def test_options_reach_the_comparison(pair, speech, tmp_path):
     )
     assert outcome.status == 0
     found = Comparison.load(tmp_path / "out" / "results.nc")
-    assert set(found.scores.data_vars) == {"cka", "attn_js"}
+    assert set(found.scores.data_vars) - set(DESCRIPTORS) == {"cka", "attn_js"}
     assert found.provenance.settings["name"] == "elkheir2024"
     assert found.scores.sizes["model_row"] == 2
     config = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text("utf-8"))

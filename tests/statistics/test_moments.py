@@ -129,7 +129,8 @@ def test_an_update_never_changes_its_input(dtype):
         assert torch.equal(values, copies[name])
 
 
-def test_float32_frames_are_added_up_in_float64_but_for_products_of_two_layers():
+def test_float32_frames_are_added_up_in_float64_but_for_products_of_two_layers(monkeypatch):
+    monkeypatch.setattr("assonance.statistics.moments.SMALL", 0)
     frames = make_frames(dtype=torch.float32)
     found = moments_of(frames)
     exact = moments_of({name: values.double() for name, values in frames.items()})
@@ -140,6 +141,28 @@ def test_float32_frames_are_added_up_in_float64_but_for_products_of_two_layers()
     scale = torch.outer(*(exact.product(name, name).diagonal().sqrt() for name in WIDTHS))
     error = (found.product("a", "b") - exact.product("a", "b")).abs() / scale
     assert 0 < error.max() < 2e-7
+
+
+@pytest.mark.parametrize("options", [{}, {"precise": True}])
+def test_small_layers_and_what_must_be_precise_are_multiplied_in_float64(options, monkeypatch):
+    if options:
+        monkeypatch.setattr("assonance.statistics.moments.SMALL", 0)
+    frames = make_frames(dtype=torch.float32)
+    shift = {name: torch.full((width,), 2.0) for name, width in WIDTHS.items()}
+    found = Moments(shift, PAIRS, **options)
+    found.update(frames)
+    exact = moments_of({name: values.double() for name, values in frames.items()})
+    assert torch.equal(found.product("a", "b"), exact.product("a", "b"))
+    assert found.unit == torch.finfo(torch.float32).eps
+
+
+def test_a_small_layer_meets_a_wide_one_in_float32(monkeypatch):
+    monkeypatch.setattr("assonance.statistics.moments.SMALL", WIDTHS["a"])
+    frames = make_frames(dtype=torch.float32)
+    found = moments_of(frames).product("a", "b")
+    expected = moments_of({name: x.double() for name, x in frames.items()}).product("a", "b")
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-4)
+    assert not torch.equal(found, expected)
 
 
 def test_utterances_may_come_several_at_once_and_be_shared_out_to_cores():

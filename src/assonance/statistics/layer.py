@@ -15,7 +15,7 @@ NEXT_TO_SHIFT = 1e-6
 # Directions with at least this eigenvalue of the correlations may be multiplied in float32: they
 # are divided by its root, and rounding with them.
 STRONG = 1e-2
-# Layers up to this width are dealt with in float64 in any case: float32 would save nothing.
+# Layers up to this width are dealt with in float64 in any case: float32 would save little.
 SMALL = 256
 # Variance of a direction, in squared units of the last place of its neurons' values, up to which
 # it is the rounding of whoever computed them.

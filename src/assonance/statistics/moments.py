@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from assonance.parallel import Map, Scratch
+from assonance.statistics.layer import SMALL
 from assonance.statistics.order import in_order
 
 # Frames worth adding at once: products of fewer are slow, and float32 sums of more less precise.
@@ -27,7 +28,7 @@ class Moments:
     Frames in float32 are multiplied in float32, a chunk at a time, and added up in float64; but a
     layer's product with itself is made in float64 throughout: its small eigenvalues, by which the
     measures divide, would drown in the rounding of float32. Frames in float64 are multiplied in
-    float64.
+    float64, and so are those of two small layers.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ class Moments:
     n : int
         Frames seen.
     exact : bool
-        Whether all products were made in float64.
+        Whether all products were made in float64, however wide the layers.
     unit : float
         Rounding of the frames' own values, as a share of them.
     sums : dict
@@ -119,6 +120,8 @@ class Moments:
 
         def cross(pair: tuple[str, str]) -> None:
             a, b = (centred[name] for name in pair)
+            if a.dtype != b.dtype:
+                a, b = a.to(torch.float32), b.to(torch.float32)
             made = torch.mm(a.T, b, out=memory.like(a, a.shape[1], b.shape[1]))
             self._products[pair].add_(made)
 
@@ -171,5 +174,5 @@ class Moments:
         for start in range(0, len(shift), _STRIP):
             strip = exact[:, start : start + _STRIP]
             product[start : start + _STRIP, start:].addmm_(strip.T, exact[:, start:])
-        kept = exact if self.precise else parts[0]
+        kept = exact if self.precise or len(shift) <= SMALL else parts[0]
         return scratch.like(kept, *exact.shape, key=name).copy_(exact)

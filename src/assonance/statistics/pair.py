@@ -62,6 +62,11 @@ class Pair:
         other._reverse = self
         return other
 
+    @property
+    def exact(self) -> bool:
+        """Whether the products of the two layers were made in float64."""
+        return {self.x.product_type, self.y.product_type} == {torch.float64}
+
     @lazy
     def correlation(self) -> Tensor:
         """Correlations of the neurons that vary, rows of x and columns of y; shape (Vx, Vy)."""
