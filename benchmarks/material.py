@@ -45,17 +45,20 @@ class Layers:
             name: torch.linalg.qr(torch.randn(width, width, generator=_generator(number)))[0]
             for number, name in enumerate(self.widths)
         }
-        self._kept = (
-            [self._make(group, list(self.widths)) for group in range(len(lengths))]
-            if kept
-            else None
-        )
+        self._starts = np.cumsum([0, *lengths]).tolist()
+        self._kept: dict[str, Tensor] = {}
+        if kept:
+            self._kept = {name: torch.empty(sum(lengths), width) for name in self.widths}
+            for group, start in enumerate(self._starts[:-1]):
+                for name, frames in self._make(group, list(self.widths)).items():
+                    self._kept[name][start : start + len(frames)] = frames
 
     def read(self, group: int, names: Sequence[str]) -> Mapping[str, Tensor]:
         """Frames of one utterance."""
-        if self._kept is not None:
-            return {name: self._kept[group][name] for name in names}
-        return self._make(group, names)
+        if not self._kept:
+            return self._make(group, names)
+        start, stop = self._starts[group : group + 2]
+        return {name: self._kept[name][start:stop] for name in names}
 
     def means(self) -> dict[str, Tensor]:
         """Mean of each neuron over all frames."""
@@ -69,8 +72,8 @@ class Layers:
         return {name: total / sum(self.sizes) for name, total in totals.items()}
 
     def whole(self, name: str) -> Tensor:
-        """All frames of a layer, end to end."""
-        return torch.cat([self.read(group, [name])[name] for group in range(len(self.sizes))])
+        """All frames of a layer that keeps them, end to end."""
+        return self._kept[name]
 
     def _make(self, group: int, names: Sequence[str]) -> dict[str, Tensor]:
         length, width = self.sizes[group], len(self._deviations)

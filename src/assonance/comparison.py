@@ -35,7 +35,7 @@ from assonance.stored_layers import Layer, StoredLayers
 # beside.
 STANDARD = (
     *("attn_frobenius", "attn_pearson", "attn_js"),
-    *("svcca", "pwcca", "cka", "cka_rbf"),
+    *("svcca", "pwcca", "cka", "cka_utterance", "cka_rbf"),
     *("maxcorr", "mincorr", "maxcorr_rotated"),
     *("linreg", "linreg_heldout", "linreg_heldout_r"),
 )
