@@ -28,6 +28,7 @@ test: setup
 # Speed, memory and growth: minutes each.
 benchmarks: setup
 	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.parts
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.heads

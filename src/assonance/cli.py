@@ -101,6 +101,9 @@ def compare(
     memory: _Memory = MEMORY,
     device: _Device = "cpu",
     offline: Annotated[bool, typer.Option(help="Never reach for the network.")] = False,
+    head_outputs: Annotated[
+        bool, typer.Option("--head-outputs", help="Compare the outputs of attention heads too.")
+    ] = False,
     on_error: Annotated[
         OnError, typer.Option(help="Leave out an utterance that cannot be used, or stop there.")
     ] = OnError.SKIP,
@@ -118,6 +121,7 @@ def compare(
         memory=memory,
         device=device,
         offline=offline,
+        head_outputs=head_outputs,
         on_error=on_error.value,
     )
 
@@ -142,6 +146,7 @@ def demo(
         memory=MEMORY,
         device="cpu",
         offline=True,
+        head_outputs=False,
         on_error="skip",
     )
 

@@ -2,11 +2,10 @@
 
 import tempfile
 import warnings
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from importlib.metadata import version
-from itertools import chain, count
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +22,8 @@ from assonance.extract import Extraction, extract
 from assonance.files import slug
 from assonance.frame_pass import FramePass
 from assonance.measures import Measure, Settings, find, find_settings
-from assonance.models import SpeechModel, load_model
+from assonance.models import SpeechModel
+from assonance.named_models import Named, load_named
 from assonance.outside import one_line
 from assonance.progress import Progress, Silent
 from assonance.results import CELL, Comparison, CorpusRecord, ModelRecord, Provenance
@@ -56,6 +56,7 @@ def compare(
     memory: str | float = MEMORY,
     device: str = "cpu",
     offline: bool = False,
+    head_outputs: bool = False,
     on_error: Literal["skip", "stop"] = "skip",
     progress: Progress = _SILENT,
 ) -> Comparison:
@@ -84,6 +85,8 @@ def compare(
         Torch device for models and statistics.
     offline
         Never reach for the network.
+    head_outputs
+        Whether the outputs of attention heads are layers too, for models given by name.
     on_error
         Leave an utterance that cannot be used out, or stop there.
     progress
@@ -110,7 +113,13 @@ def compare(
     chosen = _unique(find(measures or STANDARD, ("neuron", "layer", "head")))
     speech = corpus if isinstance(corpus, Corpus) else Corpus.from_path(corpus)
     with progress.stage("loading models", 1) as advance:
-        named = _load(models, settings.seed if twins else None, device=device, offline=offline)
+        named = load_named(
+            models,
+            settings.seed if twins else None,
+            device=device,
+            offline=offline,
+            head_outputs=head_outputs,
+        )
         advance(1)
     with ExitStack() as until_done:
         folder = (
@@ -171,42 +180,6 @@ def compare(
     )
 
 
-_Named = Mapping[str, tuple[SpeechModel, str | None]]
-
-
-def _load(
-    models: Iterable[str | Path | SpeechModel], seed: int | None, *, device: str, offline: bool
-) -> _Named:
-    """Load models and then their twins, each under a name of its own."""
-    if isinstance(models, str | Path):
-        models = [models]
-    loaded = [
-        load_model(model, device=device, offline=offline)
-        if isinstance(model, str | Path)
-        else model
-        for model in models
-    ]
-    if not loaded:
-        raise AssonanceError("no models to compare; give at least one")
-    named: dict[str, tuple[SpeechModel, str | None]] = {}
-    for model in loaded:
-        named[_unlike(model.name, named)] = model, None
-    if seed is not None:
-        for name, (model, _) in list(named.items()):
-            if model.info.objective != "none":
-                spec = f"random:{model.info.source}@{seed}"
-                outputs = any(label.startswith("heads.") for label in model.layers)
-                twin = load_model(spec, device=device, offline=offline, head_outputs=outputs)
-                named[_unlike(f"{name}, random weights", named)] = twin, name
-    return named
-
-
-def _unlike(name: str, taken: Container[str]) -> str:
-    """Give a name a number where it is taken."""
-    numbered = (f"{name} ({number})" for number in count(2))
-    return next(each for each in chain([name], numbered) if each not in taken)
-
-
 def _common(
     speech: Corpus,
     extractions: Mapping[str, Extraction],
@@ -250,7 +223,7 @@ class _Job:
 
     def __init__(
         self,
-        named: _Named,
+        named: Named,
         extractions: Mapping[str, Extraction],
         speech: Corpus,
         measures: Sequence[Measure],
@@ -376,7 +349,7 @@ class _Job:
         return result
 
 
-def _resampled(extractions: Mapping[str, Extraction], named: _Named) -> list[str]:
+def _resampled(extractions: Mapping[str, Extraction], named: Named) -> list[str]:
     return [
         f"{extraction.resampled} of {len(extraction.ids)} utterances were resampled to the "
         f"{named[name][0].sampling_rate} Hz of {name}"

@@ -33,6 +33,7 @@ def run(
     memory: str,
     device: str,
     offline: bool,
+    head_outputs: bool,
     on_error: Literal["skip", "stop"],
     progress: Progress,
 ) -> Comparison:
@@ -62,6 +63,7 @@ def run(
         "memory": memory,
         "device": device,
         "offline": offline,
+        "head_outputs": head_outputs,
         "on_error": on_error,
     }
     _make(out)
@@ -76,6 +78,7 @@ def run(
         memory=memory,
         device=device,
         offline=offline,
+        head_outputs=head_outputs,
         on_error=on_error,
         progress=progress,
     )
