@@ -178,9 +178,8 @@ class _Gathered:
 
     def pair(self, a: str, b: str) -> Pair:
         """Return layer a (rows) against layer b (columns)."""
-        pair = self.moments.pair(a, b)
-        if self.samples:
-            pair.sample = self.samples[a], self.samples[b]
+        sample = (self.samples[a], self.samples[b]) if self.samples else None
+        pair = self.moments.pair(a, b, sample)
         if self.blocks is not None:
             pair.blocks = self.blocks.pair(a, b, pair.cross, pair.x.scatter, pair.y.scatter)
         return pair

@@ -98,3 +98,8 @@ def test_layers_are_read_once_for_all_their_pairs():
     one, two = moments.pair("a", "b"), moments.pair("b", "a")
     assert one.x is two.y is moments.layer("a")
     assert one.folds[1].training.y is two.folds[1].training.x
+
+
+def test_a_layer_may_have_any_name():
+    moments = make_moments({"parts": LAYERS["a"], "_lock": LAYERS["b"]}, FOLDS)
+    assert_pair_is_of(moments.pair("parts", "_lock"), LAYERS["a"], LAYERS["b"])

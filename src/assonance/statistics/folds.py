@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from assonance.statistics.heldout import Fold, FoldLayer, Products
-from assonance.statistics.hsic import BlockPair
 from assonance.statistics.layer import LayerStatistics
 from assonance.statistics.lazy import once
 from assonance.statistics.moments import Moments
@@ -59,18 +58,12 @@ class FoldedMoments:
 
     def layer(self, name: str) -> LayerStatistics:
         """Return one layer's statistics over all frames."""
-        return once(self, name, lambda: self._layer(name, self.parts))
+        return once(self, ("layer", name), lambda: self._layer(name, self.parts))
 
-    def pair(
-        self,
-        a: str,
-        b: str,
-        sample: tuple[KernelSample, KernelSample] | None = None,
-        blocks: BlockPair | None = None,
-    ) -> Pair:
+    def pair(self, a: str, b: str, sample: tuple[KernelSample, KernelSample] | None = None) -> Pair:
         """Return layer a (rows) against layer b (columns), whole and by fold."""
         folds = self._folds(a, b) if len(self.parts) > 1 else ()
-        return Pair(self.layer(a), self.layer(b), self.cross(a, b), folds, sample, blocks)
+        return Pair(self.layer(a), self.layer(b), self.cross(a, b), folds, sample)
 
     def cross(self, a: str, b: str) -> Tensor:
         """Σ(x − mean)(y − mean)ᵀ of layers a (rows) and b (columns) over all frames."""
