@@ -35,6 +35,7 @@ def run(
     offline: bool,
     head_outputs: bool,
     on_error: Literal["skip", "stop"],
+    uncertainty: bool,
     progress: Progress,
 ) -> Comparison:
     """Compare models and leave results, table, configuration and report in a folder.
@@ -65,6 +66,7 @@ def run(
         "offline": offline,
         "head_outputs": head_outputs,
         "on_error": on_error,
+        "uncertainty": uncertainty,
     }
     _make(out)
     write_text(out / CONFIG, _yaml(config))
@@ -80,6 +82,7 @@ def run(
         offline=offline,
         head_outputs=head_outputs,
         on_error=on_error,
+        uncertainty=uncertainty,
         progress=progress,
     )
     comparison.save(out / RESULTS)
