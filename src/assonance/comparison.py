@@ -56,7 +56,7 @@ def compare(
     memory: str | float = MEMORY,
     device: str = "cpu",
     offline: bool = False,
-    head_outputs: bool = False,
+    record: str | Iterable[str] = "blocks",
     on_error: Literal["skip", "stop"] = "skip",
     progress: Progress = _SILENT,
 ) -> Comparison:
@@ -65,7 +65,7 @@ def compare(
     Parameters
     ----------
     models
-        Directories, hub ids or models, as `assonance.load_model` takes and gives them.
+        Names of models, or models, as `assonance.load_model` takes and gives them.
     corpus
         A corpus, or what `Corpus.from_path` takes.
     measures
@@ -85,8 +85,8 @@ def compare(
         Torch device for models and statistics.
     offline
         Never reach for the network.
-    head_outputs
-        Whether the outputs of attention heads are layers too, for models given by name.
+    record
+        What the layers are, for checkpoints given by name: see `load_model`.
     on_error
         Leave an utterance that cannot be used out, or stop there.
     progress
@@ -118,7 +118,7 @@ def compare(
             settings.seed if twins else None,
             device=device,
             offline=offline,
-            head_outputs=head_outputs,
+            record=record,
         )
         advance(1)
     with ExitStack() as until_done:

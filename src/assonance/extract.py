@@ -8,7 +8,7 @@ from typing import Literal
 
 from assonance.corpus import Corpus, LeftOut, Utterance
 from assonance.errors import AssonanceError
-from assonance.models import SpeechModel
+from assonance.models import LooksUp, SpeechModel
 from assonance.outside import UnusableAudio, one_line
 from assonance.parallel import on_cores
 from assonance.progress import Progress, Silent
@@ -138,11 +138,15 @@ def _ensure(
     store: ActivationStore, model: SpeechModel, utterance: Utterance
 ) -> bool | UnusableAudio:
     """See that the store holds an utterance; say whether it was computed, or why it cannot be."""
+    looks_up = isinstance(model, LooksUp)
     try:
-        audio = utterance.fingerprint()
+        audio = model.identify(utterance) if looks_up else utterance.fingerprint()
         if store.holds(utterance.id, audio):
             return False
-        outputs = model.run(utterance.read(model.sampling_rate))
+        if looks_up:
+            outputs = model.look_up(utterance)
+        else:
+            outputs = model.run(utterance.read(model.sampling_rate))
     except UnusableAudio as error:
         return error
     store.write(utterance.id, outputs.activations, audio)

@@ -33,7 +33,7 @@ def run(
     memory: str,
     device: str,
     offline: bool,
-    head_outputs: bool,
+    record: Sequence[str],
     on_error: Literal["skip", "stop"],
     progress: Progress,
 ) -> Comparison:
@@ -63,7 +63,7 @@ def run(
         "memory": memory,
         "device": device,
         "offline": offline,
-        "head_outputs": head_outputs,
+        "record": list(record),
         "on_error": on_error,
     }
     _make(out)
@@ -78,7 +78,7 @@ def run(
         memory=memory,
         device=device,
         offline=offline,
-        head_outputs=head_outputs,
+        record=record,
         on_error=on_error,
         progress=progress,
     )
