@@ -144,7 +144,7 @@ def _ensure(
         if store.holds(utterance.id, audio):
             return False
         if looks_up:
-            outputs = model.look_up(utterance)
+            outputs, _ = model.look_up(utterance)
         else:
             outputs = model.run(utterance.read(model.sampling_rate))
     except UnusableAudio as error:

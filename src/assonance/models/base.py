@@ -188,8 +188,8 @@ class LooksUp(Protocol):
         """
         ...
 
-    def look_up(self, utterance: Utterance) -> LayerOutputs:
-        """Give what is on file of an utterance.
+    def look_up(self, utterance: Utterance) -> tuple[LayerOutputs, NDArray[np.float64]]:
+        """Give what is on file of an utterance, and the centre of each frame in seconds.
 
         Raises
         ------

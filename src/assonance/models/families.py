@@ -151,9 +151,9 @@ _SEW = Family(
         "positions added, after layer norm"
     ),
     grid=_squeezed,
-    from_features=lambda features, config: torch.nn.functional.avg_pool1d(
-        features, config.squeeze_factor
-    ).mT,
+    from_features=lambda features, config: (
+        torch.nn.functional.avg_pool1d(features, config.squeeze_factor).mT
+    ),
     features_are="averaged down to the blocks' frame rate",
 )
 _CONFORMER = Family(

@@ -152,9 +152,7 @@ class HuggingFaceModel:
         HuggingFaceModel
             With the same layers, on the same device.
         """
-        return random_twin(
-            self._checkpoint, seed, device=str(self._device), record=self._record
-        )
+        return random_twin(self._checkpoint, seed, device=str(self._device), record=self._record)
 
     def _run(
         self, batch: Sequence[NDArray[np.float32]], attend: Attend | None
@@ -243,9 +241,7 @@ def random_twin(
     checkpoint = replace(checkpoint, source=f"random:{checkpoint.source}@{seed}")
     info = _card(checkpoint, encoder, objective="none", fine_tuned=False)
     name = f"random:{checkpoint.name}@{seed}"
-    return HuggingFaceModel(
-        encoder, checkpoint, name=name, info=info, device=device, record=record
-    )
+    return HuggingFaceModel(encoder, checkpoint, name=name, info=info, device=device, record=record)
 
 
 def _card(

@@ -95,8 +95,7 @@ class Inputs:
 def _padded(ready: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     """Put utterances into one batch, zeros after the shorter ones."""
     return {
-        name: pad_sequence([each[name][0] for each in ready], batch_first=True)
-        for name in ready[0]
+        name: pad_sequence([each[name][0] for each in ready], batch_first=True) for name in ready[0]
     }
 
 

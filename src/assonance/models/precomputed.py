@@ -117,11 +117,13 @@ class Precomputed:
 
     def frame_times(self, n_samples: int) -> NDArray[np.float64]:
         """Give the centre of each of these frames, in seconds."""
-        return self._first + np.arange(self.n_frames(n_samples)) / self._rate
+        return self._times(self.n_frames(n_samples))
 
     def run(self, samples: NDArray[np.float32], *, attend: Attend | None = None) -> LayerOutputs:
         """Refuse: there is nothing to run."""
-        raise AssonanceError(f"{self.name}: holds activations of utterances and can run on no other")
+        raise AssonanceError(
+            f"{self.name}: holds activations of utterances and can run on no other"
+        )
 
     def twin(self, seed: int) -> None:
         """Give none."""
@@ -135,7 +137,7 @@ class Precomputed:
         except OSError as error:
             raise UnusableAudio(f"{one_line(path)} cannot be read: {own_words(error)}") from error
 
-    def look_up(self, utterance: Utterance) -> LayerOutputs:
+    def look_up(self, utterance: Utterance) -> tuple[LayerOutputs, NDArray[np.float64]]:
         """Read an utterance's file; see `LooksUp.look_up`."""
         path = self._file(utterance)
         arrays = self._read(path)
@@ -152,7 +154,10 @@ class Precomputed:
                 f"{one_line(path)} holds {counts} frames for {utterance.duration:.2f} s, where "
                 f"{self._rate:g} a second make about {expected:.0f}"
             )
-        return LayerOutputs(arrays)
+        return LayerOutputs(arrays), self._times(min(frames))
+
+    def _times(self, n_frames: int) -> NDArray[np.float64]:
+        return self._first + np.arange(n_frames) / self._rate
 
     @cached_property
     def _files(self) -> dict[str, Path]:
@@ -178,9 +183,7 @@ class Precomputed:
         try:
             arrays = _READERS[path.suffix](path)
         except (OSError, ValueError, KeyError, SafetensorError, EOFError) as error:
-            raise UnusableAudio(
-                f"{one_line(path)} cannot be read: {own_words(error)}"
-            ) from error
+            raise UnusableAudio(f"{one_line(path)} cannot be read: {own_words(error)}") from error
         if len(arrays) == 1:
             (array,) = arrays.values()
             if array.ndim == 3:

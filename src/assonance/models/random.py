@@ -10,9 +10,7 @@ from assonance.models.seeded import parted
 PREFIX = "random:"
 
 
-def load(
-    spec: str, *, offline: bool, device: str, record: str | Iterable[str]
-) -> HuggingFaceModel:
+def load(spec: str, *, offline: bool, device: str, record: str | Iterable[str]) -> HuggingFaceModel:
     """Make the twin that ``random:<checkpoint>@<seed>`` names; see `assonance.models.load_model`.
 
     The checkpoint's own weights are not opened, and need not be there.

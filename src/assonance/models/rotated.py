@@ -39,15 +39,15 @@ class RotatedModel:
         self.meanings: Mapping[str, str] = {
             label: f"{text.rstrip('.')}, in random axes." for label, text in model.meanings.items()
         }
-        self.info: ModelCard = replace(
-            model.info, source=f"{PREFIX}{model.info.source}@{seed}"
-        )
+        self.info: ModelCard = replace(model.info, source=f"{PREFIX}{model.info.source}@{seed}")
         self._rotations = {label: self._rotation(label) for label in self.layers}
 
     @property
     def fingerprint(self) -> str:
         """Hash of the model's own fingerprint and the seed."""
-        return hashlib.sha256(f"{PREFIX}{self._model.fingerprint}@{self._seed}".encode()).hexdigest()
+        return hashlib.sha256(
+            f"{PREFIX}{self._model.fingerprint}@{self._seed}".encode()
+        ).hexdigest()
 
     def n_frames(self, n_samples: int) -> int:
         """Count the frames made of so many samples; 0 where they are too few."""
