@@ -133,6 +133,7 @@ def test_the_configuration_is_what_was_resolved(done, pair, speech):
         "device": "cpu",
         "offline": False,
         "record": ["blocks"],
+        "precision": "float32",
         "on_error": "skip",
     }
 

@@ -109,6 +109,13 @@ def compare(
             metavar="KIND",
         ),
     ] = ["blocks"],  # noqa: B006 - read only
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="float32, or bfloat16 or float16 to run models faster on an accelerator.",
+            metavar="NAME",
+        ),
+    ] = "float32",
     on_error: Annotated[
         OnError, typer.Option(help="Leave out an utterance that cannot be used, or stop there.")
     ] = OnError.SKIP,
@@ -127,6 +134,7 @@ def compare(
         device=device,
         offline=offline,
         record=record,
+        precision=precision,
         on_error=on_error.value,
     )
 
@@ -152,6 +160,7 @@ def demo(
         device="cpu",
         offline=True,
         record=["blocks"],
+        precision="float32",
         on_error="skip",
     )
 

@@ -57,6 +57,7 @@ def compare(
     device: str = "cpu",
     offline: bool = False,
     record: str | Iterable[str] = "blocks",
+    precision: str = "float32",
     on_error: Literal["skip", "stop"] = "skip",
     progress: Progress = _SILENT,
 ) -> Comparison:
@@ -85,8 +86,9 @@ def compare(
         Torch device for models and statistics.
     offline
         Never reach for the network.
-    record
-        What the layers are, for checkpoints given by name: see `load_model`.
+    record, precision
+        What the layers are, and what they are computed in, for checkpoints given by name: see
+        `load_model`.
     on_error
         Leave an utterance that cannot be used out, or stop there.
     progress
@@ -119,6 +121,7 @@ def compare(
             device=device,
             offline=offline,
             record=record,
+            precision=precision,
         )
         advance(1)
     with ExitStack() as until_done:
@@ -151,6 +154,7 @@ def compare(
             }
         ),
         *_resampled(extractions, named),
+        *(note for each in extractions.values() for note in each.notes),
         *job.notes,
     )
     for note in job.notes:

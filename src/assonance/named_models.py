@@ -18,6 +18,7 @@ def load_named(
     device: str,
     offline: bool,
     record: str | Iterable[str],
+    precision: str,
 ) -> Named:
     """Load models and then their twins, each under a name of its own.
 
@@ -27,7 +28,7 @@ def load_named(
         Models, or names of models as `load_model` takes them.
     seed
         Draws the twins' weights; None for no twins.
-    device, offline, record
+    device, offline, record, precision
         As for `load_model`, for models that are not loaded yet. Twins have the layers of theirs.
 
     Returns
@@ -44,7 +45,7 @@ def load_named(
         models = [models]
     kinds = (record,) if isinstance(record, str) else tuple(record)
     loaded = [
-        load_model(model, device=device, offline=offline, record=kinds)
+        load_model(model, device=device, offline=offline, record=kinds, precision=precision)
         if isinstance(model, str | Path)
         else model
         for model in models

@@ -34,6 +34,7 @@ def run(
     device: str,
     offline: bool,
     record: Sequence[str],
+    precision: str,
     on_error: Literal["skip", "stop"],
     progress: Progress,
 ) -> Comparison:
@@ -64,6 +65,7 @@ def run(
         "device": device,
         "offline": offline,
         "record": list(record),
+        "precision": precision,
         "on_error": on_error,
     }
     _make(out)
@@ -79,6 +81,7 @@ def run(
         device=device,
         offline=offline,
         record=record,
+        precision=precision,
         on_error=on_error,
         progress=progress,
     )

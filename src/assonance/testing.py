@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assonance.errors import AssonanceError
-from assonance.models import BatchedModel, LayerOutputs, SpeechModel, load_model
+from assonance.models import LayerOutputs, SpeechModel, load_model, runs_batches
 
 __all__ = [
     "check_attention",
@@ -233,7 +233,7 @@ def check_batches(model: SpeechModel) -> None:
     AssertionError
         A layer differs by more than 1e-5 of its deviation, or has other frames.
     """
-    if not isinstance(model, BatchedModel) or not model.in_batches:
+    if not runs_batches(model) or not model.in_batches:
         return
     batch = [_voice(model, _SECONDS * part, seed=k) for k, part in enumerate((1, 0.45, 0.8, 0.46))]
     together = model.run_batch(batch)
@@ -293,7 +293,7 @@ def _in_two(weights: dict[str, Any], folder: Path) -> None:
     from safetensors.torch import save_file
 
     (folder / "model.safetensors").unlink()
-    place = {}
+    place: dict[str, str] = {}
     for number in (1, 2):
         file = f"model-0000{number}-of-00002.safetensors"
         part = {name: weights[name] for name in sorted(weights)[number - 1 :: 2]}
@@ -312,7 +312,7 @@ def _same(one: SpeechModel, other: SpeechModel, how: str) -> None:
 
 
 def _missing(original: SpeechModel, weights: dict[str, Any], changed: Callable[..., Path]) -> None:
-    """A weight that is not there is an error, unless the encoder has no part of it."""
+    """Leave weights out, one at a time: an error, unless the encoder has no part of it."""
     names = np.random.default_rng(0).permutation(sorted(weights))
     errors = 0
     for number, name in enumerate(names[:_TRIED].tolist()):
@@ -380,7 +380,8 @@ def _voice(model: SpeechModel, seconds: float, seed: int = 0) -> NDArray[np.floa
     count = round(seconds * model.sampling_rate)
     swell = 1 + np.sin(8 * np.pi * np.arange(count) / model.sampling_rate)
     noise = np.random.default_rng(seed).standard_normal(count)
-    return (0.1 * noise * swell).astype(np.float32)
+    samples: NDArray[np.float32] = (0.1 * noise * swell).astype(np.float32)
+    return samples
 
 
 def _hold(true: bool, otherwise: str) -> None:

@@ -338,7 +338,7 @@ def test_convolutional_features_are_those_that_transformers_normalises(checkpoin
 def test_what_a_family_lacks_is_an_error_only_where_nothing_is_left(checkpoint):
     folder = checkpoint("wav2vec2-bert")
     assert "cnn" not in load_model(folder, record=("blocks", "cnn")).layers
-    with pytest.raises(AssonanceError, match="wav2vec2-bert have nothing of cnn, final|final, cnn"):
+    with pytest.raises(AssonanceError, match="wav2vec2-bert have nothing of final, cnn to record"):
         load_model(folder, record=("cnn", "final"))
 
 

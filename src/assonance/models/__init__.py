@@ -10,7 +10,11 @@ from assonance.models.base import (
     LayerOutputs,
     LooksUp,
     ModelCard,
+    RoundedModel,
     SpeechModel,
+    is_rounded,
+    looks_up,
+    runs_batches,
 )
 
 if TYPE_CHECKING:
@@ -24,9 +28,13 @@ __all__ = [
     "LooksUp",
     "ModelCard",
     "Precomputed",
+    "RoundedModel",
     "SpeechModel",
     "TorchModel",
+    "is_rounded",
     "load_model",
+    "looks_up",
+    "runs_batches",
 ]
 
 
@@ -36,6 +44,7 @@ def load_model(
     offline: bool = False,
     device: str = "cpu",
     record: str | Iterable[str] = "blocks",
+    precision: str = "float32",
 ) -> SpeechModel:
     """Load a speech model.
 
@@ -74,6 +83,10 @@ def load_model(
         - ``cnn``: ``cnn``, the output of the last convolution.
 
         Attention maps go with the blocks. A family that lacks some of it gives the rest.
+    precision
+        ``float32``, or ``bfloat16`` or ``float16`` to run a checkpoint's layers in torch's
+        automatic mixed precision: faster on an accelerator, and `compare` says what it costs.
+        Weights, results and attention maps stay in float32.
 
     Returns
     -------
@@ -92,6 +105,7 @@ def load_model(
     from assonance.models.seeded import parted
 
     options: dict[str, Any] = {"offline": offline, "device": device, "record": record}
+    options["precision"] = precision
     if isinstance(spec, str):
         if spec in baselines.BASELINES and not Path(spec).is_dir():
             return baselines.BASELINES[spec]()

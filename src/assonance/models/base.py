@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,9 +143,13 @@ class SpeechModel(Protocol):
         ...
 
 
-@runtime_checkable
-class BatchedModel(Protocol):
+class BatchedModel(SpeechModel, Protocol):
     """A `SpeechModel` that can run several utterances at a time."""
+
+    @property
+    def device(self) -> str:
+        """Where it runs, as torch calls it: "cpu", or an accelerator."""
+        ...
 
     @property
     def in_batches(self) -> bool:
@@ -174,8 +178,31 @@ class BatchedModel(Protocol):
         ...
 
 
-@runtime_checkable
-class LooksUp(Protocol):
+class RoundedModel(SpeechModel, Protocol):
+    """A `SpeechModel` that may compute in half precision."""
+
+    @property
+    def precision(self) -> str:
+        """What it computes in: "float32", or less."""
+        ...
+
+    def rounding(self, samples: NDArray[np.float32]) -> tuple[str, float]:
+        """Say what less than float32 costs.
+
+        Parameters
+        ----------
+        samples
+            As for `SpeechModel.run`.
+
+        Returns
+        -------
+        tuple of str and float
+            The layer that it changes most, and by what part of its deviation.
+        """
+        ...
+
+
+class LooksUp(SpeechModel, Protocol):
     """A `SpeechModel` that has activations on file and computes none."""
 
     def identify(self, utterance: Utterance) -> str:
@@ -198,3 +225,21 @@ class LooksUp(Protocol):
             the audio.
         """
         ...
+
+
+# By what they can do, not by isinstance: that would compute every property, fingerprints too.
+
+
+def runs_batches(model: SpeechModel) -> TypeGuard[BatchedModel]:
+    """Say whether a model can run several utterances at a time."""
+    return hasattr(model, "run_batch")
+
+
+def is_rounded(model: SpeechModel) -> TypeGuard[RoundedModel]:
+    """Say whether a model computes in half precision."""
+    return getattr(model, "precision", "float32") != "float32"
+
+
+def looks_up(model: SpeechModel) -> TypeGuard[LooksUp]:
+    """Say whether a model has activations on file and computes none."""
+    return hasattr(model, "look_up")

@@ -99,7 +99,7 @@ class Spectrum:
             mel_filters=self._filters,
             mel_floor=_FLOOR,
             log_mel="log",
-            dtype=np.float64,
+            dtype=np.dtype(np.float64),
         ).T
         frames = self._make(energies).astype(np.float32)
         if not np.isfinite(frames).all():

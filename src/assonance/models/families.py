@@ -25,6 +25,9 @@ def _always(value: Any) -> Callable[[Any], Any]:
     return lambda config: value
 
 
+_YES, _NONE = _always(True), _always(None)
+
+
 @dataclass(frozen=True)
 class Family:
     """How one family of transformers is run and read.
@@ -82,12 +85,12 @@ class Family:
     mixing: str = "attention.out_proj"
     neurons: dict[str, str] = field(default_factory=lambda: {"ffn": "feed_forward.output_dense"})
     heads: str = "num_attention_heads"
-    normed: Callable[[Any], bool] = _always(True)
-    final_norm: Callable[[Any], str | None] = _always(None)
+    normed: Callable[[Any], bool] = _YES
+    final_norm: Callable[[Any], str | None] = _NONE
     features: str | None = "feature_extractor"
     from_features: Callable[[Tensor, Any], Tensor] = lambda features, config: features.mT
     features_are: str = "before any norm that follows"
-    batching: Callable[[Any], Batching | None] = _always(None)
+    batching: Callable[[Any], Batching | None] = _NONE
 
 
 def _convolutions(config: Any, extractor: Any) -> FrameGrid:
@@ -171,7 +174,7 @@ _STACKED = replace(
     start=_always("the projected filterbank features, no positions added"),
     grid=_stacked,
     extractor="SeamlessM4TFeatureExtractor",
-    final_norm=_always(None),
+    final_norm=_NONE,
     features=None,
     batching=_always("features"),
 )
@@ -244,7 +247,7 @@ FAMILIES = {
         neurons={"ffn": "mlp.fc2"},
         heads="encoder_num_attention_heads",
         features="conv3",
-        batching=_always(None),
+        batching=_NONE,
     ),
     "parakeet_encoder": _PARAKEET,
     "parakeet_ctc": replace(_PARAKEET, encoder="encoder"),
@@ -260,7 +263,7 @@ FAMILIES = {
         grid=_quartered,
         extractor="Speech2TextFeatureExtractor",
         features=None,
-        batching=_always(None),
+        batching=_NONE,
     ),
     "speecht5": replace(
         _WAV2VEC2,
@@ -273,9 +276,9 @@ FAMILIES = {
         encoder="speecht5.encoder",
         blocks="wrapped_encoder.layers",
         heads="encoder_attention_heads",
-        normed=_always(True),
-        final_norm=_always(None),
+        normed=_YES,
+        final_norm=_NONE,
         features="prenet.feature_encoder",
-        batching=_always(None),
+        batching=_NONE,
     ),
 }

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from assonance.models.checkpoint import (
     used_weights,
 )
 from assonance.models.inputs import Inputs
+from assonance.models.precision import FULL, dtype_of, rounding
 from assonance.models.recording import DEFAULT, Recorder, kinds_of, taps_of
 from assonance.models.wavlm import separate_heads
 from assonance.outside import UnusableAudio
@@ -48,8 +49,8 @@ class HuggingFaceModel:
         What a reader wants to know of it.
     device
         Torch device to run on.
-    record
-        What its layers are; see `assonance.models.load_model`.
+    record, precision
+        What its layers are, and what they are computed in; see `assonance.models.load_model`.
     """
 
     def __init__(
@@ -61,12 +62,15 @@ class HuggingFaceModel:
         info: ModelCard,
         device: str = "cpu",
         record: str | Iterable[str] = DEFAULT,
+        precision: str = FULL,
     ) -> None:
         self.name = name
         self.info = info
         self._checkpoint = checkpoint
-        self._config = encoder.config
+        self._config: Any = encoder.config
         self._record = kinds_of(record)
+        self.precision = precision
+        self._dtype = dtype_of(precision)
         family = checkpoint.family
         try:
             self._encoder = encoder.to(device)
@@ -107,13 +111,20 @@ class HuggingFaceModel:
         config = {k: v for k, v in self._config.to_dict().items() if k not in _BOOKKEEPING}
         digest = hashlib.sha256(
             json.dumps(
-                [config, self._inputs.settings(), *self.layers], sort_keys=True, default=str
+                [config, self._inputs.settings(), self.precision, *self.layers],
+                sort_keys=True,
+                default=str,
             ).encode()
         )
         for key, weight in used_weights(self._encoder):
             digest.update(f"{key} {tuple(weight.shape)} {weight.dtype}".encode())
             digest.update(weight.cpu().contiguous().numpy().data)
         return digest.hexdigest()
+
+    @property
+    def device(self) -> str:
+        """Where it runs, as torch calls it."""
+        return self._device.type
 
     @property
     def in_batches(self) -> bool:
@@ -139,6 +150,12 @@ class HuggingFaceModel:
             return [self.run(samples) for samples in batch]
         return self._run(batch, None)
 
+    def rounding(self, samples: NDArray[np.float32]) -> tuple[str, float]:
+        """Say what computing in half precision costs; see `RoundedModel.rounding`."""
+        half = self.run(samples).activations
+        (full,) = self._run([samples], None, exactly=True)
+        return rounding(half, full.activations)
+
     def twin(self, seed: int) -> "HuggingFaceModel":
         """Make the model of this architecture and preprocessing with fresh weights.
 
@@ -152,10 +169,20 @@ class HuggingFaceModel:
         HuggingFaceModel
             With the same layers, on the same device.
         """
-        return random_twin(self._checkpoint, seed, device=str(self._device), record=self._record)
+        return random_twin(
+            self._checkpoint,
+            seed,
+            device=str(self._device),
+            record=self._record,
+            precision=self.precision,
+        )
 
     def _run(
-        self, batch: Sequence[NDArray[np.float32]], attend: Attend | None
+        self,
+        batch: Sequence[NDArray[np.float32]],
+        attend: Attend | None,
+        *,
+        exactly: bool = False,
     ) -> list[LayerOutputs]:
         for samples in batch:
             self._check_length(len(samples), len(batch))
@@ -163,7 +190,7 @@ class HuggingFaceModel:
         try:
             with (
                 torch.inference_mode(),
-                self._exactly(),
+                self._rounded(exactly or attend is not None),
                 self._recorder.recording(frames, attend) as kept,
             ):
                 self._inputs.feed(batch, self._recorder)
@@ -202,19 +229,27 @@ class HuggingFaceModel:
         )
 
     @contextmanager
-    def _exactly(self) -> Iterator[None]:
-        """Keep an accelerator from rounding convolutions to fewer bits than float32."""
-        if self._device.type != "cuda":
-            yield
-            return
-        with torch.backends.cudnn.flags(
-            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-        ):
+    def _rounded(self, exactly: bool) -> Iterator[None]:
+        """Compute in half precision where that was asked for, and otherwise in float32 truly.
+
+        Attention maps are always float32: their rows must sum to one.
+        """
+        with ExitStack() as stack:
+            if self._dtype is not None and not exactly:
+                stack.enter_context(torch.autocast(self._device.type, dtype=self._dtype))
+            elif self._device.type == "cuda":  # which rounds convolutions to fewer bits by default
+                flags = {"enabled": True, "benchmark": False, "deterministic": True}
+                stack.enter_context(torch.backends.cudnn.flags(**flags, allow_tf32=False))
             yield
 
 
 def load(
-    spec: str | Path, *, offline: bool, device: str, record: str | Iterable[str] = DEFAULT
+    spec: str | Path,
+    *,
+    offline: bool,
+    device: str,
+    record: str | Iterable[str] = DEFAULT,
+    precision: str = FULL,
 ) -> HuggingFaceModel:
     """Load a checkpoint with its own weights; see `assonance.models.load_model`."""
     checkpoint = find_checkpoint(spec, offline=offline)
@@ -229,19 +264,32 @@ def load(
         and any(not name.endswith(("Model", "ForPreTraining")) for name in saved_as),
     )
     return HuggingFaceModel(
-        encoder, checkpoint, name=checkpoint.name, info=info, device=device, record=record
+        encoder,
+        checkpoint,
+        name=checkpoint.name,
+        info=info,
+        device=device,
+        record=record,
+        precision=precision,
     )
 
 
 def random_twin(
-    checkpoint: Checkpoint, seed: int, *, device: str, record: str | Iterable[str]
+    checkpoint: Checkpoint,
+    seed: int,
+    *,
+    device: str,
+    record: str | Iterable[str],
+    precision: str,
 ) -> HuggingFaceModel:
     """Make a model of a checkpoint's architecture and preprocessing with fresh weights."""
     encoder = fresh_encoder(checkpoint, seed)
     checkpoint = replace(checkpoint, source=f"random:{checkpoint.source}@{seed}")
     info = _card(checkpoint, encoder, objective="none", fine_tuned=False)
     name = f"random:{checkpoint.name}@{seed}"
-    return HuggingFaceModel(encoder, checkpoint, name=name, info=info, device=device, record=record)
+    return HuggingFaceModel(
+        encoder, checkpoint, name=name, info=info, device=device, record=record, precision=precision
+    )
 
 
 def _card(
@@ -249,10 +297,11 @@ def _card(
 ) -> ModelCard:
     """Describe an encoder of a checkpoint's architecture."""
     blocks = len(list(encoder.get_submodule(checkpoint.family.blocks).children()))
+    config: Any = encoder.config
     return ModelCard(
         family=checkpoint.config.model_type,
         objective=objective,
-        size=size_in_words(blocks, encoder.config.hidden_size),
+        size=size_in_words(blocks, config.hidden_size),
         n_parameters=sum(parameter.numel() for parameter in encoder.parameters()),
         fine_tuned=fine_tuned,
         source=checkpoint.source,

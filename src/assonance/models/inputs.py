@@ -68,9 +68,9 @@ class Inputs:
     def _ready(self, samples: NDArray[np.float32]) -> dict[str, Tensor]:
         """Make one utterance ready: what the encoder takes, by name, a batch of one."""
         made = self.extractor(samples, sampling_rate=self.sampling_rate, return_tensors="pt")
-        names = ("input_values",) if "input_values" in made else ("input_features",)
+        names = ["input_values" if "input_values" in made else "input_features"]
         if self.batching == "features":
-            names += ("attention_mask",)
+            names.append("attention_mask")
         return {name: made[name].to(self.device) for name in names}
 
     @property

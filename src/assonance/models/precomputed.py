@@ -1,4 +1,4 @@
-"""Activations that other software wrote: a file an utterance, and a page that says what they are."""
+"""Activations that other software wrote: a file an utterance, and a card that says what it is."""
 
 import hashlib
 import json
@@ -60,7 +60,7 @@ class Precomputed:
         There is no such folder, no frame rate or no file, or what is stated cannot be.
     """
 
-    heads: Mapping[str, int] = {}  # noqa: RUF012 - never changed
+    heads: Mapping[str, int] = {}
 
     def __init__(
         self,
