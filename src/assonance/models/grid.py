@@ -1,6 +1,5 @@
 """Where a model's frames lie: how many it makes of so many samples, and the centre of each."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +18,8 @@ class FrameGrid:
     hop
         Samples from one frame to the next.
     needs
-        Samples that the first frame takes; every `hop` more make another.
+        Samples that the first frame takes, none where padding is enough; every `hop` more make
+        another. No samples at all make no frame.
     first
         Place of the first frame's centre, in samples, the first sample being at 0.
     """
@@ -41,12 +41,8 @@ class FrameGrid:
 
     def count(self, n_samples: int) -> int:
         """Count the frames made of so many samples; 0 where they are too few."""
-        return max(0, (n_samples - self.needs) // self.hop + 1)
+        return max(0, (n_samples - self.needs) // self.hop + 1) if n_samples > 0 else 0
 
     def times(self, n_samples: int, sampling_rate: int) -> NDArray[np.float64]:
         """Give the centre of each frame made of so many samples, in seconds."""
         return (self.first + self.hop * np.arange(self.count(n_samples))) / sampling_rate
-
-    def is_sound(self) -> bool:
-        """Say whether there can be such a grid."""
-        return self.hop > 0 and self.needs > 0 and math.isfinite(self.first)

@@ -22,9 +22,9 @@ class TorchModel:
     """A `torch.nn.Module` as a `SpeechModel`, read by hooks.
 
     The frame grid is stated, not guessed: frame t is centred on sample
-    ``t·hop + (receptive − 1)/2 − padding``, and an utterance of n samples has
-    ``(n + 2·padding − receptive)//hop + 1`` frames. A run that makes another number of frames is an
-    error that says both numbers.
+    ``t·hop + (receptive − 1)/2 − before``, and an utterance of n samples has
+    ``(n + before + after − receptive)//hop + 1`` frames, `before` and `after` being its padding. A
+    run that makes another number of frames is an error that says both numbers.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ class TorchModel:
         By label, the path of a submodule, as `torch.nn.Module.named_modules` gives it; a layer is
         its output, or the first of several.
     hop, receptive, padding
-        In samples: from one frame to the next; what a frame sees; and what is added to each end of
-        an utterance. `receptive` is `hop` unless said otherwise.
+        In samples: from one frame to the next; what a frame sees; and what is added to both ends of
+        an utterance, or a pair of what is added before and after. `receptive` is `hop` by default.
     preprocess
         Turns samples, an ndarray of float32 of shape (n_samples,), into the module's argument, a
         tuple of its arguments, or a dict of named ones. A tensor of shape (1, n_samples) by
@@ -81,7 +81,7 @@ class TorchModel:
         *,
         hop: int,
         receptive: int | None = None,
-        padding: float = 0,
+        padding: int | tuple[int, int] = 0,
         preprocess: Callable[[NDArray[np.float32]], Any] | None = None,
         arrange: Callable[[Tensor], Tensor] | None = None,
         sampling_rate: int = 16000,
@@ -98,12 +98,13 @@ class TorchModel:
         self.heads: dict[str, int] = {}
         self.sampling_rate = sampling_rate
         seen = hop if receptive is None else receptive
-        if hop < 1 or seen < 1 or not 0 <= padding < seen:
+        before, after = padding if isinstance(padding, tuple) else (padding, padding)
+        if hop < 1 or not (0 <= before < seen and 0 <= after < seen):
             raise AssonanceError(
                 f"{self.name}: hop {hop} and receptive field {seen} must be positive, and padding "
                 f"{padding} less than what a frame sees"
             )
-        self._grid = FrameGrid(hop, max(1, int(seen - 2 * padding)), (seen - 1) / 2 - padding)
+        self._grid = FrameGrid(hop, seen - before - after, (seen - 1) / 2 - before)
         self._preprocess = preprocess or _as_batch
         self._arrange = arrange or _out_of_batch
         self._device = torch.device(device)
