@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import h5py
 import numpy as np
@@ -182,7 +183,7 @@ class Precomputed:
         """Read a file's layers, shape (T, D) each."""
         try:
             arrays = _READERS[path.suffix](path)
-        except (OSError, ValueError, KeyError, SafetensorError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, SafetensorError, BadZipFile) as error:
             raise UnusableAudio(f"{one_line(path)} cannot be read: {own_words(error)}") from error
         if len(arrays) == 1:
             (array,) = arrays.values()
@@ -241,11 +242,12 @@ def _by(item: tuple[str, Any]) -> tuple[Any, ...]:
 
 
 def _npy(path: Path) -> dict[str, NDArray[Any]]:
-    return {"": np.load(path, allow_pickle=False)}
+    with path.open("rb") as file:  # numpy leaves open what it cannot read
+        return {"": np.load(file, allow_pickle=False)}
 
 
 def _npz(path: Path) -> dict[str, NDArray[Any]]:
-    with np.load(path, allow_pickle=False) as arrays:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
 
 
