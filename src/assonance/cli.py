@@ -61,6 +61,9 @@ _Memory = Annotated[
     str,
     typer.Option(help="What the statistics may take at once.", metavar="AMOUNT", callback=_amount),
 ]
+_Uncertainty = Annotated[
+    bool, typer.Option(help="Work out intervals, and what shifted speech gives.")
+]
 _Device = Annotated[str, typer.Option(help="cpu, or a device of torch such as cuda.")]
 
 
@@ -119,6 +122,7 @@ def compare(
     on_error: Annotated[
         OnError, typer.Option(help="Leave out an utterance that cannot be used, or stop there.")
     ] = OnError.SKIP,
+    uncertainty: _Uncertainty = True,
 ) -> None:
     """Compare models on speech, every layer with every layer."""
     from assonance.runs import folder_for
@@ -136,6 +140,7 @@ def compare(
         record=record,
         precision=precision,
         on_error=on_error.value,
+        uncertainty=uncertainty,
     )
 
 
@@ -145,6 +150,7 @@ def demo(
     measure: _Measure = None,
     settings: _Settings = "default",
     twins: _Twins = True,
+    uncertainty: _Uncertainty = True,
 ) -> None:
     """Compare two bundled miniature models on bundled speech, offline."""
     from assonance.demo import MODELS, SPEECH
@@ -162,6 +168,7 @@ def demo(
         record=["blocks"],
         precision="float32",
         on_error="skip",
+        uncertainty=uncertainty,
     )
 
 

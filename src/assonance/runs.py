@@ -36,6 +36,7 @@ def run(
     record: Sequence[str],
     precision: str,
     on_error: Literal["skip", "stop"],
+    uncertainty: bool,
     progress: Progress,
 ) -> Comparison:
     """Compare models and leave results, table, configuration and report in a folder.
@@ -67,6 +68,7 @@ def run(
         "record": list(record),
         "precision": precision,
         "on_error": on_error,
+        "uncertainty": uncertainty,
     }
     _make(out)
     write_text(out / CONFIG, _yaml(config))
@@ -83,6 +85,7 @@ def run(
         record=record,
         precision=precision,
         on_error=on_error,
+        uncertainty=uncertainty,
         progress=progress,
     )
     comparison.save(out / RESULTS)
