@@ -132,7 +132,9 @@ def test_the_draw_of_bases_is_uncertain_too():
     (found,) = answers(compared(known, values, draws), [ours])
     by_groups = across(values["maxcorr"]) - across(values["maxcorr_rotated"])
     speech = by_groups.var(ddof=1) / GROUPS
-    bases = (1 + 1 / DRAWS) * across(draws).var(ddof=1)
+    # Rows and columns meet one basis: deviations are added, not variances.
+    there, back = draws[0, :, 1].mean((0, 1)), draws[1, :, 0].mean((0, 1))
+    bases = (1 + 1 / DRAWS) * (there.std(ddof=1) / 2 + back.std(ddof=1) / 2) ** 2
     degrees = (speech + bases) ** 2 / (speech**2 / (GROUPS - 1) + bases**2 / (DRAWS - 1))
     error = (speech + bases) ** 0.5
     assert found.degrees == pytest.approx(degrees)

@@ -91,7 +91,8 @@ def answers(comparison: Comparison, claims: Iterable[Claim] | None = None) -> li
     A contrast's estimate and variance come from the jackknife over groups of utterances. Where
     MaxCorr in rotated bases is part of it, a model's own basis is, if nothing but the space is
     shared, one more random basis: the variance of the contrast over the R drawn ones is added,
-    times 1 + 1/R, and degrees of freedom are Satterthwaite's (1946).
+    times 1 + 1/R, and degrees of freedom are Satterthwaite's (1946). See docs/validity.md for how
+    often such tests fire.
 
     Parameters
     ----------
@@ -273,14 +274,25 @@ class _Asker:
     def _of_bases(
         self, claim: Claim, weights: Sequence[NDArray[np.float64]]
     ) -> tuple[float, float]:
-        """Variance of a contrast over the draw of bases, and its degrees of freedom."""
-        draws = sum(
-            sign * _mean(self._draws(), weight)
-            for (sign, term), weight in zip(claim.terms, weights, strict=True)
-            if term.measure == ROTATED
-        )
-        count = self._draws().sizes["rotation"]
-        return (1 + 1 / count) * float(np.var(draws, ddof=1)), count - 1
+        """Variance of a contrast over the draw of bases, and its degrees of freedom.
+
+        A model's own basis is met twice, in its rows and in its columns; the drawn ones, which
+        turn the columns alone, are as good as independent in the two. So what the two ways
+        contribute is added as if they were one.
+        """
+        draws = self._draws()
+        count = draws.sizes["rotation"]
+        size = self.at.there.size
+        upper = np.triu(np.ones((size, size), dtype=bool)).reshape(self.at.there.shape * 2)
+        deviation = 0.0
+        for way in (upper, ~upper):
+            drawn = sum(
+                sign * _mean(draws, weight * way)
+                for (sign, term), weight in zip(claim.terms, weights, strict=True)
+                if term.measure == ROTATED
+            )
+            deviation += float(np.std(drawn, ddof=1))
+        return (1 + 1 / count) * deviation**2, count - 1
 
 
 def _mean(array: xr.DataArray, weight: NDArray[np.float64]) -> NDArray[np.float64]:

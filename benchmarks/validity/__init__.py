@@ -1,0 +1,1 @@
+"""What intervals, nulls and claims are worth, on series whose truth is known."""
