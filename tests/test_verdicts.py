@@ -195,10 +195,10 @@ def test_what_two_models_cannot_be_asked_is_said():
     assert reasons(known, values, draws) == {
         "grouped by objective": "no two of the models have the same training objective",
         "grouped by size": "the models are all of one size",
-        "fine-tuning, late layers": "no model is compared with itself fine-tuned (the only other "
-        "of its family and size)",
-        "fine-tuning, contrastive": "no model is compared with itself fine-tuned (the only other "
-        "of its family and size)",
+        "fine-tuning, late layers": "no fine-tuned model is compared with the one it was made of "
+        "(the only other of its family, size and layers)",
+        "fine-tuning, contrastive": "no fine-tuned model is compared with the one it was made of "
+        "(the only other of its family, size and layers)",
     }
 
 
@@ -250,8 +250,9 @@ def test_the_answer_is_a_sentence_with_its_numbers():
     values["cka_utterance"][:2, :, :2] += 0.25
     (found,) = answers(compared(known, values), [NULL])
     assert found.sentence() == (
-        "This is more than that: supported. CKA, distinct utterances (across) 0.75 − CKA, distinct "
-        "utterances (random weights) 0.50 = 0.25 (95 % interval 0.25 to 0.25, p <0.001, q <0.001)."
+        "This is more than that: supported. CKA, distinct utterances (across) 0.750 − "
+        "CKA, distinct utterances (random weights) 0.500 = 0.250 "
+        "(95 % interval 0.250 to 0.250, p <0.001, q <0.001)."
     )
 
 
@@ -260,7 +261,7 @@ def test_terms_that_stand_twice_are_counted():
     ours = claim([("maxcorr", "across")] * 2, [("linreg_heldout_r", "across")])
     (found,) = answers(compared(known, by_group(known, spread=0)), [ours])
     assert found.equation() == (
-        "2 × MaxCorr (across) 0.50 − LinReg, held-out r (across) 0.50 = 0.50"
+        "2 × MaxCorr (across) 0.500 − LinReg, held-out r (across) 0.500 = 0.500"
     )
 
 
@@ -276,7 +277,7 @@ def test_the_table_has_a_row_an_asked_claim_and_a_reason_for_each_other():
             if line.startswith((f"{each.claim.name}  ", f"{each.claim.name}:"))
         ]
         assert each.verdict in line
-        assert (each.reason in line) or f"{each.estimate:.2f}".replace("-", "−") in line
+        assert (each.reason in line) or f"{each.estimate:.3f}".replace("-", "−") in line
     table = to_dataframe(found)
     assert list(table["claim"]) == [each.name for each in load_claims()]
     assert pd.isna(table.set_index("claim").loc["grouped by size", "estimate"])

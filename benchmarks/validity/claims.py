@@ -28,13 +28,12 @@ from assonance.claims import load_claims
 from assonance.results import CELL, Comparison, CorpusRecord, ModelRecord, Provenance
 from assonance.verdicts import DRAWS, answers
 from benchmarks.tables import show
-from benchmarks.validity.small import Scored, score_heads, score_layers
+from benchmarks.validity.small import MEASURES, Scored, agree, score_heads, score_layers
 
 UTTERANCES, GROUPS, BASES, WIDTH = 60, 20, 8, 12
 SHORTEST, LONGEST, MEMORY = 20, 60, 0.9
 LAYERS, HEADS, MAP = 2, 2, 10
 LEVEL = 0.05
-FRAMES = ("cka_utterance", "linreg_heldout", "linreg_heldout_r", "maxcorr", "maxcorr_rotated")
 NEURONS = ("linreg_heldout_r", "maxcorr", "maxcorr_rotated")
 
 # The components of a layer and the share of its variance in each; what is left is its own.
@@ -132,13 +131,13 @@ def scenarios() -> Mapping[str, Scenario]:
     # Where the two kinds of sharing are equal: r − maxcorr = maxcorr − rotated.
     halfway = (1 + random_axes()) / 2
     return {
-        "models null": Scenario(space, FOUR + TWINS, _even, FRAMES),
-        "models": Scenario(space, FOUR + TWINS, _uneven, FRAMES, random_axes() + 0.04),
+        "models null": Scenario(space, FOUR + TWINS, _even, MEASURES),
+        "models": Scenario(space, FOUR + TWINS, _uneven, MEASURES, random_axes() + 0.04),
         "two models null": Scenario(("shared neurons",), TWO, _even, NEURONS[1:]),
         "axes null": Scenario(distributed, FOUR, _even, NEURONS, halfway),
         "axes": Scenario(distributed, FOUR, _even, NEURONS, halfway - 0.02),
-        "tuning null": Scenario(tuning, TUNED, _kept, FRAMES[:1]),
-        "tuning": Scenario(tuning, TUNED, _lost, FRAMES[:1]),
+        "tuning null": Scenario(tuning, TUNED, _kept, ("cka_utterance",)),
+        "tuning": Scenario(tuning, TUNED, _lost, ("cka_utterance",)),
         "attention null": Scenario(attention, FOUR, _even, ("attn_pearson",)),
         "attention": Scenario(attention, FOUR, _apart, ("attn_pearson",)),
     }
@@ -382,6 +381,7 @@ def main() -> None:
     options.add_argument("--markdown", help="file for the section of docs/validity.md")
     asked = options.parse_args()
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    agree()
     rows: list[dict[str, Any]] = []
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
         for name in asked.world or scenarios():

@@ -6,16 +6,19 @@ the definitions; `agree` holds them against assonance.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from assonance import head_similarity_matrix, similarity_matrix
+from assonance.measures import find_settings
 from assonance.measures.neurons import rotations
 from assonance.statistics import assign_parts
 
 Array = NDArray[np.float64]
 FOLDS = 5
+MEASURES = ("cka_utterance", "linreg_heldout", "linreg_heldout_r", "maxcorr", "maxcorr_rotated")
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,7 @@ def score_layers(
     sizes
         Frames of each utterance.
     measures
-        Of ``cka_utterance``, ``linreg_heldout``, ``linreg_heldout_r``, ``maxcorr``,
-        ``maxcorr_rotated``.
+        Of `MEASURES`.
     groups, bases, seed
         Jackknife groups, random bases, and what draws both, as in assonance's settings.
     """
@@ -110,6 +112,36 @@ def score_heads(
     tables = tables.reshape(len(kept), layers, heads, layers, heads)
     found = tables.max(4).mean(2)
     return Scored({"attn_pearson": found[0]}, {"attn_pearson": found[1:].transpose(1, 2, 0)})
+
+
+def agree(tolerance: float = 1e-9) -> None:
+    """See that assonance gives the same scores, replicates and draws, a pair at a time."""
+    rng = np.random.default_rng(0)
+    layers, width, groups, bases, seed = 3, 6, 10, 3, 4
+    sizes = rng.integers(20, 60, 30).tolist()
+    labels = [f"layer {number}" for number in range(layers)]
+    settings = replace(find_settings("default"), groups=groups, rotations=bases, seed=seed)
+    frames = rng.standard_normal((sum(sizes), layers, width))
+    frames += rng.standard_normal((sum(sizes), 1, width))
+    ours = score_layers(frames, sizes, MEASURES, groups=groups, bases=bases, seed=seed)
+    theirs = similarity_matrix(
+        {label: frames[:, number] for number, label in enumerate(labels)},
+        MEASURES,
+        groups=np.repeat(np.arange(len(sizes)), sizes),
+        settings=settings,
+        intervals=True,
+    )
+    for name in MEASURES:
+        assert np.allclose(ours.scores[name], theirs[name], atol=tolerance)
+        assert np.allclose(ours.replicates[name], theirs[f"{name}_replicates"], atol=tolerance)
+    maps = np.exp(rng.standard_normal((len(sizes), 2 * layers, 8, 8)))
+    maps /= maps.sum(-1, keepdims=True)
+    of_heads = score_heads(maps, layers, sizes, groups=groups, seed=seed)
+    of_layers = {
+        label: list(maps[:, 2 * number : 2 * number + 2]) for number, label in enumerate(labels)
+    }
+    found = head_similarity_matrix(of_layers, ["attn_pearson"])
+    assert np.allclose(of_heads.scores["attn_pearson"], found["attn_pearson"], atol=tolerance)
 
 
 class _Sums:

@@ -205,7 +205,8 @@ BETWEEN: Mapping[str, Relation] = {
     ),
     "fine-tuned": Relation(
         lambda at: at.of_models(at.tuned),
-        "no model is compared with itself fine-tuned (the only other of its family and size)",
+        "no fine-tuned model is compared with the one it was made of (the only other of its "
+        "family, size and layers)",
     ),
     "other seed": Relation(
         lambda at: at.of_models(at.other_seed),

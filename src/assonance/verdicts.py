@@ -326,7 +326,8 @@ def _one_sided(estimate: float, error: float, degrees: float) -> float:
 
 
 def _number(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
+    rounded = round(value, 3) + 0.0  # no −0
+    return f"{rounded:.3f}".replace("-", "−")
 
 
 def _chance(value: float) -> str:
