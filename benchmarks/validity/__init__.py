@@ -1,1 +1,1 @@
-"""What intervals, nulls and claims are worth, on series whose truth is known."""
+"""Known truths by simulation: what bias, intervals and indices are worth."""

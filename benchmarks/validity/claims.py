@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import scipy.linalg
-import scipy.signal
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -28,10 +27,11 @@ from assonance.claims import load_claims
 from assonance.results import CELL, Comparison, CorpusRecord, ModelRecord, Provenance
 from assonance.verdicts import DRAWS, answers
 from benchmarks.tables import show
+from benchmarks.validity.series import ar1, lengths, rotation
 from benchmarks.validity.small import MEASURES, Scored, agree, score_heads, score_layers
 
 UTTERANCES, GROUPS, BASES, WIDTH = 60, 20, 8, 12
-SHORTEST, LONGEST, MEMORY = 20, 60, 0.9
+MEAN, MEMORY = 40, 0.9
 LAYERS, HEADS, MAP = 2, 2, 10
 LEVEL = 0.05
 NEURONS = ("linreg_heldout_r", "maxcorr", "maxcorr_rotated")
@@ -122,6 +122,7 @@ def _apart(model: ModelRecord, layer: int) -> Mapping[str, float]:
     return {"all": 0.4, model.name: 0.01}
 
 
+@cache
 def scenarios() -> Mapping[str, Scenario]:
     """Name the worlds: those with ``null`` after their name have nothing to find."""
     claims = [each.name for each in load_claims()]
@@ -148,7 +149,7 @@ def repeat(name: str, seed: int) -> list[dict[str, Any]]:
     world = scenarios()[name]
     rng = np.random.default_rng([seed, *name.encode()])
     rotations = bases(world, rng)
-    sizes = rng.integers(SHORTEST, LONGEST + 1, UTTERANCES).tolist()
+    sizes = lengths(rng, UTTERANCES, MEAN)
     if world.measures == ("attn_pearson",):
         found = score_heads(_maps(world, rng), _count(world), sizes, groups=GROUPS, seed=seed)
     else:
@@ -223,7 +224,7 @@ def bases(world: Scenario, rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw a basis a model, so far from each other as the scenario says."""
     count = len(world.models)
     if world.axes is None:
-        return np.stack([_haar(rng) for _ in range(count)])
+        return np.stack([rotation(rng, WIDTH) for _ in range(count)])
     skew = rng.standard_normal((count, WIDTH, WIDTH))
     skew -= skew.transpose(0, 2, 1)
 
@@ -248,16 +249,11 @@ def bases(world: Scenario, rng: np.random.Generator) -> NDArray[np.float64]:
 def random_axes() -> float:
     """Mean over neurons of the largest absolute entry of a random rotation."""
     rng = np.random.default_rng(0)
-    return float(np.mean([_largest(_haar(rng)) for _ in range(5000)]))
+    return float(np.mean([_largest(rotation(rng, WIDTH)) for _ in range(5000)]))
 
 
 def _largest(rotation: NDArray[np.float64]) -> float:
     return float(np.abs(rotation).max(1).mean())
-
-
-def _haar(rng: np.random.Generator) -> NDArray[np.float64]:
-    q, r = np.linalg.qr(rng.standard_normal((WIDTH, WIDTH)))
-    return q * np.sign(np.diag(r))
 
 
 def _count(world: Scenario) -> int:
@@ -283,22 +279,13 @@ def _mixed(world: Scenario, draw: Callable[[], NDArray[np.float64]]) -> list[NDA
 def _frames(
     world: Scenario,
     rotations: NDArray[np.float64],
-    sizes: Sequence[int],
+    sizes: NDArray[np.int64],
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
     """Make the frames of all layers, (N, L, D)."""
-    layers = _mixed(world, partial(_series, sizes, rng))
+    layers = _mixed(world, partial(ar1, rng, sizes, WIDTH, MEMORY))
     turned = [layer @ rotations[number // LAYERS] for number, layer in enumerate(layers)]
     return np.stack(turned, 1)
-
-
-def _series(sizes: Sequence[int], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw AR(1) series of variance 1, begun anew in each utterance; (N, D)."""
-    noise = rng.standard_normal((sum(sizes), WIDTH)) * (1 - MEMORY**2) ** 0.5
-    starts = np.cumsum([0, *sizes[:-1]])
-    noise[starts] /= (1 - MEMORY**2) ** 0.5
-    pieces = np.split(noise, starts[1:])
-    return np.concatenate([scipy.signal.lfilter([1], [1, -MEMORY], each, 0) for each in pieces])
 
 
 def _maps(world: Scenario, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -343,8 +330,8 @@ def section(rows: Sequence[Mapping[str, Any]]) -> str:
         f"How often each claim's one-sided test fires at .05, and how often its 95 % interval lies "
         f"above 0 (the verdict “supported”), over {repeats} repetitions: Gaussian AR(1) layers "
         f"(ρ = {MEMORY}) of {WIDTH} neurons, {LAYERS} a model, {UTTERANCES} utterances of "
-        f"{SHORTEST}–{LONGEST} frames, {GROUPS} jackknife groups, {BASES} random bases. *Nothing*: "
-        "the contrast is 0 (for shared neurons: every model has a random basis of its own, drawn "
+        f"{MEAN // 2}–{MEAN * 3 // 2} frames, {GROUPS} jackknife groups, {BASES} random bases. "
+        "*Nothing*: the contrast is 0 (for shared neurons: every model has a random basis of its own, drawn "
         "anew in each repetition). *Something*: it is what the column says. The worlds are in "
         "`benchmarks/validity/claims.py`, which makes this table.",
         "",

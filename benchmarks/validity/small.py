@@ -15,6 +15,7 @@ from assonance import head_similarity_matrix, similarity_matrix
 from assonance.measures import find_settings
 from assonance.measures.neurons import rotations
 from assonance.statistics import assign_parts
+from benchmarks.validity.series import lengths
 
 Array = NDArray[np.float64]
 FOLDS = 5
@@ -42,7 +43,7 @@ class Scored:
 
 def score_layers(
     frames: Array,
-    sizes: Sequence[int],
+    sizes: NDArray[np.int64],
     measures: Sequence[str],
     *,
     groups: int,
@@ -62,7 +63,9 @@ def score_layers(
     groups, bases, seed
         Jackknife groups, random bases, and what draws both, as in assonance's settings.
     """
-    parts, folds = assign_parts(sizes, range(len(sizes)), folds=FOLDS, parts=groups, seed=seed)
+    parts, folds = assign_parts(
+        sizes.tolist(), range(len(sizes)), folds=FOLDS, parts=groups, seed=seed
+    )
     # All groups, then all but each.
     kept = np.vstack([np.ones(len(folds)), 1 - np.eye(len(folds))])
     sums = _Sums(frames - frames.mean(0), sizes, parts, kept)
@@ -86,7 +89,7 @@ def score_layers(
 
 
 def score_heads(
-    maps: Array, layers: int, sizes: Sequence[int], *, groups: int, seed: int
+    maps: Array, layers: int, sizes: NDArray[np.int64], *, groups: int, seed: int
 ) -> Scored:
     """Score layers of attention heads by `attn_pearson`.
 
@@ -99,7 +102,9 @@ def score_heads(
     sizes, groups, seed
         What utterances are shared out by, and as in `score_layers`.
     """
-    parts, folds = assign_parts(sizes, range(len(sizes)), folds=FOLDS, parts=groups, seed=seed)
+    parts, folds = assign_parts(
+        sizes.tolist(), range(len(sizes)), folds=FOLDS, parts=groups, seed=seed
+    )
     kept = np.vstack([np.ones(len(folds)), 1 - np.eye(len(folds))])
     rows = maps - maps.mean(-1, keepdims=True)
     rows /= np.linalg.norm(rows, axis=-1, keepdims=True)
@@ -118,7 +123,7 @@ def agree(tolerance: float = 1e-9) -> None:
     """See that assonance gives the same scores, replicates and draws, a pair at a time."""
     rng = np.random.default_rng(0)
     layers, width, groups, bases, seed = 3, 6, 10, 3, 4
-    sizes = rng.integers(20, 60, 30).tolist()
+    sizes = lengths(rng, 30, 40)
     labels = [f"layer {number}" for number in range(layers)]
     settings = replace(find_settings("default"), groups=groups, rotations=bases, seed=seed)
     frames = rng.standard_normal((sum(sizes), layers, width))
@@ -151,12 +156,12 @@ class _Sums:
     """
 
     def __init__(
-        self, frames: Array, sizes: Sequence[int], parts: NDArray[np.int64], kept: Array
+        self, frames: Array, sizes: NDArray[np.int64], parts: NDArray[np.int64], kept: Array
     ) -> None:
         self.kept = kept
         _, self.layers, self.width = frames.shape
         starts = np.cumsum([0, *sizes])
-        self.lengths = np.array(sizes, dtype=float)
+        self.lengths = sizes.astype(float)
         self.weights = kept[:, parts]
         flat = frames.reshape(len(frames), -1)
         pieces = np.split(flat, starts[1:-1])
