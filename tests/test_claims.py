@@ -79,7 +79,7 @@ def test_models_may_be_named_instead_of_related(tmp_path):
             changed(match="colour"),
             "claims.mine.match: 'colour' is not known; use one of: objective",
         ),
-        (changed(plus=[{}]), "claims.mine.plus[0].measure: is missing; use one of: attn_frobenius,"),
+        (changed(plus=[{}]), "claims.mine.plus[0].measure: is missing; use one of: attn_"),
         (
             changed(plus=[{"measure": "ckaa", "where": ["across"]}]),
             "claims.mine.plus[0].measure: 'ckaa' is not known; did you mean 'cka'?",

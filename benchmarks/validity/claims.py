@@ -332,8 +332,8 @@ def section(rows: Sequence[Mapping[str, Any]]) -> str:
         f"(ρ = {MEMORY}) of {WIDTH} neurons, {LAYERS} a model, {UTTERANCES} utterances of "
         f"{MEAN // 2}–{MEAN * 3 // 2} frames, {GROUPS} jackknife groups, {BASES} random bases. "
         "*Nothing*: the contrast is 0 (for shared neurons: every model has a random basis of its "
-        "own, drawn anew in each repetition). *Something*: it is what the column says. The worlds are in "
-        "`benchmarks/validity/claims.py`, which makes this table.",
+        "own, drawn anew in each repetition). *Something*: it is what the column says. The worlds "
+        "are in `benchmarks/validity/claims.py`, which makes this table.",
         "",
         "| claim | nothing: p < .05 | supported | something | mean estimate | p < .05 | supported "
         "| interval holds it |",
