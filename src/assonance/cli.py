@@ -61,6 +61,9 @@ _Memory = Annotated[
     str,
     typer.Option(help="What the statistics may take at once.", metavar="AMOUNT", callback=_amount),
 ]
+_Uncertainty = Annotated[
+    bool, typer.Option(help="Work out intervals, and what shifted speech gives.")
+]
 _Device = Annotated[str, typer.Option(help="cpu, or a device of torch such as cuda.")]
 
 
@@ -107,6 +110,7 @@ def compare(
     on_error: Annotated[
         OnError, typer.Option(help="Leave out an utterance that cannot be used, or stop there.")
     ] = OnError.SKIP,
+    uncertainty: _Uncertainty = True,
 ) -> None:
     """Compare models on speech, every layer with every layer."""
     from assonance.runs import folder_for
@@ -123,6 +127,7 @@ def compare(
         offline=offline,
         head_outputs=head_outputs,
         on_error=on_error.value,
+        uncertainty=uncertainty,
     )
 
 
@@ -132,6 +137,7 @@ def demo(
     measure: _Measure = None,
     settings: _Settings = "default",
     twins: _Twins = True,
+    uncertainty: _Uncertainty = True,
 ) -> None:
     """Compare two bundled miniature models on bundled speech, offline."""
     from assonance.demo import MODELS, SPEECH
@@ -148,6 +154,7 @@ def demo(
         offline=True,
         head_outputs=False,
         on_error="skip",
+        uncertainty=uncertainty,
     )
 
 
