@@ -1,4 +1,4 @@
-"""The command line: `assonance compare`, `assonance demo`, `assonance measures`."""
+"""The command line: `assonance compare`, `demo`, `claims` and `measures`."""
 
 import sys
 import warnings
@@ -173,6 +173,27 @@ def demo(
 
 
 @app.command()
+def claims(
+    run: Annotated[Path, typer.Argument(help="A run's folder, or its results.nc.", metavar="RUN")],
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="A YAML file of claims to ask instead of the bundled ones.", metavar="FILE"
+        ),
+    ] = None,
+) -> None:
+    """Ask a finished run whether claims hold: contrasts of its scores, with how sure they are."""
+    from assonance.outside import one_line
+    from assonance.runs import ask
+    from assonance.verdicts import lines
+
+    found, table = ask(run, config)
+    for line in lines(found):
+        typer.echo(line)
+    typer.echo(f"claims: {one_line(table)}")
+
+
+@app.command()
 def measures() -> None:
     """List the measures with what holds of them: level, range, needs, symmetry, invariances."""
     from assonance.measures import MEASURES
@@ -212,7 +233,7 @@ def _run(models: Sequence[str], audio: str, out: Path, **options: Any) -> None:
 def _tell(comparison: "Comparison", out: Path) -> None:
     """Print what a researcher wants first."""
     from assonance.outside import one_line
-    from assonance.runs import REPORT, RESULTS, TABLE
+    from assonance.runs import CLAIMS, REPORT, RESULTS, TABLE
     from assonance.summary import sentences
 
     record = comparison.provenance
@@ -230,5 +251,6 @@ def _tell(comparison: "Comparison", out: Path) -> None:
     )
     for sentence in sentences(comparison):
         typer.echo(f"  {sentence}")
-    typer.echo(f"results: {one_line(out / RESULTS)}, {one_line(out / TABLE)}")
+    files = ", ".join(one_line(out / name) for name in (RESULTS, TABLE, CLAIMS))
+    typer.echo(f"results: {files}")
     typer.echo(f"report:  {one_line(out / REPORT)}")
