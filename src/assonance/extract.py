@@ -1,12 +1,18 @@
 """Extraction: run a model over a corpus into a store, once, whatever interrupts it."""
 
+import functools
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from assonance.corpus import Corpus, LeftOut, Utterance
+from assonance.corpus.utterance import hash_of
 from assonance.errors import AssonanceError
 from assonance.models import SpeechModel
 from assonance.outside import UnusableAudio, one_line
@@ -103,9 +109,10 @@ def extract(
     kept: list[Utterance] = []
     left_out: list[LeftOut] = []
     computed = 0
+    of_file = functools.cache(hash_of)  # many utterances may be cut from one file
     stage = progress.stage(f"reading speech with {model.name}", corpus.seconds)
     with stage as advance, on_cores() as share:
-        outcomes = share(lambda utterance: _ensure(store, model, utterance), corpus)
+        outcomes = share(lambda utterance: _ensure(store, model, utterance, of_file), corpus)
         for utterance, outcome in zip(corpus, outcomes, strict=True):
             if not isinstance(outcome, UnusableAudio):
                 computed += outcome
@@ -135,18 +142,36 @@ def extract(
 
 
 def _ensure(
-    store: ActivationStore, model: SpeechModel, utterance: Utterance
+    store: ActivationStore,
+    model: SpeechModel,
+    utterance: Utterance,
+    of_file: Callable[[Path], str],
 ) -> bool | UnusableAudio:
     """See that the store holds an utterance; say whether it was computed, or why it cannot be."""
     try:
-        audio = utterance.fingerprint()
+        audio = utterance.fingerprint(of_file)
         if store.holds(utterance.id, audio):
             return False
-        outputs = model.run(utterance.read(model.sampling_rate))
+        samples = utterance.read(model.sampling_rate, context=True)
+        activations = model.run(samples).activations
     except UnusableAudio as error:
         return error
-    store.write(utterance.id, outputs.activations, audio)
+    times = model.frame_times(len(samples)) - utterance.lead
+    kept = _own(times, utterance)
+    store.write(
+        utterance.id,
+        {label: frames[kept] for label, frames in activations.items()},
+        times[kept],
+        audio,
+    )
     return True
+
+
+def _own(times: NDArray[np.float64], utterance: Utterance) -> slice:
+    """Find the frames that are the utterance's own: those whose centre is not in its context."""
+    first = np.searchsorted(times, 0) if utterance.before else 0
+    last = np.searchsorted(times, utterance.duration) if utterance.after else len(times)
+    return slice(int(first), int(last))
 
 
 def _version() -> str:
