@@ -22,7 +22,10 @@ _TIERS: Mapping[Unit, tuple[str, ...]] = {
 # What aligners write where nobody speaks. Kaldi's marks of a phone's place in its word are taken
 # off first. Noise and laughter are no silence.
 _SILENCE = frozenset(
-    "sil sp sp0 sp1 silence <sil> [sil] (sil) {sil} <silence> [silence] <eps> <p:> pau epi h# #h".split()
+    (
+        *("sil", "sp", "sp0", "sp1", "<sil>", "[sil]", "(sil)", "{sil}", "<eps>", "<p:>"),
+        *("silence", "<silence>", "[silence]", "pau", "epi", "h#", "#h"),
+    )
 )
 _PLACES = ("_b", "_e", "_i", "_s")
 

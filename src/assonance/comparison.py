@@ -178,7 +178,7 @@ def compare(
             models=tuple(_record(name, *each) for name, each in named.items()),
             corpus=CorpusRecord(
                 name=speech.name,
-                source=str(corpus) if not isinstance(corpus, Corpus) else speech.name,
+                source=speech.source,
                 utterances=len(speech),
                 frames=job.frames,
                 seconds=round(speech.seconds, 3),

@@ -28,6 +28,8 @@ class Corpus:
         What can be read, as far as the headers tell.
     left_out
         What cannot, and why.
+    source
+        What it was opened from, as it was given.
     notes
         What was done to the speech that a reader must know of: windows, channels, sampling.
     """
@@ -35,6 +37,7 @@ class Corpus:
     name: str
     utterances: tuple[Utterance, ...]
     left_out: tuple[LeftOut, ...] = ()
+    source: str = ""
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -106,7 +109,7 @@ class Corpus:
             if len(drawn) < len(utterances):
                 notes.append(_on_draw(drawn, utterances, seed))
             utterances = drawn
-        return cls(name, utterances, left_out, tuple(notes))
+        return cls(name, utterances, left_out, os.fspath(path), tuple(notes))
 
     def __len__(self) -> int:
         return len(self.utterances)

@@ -22,6 +22,7 @@ class _Header:
     samples: int
     sampling_rate: int
     channels: int
+    encoding: str
 
 
 def opened(
@@ -75,7 +76,7 @@ def _header(entry: Entry) -> _Header | UnusableAudio:
         return UnusableAudio(f"is not audio that can be read: {own_words(error)}")
     if header.frames <= 0 or header.samplerate <= 0:
         return UnusableAudio("holds no audio")
-    return _Header(header.frames, header.samplerate, header.channels)
+    return _Header(header.frames, header.samplerate, header.channels, header.subtype)
 
 
 def _utterance(entry: Entry, header: _Header | UnusableAudio, channel: int | None) -> Utterance:
@@ -95,6 +96,7 @@ def _utterance(entry: Entry, header: _Header | UnusableAudio, channel: int | Non
         recording=entry.recording,
         sampling_rate=header.sampling_rate,
         channels=header.channels,
+        encoding=header.encoding,
         first=first,
         last=last,
         channel=chosen if header.channels > 1 else None,

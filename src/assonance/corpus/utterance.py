@@ -2,7 +2,8 @@
 
 import hashlib
 import io
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,8 +27,8 @@ class Utterance:
         The audio file; where the audio is `embedded`, what messages call it.
     recording
         What it was cut from; pieces of one recording share it, and nothing else does.
-    sampling_rate, channels
-        Samples a second, and number of channels, as stored.
+    sampling_rate, channels, encoding
+        Samples a second, number of channels, and libsndfile's name of how a sample is stored.
     first, last
         Its samples as stored: the first, and the one after the last.
     before, after
@@ -50,6 +51,7 @@ class Utterance:
     recording: str
     sampling_rate: int
     channels: int
+    encoding: str
     first: int
     last: int
     before: int = 0
@@ -101,19 +103,8 @@ class Utterance:
         """
         first = self.first - self.before if context else self.first
         last = self.last + self.after if context else self.last
-        try:
-            with soundfile.SoundFile(self._file()) as file:
-                if first:
-                    file.seek(first)
-                samples: NDArray[np.float32] = file.read(
-                    last - first, dtype="float32", always_2d=True
-                )
-        except (OSError, RuntimeError, ValueError) as error:
-            raise UnusableAudio(f"cannot be read: {own_words(error)}", self.path) from error
-        if len(samples) < last - first:
-            reason = f"ends early: {first + len(samples)} of the {last} samples its header promises"
-            raise UnusableAudio(reason, self.path)
-        mono = samples.mean(axis=1) if self.channel is None else samples[:, self.channel].copy()
+        (samples,) = self._stored(first, last, last - first)
+        mono = self.mono(samples)
         if self.sampling_rate != sampling_rate:
             mono = soxr.resample(mono, self.sampling_rate, sampling_rate, quality="HQ")
         if not len(mono):
@@ -121,6 +112,33 @@ class Utterance:
         if not np.isfinite(mono).all():
             raise UnusableAudio("holds samples that are NaN or infinite", self.path)
         return mono
+
+    def blocks(self, seconds: float) -> Iterator[NDArray[np.float32]]:
+        """Read its samples as stored, a block at a time.
+
+        Parameters
+        ----------
+        seconds
+            Length of a block.
+
+        Yields
+        ------
+        ndarray of float32, shape (n_samples, channels)
+            All channels, at the file's own rate.
+
+        Raises
+        ------
+        UnusableAudio
+            The file cannot be read, or ends before the utterance does.
+        """
+        return self._stored(self.first, self.last, math.ceil(seconds * self.sampling_rate))
+
+    def mono(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take the channel chosen, or the mean of all, of samples of shape (n, channels)."""
+        if self.channel is None:
+            mean: NDArray[np.float32] = samples.mean(axis=1)
+            return mean
+        return samples[:, self.channel].copy()
 
     def fingerprint(self, of_file: Callable[[Path], str] | None = None) -> str:
         """Identify the audio by the bytes of its file and the part of them that it is.
@@ -149,6 +167,23 @@ class Utterance:
                 raise UnusableAudio(f"cannot be read: {own_words(error)}", self.path) from error
         part = (self.first, self.last, self.before, self.after, self.channel)
         return hashlib.sha256(f"{content} {part}".encode()).hexdigest()
+
+    def _stored(self, first: int, last: int, block: int) -> Iterator[NDArray[np.float32]]:
+        """Read samples from the first to the one before the last, all channels."""
+        try:
+            with soundfile.SoundFile(self._file()) as file:
+                if first:
+                    file.seek(first)
+                while first < last:
+                    wanted = min(block, last - first)
+                    samples = file.read(wanted, dtype="float32", always_2d=True)
+                    first += len(samples)
+                    if len(samples) < wanted:
+                        reason = f"ends early: {first} of the {last} samples its header promises"
+                        raise UnusableAudio(reason, self.path)
+                    yield samples
+        except (OSError, RuntimeError, ValueError) as error:
+            raise UnusableAudio(f"cannot be read: {own_words(error)}", self.path) from error
 
     def _file(self) -> Path | io.BytesIO:
         return self.path if self.embedded is None else io.BytesIO(self.embedded())
