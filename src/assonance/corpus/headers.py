@@ -3,9 +3,11 @@
 import io
 import math
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import soundfile
 
@@ -15,6 +17,12 @@ from assonance.outside import UnusableAudio, one_line, own_words
 
 # Times in listings are rounded: an end this many seconds past the file's is the file's.
 _ROUNDING = 0.05
+# How libsndfile says that a file is shorter than its header promises. Programs that write to a
+# pipe cannot know the size and promise about 2 GiB or more: that is no fault.
+_SHORTER = re.compile(r": (\d+) \(should be (\d+)\)")
+_UNKNOWN = 0x7F000000
+_PADDING = 16  # bytes
+_SPHERE_COUNT = re.compile(rb"^sample_count -i (\d+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,21 @@ def _header(entry: Entry) -> _Header | UnusableAudio:
         return UnusableAudio(f"is not audio that can be read: {own_words(error)}")
     if header.frames <= 0 or header.samplerate <= 0:
         return UnusableAudio("holds no audio")
+    if _ends_early(entry, header):
+        return UnusableAudio("ends early: it is shorter than its header promises")
     return _Header(header.frames, header.samplerate, header.channels, header.subtype)
+
+
+def _ends_early(entry: Entry, header: Any) -> bool:
+    """Say whether a file was cut off, for formats that libsndfile reads as far as they go."""
+    for promised, actual in _SHORTER.findall(header.extra_info):
+        if int(actual) + _PADDING < int(promised) < _UNKNOWN:
+            return True
+    if header.format == "NIST" and entry.embedded is None:
+        with entry.path.open("rb") as file:
+            count = _SPHERE_COUNT.search(file.read(1024))
+        return count is not None and header.frames < int(count[1])
+    return False
 
 
 def _utterance(entry: Entry, header: _Header | UnusableAudio, channel: int | None) -> Utterance:
