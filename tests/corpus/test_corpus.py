@@ -10,20 +10,11 @@ import numpy as np
 import pytest
 import soundfile
 from signals import voice
+from speech_files import ids, write
 
 from assonance.corpus import Corpus
 from assonance.errors import AssonanceError
 from assonance.outside import UnusableAudio
-
-
-def write(path: Path, seconds: float = 0.1, rate: int = 16000, **how: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, voice(seconds, seed=1, rate=rate), rate, **how)
-    return path
-
-
-def ids(corpus: Corpus) -> list[str]:
-    return [utterance.id for utterance in corpus]
 
 
 def only(folder: Path) -> object:

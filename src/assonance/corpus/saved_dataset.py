@@ -94,11 +94,9 @@ def entries_in_dataset(folder: Path) -> list[Entry]:
 def _bytes_of(table: Any, column: str, row: int) -> Callable[[], bytes]:
     def read() -> bytes:
         kept = table[row][column] or {}
-        if kept.get("bytes") is not None:
-            return bytes(kept["bytes"])
-        if kept.get("path") is None:
-            raise ValueError("the row holds no audio")
-        return Path(kept["path"]).read_bytes()
+        if kept.get("bytes") is None:
+            raise ValueError("the dataset was saved without it")
+        return bytes(kept["bytes"])
 
     return read
 
