@@ -79,6 +79,8 @@ class Alignments:
             self._ctms = sorted(self.path.glob("*.ctm"))
         if not self._ctms and not self._grids:
             raise AssonanceError(f"{shown}: holds no .TextGrid and no .ctm; name another folder")
+        # Windows of one recording ask one after the other.
+        self._in_textgrid = lru_cache(maxsize=4)(_in_textgrid)
         self._read: dict[Path, Mapping[str, list[Span]]] = {}
 
     def spans(self, utterance: Utterance, unit: Unit) -> list[Span]:
@@ -136,7 +138,7 @@ class Alignments:
         if self._ctms:
             return self._ctm(unit).get(name)
         path = self._grids.get(name) or self._grids.get(Path(name).name)
-        return None if path is None else _in_textgrid(path, unit, speaker)
+        return None if path is None else self._in_textgrid(path, unit, speaker)
 
     @cached_property
     def _grids(self) -> Mapping[str, Path]:
@@ -168,7 +170,6 @@ class Alignments:
         return "word" if unit == "phone" else "phone"
 
 
-@lru_cache(maxsize=4)  # windows of one recording ask one after the other
 def _in_textgrid(path: Path, unit: Unit, speaker: str | None) -> list[Span]:
     """Read one tier; with several of a kind, that of the speaker."""
     from praatio import textgrid
