@@ -28,6 +28,10 @@ app = typer.Typer(
 corpus = typer.Typer(help="Look at speech before it is compared on.", no_args_is_help=True)
 app.add_typer(corpus, name="corpus")
 _SHOWN = 10
+# What is read and what a row is, unless something else is asked for.
+_WINDOW = 30.0  # seconds
+_SPEECH = {"window": _WINDOW, "channel": None, "max_hours": None, "seed": 0}
+_POOLING = {"pool": "frame", "pool_by": "mean", "alignments": None, "skip_silence": False}
 
 
 class OnError(StrEnum):
@@ -130,7 +134,7 @@ def compare(
             "equal windows. 0 cuts none.",
             metavar="SECONDS",
         ),
-    ] = 30.0,
+    ] = _WINDOW,
     channel: _Channel = None,
     max_hours: Annotated[
         float | None,
@@ -207,8 +211,8 @@ def demo(
         measures=measure or [],
         settings=settings,
         twins=twins,
-        speech={},
-        pooling={},
+        speech=_SPEECH,
+        pooling=_POOLING,
         memory=MEMORY,
         device="cpu",
         offline=True,
