@@ -12,6 +12,7 @@ import yaml
 from assonance import __version__
 from assonance.claims import load_claims
 from assonance.comparison import STANDARD, compare
+from assonance.corpus import Corpus
 from assonance.errors import AssonanceError
 from assonance.files import slug, write_text
 from assonance.measures import find, find_settings
@@ -34,6 +35,8 @@ def run(
     measures: Sequence[str],
     settings: str,
     twins: bool,
+    speech: Mapping[str, Any],
+    pooling: Mapping[str, Any],
     memory: str,
     device: str,
     offline: bool,
@@ -45,7 +48,8 @@ def run(
 ) -> Comparison:
     """Compare models and leave results, tables, configuration and report in a folder.
 
-    The parameters are those of `assonance.compare`; no `measures` are the standard ones.
+    The parameters are those of `assonance.compare`; no `measures` are the standard ones. `speech`
+    holds options of `Corpus.from_path`, `pooling` those of `compare` that say what a row is.
 
     Returns
     -------
@@ -66,6 +70,8 @@ def run(
         "measures": chosen,
         "settings": asdict(find_settings(settings)),
         "twins": twins,
+        "speech": dict(speech),
+        "pooling": dict(pooling),
         "memory": memory,
         "device": device,
         "offline": offline,
@@ -78,10 +84,11 @@ def run(
     write_text(out / CONFIG, _yaml(config))
     comparison = compare(
         models,
-        audio,
+        Corpus.from_path(audio, **speech),
         chosen,
         settings=settings,
         twins=twins,
+        **pooling,
         out=out,
         memory=memory,
         device=device,
