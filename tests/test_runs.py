@@ -19,6 +19,7 @@ from signals import voice
 import assonance
 from assonance import Comparison
 from assonance.cli import main
+from assonance.corpus.windows import WINDOW
 from assonance.describe import DESCRIPTORS
 from assonance.measures import SETTINGS
 from assonance.summary import sentences
@@ -133,10 +134,18 @@ def test_the_configuration_is_what_was_resolved(done, pair, speech):
         "out": str(out),
         "measures": list(taken),
         "twins": True,
+        "speech": {"window": WINDOW, "channel": None, "max_hours": None, "seed": 0},
+        "pooling": {
+            "pool": "frame",
+            "pool_by": "mean",
+            "alignments": None,
+            "skip_silence": False,
+        },
         "memory": "4GB",
         "device": "cpu",
         "offline": False,
-        "head_outputs": False,
+        "record": ["blocks"],
+        "precision": "float32",
         "on_error": "skip",
     }
 
@@ -200,7 +209,7 @@ def test_options_reach_the_comparison(pair, speech, tmp_path):
     outcome = run(
         *("compare", *pair, "--audio", speech, "--out", tmp_path / "out", "-m", "cka"),
         *("--measure", "attn_js", "--settings", "elkheir2024", "--no-twins", "--offline"),
-        *("--memory", "1.5GB", "--on-error", "stop", "--head-outputs"),
+        *("--memory", "1.5GB", "--on-error", "stop", "--record", "blocks", "--record", "heads"),
     )
     assert outcome.status == 0
     found = Comparison.load(tmp_path / "out" / "results.nc")
@@ -209,7 +218,7 @@ def test_options_reach_the_comparison(pair, speech, tmp_path):
     assert found.scores.sizes["model_row"] == 2
     config = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text("utf-8"))
     assert (config["memory"], config["offline"], config["on_error"]) == ("1.5GB", True, "stop")
-    assert config["head_outputs"]
+    assert config["record"] == ["blocks", "heads"]
     assert "heads.1" in found.scores["layer_row"].values
     assert (config["measures"], config["twins"]) == (["cka", "attn_js"], False)
 
@@ -332,15 +341,6 @@ def test_a_model_that_cannot_be_used_is_one_line(pair, speech, tmp_path, spoil, 
         "compare", pair[0], mine, "--audio", speech, "--out", tmp_path / "out", "--offline"
     )
     check_error(outcome, *words)
-
-
-def test_models_whose_frames_lie_on_no_common_grid_are_one_line(pair, checkpoint, speech, tmp_path):
-    finer = checkpoint("hubert", seed=3, conv_stride=(5, 2, 2, 2, 2, 2, 1))
-    out = tmp_path / "out"
-    outcome = run("compare", pair[0], finer, "--audio", speech, "--out", out)
-    check_error(outcome, "prompt0.wav: makes different numbers of frames", pair[0].name, finer.name)
-    # What was computed is there for a run that leaves the other model out.
-    assert len(list((out / "activations").glob(f"{pair[0].name}-*/*.safetensors"))) == 6
 
 
 @pytest.mark.parametrize(

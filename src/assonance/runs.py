@@ -12,6 +12,7 @@ import yaml
 from assonance import __version__
 from assonance.claims import load_claims
 from assonance.comparison import STANDARD, compare
+from assonance.corpus import Corpus
 from assonance.errors import AssonanceError
 from assonance.files import slug, write_text
 from assonance.measures import find, find_settings
@@ -34,17 +35,21 @@ def run(
     measures: Sequence[str],
     settings: str,
     twins: bool,
+    speech: Mapping[str, Any],
+    pooling: Mapping[str, Any],
     memory: str,
     device: str,
     offline: bool,
-    head_outputs: bool,
+    record: Sequence[str],
+    precision: str,
     on_error: Literal["skip", "stop"],
     uncertainty: bool,
     progress: Progress,
 ) -> Comparison:
     """Compare models and leave results, tables, configuration and report in a folder.
 
-    The parameters are those of `assonance.compare`; no `measures` are the standard ones.
+    The parameters are those of `assonance.compare`; no `measures` are the standard ones. `speech`
+    holds options of `Corpus.from_path`, `pooling` those of `compare` that say what a row is.
 
     Returns
     -------
@@ -65,10 +70,13 @@ def run(
         "measures": chosen,
         "settings": asdict(find_settings(settings)),
         "twins": twins,
+        "speech": dict(speech),
+        "pooling": dict(pooling),
         "memory": memory,
         "device": device,
         "offline": offline,
-        "head_outputs": head_outputs,
+        "record": list(record),
+        "precision": precision,
         "on_error": on_error,
         "uncertainty": uncertainty,
     }
@@ -76,15 +84,17 @@ def run(
     write_text(out / CONFIG, _yaml(config))
     comparison = compare(
         models,
-        audio,
+        Corpus.from_path(audio, **speech),
         chosen,
         settings=settings,
         twins=twins,
+        **pooling,
         out=out,
         memory=memory,
         device=device,
         offline=offline,
-        head_outputs=head_outputs,
+        record=record,
+        precision=precision,
         on_error=on_error,
         uncertainty=uncertainty,
         progress=progress,
