@@ -247,7 +247,7 @@ def check_error(outcome: Outcome, *words: str) -> None:
         (all_words, ["recordings: none of its 6", "prompt0.wav: is not audio"]),
         (all_short, ["recordings: ", "can use none of the 6", "prompt0.wav: too short"]),
         (all_nan, ["can use none of the 6", "prompt0.wav: holds samples that are NaN"]),
-        (one_alone, ["recordings: held-out measures need at least 2 utterances"]),
+        (one_alone, ["recordings: held-out measures need at least 2 recordings"]),
         (bad_manifest, ["manifest.csv: no column named path"]),
     ],
     ids=lambda each: each.__name__ if callable(each) else "",

@@ -92,6 +92,9 @@ _Channel = Annotated[
     int | None,
     typer.Option(help="Channel to read where there are several, from 0; their mean by default."),
 ]
+_Uncertainty = Annotated[
+    bool, typer.Option(help="Work out intervals, and what shifted speech gives.")
+]
 _Device = Annotated[str, typer.Option(help="cpu, or a device of torch such as cuda.")]
 
 
@@ -163,6 +166,7 @@ def compare(
     on_error: Annotated[
         OnError, typer.Option(help="Leave out an utterance that cannot be used, or stop there.")
     ] = OnError.SKIP,
+    uncertainty: _Uncertainty = True,
 ) -> None:
     """Compare models on speech, every layer with every layer."""
     from assonance.runs import folder_for
@@ -191,6 +195,7 @@ def compare(
         offline=offline,
         head_outputs=head_outputs,
         on_error=on_error.value,
+        uncertainty=uncertainty,
     )
 
 
@@ -200,6 +205,7 @@ def demo(
     measure: _Measure = None,
     settings: _Settings = "default",
     twins: _Twins = True,
+    uncertainty: _Uncertainty = True,
 ) -> None:
     """Compare two bundled miniature models on bundled speech, offline."""
     from assonance.demo import MODELS, SPEECH
@@ -218,6 +224,7 @@ def demo(
         offline=True,
         head_outputs=False,
         on_error="skip",
+        uncertainty=uncertainty,
     )
 
 

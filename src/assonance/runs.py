@@ -38,6 +38,7 @@ def run(
     offline: bool,
     head_outputs: bool,
     on_error: Literal["skip", "stop"],
+    uncertainty: bool,
     progress: Progress,
 ) -> Comparison:
     """Compare models and leave results, table, configuration and report in a folder.
@@ -71,6 +72,7 @@ def run(
         "offline": offline,
         "head_outputs": head_outputs,
         "on_error": on_error,
+        "uncertainty": uncertainty,
     }
     _make(out)
     write_text(out / CONFIG, _yaml(config))
@@ -87,6 +89,7 @@ def run(
         offline=offline,
         head_outputs=head_outputs,
         on_error=on_error,
+        uncertainty=uncertainty,
         progress=progress,
     )
     comparison.save(out / RESULTS)

@@ -33,6 +33,8 @@ class StoredLayers:
     rows
         By model, which frames make the rows of each utterance, as many for every model; None, or
         no such model, where each frame is a row.
+    units
+        Number of the unit that each belongs to; each one of its own where None.
     """
 
     def __init__(
@@ -40,9 +42,11 @@ class StoredLayers:
         layers: Mapping[str, Layer],
         ids: Sequence[str],
         rows: Mapping[str, Sequence[Rows | None]] | None = None,
+        units: Sequence[int] | None = None,
     ) -> None:
         self.layers = layers
         self.ids = ids
+        self.units = range(len(ids)) if units is None else units
         self.widths = {name: layer.store.layers[layer.label] for name, layer in layers.items()}
         self._rows = rows or {}
         self.sizes = [self._size(group) for group in range(len(ids))]
