@@ -10,6 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 import yaml
@@ -22,6 +23,7 @@ from assonance.corpus.windows import WINDOW
 from assonance.describe import DESCRIPTORS
 from assonance.measures import SETTINGS
 from assonance.summary import sentences
+from assonance.verdicts import answers, lines
 
 STAGE = re.compile(r".+: done in \d+ s")
 
@@ -73,7 +75,9 @@ def recordings(speech, tmp_path):
 # Before a run
 
 
-@pytest.mark.parametrize("command", [(), ("compare",), ("demo",), ("measures",)], ids=str)
+@pytest.mark.parametrize(
+    "command", [(), ("compare",), ("demo",), ("claims",), ("measures",)], ids=str
+)
 def test_every_command_has_help(command):
     outcome = run(*command, "--help")
     assert (outcome.status, outcome.err) == (0, "")
@@ -100,7 +104,7 @@ def test_standard_output_holds_the_findings_and_nothing_else(done):
         f"{' and '.join(found.models)} on 6 utterances, {speech.seconds / 60:.1f} minutes, "
         f"{speech.frames} frames",
         *(f"  {sentence}" for sentence in sentences(found)),
-        f"results: {out / 'results.nc'}, {out / 'results.csv'}",
+        f"results: {out / 'results.nc'}, {out / 'results.csv'}, {out / 'claims.csv'}",
         f"report:  {out / 'report.html'}",
     ]
     assert len(sentences(found)) == 3
@@ -140,7 +144,8 @@ def test_the_configuration_is_what_was_resolved(done, pair, speech):
         "memory": "4GB",
         "device": "cpu",
         "offline": False,
-        "head_outputs": False,
+        "record": ["blocks"],
+        "precision": "float32",
         "on_error": "skip",
     }
 
@@ -148,10 +153,48 @@ def test_the_configuration_is_what_was_resolved(done, pair, speech):
 def test_the_table_holds_the_scores(done):
     _, out = done
     found = Comparison.load(out / "results.nc")
-    lines = (out / "results.csv").read_text("utf-8").splitlines()
-    assert lines[0] == "measure,model_row,layer_row,model_col,layer_col,value"
-    assert len(lines) == 1 + len(found.to_dataframe())
-    assert not any(line.endswith(",") for line in lines)
+    rows = (out / "results.csv").read_text("utf-8").splitlines()
+    assert rows[0] == "measure,model_row,layer_row,model_col,layer_col,value"
+    assert len(rows) == 1 + len(found.to_dataframe())
+    assert not any(row.endswith(",") for row in rows)
+
+
+def test_a_finished_run_is_asked_for_its_claims(done):
+    _, out = done
+    written = pd.read_csv(out / "claims.csv")
+    outcome = run("claims", out)
+    assert (outcome.status, outcome.err) == (0, "")
+    found = answers(Comparison.load(out / "results.nc"))
+    assert outcome.out.splitlines() == [*lines(found), f"claims: {out / 'claims.csv'}"]
+    assert list(written["claim"]) == [each.claim.name for each in found]
+    assert list(written["verdict"]) == [each.verdict for each in found]
+    assert {"shared space, LinReg", "attention within"} <= {
+        each.claim.name for each in found if each.asked
+    }
+
+
+def test_ones_own_claims_are_asked_instead(done, tmp_path):
+    _, out = done
+    results = shutil.copy(out / "results.nc", tmp_path)
+    config = tmp_path / "mine.yaml"
+    term = {"measure": "cka_utterance", "where": ["across"]}
+    mine = {"says": "Late is more than early", "plus": [term | {"layer_row": "encoder.2"}]}
+    mine["minus"] = [term | {"layer_row": "encoder.0"}]
+    config.write_text(yaml.safe_dump({"claims": {"mine": mine}}), "utf-8")
+    outcome = run("claims", results, "--config", config)
+    assert outcome.status == 0
+    assert [line.split("  ")[0] for line in outcome.out.splitlines()[:2]] == ["claim", "mine"]
+    assert list(pd.read_csv(tmp_path / "claims.csv")["claim"]) == ["mine"]
+
+
+def test_claims_of_nothing_and_by_nothing_are_one_line(done, tmp_path):
+    _, out = done
+    outcome = run("claims", tmp_path / "none")
+    assert (outcome.status, outcome.out) == (1, "")
+    assert outcome.err == f"error: {tmp_path / 'none'}: no such file; give a results.nc\n"
+    outcome = run("claims", out, "--config", tmp_path / "none.yaml")
+    assert outcome.status == 1
+    assert outcome.err.startswith(f"error: {tmp_path / 'none.yaml'}: cannot be read")
 
 
 def test_the_report_names_models_and_says_the_sentences(done):
@@ -166,7 +209,7 @@ def test_options_reach_the_comparison(pair, speech, tmp_path):
     outcome = run(
         *("compare", *pair, "--audio", speech, "--out", tmp_path / "out", "-m", "cka"),
         *("--measure", "attn_js", "--settings", "elkheir2024", "--no-twins", "--offline"),
-        *("--memory", "1.5GB", "--on-error", "stop", "--head-outputs"),
+        *("--memory", "1.5GB", "--on-error", "stop", "--record", "blocks", "--record", "heads"),
     )
     assert outcome.status == 0
     found = Comparison.load(tmp_path / "out" / "results.nc")
@@ -175,7 +218,7 @@ def test_options_reach_the_comparison(pair, speech, tmp_path):
     assert found.scores.sizes["model_row"] == 2
     config = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text("utf-8"))
     assert (config["memory"], config["offline"], config["on_error"]) == ("1.5GB", True, "stop")
-    assert config["head_outputs"]
+    assert config["record"] == ["blocks", "heads"]
     assert "heads.1" in found.scores["layer_row"].values
     assert (config["measures"], config["twins"]) == (["cka", "attn_js"], False)
 
@@ -247,7 +290,7 @@ def check_error(outcome: Outcome, *words: str) -> None:
         (all_words, ["recordings: none of its 6", "prompt0.wav: is not audio"]),
         (all_short, ["recordings: ", "can use none of the 6", "prompt0.wav: too short"]),
         (all_nan, ["can use none of the 6", "prompt0.wav: holds samples that are NaN"]),
-        (one_alone, ["recordings: held-out measures need at least 2 recordings"]),
+        (one_alone, ["recordings: held-out measures need at least 2 utterances"]),
         (bad_manifest, ["manifest.csv: no column named path"]),
     ],
     ids=lambda each: each.__name__ if callable(each) else "",

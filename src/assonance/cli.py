@@ -1,4 +1,4 @@
-"""The command line: `assonance compare`, `demo`, `measures` and `corpus check`."""
+"""The command line: `assonance compare`, `demo`, `claims`, `measures` and `corpus check`."""
 
 import sys
 import warnings
@@ -84,6 +84,9 @@ _Memory = Annotated[
     str,
     typer.Option(help="What the statistics may take at once.", metavar="AMOUNT", callback=_amount),
 ]
+_Uncertainty = Annotated[
+    bool, typer.Option(help="Work out intervals, and what shifted speech gives.")
+]
 _AUDIO = (
     "A folder of audio, a .csv or .jsonl manifest, a Kaldi directory, lhotse cuts, "
     "or a saved Hugging Face dataset."
@@ -91,9 +94,6 @@ _AUDIO = (
 _Channel = Annotated[
     int | None,
     typer.Option(help="Channel to read where there are several, from 0; their mean by default."),
-]
-_Uncertainty = Annotated[
-    bool, typer.Option(help="Work out intervals, and what shifted speech gives.")
 ]
 _Device = Annotated[str, typer.Option(help="cpu, or a device of torch such as cuda.")]
 
@@ -118,8 +118,9 @@ def compare(
     models: Annotated[
         list[str],
         typer.Argument(
-            help="Directories or Hugging Face ids of two or more models; "
-            "random:MODEL@SEED for a model's architecture with random weights.",
+            help="Directories or Hugging Face ids of two or more models; random:MODEL@SEED for a "
+            "model's architecture with random weights, rotated:MODEL@SEED for its layers in random "
+            "axes, mel, mfcc, or module:PACKAGE.FUNCTION for one of your own.",
             metavar="MODEL...",
         ),
     ],
@@ -160,9 +161,20 @@ def compare(
     memory: _Memory = MEMORY,
     device: _Device = "cpu",
     offline: Annotated[bool, typer.Option(help="Never reach for the network.")] = False,
-    head_outputs: Annotated[
-        bool, typer.Option("--head-outputs", help="Compare the outputs of attention heads too.")
-    ] = False,
+    record: Annotated[
+        list[str],
+        typer.Option(
+            help="What the layers are, once for each: blocks, final, ffn, attention, heads, cnn.",
+            metavar="KIND",
+        ),
+    ] = ["blocks"],  # noqa: B006 - read only
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="float32, or bfloat16 or float16 to run models faster on an accelerator.",
+            metavar="NAME",
+        ),
+    ] = "float32",
     on_error: Annotated[
         OnError, typer.Option(help="Leave out an utterance that cannot be used, or stop there.")
     ] = OnError.SKIP,
@@ -193,7 +205,8 @@ def compare(
         memory=memory,
         device=device,
         offline=offline,
-        head_outputs=head_outputs,
+        record=record,
+        precision=precision,
         on_error=on_error.value,
         uncertainty=uncertainty,
     )
@@ -222,10 +235,32 @@ def demo(
         memory=MEMORY,
         device="cpu",
         offline=True,
-        head_outputs=False,
+        record=["blocks"],
+        precision="float32",
         on_error="skip",
         uncertainty=uncertainty,
     )
+
+
+@app.command()
+def claims(
+    run: Annotated[Path, typer.Argument(help="A run's folder, or its results.nc.", metavar="RUN")],
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="A YAML file of claims to ask instead of the bundled ones.", metavar="FILE"
+        ),
+    ] = None,
+) -> None:
+    """Ask a finished run whether claims hold: contrasts of its scores, with how sure they are."""
+    from assonance.outside import one_line
+    from assonance.runs import ask
+    from assonance.verdicts import lines
+
+    found, table = ask(run, config)
+    for line in lines(found):
+        typer.echo(line)
+    typer.echo(f"claims: {one_line(table)}")
 
 
 @app.command()
@@ -305,7 +340,7 @@ def _run(models: Sequence[str], audio: str, out: Path, **options: Any) -> None:
 def _tell(comparison: "Comparison", out: Path) -> None:
     """Print what a researcher wants first."""
     from assonance.outside import one_line
-    from assonance.runs import REPORT, RESULTS, TABLE
+    from assonance.runs import CLAIMS, REPORT, RESULTS, TABLE
     from assonance.summary import sentences
 
     record = comparison.provenance
@@ -323,5 +358,6 @@ def _tell(comparison: "Comparison", out: Path) -> None:
     )
     for sentence in sentences(comparison):
         typer.echo(f"  {sentence}")
-    typer.echo(f"results: {one_line(out / RESULTS)}, {one_line(out / TABLE)}")
+    files = ", ".join(one_line(out / name) for name in (RESULTS, TABLE, CLAIMS))
+    typer.echo(f"results: {files}")
     typer.echo(f"report:  {one_line(out / REPORT)}")

@@ -61,7 +61,8 @@ def compare(
     memory: str | float = MEMORY,
     device: str = "cpu",
     offline: bool = False,
-    head_outputs: bool = False,
+    record: str | Iterable[str] = "blocks",
+    precision: str = "float32",
     on_error: Literal["skip", "stop"] = "skip",
     uncertainty: bool = True,
     progress: Progress = _SILENT,
@@ -71,7 +72,7 @@ def compare(
     Parameters
     ----------
     models
-        Directories, hub ids or models, as `assonance.load_model` takes and gives them.
+        Names of models, or models, as `assonance.load_model` takes and gives them.
     corpus
         A corpus, or what `Corpus.from_path` takes.
     measures
@@ -93,8 +94,9 @@ def compare(
         Torch device for models and statistics.
     offline
         Never reach for the network.
-    head_outputs
-        Whether the outputs of attention heads are layers too, for models given by name.
+    record, precision
+        What the layers are, and what they are computed in, for checkpoints given by name: see
+        `load_model`.
     on_error
         Leave an utterance that cannot be used out, or stop there.
     uncertainty
@@ -130,7 +132,8 @@ def compare(
             settings.seed if twins else None,
             device=device,
             offline=offline,
-            head_outputs=head_outputs,
+            record=record,
+            precision=precision,
         )
         advance(1)
     with ExitStack() as until_done:
@@ -166,6 +169,7 @@ def compare(
         ),
         *speech.notes,
         *_resampled(extractions, named),
+        *(note for each in extractions.values() for note in each.notes),
         *meeting.notes,
         *job.notes,
     )
@@ -221,15 +225,16 @@ class _Job:
         self.memory = memory
         self.device = device
         self.uncertainty = uncertainty
-        self.units = units_of(meeting.speech)
+        self.units = units_of(self.speech)
         self.notes: list[str] = []
         self.layers = {
             f"{name} {label}": Layer(name, label, extractions[name].store)
             for name, (model, _) in named.items()
             for label in model.layers
         }
-        ids = [each.id for each in self.speech]
-        self.source = StoredLayers(self.layers, ids, meeting.rows, self.units)
+        self.source = StoredLayers(
+            self.layers, [each.id for each in self.speech], self.units, meeting.rows
+        )
         self.frames = sum(self.source.sizes)
 
     def wanted(self, a: str, b: str) -> bool:
@@ -257,10 +262,10 @@ class _Job:
         measures = [each for each in self.measures if each.level in _FRAME_LEVELS]
         if not measures:
             return {}
-        if any(each.needs == "folds" for each in measures) and len(set(self.units)) < 2:
+        if any(each.needs == "folds" for each in measures) and len(self.speech) < 2:
             raise AssonanceError(
-                f"{self.speech.name}: held-out measures need at least 2 recordings, there is "
-                f"{len(set(self.units))}; add speech, or choose other measures"
+                f"{self.speech.name}: held-out measures need at least 2 utterances, there is "
+                f"{len(self.speech)}; add speech, or choose other measures"
             )
         frame_pass = FramePass(
             self.source,

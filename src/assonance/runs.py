@@ -6,9 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
 import yaml
 
 from assonance import __version__
+from assonance.claims import load_claims
 from assonance.comparison import STANDARD, compare
 from assonance.corpus import Corpus
 from assonance.errors import AssonanceError
@@ -19,8 +21,10 @@ from assonance.progress import Progress
 from assonance.report import write_report
 from assonance.results import Comparison
 from assonance.summary import sentences
+from assonance.verdicts import Answer, answers, to_dataframe
 
 RESULTS, TABLE, CONFIG, REPORT = "results.nc", "results.csv", "config.yaml", "report.html"
+CLAIMS = "claims.csv"
 
 
 def run(
@@ -36,12 +40,13 @@ def run(
     memory: str,
     device: str,
     offline: bool,
-    head_outputs: bool,
+    record: Sequence[str],
+    precision: str,
     on_error: Literal["skip", "stop"],
     uncertainty: bool,
     progress: Progress,
 ) -> Comparison:
-    """Compare models and leave results, table, configuration and report in a folder.
+    """Compare models and leave results, tables, configuration and report in a folder.
 
     The parameters are those of `assonance.compare`; no `measures` are the standard ones. `speech`
     holds options of `Corpus.from_path`, `pooling` those of `compare` that say what a row is.
@@ -70,7 +75,8 @@ def run(
         "memory": memory,
         "device": device,
         "offline": offline,
-        "head_outputs": head_outputs,
+        "record": list(record),
+        "precision": precision,
         "on_error": on_error,
         "uncertainty": uncertainty,
     }
@@ -87,24 +93,58 @@ def run(
         memory=memory,
         device=device,
         offline=offline,
-        head_outputs=head_outputs,
+        record=record,
+        precision=precision,
         on_error=on_error,
         uncertainty=uncertainty,
         progress=progress,
     )
     comparison.save(out / RESULTS)
-    table = io.StringIO()
-    comparison.to_dataframe().to_csv(table, index=False)
-    write_text(out / TABLE, table.getvalue())
+    _write_table(out / TABLE, comparison.to_dataframe())
+    _write_table(out / CLAIMS, to_dataframe(answers(comparison)))
     with progress.stage("writing the report", 1) as advance:
         write_report(comparison, sentences(comparison), out / REPORT)
         advance(1)
     return comparison
 
 
+def ask(run: Path, config: Path | None) -> tuple[list[Answer], Path]:
+    """Ask a finished run whether claims hold, and write the answers beside its results.
+
+    Parameters
+    ----------
+    run
+        The run's folder, or its results file.
+    config
+        A file of claims, see `assonance.claims.load_claims`; None for the bundled ones.
+
+    Returns
+    -------
+    tuple of list of Answer and Path
+        The answers, and the table they were written to.
+
+    Raises
+    ------
+    AssonanceError
+        There is no such run, the claims cannot be read, or the table not written.
+    """
+    claims = load_claims(config)
+    results = run / RESULTS if run.is_dir() else run
+    found = answers(Comparison.load(results), claims)
+    table = results.with_name(CLAIMS)
+    _write_table(table, to_dataframe(found))
+    return found, table
+
+
 def folder_for(models: Sequence[str]) -> Path:
     """Name a run's folder after its models."""
     return Path("runs") / "-vs-".join(slug(Path(model).name) for model in models)
+
+
+def _write_table(path: Path, table: pd.DataFrame) -> None:
+    text = io.StringIO()
+    table.to_csv(text, index=False)
+    write_text(path, text.getvalue())
 
 
 def _make(folder: Path) -> None:

@@ -30,19 +30,19 @@ class StoredLayers:
         By name, in order.
     ids
         The utterances that every store holds, in the corpus's order.
+    units
+        Number of the unit that each belongs to; each one of its own where None.
     rows
         By model, which frames make the rows of each utterance, as many for every model; None, or
         no such model, where each frame is a row.
-    units
-        Number of the unit that each belongs to; each one of its own where None.
     """
 
     def __init__(
         self,
         layers: Mapping[str, Layer],
         ids: Sequence[str],
-        rows: Mapping[str, Sequence[Rows | None]] | None = None,
         units: Sequence[int] | None = None,
+        rows: Mapping[str, Sequence[Rows | None]] | None = None,
     ) -> None:
         self.layers = layers
         self.ids = ids
