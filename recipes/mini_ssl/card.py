@@ -14,20 +14,15 @@ from typing import Any
 
 from recipes.speech.errors import RecipeError, exit_code
 
-STYLES = {
-    "hubert": "HuBERT-style (masked prediction of clustered log-mel frames, first iteration only)",
-    "wav2vec2": "wav2vec 2.0-style (contrastive prediction of jointly learned codes)",
-}
 PUBLISHED = {"hubert": "HuBERT", "wav2vec2": "wav2vec 2.0"}
-CLASSES = {"hubert": "HubertModel", "wav2vec2": "Wav2Vec2ForPreTraining"}
 
 CARD = """\
 ---
 license: cc-by-sa-3.0
 language: [en, es, fr, it, ru]
 library_name: transformers
-pipeline_tag: feature-extraction
-tags: [speech, self-supervised, miniature, {objective}]
+pipeline_tag: {pipeline}
+tags: [speech, self-supervised, miniature, {family}]
 ---
 
 # {name}
@@ -48,9 +43,9 @@ brought to zero mean and unit variance.
 
 ## Training
 
-{training_minutes:.0f} minutes of telephone prompts ({training_prompts} recordings, four voices,
-five languages; see `recipes/speech`), {steps} of {planned} planned steps of {clips} clips of
-{seconds:g} s, seed {seed}, AdamW at {rate:g}, on one CPU core. Kept from training:
+{training_minutes:.0f} minutes of telephone prompts ({training_prompts} recordings,
+{voices}; see `recipes/speech`), {steps} of {planned} planned steps of {clips} clips of
+{seconds}, seed {seed}, AdamW at {rate:g}, on one CPU core. Kept from training:
 {held_out_minutes:.1f} minutes ({held_out_prompts} recordings), chosen by sentence, so no voice was
 heard saying them.
 
@@ -61,7 +56,7 @@ Training columns are means over the last {report_every} steps, held-out columns 
 
 ## What it learned, on held-out speech
 
-{task} Measured on {task_batches} batches.
+{task}
 
 **Language.** Accuracy of a linear probe on the mean of each utterance ({measured_prompts}
 recordings of a second or more, cross-validated by sentence), beside the same network with random
@@ -114,21 +109,48 @@ def by_layer(rows: dict[str, list[float]]) -> str:
     return table(head, [[name, *row, max(row), sum(row) / len(row)] for name, row in rows.items()])
 
 
+def style(recipe: dict[str, Any], family: str) -> str:
+    """Say what kind of model a recipe makes."""
+    task = recipe["task"]
+    if recipe["objective"] == "ctc":
+        start = Path(task["start"]).name
+        return f"{start} fine-tuned to read English letter by letter (CTC), its front end kept"
+    if family == "wav2vec2":
+        return "wav2vec 2.0-style (contrastive prediction of jointly learned codes)"
+    if "teacher" in task:
+        return (
+            "HuBERT-style (masked prediction of clustered states: HuBERT's second iteration, from\n"
+            f"layer {task['layer']} of {Path(task['teacher']).name})"
+        )
+    return "HuBERT-style (masked prediction of clustered log-mel frames, first iteration only)"
+
+
 def task_words(result: dict[str, Any]) -> str:
-    """Say how well the pretraining task is done, and what guessing would give."""
-    task = result["task"]
-    if result["recipe"]["objective"] == "hubert":
+    """Say how well the task is done, and what guessing or random weights would give."""
+    task, objective = result["task"], result["recipe"]["objective"]
+    if objective == "ctc":
+        errors = {f"step {step}": error for step, error in task["error_by_step"].items()}
+        twin = f"from random weights, step {task['random_steps']}"
+        return (
+            f"**Reading.** Character error rate on {task['prompts']} held-out English prompts "
+            f"({task['characters']} characters),\nbest path without a language model. Step 0 is "
+            "before fine-tuning, with a head of random weights. Last, the\nsame network after the "
+            "same fine-tuning (front end kept) from random weights.\n\n"
+            + table([*errors, twin], [[*errors.values(), task["random_error"]]])
+        )
+    measured = f"Measured on {task['batches']} batches."
+    if objective == "hubert":
         return (
             f"**Pretraining task.** The cluster of a masked frame, one of {task['clusters']}, is "
             f"right in {task['accuracy']:.3f} of cases;\nalways naming the most frequent one would "
-            f"be right in {task['guessing']:.3f}. Cross-entropy {task['loss']:.3f}."
+            f"be right in {task['guessing']:.3f}. Cross-entropy {task['loss']:.3f}. {measured}"
         )
     return (
         f"**Pretraining task.** The code of a masked frame is told from those of "
         f"{result['recipe']['encoder']['num_negatives']} others in {task['accuracy']:.3f} of "
         f"cases;\nguessing would be right in {task['guessing']:.3f}. Contrastive loss "
         f"{task['loss']:.3f}. Perplexity of the codes {task['perplexity']:.1f} of "
-        f"{task['codes']}."
+        f"{task['codes']}. {measured}"
     )
 
 
@@ -139,26 +161,28 @@ def curve_table(result: dict[str, Any]) -> str:
     return table(head, [[point[key] for key in keys] for point in result["curve"]])
 
 
-def render(result: dict[str, Any]) -> str:
-    """Return the card of an evaluation."""
-    recipe, encoder, speech = result["recipe"], result["recipe"]["encoder"], result["speech"]
-    objective, probe = recipe["objective"], result["probe"]
+def render(result: dict[str, Any], config: dict[str, Any]) -> str:
+    """Return the card of an evaluation and of the model's Hugging Face configuration."""
+    recipe, family = result["recipe"], config["model_type"]
+    reads, probe = recipe["objective"] == "ctc", result["probe"]
     return CARD.format(
-        **speech,
+        **result["speech"],
         name=result["name"],
         partner=result["partner"],
-        objective=objective,
-        style=STYLES[objective],
-        published=PUBLISHED[objective],
-        model_class=CLASSES[objective],
+        family=family,
+        pipeline="automatic-speech-recognition" if reads else "feature-extraction",
+        style=style(recipe, family),
+        voices="one voice, English" if reads else "four voices, five languages",
+        published=PUBLISHED[family],
+        model_class=config["architectures"][0],
         parameters=result["parameters"] / 1e6,
-        layers=encoder["num_hidden_layers"],
-        width=encoder["hidden_size"],
-        heads=encoder["num_attention_heads"],
+        layers=config["num_hidden_layers"],
+        width=config["hidden_size"],
+        heads=config["num_attention_heads"],
         steps=result["steps"],
         planned=recipe["steps"],
         clips=recipe["clips"],
-        seconds=recipe["seconds"],
+        seconds=f"{'up to ' if reads else ''}{recipe['seconds']:g} s",
         seed=recipe["seed"],
         rate=recipe["learning_rate"],
         report_every=recipe["report_every"],
@@ -166,7 +190,6 @@ def render(result: dict[str, Any]) -> str:
         random_networks=probe["random_networks"],
         curve=curve_table(result),
         task=task_words(result),
-        task_batches=result["task"]["batches"],
         probe=by_layer(
             {
                 "five languages, trained": probe["trained"]["five_languages"],
@@ -193,7 +216,9 @@ def main() -> None:
         path = folder / "evaluation.json"
         if not path.exists():
             raise RecipeError(f"{path} does not exist: run `python -m recipes.mini_ssl.evaluate`")
-        (folder / "README.md").write_text(render(json.loads(path.read_text())), "utf-8")
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        card = render(json.loads(path.read_text("utf-8")), config)
+        (folder / "README.md").write_text(card, "utf-8")
 
 
 if __name__ == "__main__":
