@@ -31,7 +31,7 @@ class Prompts:
         ]
 
     def transcribed(self, language: str) -> tuple[list[np.ndarray], list[str]]:
-        """Recordings of a language whose words are known letter by letter, and these words."""
+        """Return recordings of a language whose words are known by letter, and these words."""
         spelled = [
             (wave, words)
             for row, wave in zip(self.rows, self.waves, strict=True)
