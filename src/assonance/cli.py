@@ -127,6 +127,52 @@ def compare(
 
 
 @app.command()
+def diff(
+    pretrained: Annotated[str, typer.Argument(help="The model before.", metavar="PRETRAINED")],
+    fine_tuned: Annotated[str, typer.Argument(help="The same after.", metavar="FINETUNED")],
+    audio: Annotated[
+        str, typer.Option(help="A folder of audio, or a .csv or .jsonl manifest.", metavar="PATH")
+    ],
+    seed_twin: Annotated[
+        str | None,
+        typer.Option(
+            help="PRETRAINED from another seed: how far two trainings differ.", metavar="MODEL"
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results; runs/MODELS by default.")
+    ] = None,
+    measure: _Measure = None,
+    settings: _Settings = "default",
+    twins: _Twins = True,
+    memory: _Memory = MEMORY,
+    device: _Device = "cpu",
+    offline: Annotated[bool, typer.Option(help="Never reach for the network.")] = False,
+    on_error: Annotated[
+        OnError, typer.Option(help="Leave out an utterance that cannot be used, or stop there.")
+    ] = OnError.SKIP,
+) -> None:
+    """Say what fine-tuning changed: neurons, subspaces and heads, layer by layer."""
+    from assonance.runs import folder_for
+
+    models = [pretrained, fine_tuned, *([seed_twin] if seed_twin else [])]
+    _run(
+        models,
+        audio,
+        out or folder_for(models[:2]),
+        measures=measure or [],
+        settings=settings,
+        twins=twins,
+        memory=memory,
+        device=device,
+        offline=offline,
+        head_outputs=False,
+        on_error=on_error.value,
+        diff=True,
+    )
+
+
+@app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/demo"),
     measure: _Measure = None,
@@ -185,14 +231,13 @@ def _run(models: Sequence[str], audio: str, out: Path, **options: Any) -> None:
     except KeyboardInterrupt:
         typer.echo("interrupted; the same command goes on from here", err=True)
         raise typer.Exit(130) from None
-    _tell(comparison, out)
+    _tell(comparison, out, diff=options.get("diff", False))
 
 
-def _tell(comparison: "Comparison", out: Path) -> None:
+def _tell(comparison: "Comparison", out: Path, *, diff: bool) -> None:
     """Print what a researcher wants first."""
     from assonance.outside import one_line
-    from assonance.runs import REPORT, RESULTS, TABLE
-    from assonance.summary import sentences
+    from assonance.runs import CHANGES, REPORT, RESULTS, TABLE, answer, pairs_of
 
     record = comparison.provenance
     for note in record.notes:
@@ -207,7 +252,9 @@ def _tell(comparison: "Comparison", out: Path) -> None:
         f"{' and '.join(comparison.models)} on {speech.utterances} utterances, "
         f"{speech.seconds / 60:.1f} minutes, {speech.frames} frames"
     )
-    for sentence in sentences(comparison):
+    for sentence in answer(comparison, pairs_of(comparison, diff=diff)):
         typer.echo(f"  {sentence}")
-    typer.echo(f"results: {one_line(out / RESULTS)}, {one_line(out / TABLE)}")
+    typer.echo(
+        f"results: {one_line(out / RESULTS)}, {one_line(out / (CHANGES if diff else TABLE))}"
+    )
     typer.echo(f"report:  {one_line(out / REPORT)}")

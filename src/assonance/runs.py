@@ -6,12 +6,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
 import yaml
 
-from assonance import __version__
+from assonance import __version__, change_plot, change_summary, changes
+from assonance.changes import Pair
 from assonance.comparison import STANDARD, compare
 from assonance.errors import AssonanceError
 from assonance.files import slug, write_text
+from assonance.head_tables import head_measures
 from assonance.measures import find, find_settings
 from assonance.outside import one_line, own_words
 from assonance.progress import Progress
@@ -20,6 +23,7 @@ from assonance.results import Comparison
 from assonance.summary import sentences
 
 RESULTS, TABLE, CONFIG, REPORT = "results.nc", "results.csv", "config.yaml", "report.html"
+CHANGES, CHANGED_HEADS, CHANGES_FIGURE = "changes.csv", "changed_heads.csv", "changes.svg"
 
 
 def run(
@@ -36,10 +40,13 @@ def run(
     head_outputs: bool,
     on_error: Literal["skip", "stop"],
     progress: Progress,
+    diff: bool = False,
 ) -> Comparison:
     """Compare models and leave results, table, configuration and report in a folder.
 
-    The parameters are those of `assonance.compare`; no `measures` are the standard ones.
+    The parameters are those of `assonance.compare`; no `measures` are the standard ones. With
+    `diff`, the models are one before and after fine-tuning and, if given, its second seed: what
+    changed heads the report, and stands in tables and a figure of its own.
 
     Returns
     -------
@@ -86,10 +93,48 @@ def run(
     table = io.StringIO()
     comparison.to_dataframe().to_csv(table, index=False)
     write_text(out / TABLE, table.getvalue())
+    pairs = pairs_of(comparison, diff=diff)
+    said = answer(comparison, pairs)
     with progress.stage("writing the report", 1) as advance:
-        write_report(comparison, sentences(comparison), out / REPORT)
+        for pair in pairs or ():
+            write_changes(comparison, pair, out)
+        write_report(comparison, said, out / REPORT, pairs)
         advance(1)
     return comparison
+
+
+def pairs_of(comparison: Comparison, *, diff: bool) -> tuple[Pair, ...] | None:
+    """Name the pair that a run of `diff` is about; None for any other run."""
+    return (Pair(*comparison.models),) if diff else None
+
+
+def answer(comparison: Comparison, pairs: Sequence[Pair] | None = None) -> list[str]:
+    """Say what a comparison found; of pairs before and after fine-tuning, what changed."""
+    if pairs is None:
+        return sentences(comparison)
+    return [line for pair in pairs for line in change_summary.sentences(comparison, pair)]
+
+
+def write_changes(comparison: Comparison, pair: Pair, out: Path) -> None:
+    """Leave the tables of what changed, and the figure of the most telling measure."""
+    layers = changes.layers(comparison, pair)
+    _write_table(layers, out / CHANGES)
+    heads = {
+        measure: changes.heads(comparison, pair, measure) for measure in head_measures(comparison)
+    }
+    if heads:
+        _write_table(pd.concat(heads, names=["measure"]), out / CHANGED_HEADS)
+    told = changes.telling(layers)
+    if told:
+        file = io.StringIO()
+        change_plot.layers(comparison, [pair], told[0]).savefig(file, format="svg")
+        write_text(out / CHANGES_FIGURE, file.getvalue())
+
+
+def _write_table(table: pd.DataFrame, path: Path) -> None:
+    file = io.StringIO()
+    table.to_csv(file)
+    write_text(path, file.getvalue())
 
 
 def folder_for(models: Sequence[str]) -> Path:
