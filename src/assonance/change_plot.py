@@ -129,7 +129,7 @@ def heads(comparison: Comparison, pair: Pair, measure: str) -> Figure:
     curves.value_axis(axes, limits)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     names = f"{curves.short(pair.pretrained)} → {curves.short(pair.fine_tuned)}"
-    figure.suptitle(f"Which heads did fine-tuning change? {names}", weight="bold")
+    figure.suptitle(f"Which heads did fine-tuning change?\n{names}", weight="bold")
     return figure
 
 
