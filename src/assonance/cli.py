@@ -1,4 +1,4 @@
-"""The command line: `assonance compare`, `assonance demo`, `assonance measures`."""
+"""The command line: `assonance compare`, `diff`, `demo`, `models`, `measures`."""
 
 import sys
 import warnings
@@ -84,7 +84,8 @@ def compare(
     models: Annotated[
         list[str],
         typer.Argument(
-            help="Directories or Hugging Face ids of two or more models; "
+            help="Directories or Hugging Face ids of two or more models, or names of bundled ones "
+            "(see `assonance models`); "
             "random:MODEL@SEED for a model's architecture with random weights.",
             metavar="MODEL...",
         ),
@@ -178,12 +179,15 @@ def demo(
     measure: _Measure = None,
     settings: _Settings = "default",
     twins: _Twins = True,
+    every: Annotated[
+        bool, typer.Option("--all", help="Compare all bundled models, and not a chosen few.")
+    ] = False,
 ) -> None:
-    """Compare two bundled miniature models on bundled speech, offline."""
-    from assonance.demo import MODELS, SPEECH
+    """Compare bundled miniature models on bundled speech, offline."""
+    from assonance.demo import MODELS, SPEECH, miniatures
 
     _run(
-        [str(model) for model in MODELS],
+        [str(each.path) for each in miniatures()] if every else [str(model) for model in MODELS],
         str(SPEECH),
         out,
         measures=measure or [],
@@ -195,6 +199,16 @@ def demo(
         head_outputs=False,
         on_error="skip",
     )
+
+
+@app.command()
+def models() -> None:
+    """List the bundled miniature models; their names can be given wherever a model is asked for."""
+    from assonance.demo import miniatures
+
+    for each in miniatures():
+        typer.echo(f"{each.name}  [{each}]")
+        typer.echo(f"    {each.path}")
 
 
 @app.command()

@@ -16,7 +16,8 @@ def load_model(
     ----------
     spec
         A local directory in the Hugging Face format; a hub id such as
-        ``facebook/wav2vec2-base-960h``, with or without ``@revision``; or
+        ``facebook/wav2vec2-base-960h``, with or without ``@revision``; the name of a bundled model,
+        such as ``hubert-mini``, where no directory is called so; or
         ``random:<either>@<seed>``, the same architecture and preprocessing with fresh weights.
         wav2vec2, HuBERT and WavLM encoders are supported, pretrained or fine-tuned.
     offline
