@@ -7,11 +7,14 @@ import xarray as xr
 
 from assonance.corpus import LeftOut
 from assonance.head_tables import DESCRIPTORS
+from assonance.inference import intervals
 from assonance.measures import MEASURES
 from assonance.results import CELL, Comparison, CorpusRecord, ModelRecord, Provenance
 from assonance.scores import attributes
 
 NEURONS = 24
+GROUPS = 10
+MOMENTS = MEASURES["maxcorr"]
 HEADS = 2
 LAYER_MEASURES = tuple(
     name for name, each in MEASURES.items() if each.level != "head" and each.across is None
@@ -72,7 +75,25 @@ def comparison(
         left_out=tuple(left_out),
         notes=tuple(notes),
     )
-    return Comparison(scores, neurons, heads, provenance)
+    shown = scores[[name for name in scores.data_vars if MEASURES.get(name, MOMENTS).interval]]
+    group = xr.DataArray(rng.normal(0, 0.004, GROUPS), dims="group")
+    replicates = (shown + group).map(lambda array: array.transpose(..., "group"))
+    shift = xr.DataArray(rng.normal(0, 0.004, 4), dims="shift")
+    moved = scores[[name for name in shown if scores[name].dims == CELL]]
+    nulls = (moved * 0.1 + shift).map(lambda array: array.transpose(..., "shift"))
+    halves = xr.Dataset(coords=coords).assign(
+        {name: (CELL[:2], moved[name].values[:, :, 0, 0] * 0 + 0.9) for name in moved}
+    )
+    return Comparison(
+        scores,
+        neurons,
+        heads,
+        provenance,
+        replicates=replicates,
+        intervals=intervals(scores, replicates),
+        nulls=nulls,
+        halves=halves,
+    )
 
 
 def descriptors(

@@ -11,7 +11,7 @@ from assonance import Corpus, head_similarity_matrix, load_model
 from assonance.attention_pass import AttentionPass
 from assonance.measures import MEASURES, Settings, find
 from assonance.progress import Silent
-from assonance.statistics import assign_folds
+from assonance.statistics import assign_parts
 
 OF_HEADS = [name for name, each in MEASURES.items() if each.level == "head"]
 SETTINGS = Settings("few", seed=3, folds=3)
@@ -46,6 +46,7 @@ def attention_pass(
         tuple(corpus),
         find(measures, ("head",)),
         settings,
+        units=range(len(tuple(corpus))),
         name_of=lambda model, label: f"{model} {label}",
         wanted=wanted,
         memory=memory,
@@ -116,16 +117,22 @@ def test_heads_are_scored_by_the_definition(found, maps, measure):
 
 
 @pytest.mark.parametrize("measure", OF_HEADS)
-def test_scores_without_each_fold_are_those_of_the_other_utterances(found, corpus, maps, measure):
-    folds = assign_folds([round(1000 * each.duration) for each in corpus], 3, SETTINGS.seed)
-    assert found.sizes["fold"] == 3
-    for fold in range(3):
+def test_scores_without_each_group_are_those_of_the_other_utterances(found, corpus, maps, measure):
+    parts, _ = assign_parts(
+        [round(1000 * each.duration) for each in corpus],
+        range(len(corpus)),
+        folds=SETTINGS.folds,
+        parts=SETTINGS.groups,
+        seed=SETTINGS.seed,
+    )
+    assert found.sizes["group"] == parts.max() + 1 > 3
+    for part in range(3):
         rest = {
-            name: [one for one, of in zip(each, folds, strict=True) if of != fold]
+            name: [one for one, of in zip(each, parts, strict=True) if of != part]
             for name, each in maps.items()
         }
         expected = head_similarity_matrix(rest, [measure], settings=SETTINGS)[measure]
-        without = found[f"{measure}_without_fold"].sel(fold=fold)
+        without = found[f"{measure}_without"].sel(group=part)
         np.testing.assert_allclose(without, expected, **CLOSE)
 
 

@@ -7,13 +7,14 @@ import oracles
 import pytest
 from told import Told
 
-from assonance import Corpus, frame_pass, load_model, similarity_matrix
+from assonance import Corpus, frame_source, gathered, load_model, similarity_matrix
 from assonance.extract import extract
 from assonance.frame_pass import FramePass
 from assonance.measures import MEASURES, Settings, find
 from assonance.progress import Silent
 from assonance.statistics import assign_folds
 from assonance.stored_layers import Layer, StoredLayers
+from assonance.tiles import plan
 
 OF_FRAMES = [name for name, each in MEASURES.items() if each.level != "head" and not each.across]
 # Fewer frames and folds than there are frames and utterances, so that choosing matters.
@@ -74,9 +75,9 @@ def frame_scores(layers, corpus, measures=OF_FRAMES, *, memory=1e9, wanted=alway
         device="cpu",
     )
     others = np.ones((len(layers), len(layers)), dtype=bool)
-    scores, cautions = one.run(others, memory=memory, progress=told or Silent())
-    assert cautions == []
-    return scores.dataset(per_neuron=True)
+    found = one.run(others, memory=memory, progress=told or Silent())
+    assert found.cautions == []
+    return found.scores.dataset(per_neuron=True)
 
 
 @pytest.fixture(scope="module")
@@ -130,12 +131,13 @@ def test_no_bit_depends_on_the_memory(layers, corpus, whole, memory):
 
 def test_memories_above_ask_for_different_tiles(layers):
     widths = {name: layer.store.layers[layer.label] for name, layer in layers.items()}
-    counts = {len(frame_pass.plan(widths, always, folds=4, memory=each)) for each in MEMORIES}
+    counts = {len(plan(widths, always, parts=4, folds=4, memory=each)) for each in MEMORIES}
     assert len(counts) == 3
 
 
 def test_frames_are_read_in_chunks_of_any_size(layers, corpus, whole, monkeypatch):
-    monkeypatch.setattr(frame_pass, "CHUNK_FRAMES", 50)
+    for module in (frame_source, gathered):
+        monkeypatch.setattr(module, "CHUNK_FRAMES", 50)
     found = frame_scores(layers, corpus)
     for name in OF_FRAMES:
         np.testing.assert_allclose(found[name], whole[name], rtol=0, atol=1e-9)

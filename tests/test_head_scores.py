@@ -43,13 +43,15 @@ def test_one_order_of_a_pair_fills_both_cells_of_heads(measure):
     assert (match[[0, 1], [0, 1]] == -1).all()
 
 
-def test_folds_are_left_out_in_turn_and_one_fold_leaves_nothing_to_leave_out():
+@pytest.mark.parametrize("parts", [([0, 1], [2]), ([0], [1], [2])])
+def test_parts_are_left_out_in_turn_and_one_part_leaves_nothing_to_leave_out(parts):
     chosen = find(["attn_js"], ("head",))
-    result = head_scores([sums([0, 1]), sums([2])], chosen, SETTING, per_head=False)
-    assert set(result.data_vars) == {"attn_js", "attn_js_without_fold"}
-    for fold, rest in enumerate(([2], [0, 1])):
+    result = head_scores([sums(part) for part in parts], chosen, SETTING, per_head=False)
+    assert set(result.data_vars) == {"attn_js", "attn_js_without"}
+    for number, part in enumerate(parts):
+        rest = [u for u in range(3) if u not in part]
         table = oracles.attn_js(*([one[u] for u in rest] for one in MAPS.values()))
-        found = result["attn_js_without_fold"][0, 1, fold].item()
+        found = result["attn_js_without"][0, 1, number].item()
         assert found == pytest.approx(table.max(1).mean(), abs=1e-9)
     alone = head_scores([sums([0, 1, 2])], chosen, SETTING, per_head=False)
     assert set(alone.data_vars) == {"attn_js"}

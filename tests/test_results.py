@@ -17,7 +17,7 @@ def test_what_is_loaded_is_what_was_saved(tmp_path):
     made.save(tmp_path / "results.nc")
     found = Comparison.load(tmp_path / "results.nc")
     assert found.provenance == made.provenance
-    for part in ("scores", "neurons", "heads"):
+    for part in ("scores", "neurons", "heads", "replicates", "intervals", "nulls", "halves"):
         xr.testing.assert_identical(getattr(found, part), getattr(made, part))
 
 
@@ -50,7 +50,8 @@ def test_a_matrix_has_the_layers_of_its_models_alone():
 def test_the_table_has_one_defined_score_a_row():
     made = comparison()
     table = made.to_dataframe()
-    assert list(table) == ["measure", "model_row", "layer_row", "model_col", "layer_col", "value"]
+    cell = ["model_row", "layer_row", "model_col", "layer_col"]
+    assert list(table) == ["measure", *cell, "value", "estimate", "low", "high", "shifted"]
     assert table["value"].notna().all()
     defined = sum(int(array.notnull().sum()) for array in made.scores.data_vars.values())
     assert len(table) == defined
@@ -146,7 +147,8 @@ def test_a_table_cell_by_cell_is_the_scores():
 def test_a_comparison_of_nothing_is_an_empty_table():
     table = comparison(measures=[]).to_dataframe()
     assert len(table) == 0
-    assert list(table) == ["measure", "model_row", "layer_row", "model_col", "layer_col", "value"]
+    cell = ["model_row", "layer_row", "model_col", "layer_col"]
+    assert list(table) == ["measure", *cell, "value", "estimate", "low", "high", "shifted"]
 
 
 def test_a_matrix_holds_rows_by_columns():

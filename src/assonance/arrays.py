@@ -10,11 +10,12 @@ import xarray as xr
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from assonance import inference
 from assonance.cautions import too_few_frames
 from assonance.errors import AssonanceError, AssonanceWarning
 from assonance.frame_pass import FramePass
 from assonance.head_scores import head_scores
-from assonance.measures import Measure, Settings, find, find_settings
+from assonance.measures import MEASURES, Measure, Settings, find, find_settings
 from assonance.progress import Silent
 from assonance.sizes import MEMORY, bytes_of
 from assonance.statistics import CHUNK_FRAMES, HeadSums, on_grid
@@ -63,6 +64,8 @@ def similarity_matrix(
     groups: Sequence[Hashable] | None = None,
     settings: str | Settings = "default",
     per_neuron: bool = False,
+    intervals: bool = False,
+    shifts: bool = False,
 ) -> xr.Dataset:
     """Compare every array with every other.
 
@@ -82,6 +85,14 @@ def similarity_matrix(
     per_neuron
         Add, for each neuron measure, `<measure>_by_neuron` with dimensions layer_row, layer_col,
         neuron, and `<measure>_match` with the matched neuron where there is one (−1: none).
+    intervals
+        Add, for each measure that has one, `<measure>_interval` with a last dimension statistic:
+        the bias-corrected estimate and the low and high end of its 95 % interval, from scores
+        without each of `settings.groups` groups of utterances: `<measure>_replicates`, with a last
+        dimension group. See `assonance.inference.jackknife`.
+    shifts
+        Add, for each measure of moments, folds or samples, `<measure>_shifted` with a last
+        dimension shift: what it reads where the column layer's frames are those of another place.
 
     Returns
     -------
@@ -101,13 +112,29 @@ def similarity_matrix(
     settings = find_settings(settings)
     arrays = {name: _frames(name, values) for name, values in layers.items()}
     n = _common_length(arrays)
-    source = _Arrays(arrays, _group_numbers(groups, n, chosen))
+    source = _Arrays(arrays, _group_numbers(groups, n, chosen, apart=intervals or shifts))
     _warn(too_few_frames(n, source.widths, chosen))
-    frame_pass = FramePass(source, chosen, settings)
-    scores, cautions = frame_pass.run(None, memory=bytes_of(MEMORY), progress=Silent())
-    _warn(cautions)
-    result = scores.dataset(per_neuron=per_neuron)
-    result.attrs.update(settings=settings.name, frames=n, sample_frames=len(frame_pass.sampled))
+    frame_pass = FramePass(
+        source,
+        chosen,
+        settings,
+        replicates=_all if intervals else None,
+        shifts=_all if shifts else None,
+    )
+    found = frame_pass.run(None, memory=bytes_of(MEMORY), progress=Silent())
+    _warn(found.cautions)
+    result = found.scores.dataset(per_neuron=per_neuron)
+    if intervals:
+        replicates = found.replicates.dataset("group")
+        known = inference.intervals(result, replicates)
+        result = result.merge(known.rename({name: f"{name}_interval" for name in known}))
+        result = result.merge(replicates.rename({n: f"{n}_replicates" for n in replicates}))
+    if shifts:
+        nulls = found.nulls.dataset("shift")
+        result = result.merge(nulls.rename({name: f"{name}_shifted" for name in nulls}))
+    result.attrs.update(
+        settings=settings.name, frames=n, sample_frames=len(frame_pass.plan.sampled)
+    )
     return result
 
 
@@ -128,6 +155,7 @@ class _Arrays:
         if groups is None:
             groups = np.arange(len(next(iter(arrays.values())))) // CHUNK_FRAMES
         self.sizes = np.bincount(groups).tolist()
+        self.units = range(len(self.sizes))
         self._starts = np.cumsum([0, *self.sizes])
         self._order = np.argsort(groups, kind="stable")
 
@@ -218,6 +246,10 @@ def head_similarity_matrix(
     return result
 
 
+def _all(a: str, b: str) -> bool:
+    return True
+
+
 def _warn(cautions: Iterable[str]) -> None:
     for caution in cautions:
         warnings.warn(caution, AssonanceWarning, stacklevel=3)
@@ -268,10 +300,12 @@ def _common_length(arrays: Mapping[str, Tensor]) -> int:
 
 
 def _group_numbers(
-    groups: Sequence[Hashable] | None, n: int, measures: Sequence[Measure]
+    groups: Sequence[Hashable] | None, n: int, measures: Sequence[Measure], *, apart: bool
 ) -> np.ndarray | None:
-    """Give each frame the number of its group; None where no measure asks for it."""
+    """Give each frame the number of its group; None where nothing asks for it."""
     grouped = [each.name for each in measures if each.needs in ("folds", "blocks")]
+    if apart:
+        grouped.append("what says how sure a score is")
     if not grouped:
         return None
     if groups is None:
@@ -281,7 +315,7 @@ def _group_numbers(
     if len(groups) != n:
         raise AssonanceError(f"groups= has {len(groups)} entries for {n} frames")
     index = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-    held_out = [each.name for each in measures if each.needs == "folds"]
+    held_out = [name for name in grouped if name not in MEASURES or MEASURES[name].needs == "folds"]
     if held_out and len(index) < 2:
         raise AssonanceError(f"{held_out[0]} needs at least 2 groups of frames; got {len(index)}")
     return np.fromiter((index[group] for group in groups), np.int64, n)

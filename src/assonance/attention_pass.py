@@ -18,7 +18,7 @@ from assonance.measures import Measure, Settings
 from assonance.models import SpeechModel
 from assonance.parallel import on_cores
 from assonance.progress import Progress
-from assonance.statistics import HeadShapes, HeadSums, assign_folds, on_grid
+from assonance.statistics import HeadShapes, HeadSums, assign_parts, on_grid
 
 _FLOAT32 = 4
 
@@ -59,6 +59,8 @@ class AttentionPass:
         What every model can use.
     measures, settings
         Head measures, and how they are taken.
+    units
+        Number of the unit that each utterance belongs to, from 0 on.
     name_of
         Name of a model's layer.
     wanted
@@ -75,6 +77,7 @@ class AttentionPass:
         measures: Sequence[Measure],
         settings: Settings,
         *,
+        units: Sequence[int],
         name_of: Callable[[str, str], str],
         wanted: Wanted,
         memory: float,
@@ -83,6 +86,7 @@ class AttentionPass:
         self.utterances = utterances
         self.measures = measures
         self.settings = settings
+        self.units = units
         self.name_of = name_of
         self.memory = memory
         self.heads = {
@@ -114,10 +118,13 @@ class AttentionPass:
         cautions = self._cautions_of_length(fits)
         if not kept:
             return None, cautions
-        folds = assign_folds(
+        units = [unit for unit, fit in zip(self.units, fits, strict=True) if fit]
+        parts, _ = assign_parts(
             [math.ceil(1000 * each.duration) for each in kept],
-            self.settings.folds,
-            self.settings.seed,
+            np.unique(units, return_inverse=True)[1].tolist(),
+            folds=self.settings.folds,
+            parts=self.settings.groups,
+            seed=self.settings.seed,
         )
         largest = max(each for each, fit in zip(needed, fits, strict=True) if fit)
         room = threading.BoundedSemaphore(max(1, int(self.memory // largest)))
@@ -126,19 +133,19 @@ class AttentionPass:
             with room:
                 return self._of(utterance)
 
-        by_fold: dict[int, _Sums] = {}
+        by_part: dict[int, _Sums] = {}
         broken: dict[str, list[str]] = {}
         with progress.stage("comparing attention", sum(seconds)) as advance, on_cores() as share:
-            done = zip(kept, folds.tolist(), share(compare, kept), strict=True)
-            for utterance, fold, sums in done:
-                by_fold[fold] = by_fold[fold].merge(sums) if fold in by_fold else sums
+            done = zip(kept, parts.tolist(), share(compare, kept), strict=True)
+            for utterance, part, sums in done:
+                by_part[part] = by_part[part].merge(sums) if part in by_part else sums
                 for head in self._broken(sums.heads):
                     broken.setdefault(head, []).append(utterance.id)
                 advance(utterance.duration)
             advance(sum(seconds) - sum(each.duration for each in kept))
-            total = reduce(_Sums.merge, by_fold.values())
+            total = reduce(_Sums.merge, by_part.values())
             scores = head_scores(
-                [by_fold[fold].heads for fold in sorted(by_fold)],
+                [by_part[part].heads for part in sorted(by_part)],
                 self.measures,
                 self.settings,
                 per_head=True,

@@ -61,6 +61,9 @@ _Memory = Annotated[
     str,
     typer.Option(help="What the statistics may take at once.", metavar="AMOUNT", callback=_amount),
 ]
+_Uncertainty = Annotated[
+    bool, typer.Option(help="Work out intervals, and what shifted speech gives.")
+]
 _Device = Annotated[str, typer.Option(help="cpu, or a device of torch such as cuda.")]
 
 
@@ -108,6 +111,7 @@ def compare(
     on_error: Annotated[
         OnError, typer.Option(help="Leave out an utterance that cannot be used, or stop there.")
     ] = OnError.SKIP,
+    uncertainty: _Uncertainty = True,
 ) -> None:
     """Compare models on speech, every layer with every layer."""
     from assonance.runs import folder_for
@@ -124,6 +128,7 @@ def compare(
         offline=offline,
         head_outputs=head_outputs,
         on_error=on_error.value,
+        uncertainty=uncertainty,
     )
 
 
@@ -146,6 +151,7 @@ def diff(
     measure: _Measure = None,
     settings: _Settings = "default",
     twins: _Twins = True,
+    uncertainty: _Uncertainty = True,
     memory: _Memory = MEMORY,
     device: _Device = "cpu",
     offline: Annotated[bool, typer.Option(help="Never reach for the network.")] = False,
@@ -164,6 +170,7 @@ def diff(
         measures=measure or [],
         settings=settings,
         twins=twins,
+        uncertainty=uncertainty,
         memory=memory,
         device=device,
         offline=offline,
@@ -182,6 +189,7 @@ def demo(
     every: Annotated[
         bool, typer.Option("--all", help="Compare all bundled models, and not a chosen few.")
     ] = False,
+    uncertainty: _Uncertainty = True,
 ) -> None:
     """Compare bundled miniature models on bundled speech, offline."""
     from assonance.demo import MODELS, SPEECH, miniatures
@@ -198,6 +206,7 @@ def demo(
         offline=True,
         head_outputs=False,
         on_error="skip",
+        uncertainty=uncertainty,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from assonance import __version__
 from assonance.attention_pass import AttentionPass
@@ -21,15 +21,16 @@ from assonance.errors import AssonanceError, AssonanceWarning
 from assonance.extract import Extraction, extract
 from assonance.files import slug
 from assonance.frame_pass import FramePass
+from assonance.inference import intervals
 from assonance.measures import Measure, Settings, find, find_settings
 from assonance.models import SpeechModel
 from assonance.named_models import Named, load_named
 from assonance.outside import one_line
 from assonance.progress import Progress, Silent
 from assonance.results import CELL, Comparison, CorpusRecord, ModelRecord, Provenance
-from assonance.scores import localisation
 from assonance.sizes import MEMORY, bytes_of
 from assonance.stored_layers import Layer, StoredLayers
+from assonance.units import population, units_of
 
 # What is measured unless something else is asked for: the study's measures, and what they stand
 # beside.
@@ -58,6 +59,7 @@ def compare(
     offline: bool = False,
     head_outputs: bool = False,
     on_error: Literal["skip", "stop"] = "skip",
+    uncertainty: bool = True,
     progress: Progress = _SILENT,
 ) -> Comparison:
     """Compare speech models on speech: every layer of each with every layer of all.
@@ -89,6 +91,9 @@ def compare(
         Whether the outputs of attention heads are layers too, for models given by name.
     on_error
         Leave an utterance that cannot be used out, or stop there.
+    uncertainty
+        Whether to work out intervals, what shifted speech gives, and halves of layers: several
+        times the arithmetic, however much speech there is.
     progress
         Told of the stages.
 
@@ -139,9 +144,8 @@ def compare(
         }
         one_grid = any(each.level in _FRAME_LEVELS for each in chosen)
         speech, left_out = _common(speech, extractions, on_error, one_grid=one_grid)
-        job = _Job(named, extractions, speech, chosen, settings, room, device)
-        scores, neurons = job.frame_scores(progress)
-        attention, heads = job.head_scores(progress)
+        job = _Job(named, extractions, speech, chosen, settings, room, device, uncertainty)
+        parts = [job.frame_scores(progress), job.head_scores(progress)]
     notes = (
         *miniatures(
             {
@@ -155,10 +159,13 @@ def compare(
     )
     for note in job.notes:
         warnings.warn(note, AssonanceWarning, stacklevel=2)
+    found = {
+        name: xr.merge([job.nothing, *(part[name] for part in parts if name in part)], join="exact")
+        for name in ("scores", "neurons", "heads", "replicates", "nulls", "halves")
+    }
     return Comparison(
-        scores=xr.merge([scores, attention], join="exact"),
-        neurons=neurons,
-        heads=heads,
+        **found,
+        intervals=intervals(found["scores"], found["replicates"]),
         provenance=Provenance(
             versions={"assonance": __version__, **{name: version(name) for name in LIBRARIES}},
             measures=tuple(each.name for each in chosen),
@@ -176,6 +183,7 @@ def compare(
             ),
             left_out=left_out,
             notes=notes,
+            population=population(speech),
         ),
     )
 
@@ -230,6 +238,7 @@ class _Job:
         settings: Settings,
         memory: float,
         device: str,
+        uncertainty: bool,
     ) -> None:
         self.named = named
         self.speech = speech
@@ -237,6 +246,8 @@ class _Job:
         self.settings = settings
         self.memory = memory
         self.device = device
+        self.uncertainty = uncertainty
+        self.units = units_of(speech)
         self.notes: list[str] = []
         self.layers = {
             f"{name} {label}": Layer(name, label, extractions[name].store)
@@ -252,37 +263,68 @@ class _Job:
         twins = [self.named[self.layers[layer].model][1] is not None for layer in (a, b)]
         return not all(twins)
 
-    def frame_scores(self, progress: Progress) -> tuple[xr.Dataset, xr.Dataset]:
-        """Scores of neuron and layer measures, and those of single neurons."""
+    def _apart(self, a: str, b: str) -> bool:
+        """No model is asked how surely it is unlike its own twin."""
+        (one, of_one), (two, of_two) = (
+            (self.layers[layer].model, self.named[self.layers[layer].model][1]) for layer in (a, b)
+        )
+        return of_one != two and of_two != one
+
+    def _both_trained(self, a: str, b: str) -> bool:
+        return all(self.named[self.layers[layer].model][1] is None for layer in (a, b))
+
+    @property
+    def nothing(self) -> xr.Dataset:
+        """A dataset that knows all models and layers, and nothing of them."""
+        return xr.Dataset(coords=self._coordinates())
+
+    def frame_scores(self, progress: Progress) -> Mapping[str, xr.Dataset]:
+        """Neuron and layer measures, by the names of what a `Comparison` holds."""
         measures = [each for each in self.measures if each.level in _FRAME_LEVELS]
         if not measures:
-            return self._empty(), self._empty()
+            return {}
         ids = [utterance.id for utterance in self.speech]
         if any(each.needs == "folds" for each in measures) and len(ids) < 2:
             raise AssonanceError(
                 f"{self.speech.name}: held-out measures need at least 2 utterances, there is "
                 f"{len(ids)}; add speech, or choose other measures"
             )
-        source = StoredLayers(self.layers, ids)
+        source = StoredLayers(self.layers, ids, self.units)
         frame_pass = FramePass(
-            source, measures, self.settings, wanted=self.wanted, device=self.device
+            source,
+            measures,
+            self.settings,
+            wanted=self.wanted,
+            device=self.device,
+            replicates=self._apart if self.uncertainty else None,
+            shifts=self._both_trained if self.uncertainty else None,
         )
         self.notes += too_few_frames(frame_pass.frames, source.widths, measures)
-        scores, cautions = frame_pass.run(self._others(), memory=self.memory, progress=progress)
-        self.notes += cautions
-        flat = scores.dataset(per_neuron=True)
-        return self._parted(flat.assign(localisation(flat)), "neuron", "_by_neuron")
+        found = frame_pass.run(self._others(), memory=self.memory, progress=progress)
+        self.notes += found.cautions
+        flat = found.scores.dataset(per_neuron=True)
+        single = [name for name, array in flat.data_vars.items() if "neuron" in array.dims]
+        neurons = {name: str(name).removesuffix("_by_neuron") for name in single}
+        replicates = found.replicates.dataset("group").merge(found.scores.draws_dataset())
+        return {
+            "scores": self._labelled(flat.drop_vars(single)),
+            "neurons": self._labelled(flat[single].rename(neurons), np.float32),
+            "replicates": self._labelled(replicates),
+            "nulls": self._labelled(found.nulls.dataset("shift")),
+            "halves": self._labelled(found.scores.halves_dataset()),
+        }
 
-    def head_scores(self, progress: Progress) -> tuple[xr.Dataset, xr.Dataset]:
-        """Scores of head measures, and those of single heads."""
+    def head_scores(self, progress: Progress) -> Mapping[str, xr.Dataset]:
+        """Head measures, by the names of what a `Comparison` holds."""
         measures = [each for each in self.measures if each.level == "head"]
         if not measures:
-            return self._empty(), self._empty()
+            return {}
         attention = AttentionPass(
             {name: model for name, (model, _) in self.named.items()},
             tuple(self.speech),
             measures,
             self.settings,
+            units=self.units,
             name_of=lambda model, label: f"{model} {label}",
             wanted=self.wanted,
             memory=self.memory,
@@ -290,15 +332,22 @@ class _Job:
         flat, cautions = attention.run(progress)
         self.notes += cautions
         if flat is None:
-            return self._empty(), self._empty()
+            return {}
         names = [each.name for each in measures]
+        without = {f"{name}_without": name for name in names if f"{name}_without" in flat}
         single = {
             f"{name}{by}_by_head": f"{name}{by}" for name in names for by in ("", "_position")
         }
         # What is not of single heads would take the names of what is.
-        heads = flat.drop_vars([*names, *(f"{name}_position" for name in names)]).rename(single)
-        labelled = self._labelled(heads).assign_coords(offset=flat["offset"])
-        return self._labelled(flat[names]), labelled
+        of_layers = [*names, *without, *(f"{name}_position" for name in names)]
+        heads = self._labelled(flat.drop_vars(of_layers).rename(single), np.float32)
+        found = {
+            "scores": self._labelled(flat[names]),
+            "heads": heads.assign_coords(offset=flat["offset"]),
+        }
+        if self.uncertainty:
+            found["replicates"] = self._labelled(flat[list(without)].rename(without))
+        return found
 
     def _others(self) -> NDArray[np.bool_]:
         """For consensus over models: the layers of the other models, twins not counted.
@@ -316,20 +365,14 @@ class _Job:
         labels = list(dict.fromkeys(layer.label for layer in self.layers.values()))
         return dict(zip(CELL, (models, labels, models, labels), strict=True))
 
-    def _empty(self) -> xr.Dataset:
-        return xr.Dataset(coords=self._coordinates())
+    def _labelled(self, flat: xr.Dataset, dtype: DTypeLike | None = None) -> xr.Dataset:
+        """Part each layer dimension into model and layer; NaN (−1 for matches) where none is.
 
-    def _parted(self, flat: xr.Dataset, dim: str, suffix: str) -> tuple[xr.Dataset, xr.Dataset]:
-        """Part scores of layers from those of what `dim` counts, which lose their suffix."""
-        apart = [name for name, array in flat.data_vars.items() if dim in array.dims]
-        single = flat[apart].rename({name: str(name).removesuffix(suffix) for name in apart})
-        return self._labelled(flat.drop_vars(apart)), self._labelled(single)
-
-    def _labelled(self, flat: xr.Dataset) -> xr.Dataset:
-        """Part each layer dimension into model and layer; NaN (−1 for matches) where none is."""
+        Numbers that are no counts become of `dtype` where it is given.
+        """
         coordinates = self._coordinates()
         models, labels = coordinates["model_row"], coordinates["layer_row"]
-        result = self._empty()
+        result = self.nothing
         for name, array in flat.data_vars.items():
             places = [self.layers[layer] for layer in flat["layer_row"].values]
             at = (
@@ -339,10 +382,10 @@ class _Job:
             square = "layer_col" in array.dims
             dims = CELL if square else CELL[:2]
             inner = array.dims[2 if square else 1 :]
-            single = bool(inner) and array.dtype.kind == "f"
-            missing = np.nan if array.dtype.kind == "f" else -1
+            real = array.dtype.kind == "f"
             shape = [len(coordinates[dim]) for dim in dims] + [flat.sizes[dim] for dim in inner]
-            values = np.full(shape, missing, dtype=np.float32 if single else array.dtype)
+            kind = dtype if real and dtype is not None else array.dtype
+            values = np.full(shape, np.nan if real else -1, dtype=kind)
             index = (*(each[:, None] for each in at), *at) if square else at
             values[index] = array.values
             result[name] = ((*dims, *inner), values, array.attrs)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
+from itertools import accumulate
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ REACH = 50
 
 
 def head_scores(
-    folds: Sequence[HeadSums],
+    parts: Sequence[HeadSums],
     measures: Sequence[Measure],
     settings: Settings,
     *,
@@ -31,8 +32,8 @@ def head_scores(
 
     Parameters
     ----------
-    folds
-        Sums over disjoint folds of the utterances; at least one.
+    parts
+        Sums over disjoint parts of the utterances; at least one.
     measures, settings
         Head measures, and how they are taken.
     per_head
@@ -45,17 +46,14 @@ def head_scores(
     xarray.Dataset
         For each measure, with dimensions layer_row, layer_col: ``<measure>``, each row head's best
         match among the column layer's heads, averaged over the row's heads. With more than one
-        fold ``<measure>_without_fold``, the same of all other folds, with a last dimension fold.
-        With `position`, ``<measure>_position``, the same of heads that know positions alone. With
+        part ``<measure>_without``, the same of all others, with a last dimension group. With
+        `position`, ``<measure>_position``, the same of heads that know positions alone. With
         `per_head` also ``<measure>_by_head`` and ``<measure>_position_by_head``, with last
         dimensions head_row, head_col, and ``<measure>_match``, the best match of each head_row,
         −1 where there is none. NaN where a pair was not wanted or a score is not defined.
     """
-    total = reduce(HeadSums.merge, folds)
-    others = [
-        reduce(HeadSums.merge, [each for each in folds if each is not fold])
-        for fold in (folds if len(folds) > 1 else ())
-    ]
+    total = reduce(HeadSums.merge, parts)
+    others = _without_each(parts) if len(parts) > 1 else []
     names = list(total.heads)
     result = xr.Dataset(coords={"layer_row": names, "layer_col": names})
     for each in measures:
@@ -70,8 +68,8 @@ def head_scores(
             left = [
                 _by_layer(part, _best(part, _table(part, each, settings))[0]) for part in others
             ]
-            about = about | {"long_name": f"{each.title}, without a fold"}
-            result[f"{each.name}_without_fold"] = ((*CELL, "fold"), np.stack(left, -1), about)
+            about = about | {"long_name": f"{each.title}, without a group"}
+            result[f"{each.name}_without"] = ((*CELL, "group"), np.stack(left, -1), about)
         if position is not None:
             table = _table(position, each, settings)
             about = about | {"long_name": f"{each.title}, of heads that know positions alone"}
@@ -111,6 +109,14 @@ def head_kinds(heads: Mapping[str, int], shapes: HeadShapes) -> xr.Dataset:
     profile = _padded(heads, shapes.profile(REACH).numpy())
     result["profile"] = ((*dims, "offset"), profile, about)
     return result
+
+
+def _without_each(parts: Sequence[HeadSums]) -> list[HeadSums]:
+    """Leave out each part in turn: merge what is before it and what is behind it."""
+    before = [*accumulate(parts[:-1], HeadSums.merge)]
+    behind = [*accumulate(parts[:0:-1], HeadSums.merge)][::-1]
+    between = [HeadSums.merge(*both) for both in zip(before[:-1], behind[1:], strict=True)]
+    return [behind[0], *between, before[-1]]
 
 
 def _padded(heads: Mapping[str, int], values: NDArray[np.float64]) -> NDArray[np.float64]:

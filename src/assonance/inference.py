@@ -1,7 +1,15 @@
 """From scores to answers: floors, ceilings, and what lies between them."""
 
+from dataclasses import dataclass
+
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
+from scipy import stats
+
+# Probability with which an interval holds what it is about.
+LEVEL = 0.95
+STATISTICS = ("estimate", "low", "high")
 
 # Where the whole layer says on average hardly more than the best direction of a random basis,
 # there is nothing to localise and the index is a ratio of noises.
@@ -42,3 +50,79 @@ def localisation_index(
     if room < LEAST_ROOM:
         return float("nan")
     return float((best[defined] - rotated[defined]).mean()) / room
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A bias-corrected estimate and where the truth lies; arrays of one shape.
+
+    Attributes
+    ----------
+    estimate, low, high
+        NaN where the score or one of its replicates is undefined.
+    error
+        Standard error of the estimate.
+    """
+
+    estimate: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    error: NDArray[np.float64]
+
+
+def jackknife(whole: NDArray[np.floating], replicates: NDArray[np.floating]) -> Interval:
+    """Tell how sure a score is, from what it is without each group of utterances in turn.
+
+    With G groups, the estimate G·θ − (G − 1)·mean θ₋g has lost the bias that falls as one over
+    the amount of speech: in-sample measures of dependent frames have much of it. The interval is
+    the estimate ± t·√((G − 1)/G · Σ(θ₋g − mean)²), t of G − 1 degrees of freedom. Source: Shao &
+    Tu 1995, the delete-a-group jackknife; see docs/validity.md for what it covers.
+
+    Parameters
+    ----------
+    whole
+        The score θ of everything, any shape.
+    replicates
+        θ₋g, with a last axis of G groups more.
+
+    Returns
+    -------
+    Interval
+        At `LEVEL`; all NaN for fewer than two groups.
+    """
+    count = replicates.shape[-1]
+    if count < 2:
+        nothing = np.full(np.shape(whole), np.nan)
+        return Interval(nothing, nothing, nothing, nothing)
+    mean = replicates.mean(-1)
+    estimate = count * whole - (count - 1) * mean
+    spread = np.square(replicates - mean[..., None]).sum(-1)
+    error = np.sqrt((count - 1) / count * spread)
+    reach = stats.t.ppf((1 + LEVEL) / 2, count - 1) * error
+    return Interval(estimate, estimate - reach, estimate + reach, error)
+
+
+def intervals(scores: xr.Dataset, replicates: xr.Dataset) -> xr.Dataset:
+    """Give every score that was replicated its interval.
+
+    Parameters
+    ----------
+    scores
+        One variable a measure.
+    replicates
+        The same with a last dimension more, the ``group`` left out; what has another is passed
+        over.
+
+    Returns
+    -------
+    xarray.Dataset
+        One variable a measure with a last dimension ``statistic``: estimate, low, high.
+    """
+    result = xr.Dataset(coords={"statistic": list(STATISTICS)})
+    for name, values in replicates.data_vars.items():
+        if values.dims[-1] != "group":
+            continue
+        found = jackknife(scores[name].values, values.values)
+        stacked = np.stack([getattr(found, each) for each in STATISTICS], -1)
+        result[name] = ((*values.dims[:-1], "statistic"), stacked)
+    return result.assign_coords(scores.coords)

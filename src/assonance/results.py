@@ -13,10 +13,12 @@ import xarray as xr
 from assonance.corpus import LeftOut
 from assonance.errors import AssonanceError
 from assonance.files import put_in_place
+from assonance.inference import STATISTICS
 from assonance.outside import one_line
 
-FORMAT = 1
+FORMAT = 2
 CELL = ("model_row", "layer_row", "model_col", "layer_col")
+_GROUPS = ("neurons", "heads", "replicates", "intervals", "nulls", "halves")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class ModelRecord:
         Labels from the input up, and what each is.
     twin_of
         Name of the model whose random-weights twin this is; None for a model of its own.
+    seed_of
+        Name of the model of whose recipe this is another training seed: its ceiling.
     """
 
     name: str
@@ -49,6 +53,7 @@ class ModelRecord:
     fingerprint: str
     layers: Mapping[str, str]
     twin_of: str | None = None
+    seed_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,8 @@ class Provenance:
         What was not, and why.
     notes
         Warnings that came up, and what else a reader must know first.
+    population
+        The speech that intervals are about, in words.
     """
 
     versions: Mapping[str, str]
@@ -92,6 +99,7 @@ class Provenance:
     corpus: CorpusRecord
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    population: str = ""
 
     def to_json(self) -> str:
         """Write it down."""
@@ -118,6 +126,7 @@ class Provenance:
             corpus=CorpusRecord(**corpus),
             left_out=tuple(LeftOut(**each) for each in record["left_out"]),
             notes=tuple(record["notes"]),
+            population=record["population"],
         )
 
 
@@ -141,17 +150,33 @@ class Comparison:
     heads : xarray.Dataset
         One variable a head measure with last dimensions ``head_row``, ``head_col``; with
         ``_position`` after its name, the same of heads that know positions alone; with
-        ``_match``, the best match of each ``head_row`` (−1: none); with ``_without_fold``, the
-        scores of layers from all other folds. Descriptors of single heads and their offset
-        ``profile`` have model_row, layer_row, head_row.
+        ``_match``, the best match of each ``head_row`` (−1: none). Descriptors of single heads
+        and their offset ``profile`` have model_row, layer_row, head_row.
     provenance : Provenance
         What was run on what.
+    replicates : xarray.Dataset
+        The scores without each group of utterances in turn, of every measure that has an
+        interval; a last dimension ``group``. Also ``maxcorr_rotated_draws`` with a last dimension
+        ``rotation``: in each random basis by itself.
+    intervals : xarray.Dataset
+        Of the same measures, a last dimension ``statistic``: the bias-corrected ``estimate`` and
+        the ``low`` and ``high`` end of its 95 % interval (see `assonance.inference.jackknife`).
+    nulls : xarray.Dataset
+        The scores where the column layer's frames are those of another place in the speech; a
+        last dimension ``shift``.
+    halves : xarray.Dataset
+        With model_row and layer_row, the scores of one random half of a layer's neurons against
+        the other: a ceiling.
     """
 
     scores: xr.Dataset
     neurons: xr.Dataset
     heads: xr.Dataset
     provenance: Provenance
+    replicates: xr.Dataset = field(default_factory=xr.Dataset)
+    intervals: xr.Dataset = field(default_factory=xr.Dataset)
+    nulls: xr.Dataset = field(default_factory=xr.Dataset)
+    halves: xr.Dataset = field(default_factory=xr.Dataset)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -211,20 +236,29 @@ class Comparison:
         Returns
         -------
         pandas.DataFrame
-            Columns measure, model_row, layer_row, model_col, layer_col, value; what was not
-            measured or is undefined is left out. `mincorr` has no column model and layer.
+            Columns measure, model_row, layer_row, model_col, layer_col, value; estimate, low and
+            high of its interval, and the mean it reads of shifted speech, where there are any.
+            What was not measured or is undefined is left out. `mincorr` has no column model and
+            layer.
         """
         tables = []
         for name, array in self.scores.data_vars.items():
-            table = array.to_dataframe("value").dropna(subset="value").reset_index()
+            table = array.to_dataframe("value")
+            if name in self.intervals:
+                known = self.intervals[name]
+                for each in known["statistic"].values:
+                    table[each] = known.sel(statistic=each).to_series()
+            if name in self.nulls:
+                table["shifted"] = self.nulls[name].mean("shift").to_series()
+            table = table.dropna(subset="value").reset_index()
             tables.append(table.assign(measure=str(name)))
-        columns = ["measure", *CELL, "value"]
+        columns = ["measure", *CELL, "value", *STATISTICS, "shifted"]
         if not tables:
             return pd.DataFrame(columns=columns)
         return pd.concat(tables, ignore_index=True).reindex(columns=columns)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a NetCDF file: scores at its root, groups ``neurons``, ``heads``, ``provenance``.
+        """Write a NetCDF file: scores at its root, all else in groups of their names.
 
         The same comparison makes the same bytes. The file is put in place in one step.
 
@@ -238,8 +272,7 @@ class Comparison:
         tree = xr.DataTree.from_dict(
             {
                 "/": self.scores.assign_attrs(assonance_format=FORMAT),
-                "/neurons": self.neurons,
-                "/heads": self.heads,
+                **{f"/{name}": getattr(self, name) for name in _GROUPS},
                 "/provenance": record,
             }
         )
@@ -271,7 +304,7 @@ class Comparison:
                 known = root.attrs.pop("assonance_format", None) == FORMAT
                 if known:
                     provenance = Provenance.from_json(str(tree["provenance/json"].values))
-                    neurons, heads = (tree[name].to_dataset() for name in ("neurons", "heads"))
+                    groups = {name: tree[name].to_dataset() for name in _GROUPS}
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise AssonanceError(
                 f"{one_line(path)}: is not a comparison that can be read; make it anew"
@@ -280,4 +313,4 @@ class Comparison:
             raise AssonanceError(
                 f"{one_line(path)}: was not written by this version of assonance; make it anew"
             )
-        return cls(root, neurons, heads, provenance)
+        return cls(scores=root, provenance=provenance, **groups)

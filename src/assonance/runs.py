@@ -39,6 +39,7 @@ def run(
     offline: bool,
     head_outputs: bool,
     on_error: Literal["skip", "stop"],
+    uncertainty: bool,
     progress: Progress,
     diff: bool = False,
 ) -> Comparison:
@@ -72,6 +73,7 @@ def run(
         "offline": offline,
         "head_outputs": head_outputs,
         "on_error": on_error,
+        "uncertainty": uncertainty,
     }
     _make(out)
     write_text(out / CONFIG, _yaml(config))
@@ -87,6 +89,7 @@ def run(
         offline=offline,
         head_outputs=head_outputs,
         on_error=on_error,
+        uncertainty=uncertainty,
         progress=progress,
     )
     comparison.save(out / RESULTS)

@@ -1,21 +1,26 @@
 """Scores of many layer pairs, filled in as they come and labelled at the end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from threading import Lock
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from assonance.describe import DESCRIPTORS
 from assonance.inference import localisation_index
 from assonance.measures import LayerScore, Measure, NeuronScores, Settings
-from assonance.statistics import Pair
+from assonance.statistics import FoldedMoments, Pair, halves
 
 CELL = ("layer_row", "layer_col")
+LOCALISATION = "localisation"
 # Measures of single neurons between whose values the localisation index lies, best first.
 _LOCALISED = ("maxcorr", "maxcorr_rotated")
 _WHOLE = ("linreg_heldout_r", "linreg")
+
+Value = NeuronScores | LayerScore | float
+LayerTable = NDArray[np.float64]
 
 
 class Scores:
@@ -48,24 +53,40 @@ class Scores:
             for each in measures
             if each.level == "neuron"
         }
+        self.localised: LayerTable = np.full((count, count), np.nan)
         self.matches: dict[str, NDArray[np.int32]] = {}
         self.ranks: dict[str, NDArray[np.int32]] = {}
+        self.draws: dict[str, LayerTable] = {}
         self.layers: dict[str, NDArray[np.float64]] = {}
+        self.halves: dict[str, NDArray[np.float64]] = {}
 
     def describe(self, name: str, found: Mapping[str, float]) -> None:
         """Note what describes a layer by itself, by the names of `DESCRIPTORS`."""
-        for descriptor, value in found.items():
-            values = self.layers.setdefault(descriptor, np.full(len(self.index), np.nan))
-            values[self.index[name]] = value
+        self._note(self.layers, name, found)
+
+    def halve(self, name: str, found: Mapping[str, float]) -> None:
+        """Note the scores of the halves of a layer, by measure."""
+        self._note(self.halves, name, found)
+
+    def halves_dataset(self) -> xr.Dataset:
+        """Label the scores of the halves of layers."""
+        result = xr.Dataset(coords={CELL[0]: list(self.index)})
+        return result.assign({name: (CELL[:1], found) for name, found in self.halves.items()})
+
+    def _note(self, tables: dict[str, LayerTable], name: str, found: Mapping[str, float]) -> None:
+        for each, value in found.items():
+            table = tables.setdefault(each, np.full(len(self.index), np.nan))
+            table[self.index[name]] = value
 
     def add(self, a: str, b: str, pair: Pair, settings: Settings) -> None:
         """Score layer a (rows) against layer b (columns), and the other way round."""
-        self._add(a, b, pair, settings, self.measures)
-        if a == b:
-            return
-        # Each layer's neurons have scores of their own, even where their mean is the same.
-        directed = [each for each in self.measures if not each.symmetric or each.level == "neuron"]
-        self._add(b, a, pair.swapped(), settings, directed)
+        for row, col, seen, measures in _both_ways(a, b, pair, self.measures):
+            cell = self.index[row], self.index[col]
+            found = {each.name: each.function(seen, settings) for each in measures}
+            for name, value in found.items():
+                self._put(name, cell, value)
+            if row != col:
+                self.localised[cell] = _localised(found)
         for each in self.measures:
             if each.symmetric:
                 i, j = self.index[a], self.index[b]
@@ -73,33 +94,28 @@ class Scores:
                     if table is not None:
                         table[j, i] = table[i, j]
 
-    def _add(
-        self, a: str, b: str, pair: Pair, settings: Settings, measures: Sequence[Measure]
-    ) -> None:
-        cell = self.index[a], self.index[b]
-        for each in measures:
-            value = each.function(pair, settings)
-            if isinstance(value, LayerScore):
-                self._table(self.ranks, each.name, self.others.shape)[cell] = value.rank
-                self.values[each.name][cell] = value.value
-            elif isinstance(value, NeuronScores):
-                scores = value.values.cpu().numpy()
-                self.values[each.name][cell] = value.mean()
-                self.neurons[each.name][*cell, : len(scores)] = scores
-                if value.match is not None:
-                    match = self._table(self.matches, each.name, self.neurons[each.name].shape)
-                    match[*cell, : len(scores)] = value.match.cpu().numpy()
-            else:
-                self.values[each.name][cell] = value
+    def draws_dataset(self) -> xr.Dataset:
+        """Label the scores in each random draw, ``<measure>_draws``, of measures that draw."""
+        names = list(self.index)
+        result = xr.Dataset(coords={"layer_row": names, "layer_col": names})
+        return result.assign(
+            {f"{name}_draws": ((*CELL, "rotation"), found) for name, found in self.draws.items()}
+        )
 
-    def _table(
-        self, tables: dict[str, NDArray[np.int32]], name: str, shape: tuple[int, ...]
-    ) -> NDArray[np.int32]:
-        """Get a measure's table of numbers, made of −1 when first asked for."""
-        if name not in tables:
-            # Of two threads that come here at once, both must end with one array.
-            tables.setdefault(name, np.full(shape, -1, dtype=np.int32))
-        return tables[name]
+    def _put(self, name: str, cell: tuple[int, int], value: Value) -> None:
+        self.values[name][cell] = _of_layer(value)
+        if isinstance(value, LayerScore):
+            _table(self.ranks, name, self.others.shape, -1, np.int32)[cell] = value.rank
+        elif isinstance(value, NeuronScores):
+            scores = value.values.cpu().numpy()
+            self.neurons[name][*cell, : len(scores)] = scores
+            if value.match is not None:
+                shape = self.neurons[name].shape
+                match = _table(self.matches, name, shape, -1, np.int32)
+                match[*cell, : len(scores)] = value.match.cpu().numpy()
+            if value.draws is not None:
+                shape = (*self.others.shape, len(value.draws))
+                _table(self.draws, name, shape, np.nan, np.float64)[cell] = value.draws.cpu()
 
     def dataset(self, *, per_neuron: bool) -> xr.Dataset:
         """Label the scores; with `per_neuron` those of single neurons too."""
@@ -122,11 +138,138 @@ class Scores:
                 if each.name in self.matches and each.across is None:
                     matches = self.matches[each.name]
                     result[f"{each.name}_match"] = ((*dims, "neuron"), matches)
+        if is_localised(self.measures):
+            result[LOCALISATION] = (CELL, self.localised, localisation_attributes(self.measures))
         for name, found in self.layers.items():
             told = DESCRIPTORS[name]
             about = {"long_name": told.title, "description": told.meaning}
             result[name] = (CELL[:1], found, about)
         return result
+
+
+class LayerScores:
+    """Scores of layers against layers alone, once and again: what intervals and nulls are made of.
+
+    Parameters
+    ----------
+    widths, measures, others
+        As for `Scores`.
+    repeats
+        How many times every pair is scored.
+
+    Attributes
+    ----------
+    tables : dict
+        Measure to scores, shape (L, L, repeats); with `LOCALISATION` where its parts are measured.
+        Of measures taken over all other layers, shape (L, repeats), see `dataset`.
+    """
+
+    def __init__(
+        self,
+        widths: Mapping[str, int],
+        measures: Sequence[Measure],
+        others: NDArray[np.bool_],
+        repeats: int,
+    ) -> None:
+        self.measures = measures
+        self.index = {name: number for number, name in enumerate(widths)}
+        self.others = others
+        count, most = len(widths), max(widths.values())
+        names = [each.name for each in measures if each.across is None]
+        if is_localised(measures):
+            names.append(LOCALISATION)
+        self.tables = {name: np.full((count, count, repeats), np.nan) for name in names}
+        self._lowest = {
+            each.name: np.full((count, repeats, most), np.inf)
+            for each in measures
+            if each.across == "min"
+        }
+        self._lock = Lock()
+
+    def add(self, a: str, b: str, repeat: int, pair: Pair, settings: Settings) -> None:
+        """Score layer a (rows) against layer b (columns), and the other way round."""
+        for row, col, seen, measures in _both_ways(a, b, pair, self.measures):
+            i, j = self.index[row], self.index[col]
+            found = {each.name: each.function(seen, settings) for each in measures}
+            for each in measures:
+                if each.across is None:
+                    self.tables[each.name][i, j, repeat] = _of_layer(found[each.name])
+                elif self.others[i, j] and isinstance(value := found[each.name], NeuronScores):
+                    scores = value.values.cpu().numpy()
+                    lowest = self._lowest[each.name][i, repeat, : len(scores)]
+                    with self._lock:
+                        np.fmin(lowest, scores, out=lowest)
+            if row != col and LOCALISATION in self.tables:
+                self.tables[LOCALISATION][i, j, repeat] = _localised(found)
+        for each in self.measures:
+            if each.symmetric and each.across is None:
+                i, j = self.index[a], self.index[b]
+                self.tables[each.name][j, i, repeat] = self.tables[each.name][i, j, repeat]
+
+    def dataset(self, dim: str) -> xr.Dataset:
+        """Label the scores; `dim` names what the repeats are."""
+        names = list(self.index)
+        result = xr.Dataset(coords={"layer_row": names, "layer_col": names})
+        for name, values in self.tables.items():
+            result[name] = ((*CELL, dim), values)
+        for name, lowest in self._lowest.items():
+            known = np.where(np.isinf(lowest), np.nan, lowest)
+            result[name] = ((CELL[0], dim), nan_mean(known))
+        return result
+
+
+def half_scores(
+    moments: FoldedMoments,
+    layer: str,
+    measures: Sequence[Measure],
+    settings: Settings,
+) -> dict[str, float]:
+    """Score one random half of a layer's neurons against the other, the mean of both ways.
+
+    What neurons of one and the same layer have in common: a ceiling for two layers.
+    """
+    if len(moments.layer(layer).norms) < 2:
+        return {}
+    pair = halves(moments, layer, settings.seed).pair("first", "second")
+    return {
+        each.name: sum(_of_layer(each.function(one, settings)) for one in (pair, pair.swapped()))
+        / 2
+        for each in measures
+        if each.across is None
+    }
+
+
+def _both_ways(
+    a: str, b: str, pair: Pair, measures: Sequence[Measure]
+) -> Iterator[tuple[str, str, Pair, Sequence[Measure]]]:
+    """Give what is to be measured of a pair, and of the same seen the other way round."""
+    yield a, b, pair, measures
+    if a != b:
+        # Each layer's neurons have scores of their own, even where their mean is the same.
+        directed = [each for each in measures if not each.symmetric or each.level == "neuron"]
+        if directed:
+            yield b, a, pair.swapped(), directed
+
+
+def _of_layer(value: Value) -> float:
+    """Reduce a score to one number."""
+    if isinstance(value, LayerScore):
+        return value.value
+    return value.mean() if isinstance(value, NeuronScores) else value
+
+
+def _table(
+    tables: dict[str, NDArray[Any]],
+    name: str,
+    shape: tuple[int, ...],
+    fill: float,
+    dtype: DTypeLike,
+) -> NDArray[Any]:
+    """Get a measure's table, made of `fill` when first asked for."""
+    if name not in tables:
+        # Of two threads that come here at once, both must end with one array.
+        tables.setdefault(name, np.full(shape, fill, dtype=dtype))
+    return tables[name]
 
 
 def attributes(measure: Measure) -> dict[str, Any]:
@@ -165,30 +308,35 @@ def nan_mean(values: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.where(count, np.nansum(values, -1) / np.maximum(count, 1), np.nan)
 
 
-def localisation(flat: xr.Dataset) -> dict[str, xr.DataArray]:
-    """Compute the localisation index of every pair, where its parts were measured.
+def is_localised(measures: Sequence[Measure]) -> bool:
+    """Whether all that the localisation index lies between is measured."""
+    names = {each.name for each in measures}
+    return names.issuperset(_LOCALISED) and not names.isdisjoint(_WHOLE)
 
-    Of a dataset by neuron, as `Scores.dataset` makes it.
+
+def _localised(found: Mapping[str, Value]) -> float:
+    """Compute the localisation index of a pair, NaN where its parts were not measured.
+
+    A layer's neurons are their own best matches: of a layer with itself the index would say so
+    and nothing else.
     """
-    whole = [name for name in _WHOLE if name in flat]
-    if not whole or not all(name in flat for name in _LOCALISED):
-        return {}
-    parts = [flat[f"{name}_by_neuron"].values for name in (*_LOCALISED, whole[0])]
-    count = flat.sizes["layer_row"]
-    values = np.array(
-        [
-            [localisation_index(*(part[i, j] for part in parts)) for j in range(count)]
-            for i in range(count)
-        ]
-    )
-    # A layer's neurons are their own best matches: the index would say so and nothing else.
-    np.fill_diagonal(values, np.nan)
-    attributes = {
+    whole = next((found[name] for name in _WHOLE if name in found), None)
+    if whole is None or not found.keys() >= set(_LOCALISED):
+        return float("nan")
+    parts = (*(found[name] for name in _LOCALISED), whole)
+    neurons = [each.values.cpu().numpy() for each in parts if isinstance(each, NeuronScores)]
+    return localisation_index(*neurons)
+
+
+def localisation_attributes(measures: Sequence[Measure]) -> dict[str, Any]:
+    """Describe the localisation index."""
+    names = {each.name for each in measures}
+    whole = next(name for name in _WHOLE if name in names)
+    return {
         "long_name": "Localisation index",
         "description": "Share of what the whole other layer knows of a neuron, beyond a random "
         "basis of it, that one neuron knows: 0 for a space shared in unrelated bases, 1 where one "
         "neuron says all",
         "range": [-np.inf, np.inf],
-        "source": f"assonance: Σ(maxcorr − maxcorr_rotated)/Σ({whole[0]} − maxcorr_rotated)",
+        "source": f"assonance: Σ(maxcorr − maxcorr_rotated)/Σ({whole} − maxcorr_rotated)",
     }
-    return {"localisation": xr.DataArray(values, dims=("layer_row", "layer_col"), attrs=attributes)}

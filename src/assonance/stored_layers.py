@@ -27,11 +27,16 @@ class StoredLayers:
         By name, in order.
     ids
         The utterances that every store holds, in the corpus's order.
+    units
+        Number of the unit that each belongs to; each one of its own where None.
     """
 
-    def __init__(self, layers: Mapping[str, Layer], ids: Sequence[str]) -> None:
+    def __init__(
+        self, layers: Mapping[str, Layer], ids: Sequence[str], units: Sequence[int] | None = None
+    ) -> None:
         self.layers = layers
         self.ids = ids
+        self.units = range(len(ids)) if units is None else units
         self.widths = {name: layer.store.layers[layer.label] for name, layer in layers.items()}
         store = next(iter(layers.values())).store
         self.sizes = [store.n_frames(id) for id in ids]

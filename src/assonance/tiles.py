@@ -37,6 +37,7 @@ def plan(
     widths: Mapping[str, int],
     wanted: Callable[[str, str], bool],
     *,
+    parts: int,
     folds: int,
     memory: float,
 ) -> list[Tile]:
@@ -50,8 +51,8 @@ def plan(
         Layer name to its number of neurons, in order.
     wanted
         Whether a pair is to be compared.
-    folds
-        Into how many parts the sums are kept.
+    parts, folds
+        Into how many parts the sums are kept, and how many folds they make up.
     memory
         Bytes that a tile may take; the smallest tile, of two layers, may take more.
 
@@ -66,17 +67,17 @@ def plan(
     tiles: list[Tile] = []
     for most in (*(total / count for count in range(1, len(widths) + 1)), 0):
         tiles = list(_tiles(list(_strips(widths, most)), chosen))
-        if all(size(tile, widths, folds=folds) <= memory for tile in tiles):
+        if all(size(tile, widths, parts=parts, folds=folds) <= memory for tile in tiles):
             break
     return tiles
 
 
-def size(tile: Tile, widths: Mapping[str, int], *, folds: int) -> float:
+def size(tile: Tile, widths: Mapping[str, int], *, parts: int, folds: int) -> float:
     """Estimate the bytes that a tile's sums and factors take.
 
     Parameters
     ----------
-    tile, widths, folds
+    tile, widths, parts, folds
         As for `plan`.
     """
     own = sum(widths[name] ** 2 for name in tile.layers)
@@ -84,7 +85,8 @@ def size(tile: Tile, widths: Mapping[str, int], *, folds: int) -> float:
     factors = own * (_FACTORS + (_FOLD_FACTORS * folds if folds > 1 else 0))
     at_work = _AT_WORK * max(widths[a] * widths[b] for a, b in tile.pairs)
     chunk = _COPIES * CHUNK_FRAMES * sum(widths[name] for name in tile.layers)
-    return _FLOAT64 * (folds * products + factors + at_work) + _FLOAT32 * chunk
+    kept = parts + (folds if parts > folds else 0)
+    return _FLOAT64 * (kept * products + factors + at_work) + _FLOAT32 * chunk
 
 
 def _strips(widths: Mapping[str, int], most: float) -> Iterator[list[str]]:

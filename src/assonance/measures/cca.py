@@ -27,6 +27,7 @@ LINEAR: tuple[Invariance, ...] = (*STANDARDISED, "orthogonal", "linear")
     invariances=LINEAR,
     source="Hotelling 1936; Kornblith et al. 2019, section 5.2",
     precise=True,
+    smooth=False,
 )
 def cca_mean(pair: Pair, settings: Settings) -> LayerScore:
     """Mean canonical correlation of all directions of both layers, none cut off.
@@ -66,6 +67,7 @@ def cca_r2(pair: Pair, settings: Settings) -> LayerScore:
     range=(0.0, 1.0),
     invariances=STANDARDISED,
     source="Raghu et al. 2017; El Kheir et al. 2024",
+    smooth=False,
 )
 def svcca(pair: Pair, settings: Settings) -> LayerScore:
     """Mean canonical correlation of the leading directions of the standardised layers.
@@ -84,12 +86,13 @@ def svcca(pair: Pair, settings: Settings) -> LayerScore:
     range=(0.0, 1.0),
     invariances=("translation", "scale", "permutation"),
     source="Morcos et al. 2018; El Kheir et al. 2024",
+    smooth=False,
 )
 def pwcca(pair: Pair, settings: Settings) -> LayerScore:
     """Canonical correlations weighted by how much of the row layer each direction accounts for.
 
     Cut as for `svcca`; the weight of a canonical direction h is Σ|hᵀz| over the row layer's
-    centred neurons z, unstandardised.
+    centred neurons z, unstandardised. In sample, and no honest interval exists: see `svcca`.
     """
     left, correlations, _ = _leading(pair, settings)
     return LayerScore(_weighted(pair.x, left, correlations), len(correlations))
@@ -103,9 +106,13 @@ def pwcca(pair: Pair, settings: Settings) -> LayerScore:
     range=(0.0, 1.0),
     invariances=("translation", "scale", "permutation"),
     source="Morcos et al. 2018, averaged over both directions",
+    smooth=False,
 )
 def pwcca_mean(pair: Pair, settings: Settings) -> LayerScore:
-    """Mean of PWCCA with the row layer's weights and with the column layer's."""
+    """Mean of PWCCA with the row layer's weights and with the column layer's.
+
+    No honest interval exists: see `svcca`.
+    """
     left, correlations, right = _leading(pair, settings)
     ways = ((pair.x, left), (pair.y, right))
     both = sum(_weighted(layer, directions, correlations) for layer, directions in ways)

@@ -73,8 +73,8 @@ def maxcorr_rotated(pair: Pair, settings: Settings) -> NeuronScores:
     bases = once(pair.y, ("rotated", *chosen), lambda: rotated_bases(pair.y, *chosen))
     table = pair.correlation.to(bases[0].dtype)
     best = [(table @ basis).abs().amax(1) for basis in bases]
-    mean = torch.stack(best).mean(0, dtype=torch.float64)
-    return NeuronScores(spread(mean.clamp(max=1), varies))
+    each = torch.stack(best).to(torch.float64).clamp(max=1)
+    return NeuronScores(spread(each.mean(0), varies), draws=each.mean(1))
 
 
 @measure(

@@ -16,6 +16,8 @@ Need = Literal[
 ]
 Invariance = Literal["translation", "scale", "neuron scale", "permutation", "orthogonal", "linear"]
 
+_LEAST = {"sample_frames": 2, "folds": 2, "rotations": 1, "groups": 2, "shifts": 1}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -36,11 +38,15 @@ class Settings:
         Groups of utterances held out in turn by held-out measures.
     rotations
         Random bases averaged in the rotation floor.
+    groups
+        Groups of utterances left out in turn for intervals: whole units, each within a fold.
+    shifts
+        Places elsewhere in the corpus with which speech is paired for the shift null.
     attention_seconds
         Longest stretch of speech whose attention is compared whole; longer utterances are cut
         into equal pieces. None: whole utterances, whatever their length.
     seed
-        Of every random draw: sampled frames, folds, rotations.
+        Of every random draw: sampled frames, folds and groups, rotations, shifts.
 
     Raises
     ------
@@ -53,7 +59,9 @@ class Settings:
     cut: Literal["reach", "below"] = "reach"
     sample_frames: int = 2000
     folds: int = 5
-    rotations: int = 4
+    rotations: int = 8
+    groups: int = 20
+    shifts: int = 4
     attention_seconds: float | None = 10.0
     seed: int = 0
 
@@ -62,7 +70,7 @@ class Settings:
             raise AssonanceError(f"variance must be above 0 and at most 1; got {self.variance}")
         if self.cut not in ("reach", "below"):
             raise AssonanceError(f"cut must be 'reach' or 'below'; got {self.cut!r}")
-        for name, least in (("sample_frames", 2), ("folds", 2), ("rotations", 1)):
+        for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise AssonanceError(f"{name} must be at least {least}; got {getattr(self, name)}")
         if self.attention_seconds is not None and not self.attention_seconds >= 1:
@@ -88,10 +96,13 @@ class NeuronScores:
     match
         Index of the matched neuron of the column layer, −1 for a constant one; shape (Dx,).
         None where the measure matches no single neuron.
+    draws
+        Where the values are means over random draws, the layer's score in each; shape (R,).
     """
 
     values: Tensor
     match: Tensor | None = None
+    draws: Tensor | None = None
 
     def mean(self) -> float:
         """Mean over the neurons that vary; NaN when none does."""
@@ -144,6 +155,9 @@ class Measure:
     precise
         Whether a layer's smallest directions count as much as its largest, so that products of
         float32 frames must be made in float64.
+    smooth
+        Whether a jackknife tells its uncertainty. Not where the score has a kink at correlations
+        of 0: there no interval is printed.
     function
         From the statistics and the settings to the score.
     """
@@ -159,6 +173,12 @@ class Measure:
     function: Callable[..., Any]
     across: Literal["min"] | None = None
     precise: bool = False
+    smooth: bool = True
+
+    @property
+    def interval(self) -> bool:
+        """Whether its scores carry an interval: it is smooth, and a function of sums."""
+        return self.smooth and self.needs != "sample"
 
     @property
     def summary(self) -> str:
@@ -185,6 +205,7 @@ def measure(
     invariances: Iterable[Invariance] = (),
     across: Literal["min"] | None = None,
     precise: bool = False,
+    smooth: bool = True,
 ) -> Callable[[Function], Function]:
     """Register the decorated function as the measure of its name."""
 
@@ -202,6 +223,7 @@ def measure(
             function,
             across,
             precise,
+            smooth,
         )
         return function
 

@@ -2,7 +2,8 @@
 
 With centred frames X and Y, all three are functions of the nuclear norm ‖XᵀY‖_*, the sum of the
 singular values of the cross-products, and of the sizes ‖X‖ and ‖Y‖ (Frobenius). Layers of unlike
-widths are compared as if the narrower had further neurons that are 0.
+widths are compared as if the narrower had further neurons that are 0. The nuclear norm has a kink
+where a singular value is 0: no honest interval exists for any of the three.
 """
 
 import math
@@ -21,6 +22,7 @@ from assonance.statistics import Pair
     range=(0.0, 1.0),
     invariances=("translation", "permutation", "orthogonal"),
     source="Schönemann 1966; Dryden & Mardia 2016, size-and-shape distance",
+    smooth=False,
 )
 def procrustes(pair: Pair, settings: Settings) -> float:
     """One minus the squared distance of the best-turned layers by the sum of their squared sizes.
@@ -41,6 +43,7 @@ def procrustes(pair: Pair, settings: Settings) -> float:
     range=(0.0, 1.0),
     invariances=ROTATION_FREE,
     source="Tang et al. 2020, normalised Bures similarity; Harvey et al. 2024, its equality",
+    smooth=False,
 )
 def bures(pair: Pair, settings: Settings) -> float:
     """Normalised Bures similarity of the frames' Gram matrices: their fidelity by their traces.
@@ -61,6 +64,7 @@ def bures(pair: Pair, settings: Settings) -> float:
     range=(0.0, 1.0),
     invariances=ROTATION_FREE,
     source="Williams et al. 2021, angular shape metric",
+    smooth=False,
 )
 def angular_procrustes(pair: Pair, settings: Settings) -> float:
     """One minus the angle between the best-turned layers, as a share of a right angle.

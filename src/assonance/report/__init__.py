@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from assonance import changes
 from assonance.changes import Pair
 from assonance.files import write_text
 from assonance.report.page import render
@@ -37,5 +36,4 @@ def write_report(
     AssonanceError
         It cannot be written.
     """
-    found = changes.pairs(comparison) if pairs is None else pairs
-    write_text(path, render(comparison, sentences, found))
+    write_text(path, render(comparison, sentences, pairs))

@@ -10,12 +10,14 @@ from assonance.statistics.hsic import BlockPair, Hsic
 from assonance.statistics.layer import LayerStatistics
 from assonance.statistics.moments import CHUNK_FRAMES, Moments
 from assonance.statistics.pair import Pair
+from assonance.statistics.parts import Crossed, PartedMoments, assign_parts, halves
 from assonance.statistics.sample import KernelSample, sample_indices
 
 __all__ = [
     "CHUNK_FRAMES",
     "BlockPair",
     "BlockSums",
+    "Crossed",
     "Fold",
     "FoldedMoments",
     "HeadPair",
@@ -26,7 +28,10 @@ __all__ = [
     "LayerStatistics",
     "Moments",
     "Pair",
+    "PartedMoments",
     "assign_folds",
+    "assign_parts",
+    "halves",
     "on_grid",
     "sample_indices",
 ]

@@ -1,7 +1,8 @@
 """Moments kept by fold, so that held-out statistics need no second pass over the frames."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
+from typing import Protocol, Self
 
 import numpy as np
 import torch
@@ -10,7 +11,6 @@ from torch import Tensor
 from assonance.statistics.heldout import Fold, FoldLayer, Products
 from assonance.statistics.layer import LayerStatistics
 from assonance.statistics.lazy import once
-from assonance.statistics.moments import Moments
 from assonance.statistics.pair import Pair
 from assonance.statistics.sample import KernelSample
 
@@ -42,6 +42,33 @@ def assign_folds(sizes: Sequence[int], folds: int, seed: int) -> np.ndarray:
     return assigned
 
 
+class FoldMoments(Protocol):
+    """Moments of one fold: `Moments`, or what is read as if it were."""
+
+    @property
+    def n(self) -> int:
+        """Frames."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether all products were made in float64."""
+
+    @property
+    def unit(self) -> float:
+        """Rounding of the frames' own values, as a share of them."""
+
+    @property
+    def shift(self) -> Mapping[str, Tensor]:
+        """What was taken off each neuron, (D,)."""
+
+    @property
+    def sums(self) -> Mapping[str, Tensor]:
+        """Σ(x − shift), (D,)."""
+
+    def product(self, a: str, b: str) -> Tensor:
+        """Σ(x − shift)(y − shift)ᵀ of layers a (rows) and b (columns)."""
+
+
 class FoldedMoments:
     """Moments of disjoint folds of the frames, and the pairs of layers read off them.
 
@@ -53,11 +80,26 @@ class FoldedMoments:
         Moments of each fold, made with one shift; a single part means no folds.
     """
 
-    def __init__(self, parts: Sequence[Moments]) -> None:
+    def __init__(self, parts: Sequence[FoldMoments]) -> None:
         self.parts = tuple(part for part in parts if part.n)
+        self._alike: FoldedMoments = self
+
+    def with_cross(self, parts: Sequence[FoldMoments]) -> Self:
+        """Return moments of the same layers with other products of one layer with another.
+
+        Parameters
+        ----------
+        parts
+            Fold by fold; only products of two different layers are read from them.
+        """
+        other = type(self)(parts)
+        other._alike = self
+        return other
 
     def layer(self, name: str) -> LayerStatistics:
         """Return one layer's statistics over all frames."""
+        if self._alike is not self:
+            return self._alike.layer(name)
         return once(self, ("layer", name), lambda: self._layer(name, self.parts))
 
     def pair(self, a: str, b: str, sample: tuple[KernelSample, KernelSample] | None = None) -> Pair:
@@ -79,6 +121,9 @@ class FoldedMoments:
         return [Fold(number, products) for number in numbers]
 
     def _fold_layer(self, name: str, fold: int) -> FoldLayer:
+        if self._alike is not self:
+            return self._alike._fold_layer(name, fold)
+
         def make() -> FoldLayer:
             # Training folds are added up, not subtracted from the total: where a neuron varies in
             # the held-out fold alone, a difference would leave rounding that passes for variation.
@@ -88,7 +133,7 @@ class FoldedMoments:
 
         return once(self, (name, fold), make)
 
-    def _layer(self, name: str, parts: Sequence[Moments]) -> LayerStatistics:
+    def _layer(self, name: str, parts: Sequence[FoldMoments]) -> LayerStatistics:
         n = sum(part.n for part in parts)
         mean = _add(part.sums[name] for part in parts) / n
         product = _add(part.product(name, name) for part in parts)

@@ -42,6 +42,10 @@ class KernelSample:
         self.frames = frames.to(torch.float64)
         self._nearest: dict[int, Tensor] = {}
 
+    def turned(self, turn: int) -> "KernelSample":
+        """Return the sample with its frames moved on so many places, round in a circle."""
+        return _Turned(self, turn)
+
     def squared_distances(self) -> Tensor:
         """Squared Euclidean distances between the frames, exactly 0 where they are the same."""
         return squared_distances(self.frames - self.frames.mean(0))
@@ -86,6 +90,32 @@ class KernelSample:
                 found.scatter_(1, order[:, :count], True)
             self._nearest[count] = found
         return self._nearest[count]
+
+
+class _Turned(KernelSample):
+    """The same frames in another order: what was computed of them is turned, not computed anew."""
+
+    def __init__(self, sample: KernelSample, turn: int) -> None:
+        super().__init__(sample.frames.roll(turn, 0))
+        self._sample = sample
+        self._turn = turn
+
+    @lazy
+    def rbf(self) -> Tensor:
+        """As of any sample; shape (n, n)."""
+        return self._both(self._sample.rbf)
+
+    @lazy
+    def centred_distances(self) -> Tensor:
+        """As of any sample; shape (n, n)."""
+        return self._both(self._sample.centred_distances)
+
+    def nearest(self, count: int) -> Tensor:
+        """As of any sample; shape (n, n)."""
+        return self._both(self._sample.nearest(count))
+
+    def _both(self, matrix: Tensor) -> Tensor:
+        return matrix.roll((self._turn, self._turn), (0, 1))
 
 
 def squared_distances(frames: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""Known truths by simulation: what bias, intervals and indices are worth."""
