@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from comparisons import comparison
 
 from assonance import change_plot, changes
 from assonance.change_summary import sentences
 from assonance.changes import FORESEEN, KEPT, Pair
 from assonance.errors import AssonanceError
+from assonance.inference import intervals
 from assonance.results import Comparison
 
 PAIR = Pair("before", "after", "again")
@@ -20,16 +22,13 @@ def compared(scores=None, **options) -> Comparison:
     """Models before and after, and a second seed; `scores` are set layer by layer."""
     made = comparison(("before", "after", "again"), (5, 5, 5), **options)
     for (measure, row, col), values in (scores or {}).items():
-        if measure not in made.scores:
-            made.scores[measure] = made.scores["cka"].copy(
-                data=np.full_like(made.scores["cka"], np.nan)
-            )
         for layer, value in enumerate(values):
             at = {"model_row": row, "model_col": col}
             label = {"layer_row": f"encoder.{layer}", "layer_col": f"encoder.{layer}"}
             made.scores[measure].loc[at | label] = value
     models = [replace(each, fine_tuned=each.name == "after") for each in made.provenance.models]
-    return replace(made, provenance=replace(made.provenance, models=tuple(models)))
+    provenance = replace(made.provenance, models=tuple(models))
+    return replace(made, provenance=provenance, intervals=xr.Dataset(), replicates=xr.Dataset())
 
 
 def test_each_row_is_the_cell_of_its_layer_both_ways():
@@ -71,20 +70,31 @@ def test_without_a_ceiling_change_begins_below_the_middle_of_the_curve():
     assert changes.onset(part) == "encoder.3"
 
 
-def test_an_interval_that_reaches_the_ceiling_is_not_beyond_it():
+def test_a_difference_whose_interval_reaches_0_is_not_beyond_the_ceiling():
     scores = {
         ("cka", "before", "after"): [0.9, 0.9, 0.9, 0.4, 0.4],
-        ("cka_low", "before", "after"): [0.8, 0.8, 0.8, 0.3, 0.3],
-        ("cka_high", "before", "after"): [1.0, 1.0, 1.0, 0.48, 0.44],
         ("cka", "before", "again"): [0.5] * 5,
-        ("cka_low", "before", "again"): [0.45] * 5,
-        ("cka_high", "before", "again"): [0.55] * 5,
     }
     found = compared(scores)
-    part = changes.curve(changes.layers(found, PAIR), "cka")
+    # Groups differ alike in both, and beside that by much in layer 3 and by little in layer 4.
+    shared = np.array([-0.2, 0.0, 0.2])
+    replicates = found.scores["cka"].expand_dims(group=3, axis=-1) + shared
+    own = np.array([-0.1, 0.0, 0.1])
+    for layer, share in (("encoder.3", 1), ("encoder.4", 0.1)):
+        cell = {"model_row": "before", "layer_row": layer, "model_col": "after", "layer_col": layer}
+        replicates.loc[cell] += share * own
+    replicates = xr.Dataset({"cka": replicates})
+    sure = replace(
+        found, replicates=replicates, intervals=intervals(found.scores[["cka"]], replicates)
+    )
+    part = changes.curve(changes.layers(sure, PAIR), "cka")
     assert part["beyond"].tolist() == [False, False, False, False, True]
     assert changes.onset(part) == "encoder.4"
-    assert part.at["encoder.3", "high"] == pytest.approx(0.48)
+    ends = sure.intervals["cka"].sel(model_row="before", model_col="after")
+    ends = ends.sel(layer_row="encoder.3", layer_col="encoder.3")
+    assert part.loc["encoder.3", ["low", "high"]].tolist() == ends[1:].values.tolist()
+    axes = change_plot.layers(sure, [PAIR], "cka").axes[0]
+    assert len(axes.collections) == 1  # the band
 
 
 def test_neurons_that_are_their_own_best_match_are_counted():
@@ -152,11 +162,9 @@ def test_an_unknown_measure_lists_those_that_are_there():
         changes.heads(found, PAIR, "attn_js")
 
 
-def test_the_curve_is_drawn_with_its_band_ceiling_floor_and_onset():
+def test_the_curve_is_drawn_with_its_ceiling_floor_and_onset():
     scores = {
         ("cka", "before", "after"): [0.9, 0.9, 0.9, 0.4, 0.4],
-        ("cka_low", "before", "after"): [0.8, 0.8, 0.8, 0.3, 0.3],
-        ("cka_high", "before", "after"): [1.0, 1.0, 1.0, 0.42, 0.42],
         ("cka", "before", "again"): [0.5] * 5,
     }
     axes = change_plot.layers(compared(scores), [PAIR], "cka").axes[0]
@@ -164,7 +172,6 @@ def test_the_curve_is_drawn_with_its_band_ceiling_floor_and_onset():
     assert drawn[0] == [0.9, 0.9, 0.9, 0.4, 0.4]
     assert [0.5] * 5 in drawn
     assert [0.4] in drawn  # the ring
-    assert len(axes.collections) == 1
 
 
 def test_heads_are_drawn_a_point_each():

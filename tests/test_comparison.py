@@ -621,7 +621,7 @@ def test_frames_of_an_utterance_are_not_compared_with_each_other(pair, speech):
 
 
 def test_outputs_of_attention_heads_are_compared_as_layers(pair, speech):
-    models = [load_model(each, head_outputs=True) for each in pair]
+    models = [load_model(each, record=("blocks", "heads")) for each in pair]
     found = compare(models, speech, ["cka", "maxcorr", "attn_js"])
     name = found.models[0]
     assert "heads.2" in found.layers(name)

@@ -290,3 +290,119 @@ def test_a_full_disk_stops_the_run_and_is_not_blamed_on_an_utterance(
     with pytest.raises(AssonanceError, match="No space left on device") as caught:
         extract(model, corpus, tmp_path / "store")
     assert not isinstance(caught.value, UnusableAudio)
+
+
+# In batches
+
+
+def close(found, expected):
+    """Equal but for rounding, as the protocol promises of batches."""
+    for label, values in expected.items():
+        np.testing.assert_allclose(found[label], values, rtol=0, atol=1e-5 * values.std())
+
+
+@pytest.fixture(scope="session", params=["wav2vec2", "sew", "whisper", "wav2vec2-bert"])
+def any_model(request, checkpoint):
+    return load_model(checkpoint(request.param))
+
+
+def test_batches_hold_what_comes_of_utterances_one_by_one(any_model, speech, tmp_path):
+    corpus = Corpus.from_path(speech)
+    result = extract(any_model, corpus, tmp_path / "store", batch_seconds=1.5)
+    assert (result.ids, result.computed, result.left_out) == (PROMPTS, 6, ())
+    for utterance in corpus:
+        expected = any_model.run(utterance.read(16000)).activations
+        close(result.store.read(utterance.id), expected)
+
+
+def test_batches_taken_up_again_end_with_the_same_bytes(model, speech, tmp_path):
+    corpus = Corpus.from_path(speech)
+    whole = extract(model, corpus, tmp_path / "whole", batch_seconds=1.5)
+    extract(model, corpus, tmp_path / "store", batch_seconds=1.5)
+    before = contents(tmp_path / "store")
+    for lost in sorted((tmp_path / "store").glob("*.safetensors"))[::2]:
+        lost.unlink()
+    again = extract(model, corpus, tmp_path / "store", batch_seconds=1.5)
+    assert (again.computed, again.reused) == (3, 3)
+    assert contents(tmp_path / "store") == before == contents(tmp_path / "whole")
+    assert whole.computed == 6
+    assert extract(model, corpus, tmp_path / "store", batch_seconds=1.5).computed == 0
+
+
+def test_a_bad_utterance_costs_its_batch_nothing(model, recordings, tmp_path):
+    soundfile.write(recordings / "prompt1.wav", np.zeros(300), 16000)
+    soundfile.write(recordings / "prompt3.wav", np.full(9000, np.nan), 16000, "FLOAT")
+    corpus = Corpus.from_path(recordings)
+    result = extract(model, corpus, tmp_path / "store", batch_seconds=10)
+    assert result.ids == ("prompt0", "prompt2", "prompt4", "prompt5")
+    assert [each.id for each in result.left_out] == ["prompt1", "prompt3"]
+    assert "too short" in result.left_out[0].reason
+    with pytest.raises(UnusableAudio, match="mend or remove it"):
+        extract(model, corpus, tmp_path / "other", batch_seconds=10, on_error="stop")
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_run_one_by_one(model, speech, tmp_path):
+    class Small(Counting):
+        def run_batch(self, batch):
+            raise UnusableAudio("too long: 3 s at once need more memory than there is")
+
+    corpus = Corpus.from_path(speech)
+    small = Small(model)
+    result = extract(small, corpus, tmp_path / "store", batch_seconds=10)
+    assert (result.computed, small.runs, result.left_out) == (6, 6, ())
+
+
+def test_an_accelerator_is_given_batches_unasked(model, speech, tmp_path):
+    class Accelerated(Counting):
+        device = "cuda"
+        batches = ()
+
+        def run_batch(self, batch):
+            self.batches += (len(batch),)
+            return self._model.run_batch(batch)
+
+    there = Accelerated(model)
+    assert extract(there, Corpus.from_path(speech), tmp_path / "store").computed == 6
+    assert there.batches == (6,)
+
+
+# Half precision
+
+
+@pytest.mark.parametrize(("precision", "least", "most"), [("bfloat16", 1e-3, 0.2)])
+def test_half_precision_says_what_it_costs(checkpoint, speech, tmp_path, precision, least, most):
+    corpus = Corpus.from_path(speech)
+    folder = checkpoint(initializer_range=0.05)
+    exact, half = load_model(folder), load_model(folder, precision=precision)
+    assert half.fingerprint != exact.fingerprint
+    result = extract(half, corpus, tmp_path / "store")
+    assert extract(exact, corpus, tmp_path / "exact").notes == ()
+    (note,) = result.notes
+    samples = corpus.utterances[0].read(16000)
+    found, expected = half.run(samples).activations, exact.run(samples).activations
+    errors = {
+        label: np.sqrt(
+            np.mean((found[label].astype(float) - values) ** 2)
+            / np.mean((values - values.mean(0)) ** 2)
+        )
+        for label, values in expected.items()
+    }
+    worst = max(errors, key=errors.__getitem__)
+    assert least < errors[worst] < most
+    assert f"computed in {precision}: on prompt0" in note
+    assert f"up to {errors[worst]:.1%} of their deviation, {worst} most" in note
+    assert all(values.dtype == np.float32 for values in found.values())
+
+
+def test_attention_maps_are_float32_in_any_precision(checkpoint):
+    maps, expected = {}, {}
+    samples = voice(0.4, seed=1)
+    load_model(checkpoint(), precision="bfloat16").run(samples, attend=maps.__setitem__)
+    load_model(checkpoint()).run(samples, attend=expected.__setitem__)
+    for label, heads in expected.items():
+        np.testing.assert_array_equal(maps[label], heads)
+
+
+def test_a_precision_that_there_is_not_is_refused(checkpoint):
+    with pytest.raises(AssonanceError, match="'int8': choose from float32, bfloat16, float16"):
+        load_model(checkpoint(), precision="int8")

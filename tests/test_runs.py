@@ -132,7 +132,8 @@ def test_the_configuration_is_what_was_resolved(done, pair, speech):
         "memory": "4GB",
         "device": "cpu",
         "offline": False,
-        "head_outputs": False,
+        "record": ["blocks"],
+        "precision": "float32",
         "on_error": "skip",
     }
 
@@ -158,7 +159,7 @@ def test_options_reach_the_comparison(pair, speech, tmp_path):
     outcome = run(
         *("compare", *pair, "--audio", speech, "--out", tmp_path / "out", "-m", "cka"),
         *("--measure", "attn_js", "--settings", "elkheir2024", "--no-twins", "--offline"),
-        *("--memory", "1.5GB", "--on-error", "stop", "--head-outputs"),
+        *("--memory", "1.5GB", "--on-error", "stop", "--record", "blocks", "--record", "heads"),
     )
     assert outcome.status == 0
     found = Comparison.load(tmp_path / "out" / "results.nc")
@@ -167,7 +168,7 @@ def test_options_reach_the_comparison(pair, speech, tmp_path):
     assert found.scores.sizes["model_row"] == 2
     config = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text("utf-8"))
     assert (config["memory"], config["offline"], config["on_error"]) == ("1.5GB", True, "stop")
-    assert config["head_outputs"]
+    assert config["record"] == ["blocks", "heads"]
     assert "heads.1" in found.scores["layer_row"].values
     assert (config["measures"], config["twins"]) == (["cka", "attn_js"], False)
 

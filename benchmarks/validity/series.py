@@ -15,7 +15,7 @@ def lengths(rng: np.random.Generator, utterances: int, mean: int = 100) -> NDArr
 
 
 def groups(frames: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number the utterance of each frame."""
+    """Tell the utterance of each frame by number."""
     return np.repeat(np.arange(len(frames)), frames)
 
 

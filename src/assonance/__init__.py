@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from assonance.comparison import compare
     from assonance.corpus import Corpus
     from assonance.errors import AssonanceError, AssonanceWarning
-    from assonance.models import load_model
+    from assonance.models import Precomputed, TorchModel, load_model
     from assonance.results import Comparison
 
 # Where each public name lives: imported when first used, so that `assonance --help` does not
@@ -20,6 +20,8 @@ _HOMES = {
     "AssonanceWarning": "errors",
     "Comparison": "results",
     "Corpus": "corpus",
+    "Precomputed": "models",
+    "TorchModel": "models",
     "compare": "comparison",
     "head_similarity_matrix": "arrays",
     "load_model": "models",
@@ -32,6 +34,8 @@ __all__ = [
     "AssonanceWarning",
     "Comparison",
     "Corpus",
+    "Precomputed",
+    "TorchModel",
     "compare",
     "head_similarity_matrix",
     "load_model",

@@ -54,7 +54,7 @@ class AttentionPass:
     Parameters
     ----------
     models
-        By name, in order.
+        By name, in order; those without heads are passed over.
     utterances
         What every model can use.
     measures, settings
@@ -82,7 +82,7 @@ class AttentionPass:
         wanted: Wanted,
         memory: float,
     ) -> None:
-        self.models = models
+        self.models = {name: model for name, model in models.items() if model.heads}
         self.utterances = utterances
         self.measures = measures
         self.settings = settings
@@ -91,7 +91,7 @@ class AttentionPass:
         self.memory = memory
         self.heads = {
             name_of(model, label): count
-            for model, adapter in models.items()
+            for model, adapter in self.models.items()
             for label, count in adapter.heads.items()
         }
         names = list(self.heads)
@@ -109,8 +109,10 @@ class AttentionPass:
         -------
         tuple of xarray.Dataset or None, and list of str
             The scores as `head_scores` and `head_kinds` give them, None where every utterance is
-            too long; and what to beware of.
+            too long or no model has heads; and what to beware of.
         """
+        if not self.heads:
+            return None, ["no model gives attention maps, so heads are not compared"]
         seconds = [each.duration for each in self.utterances]
         needed = [self._needed(each.duration) for each in self.utterances]
         fits = [each <= self.memory for each in needed]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from assonance import tables
 from assonance.errors import AssonanceError
 from assonance.head_tables import head_measures
+from assonance.inference import jackknife
 from assonance.measures import MEASURES
 from assonance.outside import one_line
 from assonance.results import CELL, Comparison
@@ -73,7 +74,8 @@ def pairs(comparison: Comparison) -> tuple[Pair, ...]:
                 for name in alike
             }
             alike.sort(key=lambda name: -np.nan_to_num(shared[name], nan=-np.inf))
-            found.append(Pair(alike[0], tuned.name, *alike[1:2]))
+            seeds = [each.name for each in models if each.seed_of == alike[0]]
+            found.append(Pair(alike[0], tuned.name, *(seeds or alike[1:])[:1]))
     return tuple(found)
 
 
@@ -95,7 +97,8 @@ def layers(comparison: Comparison, pair: Pair) -> pd.DataFrame:
         level, depth (0 the first layer, 1 the last), value, low, high (its interval), ceiling,
         ceiling_low, ceiling_high (the pretrained model with its second seed), floor (as
         `assonance.tables.floor_name`) and beyond, whether the layer has changed by more than two
-        trainings differ. What was not measured is NaN, `beyond` without a ceiling is <NA>.
+        trainings differ: value − ceiling, with its own interval where there is one, lies below 0.
+        What was not measured is NaN, `beyond` without a ceiling is <NA>.
         ``<measure>_own`` is of neurons or heads each with itself: the share of neurons that are
         their own best match, the mean score of heads with themselves.
 
@@ -117,7 +120,7 @@ def layers(comparison: Comparison, pair: Pair) -> pd.DataFrame:
             f"nothing was measured between {one_line(pair.pretrained)} and "
             f"{one_line(pair.fine_tuned)}"
         )
-    table["beyond"] = _beyond(table)
+    table["beyond"] = table["beyond"].astype("boolean")
     return table.set_index(["measure", "way", "layer"])
 
 
@@ -256,12 +259,15 @@ def _scores(comparison: Comparison, pair: Pair, measure: str) -> Iterator[dict[s
                 "level": MEASURES[measure].level,
                 "depth": tables.depth(place, len(ladder)),
             }
-            for name, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
-                array = scores.get(f"{measure}{suffix}")
-                found[name] = _cell(array, row, col, layer)
-                one, other = (pair.pretrained, pair.second_seed)[:: 1 if way == KEPT else -1]
-                found[f"ceiling{suffix}"] = _cell(array, one, other, layer)
+            one, other = (pair.pretrained, pair.second_seed)[:: 1 if way == KEPT else -1]
+            found["value"] = _cell(scores[measure], row, col, layer)
+            found["low"], found["high"] = _interval(comparison, measure, row, col, layer)
+            found["ceiling"] = _cell(scores[measure], one, other, layer)
+            found["ceiling_low"], found["ceiling_high"] = _interval(
+                comparison, measure, one, other, layer
+            )
             found["floor"] = _floor(comparison, measure, row, col, layer)
+            found["beyond"] = _beyond(comparison, measure, (row, col), (one, other), layer)
             yield found
 
 
@@ -325,11 +331,44 @@ def _floor(comparison: Comparison, measure: str, row: str, col: str, layer: str)
     return _cell(comparison.scores.get(measure), row, comparison.twin(col), layer)
 
 
-def _beyond(table: pd.DataFrame) -> pd.arrays.BooleanArray:
-    """Whether a layer lies below its ceiling: by their intervals where both are known."""
-    high = table["high"].fillna(table["value"]).to_numpy()
-    foot = table["ceiling_low"].fillna(table["ceiling"]).to_numpy()
-    return pd.arrays.BooleanArray(high < foot, np.isnan(foot) | np.isnan(high))
+def _interval(
+    comparison: Comparison, measure: str, row: str | None, col: str | None, layer: str
+) -> tuple[float, float]:
+    """Tell the ends of a score's interval; NaN where it has none."""
+    if measure not in comparison.intervals or row is None or col is None:
+        return np.nan, np.nan
+    ends = _select(comparison.intervals[measure], row, col, layer)
+    return float(ends.sel(statistic="low")), float(ends.sel(statistic="high"))
+
+
+def _beyond(
+    comparison: Comparison,
+    measure: str,
+    change: tuple[str, str],
+    seeds: tuple[str | None, str | None],
+    layer: str,
+) -> bool | None:
+    """Whether a layer lies below its ceiling: the interval of their difference, where it is known.
+
+    Both scores are of the same speech: what they have in common falls out of the difference.
+    """
+    one, other = seeds
+    if one is None or other is None:
+        return None
+    difference = _difference(comparison.scores[measure], change, (one, other), layer)
+    if np.isnan(difference):
+        return None
+    if measure not in comparison.replicates:
+        return bool(difference < 0)
+    replicates = _difference(comparison.replicates[measure], change, (one, other), layer)
+    return bool(jackknife(difference, replicates).high < 0)
+
+
+def _difference(
+    array: xr.DataArray, change: tuple[str, str], seeds: tuple[str, str], layer: str
+) -> NDArray[np.floating]:
+    first, second = (_select(array, *models, layer).to_numpy() for models in (change, seeds))
+    return np.asarray(first - second, dtype=np.float64)
 
 
 def _cell(array: xr.DataArray | None, row: str | None, col: str | None, layer: str) -> float:

@@ -88,8 +88,9 @@ def compare(
         list[str],
         typer.Argument(
             help="Directories or Hugging Face ids of two or more models, or names of bundled ones "
-            "(see `assonance models`); "
-            "random:MODEL@SEED for a model's architecture with random weights.",
+            "(see `assonance models`); random:MODEL@SEED for a model's architecture with random "
+            "weights, rotated:MODEL@SEED for its layers in random axes, mel, mfcc, or "
+            "module:PACKAGE.FUNCTION for one of your own.",
             metavar="MODEL...",
         ),
     ],
@@ -105,9 +106,20 @@ def compare(
     memory: _Memory = MEMORY,
     device: _Device = "cpu",
     offline: Annotated[bool, typer.Option(help="Never reach for the network.")] = False,
-    head_outputs: Annotated[
-        bool, typer.Option("--head-outputs", help="Compare the outputs of attention heads too.")
-    ] = False,
+    record: Annotated[
+        list[str],
+        typer.Option(
+            help="What the layers are, once for each: blocks, final, ffn, attention, heads, cnn.",
+            metavar="KIND",
+        ),
+    ] = ["blocks"],  # noqa: B006 - read only
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="float32, or bfloat16 or float16 to run models faster on an accelerator.",
+            metavar="NAME",
+        ),
+    ] = "float32",
     on_error: Annotated[
         OnError, typer.Option(help="Leave out an utterance that cannot be used, or stop there.")
     ] = OnError.SKIP,
@@ -126,7 +138,8 @@ def compare(
         memory=memory,
         device=device,
         offline=offline,
-        head_outputs=head_outputs,
+        record=record,
+        precision=precision,
         on_error=on_error.value,
         uncertainty=uncertainty,
     )
@@ -174,7 +187,8 @@ def diff(
         memory=memory,
         device=device,
         offline=offline,
-        head_outputs=False,
+        record=["blocks"],
+        precision="float32",
         on_error=on_error.value,
         diff=True,
     )
@@ -204,7 +218,8 @@ def demo(
         memory=MEMORY,
         device="cpu",
         offline=True,
-        head_outputs=False,
+        record=["blocks"],
+        precision="float32",
         on_error="skip",
         uncertainty=uncertainty,
     )

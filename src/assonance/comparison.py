@@ -57,7 +57,8 @@ def compare(
     memory: str | float = MEMORY,
     device: str = "cpu",
     offline: bool = False,
-    head_outputs: bool = False,
+    record: str | Iterable[str] = "blocks",
+    precision: str = "float32",
     on_error: Literal["skip", "stop"] = "skip",
     uncertainty: bool = True,
     progress: Progress = _SILENT,
@@ -67,7 +68,7 @@ def compare(
     Parameters
     ----------
     models
-        Directories, hub ids or models, as `assonance.load_model` takes and gives them.
+        Names of models, or models, as `assonance.load_model` takes and gives them.
     corpus
         A corpus, or what `Corpus.from_path` takes.
     measures
@@ -87,8 +88,9 @@ def compare(
         Torch device for models and statistics.
     offline
         Never reach for the network.
-    head_outputs
-        Whether the outputs of attention heads are layers too, for models given by name.
+    record, precision
+        What the layers are, and what they are computed in, for checkpoints given by name: see
+        `load_model`.
     on_error
         Leave an utterance that cannot be used out, or stop there.
     uncertainty
@@ -123,7 +125,8 @@ def compare(
             settings.seed if twins else None,
             device=device,
             offline=offline,
-            head_outputs=head_outputs,
+            record=record,
+            precision=precision,
         )
         advance(1)
     with ExitStack() as until_done:
@@ -155,6 +158,7 @@ def compare(
             }
         ),
         *_resampled(extractions, named),
+        *(note for each in extractions.values() for note in each.notes),
         *job.notes,
     )
     for note in job.notes:

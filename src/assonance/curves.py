@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
-from assonance import tables
+from assonance import anchors, tables
 from assonance.outside import one_line
 from assonance.results import Comparison
 from assonance.scales import Scale, number
@@ -100,8 +101,16 @@ def draw(
 
 
 def line(axes: Axes, table: pd.DataFrame, name: str, look: dict[str, Any], limits: Scale) -> None:
-    """Draw values over depth, and their floor dashed."""
-    axes.plot(table["depth_row"], limits.clip(table["value"]), label=name, **look)
+    """Draw estimates over depth with their intervals, and floor and ceiling quietly."""
+    drawn = table["estimate"] if "estimate" in table else table["value"]
+    axes.plot(table["depth_row"], limits.clip(drawn), label=name, **look)
+    if "low" in table:
+        low, high = (limits.clip(table[end]) for end in ("low", "high"))
+        axes.fill_between(table["depth_row"], low, high, color=look["color"], alpha=0.2, lw=0)
+    ceiling = next((each for each in ("seed", "neighbour") if each in table), None)
+    if ceiling is not None:
+        above = look | {"lw": 1.1, "ls": ":", "marker": "", "alpha": 0.7}
+        axes.plot(table["depth_row"], limits.clip(table[ceiling]), label=f"ceiling {name}", **above)
     if "floor" in table:
         quieter = look | {"lw": 1.1, "ls": "--", "marker": "", "alpha": 0.7}
         axes.plot(table["depth_row"], limits.clip(table["floor"]), label=f"floor {name}", **quieter)
@@ -118,6 +127,21 @@ def value_axis(axes: Axes, limits: Scale) -> None:
     axes.set_yticks(places, labels)
 
 
+def ceiling_handles(table: pd.DataFrame) -> list[Line2D]:
+    """Make the legend's sample of a dotted line, where there is a ceiling."""
+    for name in ("seed", "neighbour"):
+        if name in table:
+            label = f"ceiling: {anchors.CEILINGS[name]}"
+            return [Line2D([], [], color=QUIET, ls=":", lw=1.1, label=label)]
+    return []
+
+
+def band_handles(table: pd.DataFrame) -> list[Patch]:
+    """Make the legend's sample of a band, where there are intervals."""
+    known = "low" in table and bool(table["low"].notna().any())
+    return [Patch(color=QUIET, alpha=0.3, lw=0, label="95 % interval")] if known else []
+
+
 def floor_handle(label: str) -> Line2D:
     """Make the legend's sample of a dashed line."""
     return Line2D([], [], color=QUIET, ls="--", lw=1.1, label=label)
@@ -127,7 +151,7 @@ def finish(
     figure: Figure,
     comparison: Comparison,
     heading: str,
-    extra: Sequence[Line2D],
+    extra: Sequence[Line2D | Patch],
     whose: str = "best layer of",
 ) -> None:
     """Add what all panels share: one legend, one title."""

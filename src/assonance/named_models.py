@@ -17,17 +17,18 @@ def load_named(
     *,
     device: str,
     offline: bool,
-    head_outputs: bool,
+    record: str | Iterable[str],
+    precision: str,
 ) -> Named:
     """Load models and then their twins, each under a name of its own.
 
     Parameters
     ----------
     models
-        Directories, hub ids or models.
+        Models, or names of models as `load_model` takes them.
     seed
         Draws the twins' weights; None for no twins.
-    device, offline, head_outputs
+    device, offline, record, precision
         As for `load_model`, for models that are not loaded yet. Twins have the layers of theirs.
 
     Returns
@@ -42,8 +43,9 @@ def load_named(
     """
     if isinstance(models, str | Path):
         models = [models]
+    kinds = (record,) if isinstance(record, str) else tuple(record)
     loaded = [
-        load_model(model, device=device, offline=offline, head_outputs=head_outputs)
+        load_model(model, device=device, offline=offline, record=kinds, precision=precision)
         if isinstance(model, str | Path)
         else model
         for model in models
@@ -55,10 +57,8 @@ def load_named(
         named[_unlike(model.name, named)] = model, None
     if seed is not None:
         for name, (model, _) in list(named.items()):
-            if model.info.objective != "none":
-                spec = f"random:{model.info.source}@{seed}"
-                outputs = any(label.startswith("heads.") for label in model.layers)
-                twin = load_model(spec, device=device, offline=offline, head_outputs=outputs)
+            twin = None if model.info.objective == "none" else model.twin(seed)
+            if twin is not None:
                 named[_unlike(f"{name}, random weights", named)] = twin, name
     return named
 

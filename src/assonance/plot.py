@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from assonance import curves, tables
 from assonance.errors import AssonanceError
@@ -94,8 +96,9 @@ def depth_curves(comparison: Comparison, measure: str) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        One panel a model, one line each other model, and its floor dashed. The numbers are
-        ``value`` and ``floor`` of `assonance.tables.best_layers`.
+        One panel a model, one line each other model with the band of its interval, its floor
+        dashed and the layer's ceiling dotted. The numbers are ``estimate``, ``low``, ``high``,
+        ``floor`` and ``seed`` or ``neighbour`` of `assonance.tables.best_layers`.
 
     Raises
     ------
@@ -111,7 +114,10 @@ def depth_curves(comparison: Comparison, measure: str) -> Figure:
         curves.draw(axes, parts, row, comparison, limits)
         axes.set_ylabel(f"{title(comparison, measure)},\nbest layer of the other model")
         curves.value_axis(axes, limits)
-    extra = [] if floor is None else [curves.floor_handle(f"floor: {floor}")]
+    extra: list[Line2D | Patch] = []
+    if floor is not None:
+        extra.append(curves.floor_handle(f"floor: {floor}"))
+    extra += [*curves.ceiling_handles(table), *curves.band_handles(table)]
     curves.finish(figure, comparison, f"How alike, by depth? {title(comparison, measure)}", extra)
     return figure
 
@@ -165,8 +171,9 @@ def localisation(comparison: Comparison) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        One panel a model, one line each other model, at the layer that knows it best. The numbers
-        are ``value`` of `assonance.tables.localisation`.
+        One panel a model, one line each other model with the band of its interval, at the layer
+        that knows it best. The numbers are ``estimate``, ``low`` and ``high`` of
+        `assonance.tables.localisation`.
 
     Raises
     ------
@@ -182,7 +189,10 @@ def localisation(comparison: Comparison) -> Figure:
         axes.set_ylabel("localisation index")
         curves.value_axis(axes, limits)
     curves.finish(
-        figure, comparison, "Single neurons, or only the space? Localisation by depth", []
+        figure,
+        comparison,
+        "Single neurons, or only the space? Localisation by depth",
+        curves.band_handles(table),
     )
     return figure
 

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from assonance import anchors
 from assonance.errors import AssonanceError
+from assonance.inference import LEAST_ROOM
 from assonance.measures import MEASURES
 from assonance.results import CELL, Comparison
 
@@ -66,8 +68,12 @@ def best_layers(comparison: Comparison, measure: str) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Indexed by model_row, model_col and layer_row; with layer_col, the relative depths
-        depth_row and depth_col (0 the first layer, 1 the last), value and, where there is one,
-        floor (see `floor_name`). What is undefined is NaN.
+        depth_row and depth_col (0 the first layer, 1 the last), value, estimate (corrected for
+        bias where there is an interval: low, high), and, where they are known, floor (see
+        `floor_name`), shifted (what the two layers read of shifted speech), ceilings (see
+        `assonance.anchors.ceilings`) and share, how far the estimate lies from floor to ceiling:
+        another seed where one was compared, the neighbouring layer otherwise. What is undefined
+        is NaN.
 
     Raises
     ------
@@ -75,18 +81,39 @@ def best_layers(comparison: Comparison, measure: str) -> pd.DataFrame:
         The measure was not measured, or there is one model alone.
     """
     table = _ridge(comparison, measure)
-    floor = floor_name(comparison, measure)
-    if floor is None:
-        return table
-    if measure == "maxcorr":
-        return table.assign(floor=_at_ridge(comparison, _ROTATED, table))
+    known = anchors.estimates(comparison, measure)
+    table = table.assign(estimate=_at_ridge(known, table))
+    if measure in comparison.intervals:
+        for end in ("low", "high"):
+            bound = comparison.intervals[measure].sel(statistic=end)
+            table[end] = _at_ridge(bound, table)
+    if floor_name(comparison, measure) is not None:
+        if measure == "maxcorr":
+            rotated = anchors.estimates(comparison, _ROTATED)
+            table = table.assign(floor=_at_ridge(rotated, table))
+        else:
+            table = table.assign(floor=_of_twins(comparison, known, table))
+    if measure in comparison.nulls:
+        shifted = comparison.nulls[measure].mean("shift")
+        table = table.assign(shifted=_at_ridge(shifted, table))
+    table = table.join(anchors.ceilings(comparison, measure, table.index))
+    ceiling = next((name for name in ("seed", "neighbour") if name in table), None)
+    if "floor" in table and ceiling is not None:
+        table["share"] = anchors.share(table["estimate"], table["floor"], table[ceiling])
+    return table
+
+
+def _of_twins(comparison: Comparison, scores: xr.DataArray, table: pd.DataFrame) -> list[float]:
+    """Best score of each row layer in the random-weights twin of the column model."""
     floors = []
     for row, col, layer in table.index:
         twin = comparison.twin(col)
-        scores = comparison.matrix(measure, row, twin).sel(layer_row=layer) if twin else None
-        known = scores is not None and bool(scores.notnull().any())
-        floors.append(float(scores.max()) if scores is not None and known else np.nan)
-    return table.assign(floor=floors)
+        if twin is None:
+            floors.append(np.nan)
+            continue
+        here = scores.sel(model_row=row, layer_row=layer, model_col=twin).to_numpy()
+        floors.append(float(np.nanmax(here)) if np.isfinite(here).any() else np.nan)
+    return floors
 
 
 def floor_name(comparison: Comparison, measure: str) -> str | None:
@@ -115,8 +142,9 @@ def localisation(comparison: Comparison) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Indexed as `best_layers`; with layer_col, depth_row, depth_col, value (the index: 0 when
-        what is shared lies in no single neuron, 1 when single neurons say all of it) and known,
-        how well that layer predicts the row layer.
+        what is shared lies in no single neuron, 1 when single neurons say all of it), estimate
+        (corrected for bias where there is an interval: low, high) and known, how well that layer
+        predicts the row layer.
 
     Raises
     ------
@@ -129,8 +157,14 @@ def localisation(comparison: Comparison) -> pd.DataFrame:
             "localisation was not measured; compare with maxcorr, maxcorr_rotated, linreg_heldout"
         )
     table = _ridge(comparison, knowing)
-    value = _at_ridge(comparison, "localisation", table)
-    return table.assign(known=table["value"], value=value)
+    found = table.assign(known=table["value"])
+    found["value"] = _at_ridge(comparison.scores["localisation"], table)
+    found["estimate"] = _at_ridge(anchors.estimates(comparison, "localisation"), table)
+    if "localisation" in comparison.intervals:
+        for end in ("low", "high"):
+            bound = comparison.intervals["localisation"].sel(statistic=end)
+            found[end] = _at_ridge(bound, table)
+    return found
 
 
 def knowing_measure(comparison: Comparison) -> str | None:
@@ -199,7 +233,9 @@ def neurons(
     -------
     pandas.DataFrame
         Indexed by neuron; with linreg_heldout_r, maxcorr and, where measured, maxcorr_rotated and
-        match, the index of the best neuron. Neurons that are constant are left out.
+        localisation (the share of the way from the rotated neurons to the whole layer that the
+        best one goes, NaN where there is hardly a way) and match, the index of the best neuron.
+        Neurons that are constant are left out.
 
     Raises
     ------
@@ -220,6 +256,10 @@ def neurons(
         raise AssonanceError(f"{error.args[0]!r}: no such model or layer here") from None
     wanted = ("linreg_heldout_r", "maxcorr", _ROTATED)
     table = pd.DataFrame({name: here[name].to_numpy() for name in wanted if name in here})
+    if _ROTATED in table:
+        room = table["linreg_heldout_r"] - table[_ROTATED]
+        way = (table["maxcorr"] - table[_ROTATED]) / room.where(room > LEAST_ROOM)
+        table = table.assign(localisation=way)
     if "maxcorr_match" in here:
         match = here["maxcorr_match"].to_numpy()
         table = table.assign(match=pd.array(match, dtype="Int64")).loc[match >= 0]
@@ -263,9 +303,8 @@ def _ridge(comparison: Comparison, measure: str) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index(["model_row", "model_col", "layer_row"])
 
 
-def _at_ridge(comparison: Comparison, measure: str, ridge: pd.DataFrame) -> list[float]:
-    """Scores of a second measure in the cells where a first one is highest."""
-    scores = comparison.scores[measure]
+def _at_ridge(scores: xr.DataArray, ridge: pd.DataFrame) -> list[float]:
+    """Scores in the cells of a ridge."""
     return [
         np.nan
         if pd.isna(layer_col)

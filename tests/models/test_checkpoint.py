@@ -70,9 +70,9 @@ def test_a_malformed_config_is_refused(folder, content):
 @pytest.mark.parametrize("family", ["bert", None, "wav2vec3", 7, ["hubert"]])
 def test_another_family_is_refused_with_those_supported(folder, family):
     change_config(folder, model_type=family)
-    assert refusal(folder) == (
+    assert refusal(folder).startswith(
         f"{folder}: models of type {family!r} are not supported; "
-        "supported are wav2vec2, hubert, wavlm"
+        "supported are wav2vec2, hubert, wavlm, data2vec-audio, "
     )
 
 

@@ -86,9 +86,9 @@ def test_the_model_says_what_it_is(checkpoint, kind):
 
 
 def test_a_size_that_has_a_name_is_given_it():
-    assert size_in_words(transformers.Wav2Vec2Config()) == "base, 12 blocks of 768"
-    large = transformers.HubertConfig(hidden_size=1024, num_hidden_layers=24)
-    assert size_in_words(large) == "large, 24 blocks of 1024"
+    assert size_in_words(12, 768) == "base, 12 blocks of 768"
+    assert size_in_words(24, 1024) == "large, 24 blocks of 1024"
+    assert size_in_words(4, 128) == "4 blocks of 128"
 
 
 @pytest.mark.parametrize("family", ["wav2vec2", "hubert"])
@@ -360,7 +360,7 @@ def test_a_weight_that_is_only_used_in_training_may_be_missing_and_has_no_part(
 @pytest.mark.parametrize("family", ["wav2vec2", "hubert", "wavlm"])
 def test_outputs_of_heads_are_layers_where_asked_for(checkpoint, family, style):
     folder, samples = checkpoint(family, style), voice(0.4, seed=3)
-    plain, model = load_model(folder), load_model(folder, head_outputs=True)
+    plain, model = load_model(folder), load_model(folder, record=("blocks", "heads"))
     between = [f"heads.{k}" for k in (1, 2, 3)]
     assert model.layers == tuple(
         itertools.chain(LABELS[:1], *zip(between, LABELS[1:], strict=True))
@@ -379,7 +379,7 @@ def test_outputs_of_heads_are_layers_where_asked_for(checkpoint, family, style):
 @pytest.mark.parametrize("family", ["wav2vec2", "hubert", "wavlm"])
 def test_outputs_of_a_head_are_its_maps_times_its_values(checkpoint, family):
     folder = checkpoint(family)
-    activations, maps = run(load_model(folder, head_outputs=True), voice(0.4, seed=3))
+    activations, maps = run(load_model(folder, record=("blocks", "heads")), voice(0.4, seed=3))
     weights = load_file(folder / "model.safetensors")
     for k in (1, 2, 3):
         # After the block's layer norm comes the next: blocks of this style attend to their input.

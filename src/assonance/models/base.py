@@ -1,11 +1,13 @@
 """What every speech model is to assonance: named layers, a frame grid, and a way to run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
+
+from assonance.corpus import Utterance
 
 # What is done with the attention maps of a block, given its label.
 Attend = Callable[[str, NDArray[np.float32]], None]
@@ -33,7 +35,8 @@ class ModelCard:
     family
         Architecture, as transformers' ``model_type`` names it.
     objective
-        What it was pretrained on: "contrastive", "predictive", or "none" for random weights.
+        What it was pretrained on: "contrastive", "predictive", "contrastive and predictive",
+        "supervised", "unknown", or "none" where nothing was learned.
     size
         Its size in words.
     n_parameters
@@ -53,10 +56,10 @@ class ModelCard:
 
 
 class SpeechModel(Protocol):
-    """A model that turns speech into layers of frames.
+    """A model that turns speech into layers of frames, as many frames in each layer.
 
-    ``encoder.0`` is the input of the first block, ``encoder.k`` the output of block ``k``,
-    ``heads.k``, where it is a layer, what the attention heads of block ``k`` give.
+    In an encoder ``encoder.0`` is the input of the first block and ``encoder.k`` the output of
+    block ``k``; `meanings` says what each layer is.
     """
 
     @property
@@ -81,7 +84,10 @@ class SpeechModel(Protocol):
 
     @property
     def heads(self) -> Mapping[str, int]:
-        """Number of attention heads of each block, by the label of its output."""
+        """Number of attention heads of each block, by the label of its output.
+
+        Empty where there are none, or the blocks' outputs are no layers.
+        """
         ...
 
     @property
@@ -131,3 +137,109 @@ class SpeechModel(Protocol):
             give values that are not finite.
         """
         ...
+
+    def twin(self, seed: int) -> "SpeechModel | None":
+        """Make this model with random weights drawn by a seed; None where that means nothing."""
+        ...
+
+
+class BatchedModel(SpeechModel, Protocol):
+    """A `SpeechModel` that can run several utterances at a time."""
+
+    @property
+    def device(self) -> str:
+        """Where it runs, as torch calls it: "cpu", or an accelerator."""
+        ...
+
+    @property
+    def in_batches(self) -> bool:
+        """Whether several utterances at a time come out as they do one by one, but for rounding."""
+        ...
+
+    def run_batch(self, batch: Sequence[NDArray[np.float32]]) -> list[LayerOutputs]:
+        """Run the model on several utterances.
+
+        Parameters
+        ----------
+        batch
+            As for `SpeechModel.run`, of any lengths.
+
+        Returns
+        -------
+        list of LayerOutputs
+            Within 1e-5 of what `SpeechModel.run` gives, relative to a layer's deviation; padding
+            is nowhere in it.
+
+        Raises
+        ------
+        UnusableAudio
+            As `SpeechModel.run`, of one of them.
+        """
+        ...
+
+
+class RoundedModel(SpeechModel, Protocol):
+    """A `SpeechModel` that may compute in half precision."""
+
+    @property
+    def precision(self) -> str:
+        """What it computes in: "float32", or less."""
+        ...
+
+    def rounding(self, samples: NDArray[np.float32]) -> tuple[str, float]:
+        """Say what less than float32 costs.
+
+        Parameters
+        ----------
+        samples
+            As for `SpeechModel.run`.
+
+        Returns
+        -------
+        tuple of str and float
+            The layer that it changes most, and by what part of its deviation.
+        """
+        ...
+
+
+class LooksUp(SpeechModel, Protocol):
+    """A `SpeechModel` that has activations on file and computes none."""
+
+    def identify(self, utterance: Utterance) -> str:
+        """Hash what is on file of an utterance.
+
+        Raises
+        ------
+        UnusableAudio
+            Nothing is, or it cannot be read.
+        """
+        ...
+
+    def look_up(self, utterance: Utterance) -> tuple[LayerOutputs, NDArray[np.float64]]:
+        """Give what is on file of an utterance, and the centre of each frame in seconds.
+
+        Raises
+        ------
+        UnusableAudio
+            Nothing is, it cannot be read, or it does not fit the other utterances or the length of
+            the audio.
+        """
+        ...
+
+
+# By what they can do, not by isinstance: that would compute every property, fingerprints too.
+
+
+def runs_batches(model: SpeechModel) -> TypeGuard[BatchedModel]:
+    """Say whether a model can run several utterances at a time."""
+    return hasattr(model, "run_batch")
+
+
+def is_rounded(model: SpeechModel) -> TypeGuard[RoundedModel]:
+    """Say whether a model computes in half precision."""
+    return getattr(model, "precision", "float32") != "float32"
+
+
+def looks_up(model: SpeechModel) -> TypeGuard[LooksUp]:
+    """Say whether a model has activations on file and computes none."""
+    return hasattr(model, "look_up")

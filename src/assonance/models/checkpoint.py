@@ -17,10 +17,9 @@ from huggingface_hub.utils.tqdm import are_progress_bars_disabled
 
 from assonance import demo
 from assonance.errors import AssonanceError
+from assonance.models.families import FAMILIES, Family
+from assonance.models.grid import FrameGrid
 from assonance.outside import one_line
-
-# What each supported family was pretrained on, by its model_type.
-OBJECTIVES = {"wav2vec2": "contrastive", "hubert": "predictive", "wavlm": "predictive"}
 
 _HUB_ID = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
 _NEEDED = ["config.json", "*processor_config.json", "model*.safetensors", "model.safetensors.*json"]
@@ -43,6 +42,10 @@ class Checkpoint:
         Where the files are.
     config, extractor
         The configuration and the feature extractor of transformers.
+    family
+        How its kind is run and read.
+    grid
+        Where its frames lie.
     """
 
     name: str
@@ -50,6 +53,8 @@ class Checkpoint:
     folder: Path
     config: Any
     extractor: Any
+    family: Family
+    grid: FrameGrid
 
 
 def find_checkpoint(spec: str | Path, *, offline: bool) -> Checkpoint:
@@ -88,12 +93,13 @@ def find_checkpoint(spec: str | Path, *, offline: bool) -> Checkpoint:
             "give a model's directory, a hub id such as facebook/wav2vec2-base-960h, or a name "
             "that `assonance models` lists"
         )
-    family = _read_json(folder / "config.json").get("model_type")
-    if family not in tuple(OBJECTIVES):  # whatever JSON may hold, hashable or not
+    model_type = _read_json(folder / "config.json").get("model_type")
+    if model_type not in tuple(FAMILIES):  # whatever JSON may hold, hashable or not
         raise AssonanceError(
-            f"{one_line(folder)}: models of type {family!r} are not supported; "
-            f"supported are {', '.join(OBJECTIVES)}"
+            f"{one_line(folder)}: models of type {model_type!r} are not supported; "
+            f"supported are {', '.join(FAMILIES)}"
         )
+    family = FAMILIES[model_type]
     if not _has_preprocessing(folder):
         raise AssonanceError(
             f"{one_line(folder)}: no preprocessor_config.json, which says how the model expects "
@@ -106,18 +112,21 @@ def find_checkpoint(spec: str | Path, *, offline: bool) -> Checkpoint:
         extractor = transformers.AutoFeatureExtractor.from_pretrained(  # type: ignore[no-untyped-call]
             folder, trust_remote_code=False, local_files_only=True
         )
-    if not isinstance(extractor, transformers.Wav2Vec2FeatureExtractor):
+    if type(extractor).__name__ != family.extractor:
         raise AssonanceError(
-            f"{one_line(folder)}: preprocessing by {type(extractor).__name__} is not supported; "
-            "Wav2Vec2FeatureExtractor is"
+            f"{one_line(folder)}: preprocessing by {type(extractor).__name__} is not supported for "
+            f"models of type {model_type}; {family.extractor} is"
         )
-    counts = [*config.conv_kernel, *config.conv_stride, extractor.sampling_rate]
+    kernels, strides = (getattr(config, name, []) for name in ("conv_kernel", "conv_stride"))
+    counts = [*kernels, *strides, extractor.sampling_rate]
     if not all(isinstance(count, int) and count > 0 for count in counts):
         raise AssonanceError(
             f"{one_line(folder)}: kernels, strides and sampling rate must be whole and positive, "
             f"not {counts}; get a whole copy"
         )
-    return Checkpoint(name, source, folder, config, extractor)
+    with explained(folder, "configuration"):
+        grid = family.grid(config, extractor)
+    return Checkpoint(name, source, folder, config, extractor, family, grid)
 
 
 def load_encoder(checkpoint: Checkpoint) -> torch.nn.Module:
@@ -140,10 +149,9 @@ def load_encoder(checkpoint: Checkpoint) -> torch.nn.Module:
     """
     folder = one_line(checkpoint.folder)
     _check_weights_are_there(checkpoint)
-    encoder: torch.nn.Module
     # A weight that the checkpoint lacks is drawn at random, even one that is never used.
     with quiet(), torch.random.fork_rng(devices=[]), explained(checkpoint.folder, "weights"):
-        encoder, report = transformers.AutoModel.from_pretrained(
+        whole, report = getattr(transformers, checkpoint.family.loader).from_pretrained(
             checkpoint.folder,
             config=checkpoint.config,
             use_safetensors=True,
@@ -154,16 +162,23 @@ def load_encoder(checkpoint: Checkpoint) -> torch.nn.Module:
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # to name them below
         )
-    parts = tuple(f"{name}." for name, _ in encoder.named_children())
+        encoder = _encoder_of(whole, checkpoint)
+    place = f"{checkpoint.family.encoder}." if checkpoint.family.encoder else ""
+    parts = tuple(f"{place}{name}." for name, _ in encoder.named_children())
     wrong = {
-        "does not hold": set(report["missing_keys"]) - {_UNUSED_WEIGHT},
+        "does not hold": {
+            key
+            for key in report["missing_keys"]
+            if key.startswith(place) and not key.endswith(_UNUSED_WEIGHT)
+        },
         "holds in other shapes than config.json says": {
-            key for key, *_ in report["mismatched_keys"]
+            key for key, *_ in report["mismatched_keys"] if key.startswith(place)
         },
         "holds beyond what config.json says": {
             key
             for key in report["unexpected_keys"]
-            if key.removeprefix(f"{encoder.base_model_prefix}.").startswith(parts)
+            if key.startswith(parts)
+            or key.removeprefix(f"{whole.base_model_prefix}.").startswith(parts)
         },
         "holds as NaN or infinity": {
             key for key, weight in used_weights(encoder) if not weight.isfinite().all()
@@ -178,10 +193,47 @@ def load_encoder(checkpoint: Checkpoint) -> torch.nn.Module:
     return encoder
 
 
+def fresh_encoder(checkpoint: Checkpoint, seed: int) -> torch.nn.Module:
+    """Draw an encoder's weights as transformers initialises them.
+
+    Parameters
+    ----------
+    checkpoint
+        As found by `find_checkpoint`; its own weights are not opened, and need not be there.
+    seed
+        Draws them; the global random state stays as it was.
+
+    Returns
+    -------
+    Module
+        As `load_encoder` gives it.
+
+    Raises
+    ------
+    AssonanceError
+        There can be no model of this configuration.
+    """
+    with (
+        quiet(),
+        explained(checkpoint.folder, "config.json"),
+        torch.random.fork_rng(devices=[]),
+    ):
+        torch.default_generator.manual_seed(seed)
+        whole = getattr(transformers, checkpoint.family.loader).from_config(
+            checkpoint.config, attn_implementation="eager", dtype=torch.float32
+        )
+        return _encoder_of(whole, checkpoint).eval()
+
+
+def _encoder_of(whole: torch.nn.Module, checkpoint: Checkpoint) -> torch.nn.Module:
+    """Part the encoder from what it was saved with."""
+    return whole.get_submodule(checkpoint.family.encoder)
+
+
 def used_weights(encoder: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     """Go through the weights and buffers that take part in evaluation, by name."""
     for key, weight in sorted(encoder.state_dict().items()):
-        if key != _UNUSED_WEIGHT:
+        if not key.endswith(_UNUSED_WEIGHT):
             yield key, weight
 
 

@@ -1,11 +1,11 @@
-"""wav2vec2, HuBERT and WavLM encoders, run one utterance at a time and read by hooks of our own."""
+"""Encoders of transformers, run without padding or as if without, and read by hooks of our own."""
 
 import hashlib
 import json
 import os
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,17 @@ import torch
 from numpy.typing import NDArray
 
 from assonance.errors import AssonanceError
-from assonance.frames import conv_frames, frame_times, receptive_field
 from assonance.models.base import Attend, LayerOutputs, ModelCard
 from assonance.models.checkpoint import (
-    OBJECTIVES,
     Checkpoint,
     find_checkpoint,
+    fresh_encoder,
     load_encoder,
     used_weights,
 )
+from assonance.models.inputs import Inputs
+from assonance.models.precision import FULL, dtype_of, rounding
+from assonance.models.recording import DEFAULT, Recorder, kinds_of, taps_of
 from assonance.models.wavlm import separate_heads
 from assonance.outside import UnusableAudio
 
@@ -33,22 +35,22 @@ _BOOKKEEPING = {"_name_or_path", "architectures", "dtype", "torch_dtype", "trans
 
 
 class HuggingFaceModel:
-    """An encoder of the wav2vec2 kind as a `SpeechModel`.
+    """An encoder of a family of transformers as a `SpeechModel`.
 
     Parameters
     ----------
     encoder
         The loaded encoder, in evaluation mode, with eager attention.
     checkpoint
-        Where its configuration and preprocessing come from.
+        Where its family, configuration and preprocessing come from.
     name
         Short name, for axes and tables.
     info
         What a reader wants to know of it.
     device
         Torch device to run on.
-    head_outputs
-        Whether the outputs of each block's attention heads are layers too.
+    record, precision
+        What its layers are, and what they are computed in; see `assonance.models.load_model`.
     """
 
     def __init__(
@@ -59,39 +61,46 @@ class HuggingFaceModel:
         name: str,
         info: ModelCard,
         device: str = "cpu",
-        head_outputs: bool = False,
+        record: str | Iterable[str] = DEFAULT,
+        precision: str = FULL,
     ) -> None:
         self.name = name
         self.info = info
-        self._config = checkpoint.config
-        self._extractor = checkpoint.extractor
+        self._checkpoint = checkpoint
+        self._config: Any = encoder.config
+        self._record = kinds_of(record)
+        self.precision = precision
+        self._dtype = dtype_of(precision)
+        family = checkpoint.family
         try:
             self._encoder = encoder.to(device)
         except (RuntimeError, AssertionError) as error:
             raise AssonanceError(
                 f"device {device!r}: cannot be used here; give cpu or a device that torch sees"
             ) from error
-        if self._config.model_type == "wavlm":
+        if checkpoint.config.model_type == "wavlm":
             separate_heads(self._encoder)
         self._device = torch.device(device)
-        self._blocks = list(self._encoder.get_submodule("encoder.layers").children())
-        if not self._blocks:
+        blocks = list(self._encoder.get_submodule(family.blocks).children())
+        if not blocks:
             raise AssonanceError(f"{name}: has no transformer blocks; config.json asks for none")
-        count = len(self._blocks)
-        self.meanings = _meanings(
-            count, pre_norm=self._config.do_stable_layer_norm, head_outputs=head_outputs
-        )
+        taps = taps_of(family, self._encoder, self._config, self._record)
+        if not taps:
+            raise AssonanceError(
+                f"{name}: models of type {checkpoint.config.model_type} have nothing of "
+                f"{', '.join(self._record)} to record; record something else too"
+            )
+        self.meanings = {tap.label: tap.meaning for tap in taps}
         self.layers = tuple(self.meanings)
-        self.widths = dict.fromkeys(self.layers, int(self._config.hidden_size))
-        self.heads = {
-            f"encoder.{k}": int(self._config.num_attention_heads) for k in range(1, count + 1)
-        }
-        self.sampling_rate = int(self._extractor.sampling_rate)
-        self._receptive, self._hop = receptive_field(
-            self._config.conv_kernel, self._config.conv_stride
+        self.widths = {tap.label: tap.width for tap in taps}
+        self._n_heads = int(getattr(self._config, family.heads))
+        by_label = {f"encoder.{k}": block for k, block in enumerate(blocks, 1)}
+        self.heads = {label: self._n_heads for label in by_label if label in self.layers}
+        self.sampling_rate = int(checkpoint.extractor.sampling_rate)
+        self._recorder = Recorder(
+            taps, {label: by_label[label].get_submodule(family.attention) for label in self.heads}
         )
-        self._recording = threading.local()
-        self._watch()
+        self._inputs = Inputs(checkpoint, self._encoder, self._device)
 
     def __repr__(self) -> str:
         return f"<{self.name}: {self.info.family}, {self.info.size}>"
@@ -100,53 +109,116 @@ class HuggingFaceModel:
     def fingerprint(self) -> str:
         """Hash of configuration, preprocessing and every weight; where they lay has no part."""
         config = {k: v for k, v in self._config.to_dict().items() if k not in _BOOKKEEPING}
-        preprocessing = [self.sampling_rate, bool(self._extractor.do_normalize), *self.layers]
         digest = hashlib.sha256(
-            json.dumps([config, preprocessing], sort_keys=True, default=str).encode()
+            json.dumps(
+                [config, self._inputs.settings(), self.precision, *self.layers],
+                sort_keys=True,
+                default=str,
+            ).encode()
         )
         for key, weight in used_weights(self._encoder):
             digest.update(f"{key} {tuple(weight.shape)} {weight.dtype}".encode())
             digest.update(weight.cpu().contiguous().numpy().data)
         return digest.hexdigest()
 
+    @property
+    def device(self) -> str:
+        """Where it runs, as torch calls it."""
+        return self._device.type
+
+    @property
+    def in_batches(self) -> bool:
+        """Whether several utterances at a time come out as they do one by one, but for rounding."""
+        return self._inputs.batching is not None
+
     def n_frames(self, n_samples: int) -> int:
         """Count the frames made of so many samples; 0 where they are too few."""
-        return conv_frames(n_samples, self._config.conv_kernel, self._config.conv_stride)
+        return self._checkpoint.grid.count(n_samples)
 
     def frame_times(self, n_samples: int) -> NDArray[np.float64]:
         """Give the centre of each frame made of so many samples, in seconds."""
-        return frame_times(self.n_frames(n_samples), self._receptive, self._hop, self.sampling_rate)
+        return self._checkpoint.grid.times(n_samples, self.sampling_rate)
 
     def run(self, samples: NDArray[np.float32], *, attend: Attend | None = None) -> LayerOutputs:
         """Run the model on one utterance, alone and unpadded; see `SpeechModel.run`."""
-        self._check_length(len(samples))
-        values = self._extractor(
-            samples, sampling_rate=self.sampling_rate, return_tensors="pt"
-        ).input_values
+        (outputs,) = self._run([samples], attend)
+        return outputs
+
+    def run_batch(self, batch: Sequence[NDArray[np.float32]]) -> list[LayerOutputs]:
+        """Run the model on several utterances at a time; see `BatchedModel.run_batch`."""
+        if not self.in_batches:
+            return [self.run(samples) for samples in batch]
+        return self._run(batch, None)
+
+    def rounding(self, samples: NDArray[np.float32]) -> tuple[str, float]:
+        """Say what computing in half precision costs; see `RoundedModel.rounding`."""
+        half = self.run(samples).activations
+        (full,) = self._run([samples], None, exactly=True)
+        return rounding(half, full.activations)
+
+    def twin(self, seed: int) -> "HuggingFaceModel":
+        """Make the model of this architecture and preprocessing with fresh weights.
+
+        Parameters
+        ----------
+        seed
+            Draws the weights.
+
+        Returns
+        -------
+        HuggingFaceModel
+            With the same layers, on the same device.
+        """
+        return random_twin(
+            self._checkpoint,
+            seed,
+            device=str(self._device),
+            record=self._record,
+            precision=self.precision,
+        )
+
+    def _run(
+        self,
+        batch: Sequence[NDArray[np.float32]],
+        attend: Attend | None,
+        *,
+        exactly: bool = False,
+    ) -> list[LayerOutputs]:
+        for samples in batch:
+            self._check_length(len(samples), len(batch))
+        frames = [self.n_frames(len(samples)) for samples in batch]
         try:
-            with torch.inference_mode(), self._exactly(), self._recorded(attend) as outputs:
-                self._encoder(
-                    values.to(self._device), output_attentions=False, output_hidden_states=False
-                )
+            with (
+                torch.inference_mode(),
+                self._rounded(exactly or attend is not None),
+                self._recorder.recording(frames, attend) as kept,
+            ):
+                self._inputs.feed(batch, self._recorder)
         except (MemoryError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and "memory" not in str(error):
                 raise
-            raise self._too_long(len(samples)) from error
-        for label in self.layers:
-            if not np.isfinite(outputs.activations[label]).all():
-                raise UnusableAudio(f"{self.name} gives NaN or infinite values at {label}")
-        return outputs
+            raise self._too_long(max(map(len, batch))) from error
+        for activations in kept:
+            for label in self.layers:
+                if not np.isfinite(activations[label]).all():
+                    raise UnusableAudio(f"{self.name} gives NaN or infinite values at {label}")
+        return [LayerOutputs({label: each[label] for label in self.layers}) for each in kept]
 
-    def _check_length(self, n_samples: int) -> None:
+    def _check_length(self, n_samples: int, at_once: int) -> None:
         frames = self.n_frames(n_samples)
         if not frames:
             raise UnusableAudio(
                 f"too short: {n_samples} samples at {self.sampling_rate} Hz, where {self.name} "
-                f"needs {self._receptive} for a frame"
+                f"needs {self._checkpoint.grid.needs} for a frame"
+            )
+        if n_samples > self._inputs.longest:
+            raise UnusableAudio(
+                f"too long: {n_samples / self.sampling_rate:.1f} s, where {self.name} takes "
+                f"{self._inputs.longest / self.sampling_rate:g} s at most; cut it up"
             )
         # One block's attention scores and weights; asking for more than the machine has would
         # end the whole run, not this utterance alone.
-        needed = 2 * 4 * max(self.heads.values()) * frames**2
+        needed = 2 * 4 * self._n_heads * at_once * frames**2
         if self._device.type == "cpu" and needed > _physical_memory():
             raise self._too_long(n_samples)
 
@@ -157,62 +229,39 @@ class HuggingFaceModel:
         )
 
     @contextmanager
-    def _exactly(self) -> Iterator[None]:
-        """Keep an accelerator from rounding convolutions to fewer bits than float32."""
-        if self._device.type != "cuda":
+    def _rounded(self, exactly: bool) -> Iterator[None]:
+        """Compute in half precision where that was asked for, and otherwise in float32 truly.
+
+        Attention maps are always float32: their rows must sum to one.
+        """
+        with ExitStack() as stack:
+            if self._dtype is not None and not exactly:
+                stack.enter_context(torch.autocast(self._device.type, dtype=self._dtype))
+            elif self._device.type == "cuda":  # which rounds convolutions to fewer bits by default
+                flags = {"enabled": True, "benchmark": False, "deterministic": True}
+                stack.enter_context(torch.backends.cudnn.flags(**flags, allow_tf32=False))
             yield
-            return
-        with torch.backends.cudnn.flags(
-            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-        ):
-            yield
-
-    @contextmanager
-    def _recorded(self, attend: Attend | None) -> Iterator[LayerOutputs]:
-        """Record what passes between the blocks while the encoder runs in this thread."""
-        activations: dict[str, NDArray[np.float32]] = {}
-        self._recording.keep = activations.__setitem__
-        self._recording.attend = attend
-        try:
-            yield LayerOutputs(activations)
-        finally:
-            self._recording.__dict__.clear()
-
-    def _watch(self) -> None:
-        """Put a hook on every block, once; it hands on what its own thread records."""
-
-        def hand(to: str, label: str, place: int) -> Callable[..., None]:
-            def hook(module: torch.nn.Module, inputs: Any, outputs: Any = None) -> None:
-                take = getattr(self._recording, to, None)
-                if take is not None:
-                    seen = inputs if outputs is None else outputs
-                    tensor = seen[place] if isinstance(seen, tuple) else seen
-                    take(label, tensor[0].cpu().numpy())
-
-            return hook
-
-        self._blocks[0].register_forward_pre_hook(hand("keep", self.layers[0], 0))
-        for label, block in zip(self.heads, self._blocks, strict=True):
-            block.register_forward_hook(hand("keep", label, 0))
-            attention = block.get_submodule("attention")
-            attention.register_forward_hook(hand("attend", label, 1))
-            if (outputs := label.replace("encoder", "heads")) in self.layers:
-                mixing = attention.get_submodule("out_proj")
-                mixing.register_forward_pre_hook(hand("keep", outputs, 0))
 
 
 def load(
-    spec: str | Path, *, offline: bool, device: str, head_outputs: bool = False
+    spec: str | Path,
+    *,
+    offline: bool,
+    device: str,
+    record: str | Iterable[str] = DEFAULT,
+    precision: str = FULL,
 ) -> HuggingFaceModel:
     """Load a checkpoint with its own weights; see `assonance.models.load_model`."""
     checkpoint = find_checkpoint(spec, offline=offline)
     encoder = load_encoder(checkpoint)
     saved_as = map(str, checkpoint.config.architectures or [])
-    info = card(
+    objective = checkpoint.family.objective
+    info = _card(
         checkpoint,
         encoder,
-        objective=OBJECTIVES[checkpoint.config.model_type],
-        fine_tuned=any(not name.endswith(("Model", "ForPreTraining")) for name in saved_as),
+        objective=objective,
+        fine_tuned=objective != "supervised"
+        and any(not name.endswith(("Model", "ForPreTraining")) for name in saved_as),
     )
     return HuggingFaceModel(
         encoder,
@@ -220,54 +269,49 @@ def load(
         name=checkpoint.name,
         info=info,
         device=device,
-        head_outputs=head_outputs,
+        record=record,
+        precision=precision,
     )
 
 
-def card(
+def random_twin(
+    checkpoint: Checkpoint,
+    seed: int,
+    *,
+    device: str,
+    record: str | Iterable[str],
+    precision: str,
+) -> HuggingFaceModel:
+    """Make a model of a checkpoint's architecture and preprocessing with fresh weights."""
+    encoder = fresh_encoder(checkpoint, seed)
+    checkpoint = replace(checkpoint, source=f"random:{checkpoint.source}@{seed}")
+    info = _card(checkpoint, encoder, objective="none", fine_tuned=False)
+    name = f"random:{checkpoint.name}@{seed}"
+    return HuggingFaceModel(
+        encoder, checkpoint, name=name, info=info, device=device, record=record, precision=precision
+    )
+
+
+def _card(
     checkpoint: Checkpoint, encoder: torch.nn.Module, *, objective: str, fine_tuned: bool
 ) -> ModelCard:
     """Describe an encoder of a checkpoint's architecture."""
+    blocks = len(list(encoder.get_submodule(checkpoint.family.blocks).children()))
+    config: Any = encoder.config
     return ModelCard(
         family=checkpoint.config.model_type,
         objective=objective,
-        size=size_in_words(checkpoint.config),
+        size=size_in_words(blocks, config.hidden_size),
         n_parameters=sum(parameter.numel() for parameter in encoder.parameters()),
         fine_tuned=fine_tuned,
         source=checkpoint.source,
     )
 
 
-def size_in_words(config: Any) -> str:
+def size_in_words(blocks: int, width: int) -> str:
     """Say how large an encoder is, by the name of its size where it has one."""
-    shape = config.num_hidden_layers, config.hidden_size
-    blocks = f"{shape[0]} blocks of {shape[1]}"
-    return f"{_SIZES[shape]}, {blocks}" if shape in _SIZES else blocks
-
-
-def _meanings(blocks: int, *, pre_norm: bool, head_outputs: bool) -> Mapping[str, str]:
-    """Say what each layer is, in order, for blocks that normalise before or after they add."""
-    state = "not normalised" if pre_norm else "after layer norm"
-    meanings = {
-        "encoder.0": "Input of block 1: the projected convolutional features with positions added, "
-        f"{state}."
-    }
-    for k in range(1, blocks + 1):
-        if head_outputs:
-            meanings[f"heads.{k}"] = (
-                f"Outputs of the attention heads of block {k}, one head after the other, before "
-                "they are mixed."
-            )
-        if not pre_norm:
-            text = f"Output of block {k}, after its layer norm."
-        elif k < blocks:
-            text = f"Residual stream after block {k}, not normalised."
-        else:
-            text = (
-                f"Residual stream after block {k}, the last, before the encoder's final layer norm."
-            )
-        meanings[f"encoder.{k}"] = text
-    return meanings
+    words = f"{blocks} blocks of {width}"
+    return f"{_SIZES[blocks, width]}, {words}" if (blocks, width) in _SIZES else words
 
 
 def _physical_memory() -> float:

@@ -1,0 +1,279 @@
+"""Activations that other software wrote: a file an utterance, and a card that says what it is."""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import h5py
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from assonance.corpus import Utterance
+from assonance.errors import AssonanceError
+from assonance.models.base import Attend, LayerOutputs, ModelCard
+from assonance.outside import UnusableAudio, one_line, own_words
+
+CARD = "activations.yaml"
+_FIELDS = ("frame_rate", "first_frame", "layers", "name")
+_SAMPLING_RATE = 16000  # what samples are counted in; none are read
+_ALLOWED = 0.05  # part by which a file's frames may differ from what the rate says,
+_FRAMES = 3  # but as many frames always
+
+
+def is_one(spec: str | Path) -> bool:
+    """Say whether a directory says of itself that it holds activations."""
+    return os.path.isfile(os.path.join(spec, CARD))  # noqa: PTH113, PTH118 - never raise
+
+
+class Precomputed:
+    """A folder of activations as a `SpeechModel`: whatever fairseq, s3prl or NeMo wrote.
+
+    For each utterance there is one file ``<id>.npy``, ``.npz``, ``.safetensors``, ``.h5`` or
+    ``.hdf5``, in subfolders where ids hold slashes. It holds an array of layers × frames × neurons,
+    or of frames × neurons for a single layer; or, but for ``.npy``, several arrays of frames ×
+    neurons, each a layer under its own name. Pickles are never opened.
+
+    Parameters
+    ----------
+    folder
+        Where the files are.
+    frame_rate
+        Frames a second. Read from ``activations.yaml`` in the folder where it is not given.
+    first_frame
+        Centre of the first frame, in seconds; half a frame's duration by default.
+    layers
+        Labels of an array's layers, first to last; ``layer.0`` and so on by default.
+    name
+        Short name; the folder's by default.
+
+    Raises
+    ------
+    AssonanceError
+        There is no such folder, no frame rate or no file, or what is stated cannot be.
+    """
+
+    heads: Mapping[str, int] = {}
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        frame_rate: float | None = None,
+        first_frame: float | None = None,
+        layers: list[str] | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.folder = Path(folder)
+        given = {"frame_rate": frame_rate, "first_frame": first_frame, "layers": layers}
+        stated = {**_card(self.folder), **{k: v for k, v in given.items() if v is not None}}
+        self.name = str(name or stated.get("name") or Path(os.path.abspath(folder)).name)  # noqa: PTH100
+        self.sampling_rate = _SAMPLING_RATE
+        self._rate = self._number(stated.get("frame_rate"), "frame_rate", above=0)
+        self._first = self._number(stated.get("first_frame", 0.5 / self._rate), "first_frame")
+        self._labels = stated.get("layers")
+        if self._labels is not None and (
+            not isinstance(self._labels, list)
+            or not all(isinstance(each, str) and each for each in self._labels)
+            or len(set(self._labels)) != len(self._labels)
+        ):
+            raise self._wrong("layers must be a list of names, no two alike")
+        first = next(iter(self._files.values()))
+        try:
+            arrays = self._read(first)
+        except UnusableAudio as error:
+            raise AssonanceError(f"{one_line(first)}: {error.reason}") from error
+        self.widths = {label: array.shape[1] for label, array in arrays.items()}
+        self.layers = tuple(arrays)
+        self.meanings = {label: f"{label}, as on file." for label in self.layers}
+        self.info = ModelCard(
+            family="precomputed activations",
+            objective="unknown",
+            size=f"{len(self.layers)} layers of {max(self.widths.values())} at most",
+            n_parameters=0,
+            fine_tuned=False,
+            source=str(folder),
+        )
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.info.size}, {self._rate:g} frames a second>"
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what is stated; each utterance's file has its own, see `identify`."""
+        stated = [self._rate, self._first, self.widths]
+        return hashlib.sha256(json.dumps(stated).encode()).hexdigest()
+
+    def n_frames(self, n_samples: int) -> int:
+        """Count the frames that the rate says; a file may hold some more or fewer."""
+        return max(0, round((n_samples / _SAMPLING_RATE - self._first) * self._rate + 0.5))
+
+    def frame_times(self, n_samples: int) -> NDArray[np.float64]:
+        """Give the centre of each of these frames, in seconds."""
+        return self._times(self.n_frames(n_samples))
+
+    def run(self, samples: NDArray[np.float32], *, attend: Attend | None = None) -> LayerOutputs:
+        """Refuse: there is nothing to run."""
+        raise AssonanceError(
+            f"{self.name}: holds activations of utterances and can run on no other"
+        )
+
+    def twin(self, seed: int) -> None:
+        """Give none."""
+
+    def identify(self, utterance: Utterance) -> str:
+        """Hash an utterance's file; see `LooksUp.identify`."""
+        path = self._file(utterance)
+        try:
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise UnusableAudio(f"{one_line(path)} cannot be read: {own_words(error)}") from error
+
+    def look_up(self, utterance: Utterance) -> tuple[LayerOutputs, NDArray[np.float64]]:
+        """Read an utterance's file; see `LooksUp.look_up`."""
+        path = self._file(utterance)
+        arrays = self._read(path)
+        widths = {label: array.shape[1] for label, array in arrays.items()}
+        if widths != self.widths:
+            raise UnusableAudio(
+                f"{one_line(path)} holds layers {widths}, where others hold {self.widths}"
+            )
+        frames = {len(array) for array in arrays.values()}
+        expected = utterance.duration * self._rate
+        if len(frames) > 1 or not abs(min(frames) - expected) <= max(_FRAMES, _ALLOWED * expected):
+            counts = " or ".join(map(str, sorted(frames)))
+            raise UnusableAudio(
+                f"{one_line(path)} holds {counts} frames for {utterance.duration:.2f} s, where "
+                f"{self._rate:g} a second make about {expected:.0f}"
+            )
+        return LayerOutputs(arrays), self._times(min(frames))
+
+    def _times(self, n_frames: int) -> NDArray[np.float64]:
+        return self._first + np.arange(n_frames) / self._rate
+
+    @cached_property
+    def _files(self) -> dict[str, Path]:
+        """Files by the id of their utterance; ids never become part of a path."""
+        found: dict[str, Path] = {}
+        for path in sorted(self.folder.rglob("*")):
+            if path.suffix in _READERS and path.is_file():
+                id = path.relative_to(self.folder).with_suffix("").as_posix()
+                if id in found:
+                    raise self._wrong(f"holds both {found[id].name} and {path.name}")
+                found[id] = path
+        if not found:
+            raise self._wrong(f"holds no {', '.join(_READERS)} file")
+        return found
+
+    def _file(self, utterance: Utterance) -> Path:
+        if utterance.id not in self._files:
+            raise UnusableAudio(f"{one_line(self.folder)} holds no activations of it")
+        return self._files[utterance.id]
+
+    def _read(self, path: Path) -> dict[str, NDArray[np.float32]]:
+        """Read a file's layers, shape (T, D) each."""
+        try:
+            arrays = _READERS[path.suffix](path)
+        except (OSError, ValueError, KeyError, EOFError, SafetensorError, BadZipFile) as error:
+            raise UnusableAudio(f"{one_line(path)} cannot be read: {own_words(error)}") from error
+        if len(arrays) == 1:
+            (array,) = arrays.values()
+            if array.ndim == 3:
+                labels = self._labels or [f"layer.{k}" for k in range(len(array))]
+                if len(labels) != len(array):
+                    raise UnusableAudio(
+                        f"{one_line(path)} holds {len(array)} layers, where {CARD} names "
+                        f"{len(labels)}"
+                    )
+                arrays = dict(zip(labels, array, strict=True))
+            elif path.suffix == ".npy":
+                arrays = {(self._labels or ["layer.0"])[0]: array}
+        for label, array in arrays.items():
+            if array.ndim != 2 or array.dtype.kind != "f" or not array.size:
+                raise UnusableAudio(
+                    f"{one_line(path)}: {one_line(label)} is {array.dtype} of shape {array.shape}, "
+                    "where floats of frames × neurons are wanted"
+                )
+            if not np.isfinite(array).all():
+                raise UnusableAudio(f"{one_line(path)}: {one_line(label)} holds NaN or infinity")
+        return {label: array.astype(np.float32) for label, array in sorted(arrays.items(), key=_by)}
+
+    def _number(self, value: Any, what: str, above: float = -math.inf) -> float:
+        if not isinstance(value, int | float) or not math.isfinite(value) or value <= above:
+            raise self._wrong(f"{what} is {value!r}: state a number, as `{what}: 50` in {CARD}")
+        return float(value)
+
+    def _wrong(self, what: str) -> AssonanceError:
+        return AssonanceError(f"{one_line(self.folder)}: {what}")
+
+
+def _card(folder: Path) -> dict[str, Any]:
+    """Read what a folder says of its files; nothing where it says nothing."""
+    if not folder.is_dir():
+        raise AssonanceError(f"{one_line(folder)}: no such directory; give one of activations")
+    path = folder / CARD
+    if not path.exists():
+        return {}
+    try:
+        stated = yaml.safe_load(path.read_bytes())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise AssonanceError(f"{one_line(path)}: cannot be read: {own_words(error)}") from error
+    if not isinstance(stated, dict) or (unknown := [key for key in stated if key not in _FIELDS]):
+        what = "not a mapping" if not isinstance(stated, dict) else f"unknown {unknown[0]!r}"
+        raise AssonanceError(f"{one_line(path)}: {what}; it may state {', '.join(_FIELDS)}")
+    return stated
+
+
+def _by(item: tuple[str, Any]) -> tuple[Any, ...]:
+    """Order labels by their words and by their numbers as numbers."""
+    parts: list[tuple[int, int, str]] = []
+    for part in item[0].replace("_", ".").split("."):
+        parts.append((0, int(part), "") if part.isascii() and part.isdigit() else (1, 0, part))
+    return tuple(parts)
+
+
+def _npy(path: Path) -> dict[str, NDArray[Any]]:
+    with path.open("rb") as file:  # numpy leaves open what it cannot read
+        return {"": np.load(file, allow_pickle=False)}
+
+
+def _npz(path: Path) -> dict[str, NDArray[Any]]:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def _safetensors(path: Path) -> dict[str, NDArray[Any]]:
+    return {
+        name: values.float().numpy() if values.is_floating_point() else values.numpy()
+        for name, values in load_file(path).items()
+    }
+
+
+def _hdf5(path: Path) -> dict[str, NDArray[Any]]:
+    found: dict[str, NDArray[Any]] = {}
+    with h5py.File(path, "r") as file:
+
+        def take(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset):
+                found[name] = item[()]
+
+        file.visititems(take)
+    return found
+
+
+_READERS: dict[str, Callable[[Path], dict[str, NDArray[Any]]]] = {
+    ".npy": _npy,
+    ".npz": _npz,
+    ".safetensors": _safetensors,
+    ".h5": _hdf5,
+    ".hdf5": _hdf5,
+}

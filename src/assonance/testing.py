@@ -1,0 +1,389 @@
+"""A conformance kit: what must hold of every speech model, checked by running it.
+
+`check_model` takes any model with the members of `SpeechModel`: a checkpoint's, a `TorchModel`, one
+of your own. `check_checkpoint` takes a folder and asks how it is loaded, and what is refused. Both
+raise `AssertionError` with one line that says what does not hold.
+"""
+
+import json
+import pickle
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assonance.errors import AssonanceError
+from assonance.models import LayerOutputs, SpeechModel, load_model, runs_batches
+
+__all__ = [
+    "check_attention",
+    "check_batches",
+    "check_checkpoint",
+    "check_frames",
+    "check_layers",
+    "check_model",
+    "check_repeatable",
+]
+
+_SECONDS = 0.9
+_TRIED, _ENOUGH = 40, 3  # weights left out, and errors that are enough
+_TOLERANCE = 1e-5  # of a layer's deviation: what batches may differ by
+
+
+def check_model(model: SpeechModel) -> None:
+    """Check all that holds of a model: its layers, frames, repeatability, attention and batches.
+
+    Parameters
+    ----------
+    model
+        Runs some twenty times on a second of noise.
+
+    Raises
+    ------
+    AssertionError
+        Something does not hold.
+    """
+    for check in (check_layers, check_frames, check_repeatable, check_attention, check_batches):
+        check(model)
+
+
+def check_layers(model: SpeechModel) -> None:
+    """Check that a run gives the layers that are promised, in float32, finite and not constant.
+
+    Parameters
+    ----------
+    model
+        To check.
+
+    Raises
+    ------
+    AssertionError
+        Labels, meanings and widths do not belong together, or a run gives other layers.
+    """
+    layers = model.layers
+    _hold(len(set(layers)) == len(layers) > 0, f"{model.name}: layers {layers} are not unlike")
+    _hold(tuple(model.widths) == layers, f"{model.name}: widths are not those of its layers")
+    _hold(set(model.meanings) == set(layers), f"{model.name}: meanings are not of its layers")
+    for label, text in model.meanings.items():
+        _hold(bool(text.strip()), f"{model.name}: nothing says what {label} is")
+    _hold(set(model.heads) <= set(layers), f"{model.name}: has heads of what is no layer")
+    samples = _voice(model, _SECONDS)
+    activations = model.run(samples).activations
+    _hold(
+        tuple(activations) == layers,
+        f"{model.name}: gives layers {tuple(activations)}, where it promises {layers}",
+    )
+    for label, values in activations.items():
+        shape = model.n_frames(len(samples)), model.widths[label]
+        _hold(
+            values.shape == shape,
+            f"{model.name}: {label} has shape {values.shape}, where {shape} is promised",
+        )
+        _hold(values.dtype == np.float32, f"{model.name}: {label} is {values.dtype}")
+        _hold(bool(np.isfinite(values).all()), f"{model.name}: {label} is not finite")
+        _hold(float(values.std(0).max()) > 0, f"{model.name}: {label} is the same in every frame")
+
+
+def check_frames(model: SpeechModel) -> None:
+    """Check that frames are as many as promised and lie where they are said to lie.
+
+    Clicks are put into noise, one at a time, and the frames of the first layer that change are
+    compared with `frame_times`: on average they must lie within half a frame.
+
+    Parameters
+    ----------
+    model
+        To check.
+
+    Raises
+    ------
+    AssertionError
+        Counts are wrong, or times are.
+    """
+    rate = model.sampling_rate
+    samples = _voice(model, _SECONDS)
+    times = model.frame_times(len(samples))
+    _hold(len(times) > 5, f"{model.name}: makes {len(times)} frames of {_SECONDS} s")
+    apart = np.diff(times)
+    hop = float(apart.mean())
+    _hold(
+        bool((apart > 0).all()) and bool(np.allclose(apart, hop)),
+        f"{model.name}: frame times are not at equal distances",
+    )
+    step = round(hop * rate)
+    for count in range(len(samples) // 2, len(samples) // 2 + step + 1, max(1, step // 5)):
+        frames = len(model.run(samples[:count]).activations[model.layers[0]])
+        said = model.n_frames(count), len(model.frame_times(count))
+        _hold(
+            said == (frames, frames),
+            f"{model.name}: makes {frames} frames of {count} samples, and says {said}",
+        )
+    layer = model.layers[0]
+    before = model.run(samples).activations[layer].astype(np.float64)
+    errors = []
+    for place in np.linspace(0.25, 0.75, 24):
+        at = int(place * len(samples))
+        clicked = samples.copy()
+        clicked[at] += 0.5 * np.abs(samples).max()
+        after = model.run(clicked).activations[layer].astype(np.float64)
+        # Normalisation over the whole clip moves all frames a little: strong changes count.
+        change = ((after - before) ** 2).sum(1) ** 2
+        _hold(change.sum() > 0, f"{model.name}: {layer} does not see a click at sample {at}")
+        errors.append(float(change @ times / change.sum()) - at / rate)
+    error = float(np.mean(errors))
+    _hold(
+        abs(error) <= 0.5 * hop,
+        f"{model.name}: what changes at a click lies {error * 1000:+.1f} ms from where frame_times "
+        f"puts it; frames are {hop * 1000:.1f} ms apart",
+    )
+
+
+def check_repeatable(model: SpeechModel) -> None:
+    """Check that a run depends on its samples alone, to the bit: no dropout, no memory.
+
+    Parameters
+    ----------
+    model
+        To check.
+
+    Raises
+    ------
+    AssertionError
+        Two runs differ, or samples were changed in place.
+    """
+    samples, other = _voice(model, _SECONDS), _voice(model, 0.7 * _SECONDS, seed=1)
+    given = samples.copy()
+    first = model.run(samples).activations
+    kept = {label: values.copy() for label, values in first.items()}
+    model.run(other)
+    again = model.run(samples).activations
+    for label in model.layers:
+        _hold(
+            np.array_equal(again[label], kept[label]), f"{model.name}: two runs differ at {label}"
+        )
+        _hold(
+            np.array_equal(first[label], kept[label]),
+            f"{model.name}: a later run changes {label} of an earlier one",
+        )
+    _hold(np.array_equal(samples, given), f"{model.name}: changes its samples")
+    _hold(model.fingerprint == model.fingerprint, f"{model.name}: its fingerprint changes")
+
+
+def check_attention(model: SpeechModel) -> None:
+    """Check attention maps: one a head, rows that sum to one, no two heads alike.
+
+    Parameters
+    ----------
+    model
+        To check; one without attention passes.
+
+    Raises
+    ------
+    AssertionError
+        A map is missing or is not one.
+    """
+    samples = _voice(model, _SECONDS)
+    maps: dict[str, NDArray[np.float32]] = {}
+    activations = model.run(samples, attend=maps.__setitem__).activations
+    plain = model.run(samples).activations
+    _hold(
+        tuple(maps) == tuple(model.heads),
+        f"{model.name}: gives attention of {tuple(maps)}, where it promises {tuple(model.heads)}",
+    )
+    for label in model.layers:
+        _hold(
+            np.array_equal(activations[label], plain[label]),
+            f"{model.name}: {label} differs when attention is asked for",
+        )
+    frames = model.n_frames(len(samples))
+    for label, heads in maps.items():
+        shape = model.heads[label], frames, frames
+        _hold(
+            heads.shape == shape and heads.dtype == np.float32,
+            f"{model.name}: attention at {label} is {heads.dtype} of shape {heads.shape}, where "
+            f"float32 of {shape} is promised",
+        )
+        _hold(
+            float(heads.min()) >= 0 and bool(np.allclose(heads.sum(-1), 1, atol=1e-5)),
+            f"{model.name}: rows of the attention at {label} do not sum to one",
+        )
+        flat = heads.reshape(len(heads), -1)
+        for one in range(len(flat)):
+            for two in range(one):
+                _hold(
+                    float(np.abs(flat[one] - flat[two]).max()) > 1e-6,
+                    f"{model.name}: heads {two} and {one} at {label} are the same",
+                )
+
+
+def check_batches(model: SpeechModel) -> None:
+    """Check that utterances come out of a batch as they do alone.
+
+    Parameters
+    ----------
+    model
+        To check; one that is not run in batches passes.
+
+    Raises
+    ------
+    AssertionError
+        A layer differs by more than 1e-5 of its deviation, or has other frames.
+    """
+    if not runs_batches(model) or not model.in_batches:
+        return
+    batch = [_voice(model, _SECONDS * part, seed=k) for k, part in enumerate((1, 0.45, 0.8, 0.46))]
+    together = model.run_batch(batch)
+    _hold(len(together) == len(batch), f"{model.name}: a batch of 4 gives {len(together)}")
+    for samples, outputs in zip(batch, together, strict=True):
+        alone = model.run(samples)
+        for label in model.layers:
+            error = _relative(outputs, alone, label)
+            _hold(
+                error <= _TOLERANCE,
+                f"{model.name}: {label} of an utterance in a batch differs from it alone by "
+                f"{error:.1e} of its deviation",
+            )
+
+
+def check_checkpoint(folder: str | Path, *, record: str | Iterable[str] = "blocks") -> None:
+    """Check how a checkpoint is loaded: whole, from safetensors alone, running no code of its own.
+
+    Parameters
+    ----------
+    folder
+        A local checkpoint in one safetensors file; it is copied and stays as it is.
+    record
+        As for `load_model`.
+
+    Raises
+    ------
+    AssertionError
+        A lacking weight passes, a pickle is opened, code is run, or weights in other files,
+        precision or under a copied folder are another model.
+    """
+    from safetensors.torch import load_file, save_file
+
+    folder = Path(folder)
+    weights = load_file(folder / "model.safetensors")
+
+    with tempfile.TemporaryDirectory(prefix="assonance-") as scratch:
+
+        def changed(name: str, tensors: dict[str, Any] | None = None) -> Path:
+            copy = shutil.copytree(folder, Path(scratch) / name)
+            if tensors is not None:
+                save_file(tensors, copy / "model.safetensors", metadata={"format": "pt"})
+            return copy
+
+        original = load_model(folder, record=record)
+        _in_two(weights, changed("sharded"))
+        _same(original, load_model(Path(scratch) / "sharded", record=record), "in two files")
+        _missing(original, weights, changed)
+        sprung = Path(scratch) / "sprung"
+        _no_pickle(changed("pickled"), sprung)
+        _no_code(changed("with code"), sprung)
+        _in_float32(changed("half", {k: w.half() for k, w in weights.items()}))
+
+
+def _in_two(weights: dict[str, Any], folder: Path) -> None:
+    """Write weights in two files with an index."""
+    from safetensors.torch import save_file
+
+    (folder / "model.safetensors").unlink()
+    place: dict[str, str] = {}
+    for number in (1, 2):
+        file = f"model-0000{number}-of-00002.safetensors"
+        part = {name: weights[name] for name in sorted(weights)[number - 1 :: 2]}
+        save_file(part, folder / file, metadata={"format": "pt"})
+        place |= dict.fromkeys(part, file)
+    index = {"metadata": {}, "weight_map": place}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def _same(one: SpeechModel, other: SpeechModel, how: str) -> None:
+    samples = _voice(one, _SECONDS)
+    first, second = one.run(samples).activations, other.run(samples).activations
+    _hold(one.fingerprint == other.fingerprint, f"{one.name}: {how} it has another fingerprint")
+    for label in one.layers:
+        _hold(np.array_equal(first[label], second[label]), f"{one.name}: {how} {label} differs")
+
+
+def _missing(original: SpeechModel, weights: dict[str, Any], changed: Callable[..., Path]) -> None:
+    """Leave weights out, one at a time: an error, unless the encoder has no part of it."""
+    names = np.random.default_rng(0).permutation(sorted(weights))
+    errors = 0
+    for number, name in enumerate(names[:_TRIED].tolist()):
+        rest = {key: weight for key, weight in weights.items() if key != name}
+        try:
+            loaded = load_model(changed(f"missing {number}", rest))
+        except AssonanceError as error:
+            errors += 1
+            _hold("\n" not in str(error), f"{original.name}: the error for {name} has many lines")
+            if errors == _ENOUGH:
+                return
+            continue
+        _hold(
+            loaded.fingerprint == load_model(original.info.source).fingerprint,
+            f"{original.name}: loads without {name}, as another model",
+        )
+    _hold(errors > 0, f"{original.name}: loads with weights missing")
+
+
+def _no_pickle(folder: Path, sprung: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(_Trap(sprung)))
+    try:
+        load_model(folder)
+    except AssonanceError:
+        _hold(not sprung.exists(), f"{folder.name}: a pickle was opened")
+        return
+    raise AssertionError(f"{folder.name}: loads from a pickle")
+
+
+def _no_code(folder: Path, sprung: Path) -> None:
+    path = folder / "config.json"
+    code = {"AutoConfig": "its_own.Config", "AutoModel": "its_own.Model"}
+    path.write_text(json.dumps({**json.loads(path.read_text()), "auto_map": code}))
+    (folder / "its_own.py").write_text(f"open({str(sprung)!r}, 'w')")
+    load_model(folder)
+    _hold(not sprung.exists(), f"{folder.name}: code that a checkpoint brought was run")
+
+
+def _in_float32(folder: Path) -> None:
+    model = load_model(folder)
+    for label, values in model.run(_voice(model, _SECONDS)).activations.items():
+        _hold(values.dtype == np.float32, f"{folder.name}: {label} is {values.dtype}")
+
+
+class _Trap:
+    """Opens a file where it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open, (str(self.path), "w")
+
+
+def _relative(outputs: LayerOutputs, alone: LayerOutputs, label: str) -> float:
+    found, expected = outputs.activations[label], alone.activations[label]
+    if found.shape != expected.shape:
+        return float("inf")
+    return float(np.abs(found - expected).max() / expected.std())
+
+
+def _voice(model: SpeechModel, seconds: float, seed: int = 0) -> NDArray[np.float32]:
+    """Make something like speech: noise that swells four times a second."""
+    count = round(seconds * model.sampling_rate)
+    swell = 1 + np.sin(8 * np.pi * np.arange(count) / model.sampling_rate)
+    noise = np.random.default_rng(seed).standard_normal(count)
+    samples: NDArray[np.float32] = (0.1 * noise * swell).astype(np.float32)
+    return samples
+
+
+def _hold(true: bool, otherwise: str) -> None:
+    if not true:
+        raise AssertionError(otherwise)
