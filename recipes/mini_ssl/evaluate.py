@@ -23,7 +23,7 @@ from transformers.utils import logging
 from recipes.mini_ssl.config import Recipe, load_recipe
 from recipes.mini_ssl.data import RATE, Prompts, load_prompts, normalise
 from recipes.mini_ssl.encoders import load_encoder, new_encoder
-from recipes.mini_ssl.export import restore
+from recipes.mini_ssl.export import exported_name, restore
 from recipes.mini_ssl.objectives import MaskedPrediction, batches_of
 from recipes.mini_ssl.probes import predicted_share, probe_accuracy
 from recipes.mini_ssl.reading import reading_task
@@ -189,6 +189,18 @@ def evaluate_pair(recipes: list[Recipe], manifest: Path, training: Path, models:
         }
         write_json(models / recipe.name / "evaluation.json", result)
         print(f"{models / recipe.name / 'evaluation.json'}")
+        for step in recipe.task.get("milestones", ()):
+            write_milestone(models / exported_name(recipe, step), step, result)
+
+
+def write_milestone(folder: Path, step: int, end: dict[str, Any]) -> None:
+    """Write what is known of a milestone, if it was exported, beside the model it led to."""
+    if folder.exists():
+        shared = {key: end[key] for key in ("recipe", "parameters")}
+        error = end["task"]["error_by_step"][step]
+        result = {"name": folder.name, "end": end["name"], "steps": step, "error": error, **shared}
+        write_json(folder / "evaluation.json", result)
+        print(folder / "evaluation.json")
 
 
 def amount_of_training(recipe: Recipe, seen: Prompts) -> dict[str, float]:

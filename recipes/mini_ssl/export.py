@@ -67,7 +67,7 @@ def tokenizer(folder: Path) -> Wav2Vec2CTCTokenizer:
     path = folder / "vocab.json"
     path.write_text(json.dumps({symbol: index for index, symbol in enumerate(SYMBOLS)}), "utf-8")
     return Wav2Vec2CTCTokenizer(
-        path, pad_token=BLANK, unk_token=BLANK, bos_token=None, eos_token=None, do_lower_case=True
+        path, pad_token=BLANK, unk_token=BLANK, bos_token=None, eos_token=None
     )
 
 
