@@ -225,14 +225,29 @@ def test_resampling_is_noted(pair, speech, tmp_path):
     assert any("1 of 7 utterances were resampled to the 16000 Hz" in note for note in notes)
 
 
-def test_frames_on_different_grids_are_refused(pair, checkpoint, speech, tmp_path):
-    other = tmp_path / "faster"
-    shutil.copytree(checkpoint("hubert", seed=2), other)
-    config = (other / "config.json").read_text()
-    stride = config.index('"conv_stride"')
-    (other / "config.json").write_text(config[:stride] + config[stride:].replace("5,", "4,", 1))
-    with pytest.raises(AssonanceError, match=r"different numbers of frames.*one grid"):
-        compare([pair[0], other], speech, FEW, twins=False)
+def test_frames_on_different_grids_meet_by_time_and_it_is_noted(pair, checkpoint, speech):
+    slow = checkpoint("hubert", seed=2, conv_stride=(5, 2, 2, 2, 2, 2, 4))
+    found = compare([pair[0], slow], speech, FEW, twins=False)
+    fine, coarse = found.models
+    note = f"the frames of {fine} are averaged onto the coarser frames of {coarse}, by their times"
+    assert note in found.provenance.notes
+    models = [load_model(spec) for spec in (pair[0], slow)]
+    rows, others = [], []
+    for each in Corpus.from_path(speech):
+        samples = each.read(16000)
+        x, y = (model.run(samples).activations["encoder.2"] for model in models)
+        times, grid = (model.frame_times(len(samples)) for model in models)
+        assert len(grid) == len(y) < len(x) == len(times)
+        # 40 ms about each frame of the grid; half way between two belongs to the later.
+        after = (times - grid[:, None] + 0.02).round(6)
+        rows += [x[(each >= 0) & (each < 0.04)].mean(0) for each in after]
+        others += list(y)
+    assert found.provenance.corpus.frames == len(others)
+    expected = similarity_matrix({"x": np.stack(rows), "y": np.stack(others)}, FEW)
+    for name in FEW:
+        value = float(expected[name].sel(layer_row="x", layer_col="y"))
+        cell = found.matrix(name, fine, coarse).sel(layer_row="encoder.2", layer_col="encoder.2")
+        assert float(cell) == pytest.approx(value, abs=1e-6)
 
 
 def test_a_constant_neuron_is_nan_alone_and_noted(checkpoint, pair, speech, tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 import yaml
@@ -18,9 +19,11 @@ from signals import voice
 import assonance
 from assonance import Comparison
 from assonance.cli import main
+from assonance.corpus.windows import WINDOW
 from assonance.describe import DESCRIPTORS
 from assonance.measures import SETTINGS
 from assonance.summary import sentences
+from assonance.verdicts import answers, lines
 
 STAGE = re.compile(r".+: done in \d+ s")
 
@@ -72,7 +75,9 @@ def recordings(speech, tmp_path):
 # Before a run
 
 
-@pytest.mark.parametrize("command", [(), ("compare",), ("demo",), ("measures",)], ids=str)
+@pytest.mark.parametrize(
+    "command", [(), ("compare",), ("demo",), ("claims",), ("measures",)], ids=str
+)
 def test_every_command_has_help(command):
     outcome = run(*command, "--help")
     assert (outcome.status, outcome.err) == (0, "")
@@ -99,7 +104,7 @@ def test_standard_output_holds_the_findings_and_nothing_else(done):
         f"{' and '.join(found.models)} on 6 utterances, {speech.seconds / 60:.1f} minutes, "
         f"{speech.frames} frames",
         *(f"  {sentence}" for sentence in sentences(found)),
-        f"results: {out / 'results.nc'}, {out / 'results.csv'}",
+        f"results: {out / 'results.nc'}, {out / 'results.csv'}, {out / 'claims.csv'}",
         f"report:  {out / 'report.html'}",
     ]
     assert len(sentences(found)) == 3
@@ -129,6 +134,13 @@ def test_the_configuration_is_what_was_resolved(done, pair, speech):
         "out": str(out),
         "measures": list(taken),
         "twins": True,
+        "speech": {"window": WINDOW, "channel": None, "max_hours": None, "seed": 0},
+        "pooling": {
+            "pool": "frame",
+            "pool_by": "mean",
+            "alignments": None,
+            "skip_silence": False,
+        },
         "memory": "4GB",
         "device": "cpu",
         "offline": False,
@@ -141,10 +153,48 @@ def test_the_configuration_is_what_was_resolved(done, pair, speech):
 def test_the_table_holds_the_scores(done):
     _, out = done
     found = Comparison.load(out / "results.nc")
-    lines = (out / "results.csv").read_text("utf-8").splitlines()
-    assert lines[0] == "measure,model_row,layer_row,model_col,layer_col,value"
-    assert len(lines) == 1 + len(found.to_dataframe())
-    assert not any(line.endswith(",") for line in lines)
+    rows = (out / "results.csv").read_text("utf-8").splitlines()
+    assert rows[0] == "measure,model_row,layer_row,model_col,layer_col,value"
+    assert len(rows) == 1 + len(found.to_dataframe())
+    assert not any(row.endswith(",") for row in rows)
+
+
+def test_a_finished_run_is_asked_for_its_claims(done):
+    _, out = done
+    written = pd.read_csv(out / "claims.csv")
+    outcome = run("claims", out)
+    assert (outcome.status, outcome.err) == (0, "")
+    found = answers(Comparison.load(out / "results.nc"))
+    assert outcome.out.splitlines() == [*lines(found), f"claims: {out / 'claims.csv'}"]
+    assert list(written["claim"]) == [each.claim.name for each in found]
+    assert list(written["verdict"]) == [each.verdict for each in found]
+    assert {"shared space, LinReg", "attention within"} <= {
+        each.claim.name for each in found if each.asked
+    }
+
+
+def test_ones_own_claims_are_asked_instead(done, tmp_path):
+    _, out = done
+    results = shutil.copy(out / "results.nc", tmp_path)
+    config = tmp_path / "mine.yaml"
+    term = {"measure": "cka_utterance", "where": ["across"]}
+    mine = {"says": "Late is more than early", "plus": [term | {"layer_row": "encoder.2"}]}
+    mine["minus"] = [term | {"layer_row": "encoder.0"}]
+    config.write_text(yaml.safe_dump({"claims": {"mine": mine}}), "utf-8")
+    outcome = run("claims", results, "--config", config)
+    assert outcome.status == 0
+    assert [line.split("  ")[0] for line in outcome.out.splitlines()[:2]] == ["claim", "mine"]
+    assert list(pd.read_csv(tmp_path / "claims.csv")["claim"]) == ["mine"]
+
+
+def test_claims_of_nothing_and_by_nothing_are_one_line(done, tmp_path):
+    _, out = done
+    outcome = run("claims", tmp_path / "none")
+    assert (outcome.status, outcome.out) == (1, "")
+    assert outcome.err == f"error: {tmp_path / 'none'}: no such file; give a results.nc\n"
+    outcome = run("claims", out, "--config", tmp_path / "none.yaml")
+    assert outcome.status == 1
+    assert outcome.err.startswith(f"error: {tmp_path / 'none.yaml'}: cannot be read")
 
 
 def test_the_report_names_models_and_says_the_sentences(done):
@@ -293,15 +343,6 @@ def test_a_model_that_cannot_be_used_is_one_line(pair, speech, tmp_path, spoil, 
     check_error(outcome, *words)
 
 
-def test_models_whose_frames_lie_on_no_common_grid_are_one_line(pair, checkpoint, speech, tmp_path):
-    finer = checkpoint("hubert", seed=3, conv_stride=(5, 2, 2, 2, 2, 2, 1))
-    out = tmp_path / "out"
-    outcome = run("compare", pair[0], finer, "--audio", speech, "--out", out)
-    check_error(outcome, "prompt0.wav: makes different numbers of frames", pair[0].name, finer.name)
-    # What was computed is there for a run that leaves the other model out.
-    assert len(list((out / "activations").glob(f"{pair[0].name}-*/*.safetensors"))) == 6
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -370,3 +411,30 @@ def test_a_bad_file_stops_a_run_that_was_told_to_stop(pair, recordings, tmp_path
         *("-m", "cka", "--on-error", "stop"),
     )
     check_error(outcome, "short.wav: too short", "mend or remove it")
+
+
+# Before and after
+
+
+def test_diff_leaves_what_changed_layer_by_layer(checkpoint, speech, tmp_path):
+    before = checkpoint("wav2vec2", seed=1)
+    out = tmp_path / "change"
+    told = run(
+        *("diff", before, checkpoint("wav2vec2", seed=2), "--audio", speech, "--out", out),
+        *("--seed-twin", checkpoint("wav2vec2", seed=3), "--no-twins"),
+        *("-m", "cka", "-m", "maxcorr", "-m", "attn_js"),
+    )
+    assert told.status == 0, told.err
+    assert "Subspaces: " in told.out
+    assert "what two trainings share" in told.out
+    table = pd.read_csv(out / "changes.csv")
+    assert set(table["measure"]) == {"cka", "maxcorr", "maxcorr_own", "attn_js", "attn_js_own"}
+    assert table["ceiling"].notna().sum() == table["value"].notna().sum()
+    assert {"changed_heads.csv", "changes.svg"} <= {path.name for path in out.iterdir()}
+    assert "What did fine-tuning change?" in (out / "report.html").read_text("utf-8")
+
+
+def test_diff_of_models_of_other_layers_is_one_line(pair, speech, tmp_path):
+    told = run("diff", *pair, "--audio", speech, "--out", tmp_path / "x", "-m", "cka", "--no-twins")
+    assert told.status == 1
+    assert "has other layers than" in told.err.splitlines()[-1]

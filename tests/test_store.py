@@ -32,6 +32,12 @@ def activations(seed=0, frames=7):
     }
 
 
+def write(store, utterance, activations, audio):
+    """Write frames at 50 a second."""
+    frames = len(next(iter(activations.values())))
+    store.write(utterance, activations, np.arange(frames) / 50, audio)
+
+
 @pytest.fixture
 def store(tmp_path):
     return reopen(tmp_path / "store")
@@ -56,7 +62,7 @@ def assert_same(found, expected):
     "name", ["a", "deep/er", "../../escape", "/etc/passwd", "größe\n", "x" * 999, ""]
 )
 def test_what_was_written_under_any_name_is_read_back_and_stays_in_the_folder(store, name):
-    store.write(name, activations(), "audio")
+    write(store, name, activations(), "audio")
     assert_same(store.read(name), activations())
     assert name in store
     assert store.n_frames(name) == 7
@@ -65,33 +71,33 @@ def test_what_was_written_under_any_name_is_read_back_and_stays_in_the_folder(st
 
 
 def test_a_reopened_store_still_holds_it(store):
-    store.write("a", activations(), "audio")
+    write(store, "a", activations(), "audio")
     again = reopen(store.folder)
     assert again.holds("a", "audio")
     assert_same(again.read("a"), activations())
 
 
 def test_only_the_layers_asked_for_are_read(store):
-    store.write("a", activations(), "audio")
+    write(store, "a", activations(), "audio")
     assert_same(store.read("a", ["encoder.1"]), {"encoder.1": activations()["encoder.1"]})
 
 
 def test_damage_in_a_layer_that_is_not_asked_for_is_not_even_looked_at(store):
-    store.write("a", activations(), "audio")
+    write(store, "a", activations(), "audio")
     damage(shard_of(store), -1)  # the last byte belongs to encoder.1
     assert_same(store.read("a", ["encoder.0"]), {"encoder.0": activations()["encoder.0"]})
 
 
 def test_an_utterance_written_again_replaces_the_first(store):
-    store.write("a", activations(seed=1), "old")
-    store.write("a", activations(seed=2, frames=4), "new")
+    write(store, "a", activations(seed=1), "old")
+    write(store, "a", activations(seed=2, frames=4), "new")
     assert_same(store.read("a"), activations(seed=2, frames=4))
     assert store.ids == ("a",)
 
 
 def test_ids_are_those_of_all_utterances_sorted(store):
     for name in ("b", "a", "c"):
-        store.write(name, activations(), "audio")
+        write(store, name, activations(), "audio")
     assert store.ids == ("a", "b", "c")
 
 
@@ -100,7 +106,7 @@ def test_other_layouts_of_the_same_numbers_are_kept_right(store):
     sliced = {label: np.repeat(array, 2, axis=0)[::2] for label, array in activations().items()}
     reordered = dict(reversed(activations().items()))
     for given in (turned, sliced, reordered):
-        store.write("a", given, "audio")
+        write(store, "a", given, "audio")
         assert_same(store.read("a"), activations())
 
 
@@ -108,13 +114,13 @@ def test_the_same_activations_make_the_same_bytes(tmp_path):
     contents = set()
     for name in ("one", "two"):
         store = reopen(tmp_path / name)
-        store.write("a", activations(), "audio")
+        write(store, "a", activations(), "audio")
         contents.add((shard_of(store).read_bytes(), (store.folder / "store.json").read_bytes()))
     assert len(contents) == 1
 
 
 def test_shards_are_safetensors_that_others_can_read_and_nothing_is_pickled(store):
-    store.write("a", activations(), "audio")
+    write(store, "a", activations(), "audio")
     loaded = load_file(shard_of(store))
     assert_same({label: loaded[label] for label in LAYERS}, activations())
     with pytest.raises(Exception):  # noqa: B017, PT011 - any failure will do
@@ -136,7 +142,7 @@ def test_shards_are_safetensors_that_others_can_read_and_nothing_is_pickled(stor
 )
 def test_activations_of_another_shape_are_refused(store, wrong):
     with pytest.raises(AssonanceError, match="do not fit the store"):
-        store.write("a", wrong, "audio")
+        write(store, "a", wrong, "audio")
     assert "a" not in store
 
 
@@ -148,7 +154,7 @@ def test_an_utterance_that_is_not_there_is_named(store):
 
 
 def test_a_layer_that_is_not_there_is_named_with_those_that_are(store):
-    store.write("a", activations(), "audio")
+    write(store, "a", activations(), "audio")
     with pytest.raises(AssonanceError, match=r"no layer 'encoder.9'; it has encoder.0, encoder.1"):
         store.read("a", ["encoder.9"])
 
@@ -163,7 +169,7 @@ def damage(path, place):
 
 
 def test_every_damaged_byte_is_noticed(store):
-    store.write("a", activations(frames=2), "audio")
+    write(store, "a", activations(frames=2), "audio")
     whole = shard_of(store).read_bytes()
     for place in range(len(whole)):
         damage(shard_of(store), place)
@@ -176,19 +182,19 @@ def test_every_damaged_byte_is_noticed(store):
 
 @pytest.mark.parametrize("kept", [0, 4, 100, -1])
 def test_a_torn_shard_is_not_there_until_it_is_made_anew(store, kept):
-    store.write("a", activations(), "audio")
+    write(store, "a", activations(), "audio")
     torn = shard_of(store)
     torn.write_bytes(torn.read_bytes()[:kept])
     assert "a" not in store
     assert store.ids == ()
     with pytest.raises(AssonanceError, match="damaged; extract again"):
         store.read("a")
-    store.write("a", activations(), "audio")
+    write(store, "a", activations(), "audio")
     assert_same(store.read("a"), activations())
 
 
 def test_a_damaged_number_is_never_read(store):
-    store.write("a", activations(), "audio")
+    write(store, "a", activations(), "audio")
     damage(shard_of(store), -1)
     assert "a" not in store
     with pytest.raises(AssonanceError, match="damaged"):
@@ -196,21 +202,21 @@ def test_a_damaged_number_is_never_read(store):
 
 
 def test_activations_of_other_audio_do_not_count(store):
-    store.write("a", activations(), "old audio")
+    write(store, "a", activations(), "old audio")
     assert store.holds("a", "old audio")
     assert not store.holds("a", "new audio")
 
 
 def test_a_shard_from_another_model_does_not_count(store, tmp_path):
     other = reopen(tmp_path / "other", made_with={**MADE_WITH, "model": "b" * 64})
-    other.write("a", activations(), "audio")
+    write(other, "a", activations(), "audio")
     shutil.copy(shard_of(other), store.folder)
     assert "a" not in store
     assert store.ids == ()
 
 
 def test_a_shard_under_another_name_does_not_count(store):
-    store.write("a", activations(), "audio")
+    write(store, "a", activations(), "audio")
     shard_of(store).rename(store._shard("b"))
     assert "b" not in store
     assert store.ids == ()
@@ -218,14 +224,14 @@ def test_a_shard_under_another_name_does_not_count(store):
 
 @pytest.mark.parametrize("step", ["os.fsync", "pathlib.Path.replace"])
 def test_a_failed_write_leaves_what_was_there(store, monkeypatch, step):
-    store.write("a", activations(seed=1), "audio")
+    write(store, "a", activations(seed=1), "audio")
 
     def full(*args):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(step, full)
     with pytest.raises(AssonanceError, match="No space left on device; make room"):
-        store.write("a", activations(seed=2), "audio")
+        write(store, "a", activations(seed=2), "audio")
     assert_same(store.read("a"), activations(seed=1))
 
 
@@ -236,9 +242,9 @@ import os, signal, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import test_store, assonance.store
 store = test_store.reopen({str(tmp_path / "store")!r})
-store.write("done", test_store.activations(), "audio")
+test_store.write(store, "done", test_store.activations(), "audio")
 os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
-store.write("half", test_store.activations(), "audio")
+test_store.write(store, "half", test_store.activations(), "audio")
 """
     killed = subprocess.run([sys.executable, "-c", program], check=False)
     assert killed.returncode == -signal.SIGKILL
@@ -247,7 +253,7 @@ store.write("half", test_store.activations(), "audio")
     store = reopen(tmp_path / "store")
     assert store.ids == ("done",)
     assert "half" not in store
-    store.write("half", activations(), "audio")
+    write(store, "half", activations(), "audio")
     assert store.ids == ("done", "half")
 
 
@@ -303,5 +309,5 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
 def test_a_creation_cut_short_can_be_taken_up(tmp_path):
     (tmp_path / "store.json.77.tmp").write_text('{"for')
     store = reopen(tmp_path)
-    store.write("a", activations(), "audio")
+    write(store, "a", activations(), "audio")
     assert "a" in reopen(tmp_path)

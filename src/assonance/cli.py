@@ -1,7 +1,8 @@
-"""The command line: `assonance compare`, `diff`, `demo`, `models`, `measures`."""
+"""The command line: `assonance compare`, `diff`, `demo`, `claims`, `models` and more."""
 
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -24,7 +25,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+corpus = typer.Typer(help="Look at speech before it is compared on.", no_args_is_help=True)
+app.add_typer(corpus, name="corpus")
 _SHOWN = 10
+# What is read and what a row is, unless something else is asked for.
+_WINDOW = 30.0  # seconds
+_SPEECH = {"window": _WINDOW, "channel": None, "max_hours": None, "seed": 0}
+_POOLING = {"pool": "frame", "pool_by": "mean", "alignments": None, "skip_silence": False}
 
 
 class OnError(StrEnum):
@@ -32,6 +39,22 @@ class OnError(StrEnum):
 
     SKIP = "skip"
     STOP = "stop"
+
+
+class Pool(StrEnum):
+    """What a row of the neuron and layer measures is."""
+
+    FRAME = "frame"
+    PHONE = "phone"
+    WORD = "word"
+    UTTERANCE = "utterance"
+
+
+class By(StrEnum):
+    """What stands for a phone, word or utterance."""
+
+    MEAN = "mean"
+    CENTRE = "centre"
 
 
 def _amount(text: str) -> str:
@@ -64,6 +87,22 @@ _Memory = Annotated[
 _Uncertainty = Annotated[
     bool, typer.Option(help="Work out intervals, and what shifted speech gives.")
 ]
+_Groups = Annotated[
+    int | None,
+    typer.Option(help="Groups of utterances left out in turn for intervals; 20 by default."),
+]
+_Shifts = Annotated[
+    int | None,
+    typer.Option(help="Places of other speech to pair each layer with; 4 by default."),
+]
+_AUDIO = (
+    "A folder of audio, a .csv or .jsonl manifest, a Kaldi directory, lhotse cuts, "
+    "or a saved Hugging Face dataset."
+)
+_Channel = Annotated[
+    int | None,
+    typer.Option(help="Channel to read where there are several, from 0; their mean by default."),
+]
 _Device = Annotated[str, typer.Option(help="cpu, or a device of torch such as cuda.")]
 
 
@@ -94,15 +133,40 @@ def compare(
             metavar="MODEL...",
         ),
     ],
-    audio: Annotated[
-        str, typer.Option(help="A folder of audio, or a .csv or .jsonl manifest.", metavar="PATH")
-    ],
+    audio: Annotated[str, typer.Option(help=_AUDIO, metavar="PATH")],
     out: Annotated[
         Path | None, typer.Option(help="Folder for the results; runs/MODELS by default.")
     ] = None,
     measure: _Measure = None,
     settings: _Settings = "default",
     twins: _Twins = True,
+    window: Annotated[
+        float,
+        typer.Option(
+            help="Longest stretch that a model is given at once: longer utterances are cut into "
+            "equal windows. 0 cuts none.",
+            metavar="SECONDS",
+        ),
+    ] = _WINDOW,
+    channel: _Channel = None,
+    max_hours: Annotated[
+        float | None,
+        typer.Option(help="Draw so much of the speech at random, balanced by speaker."),
+    ] = None,
+    sample_seed: Annotated[int, typer.Option(help="Decides what --max-hours draws.")] = 0,
+    pool: Annotated[
+        Pool, typer.Option(help="What a row of the neuron and layer measures is.")
+    ] = Pool.FRAME,
+    pool_by: Annotated[
+        By, typer.Option(help="Pool by the mean of the frames, or take the one at the centre.")
+    ] = By.MEAN,
+    alignments: Annotated[
+        Path | None,
+        typer.Option(help="Where phones and words are: a folder of TextGrids, or a CTM file."),
+    ] = None,
+    skip_silence: Annotated[
+        bool, typer.Option("--skip-silence", help="Leave silence out, by the alignments.")
+    ] = False,
     memory: _Memory = MEMORY,
     device: _Device = "cpu",
     offline: Annotated[bool, typer.Option(help="Never reach for the network.")] = False,
@@ -124,6 +188,8 @@ def compare(
         OnError, typer.Option(help="Leave out an utterance that cannot be used, or stop there.")
     ] = OnError.SKIP,
     uncertainty: _Uncertainty = True,
+    groups: _Groups = None,
+    shifts: _Shifts = None,
 ) -> None:
     """Compare models on speech, every layer with every layer."""
     from assonance.runs import folder_for
@@ -135,6 +201,18 @@ def compare(
         measures=measure or [],
         settings=settings,
         twins=twins,
+        speech={
+            "window": window or None,
+            "channel": channel,
+            "max_hours": max_hours,
+            "seed": sample_seed,
+        },
+        pooling={
+            "pool": pool.value,
+            "pool_by": pool_by.value,
+            "alignments": None if alignments is None else str(alignments),
+            "skip_silence": skip_silence,
+        },
         memory=memory,
         device=device,
         offline=offline,
@@ -142,6 +220,8 @@ def compare(
         precision=precision,
         on_error=on_error.value,
         uncertainty=uncertainty,
+        groups=groups,
+        shifts=shifts,
     )
 
 
@@ -149,9 +229,7 @@ def compare(
 def diff(
     pretrained: Annotated[str, typer.Argument(help="The model before.", metavar="PRETRAINED")],
     fine_tuned: Annotated[str, typer.Argument(help="The same after.", metavar="FINETUNED")],
-    audio: Annotated[
-        str, typer.Option(help="A folder of audio, or a .csv or .jsonl manifest.", metavar="PATH")
-    ],
+    audio: Annotated[str, typer.Option(help=_AUDIO, metavar="PATH")],
     seed_twin: Annotated[
         str | None,
         typer.Option(
@@ -165,6 +243,8 @@ def diff(
     settings: _Settings = "default",
     twins: _Twins = True,
     uncertainty: _Uncertainty = True,
+    groups: _Groups = None,
+    shifts: _Shifts = None,
     memory: _Memory = MEMORY,
     device: _Device = "cpu",
     offline: Annotated[bool, typer.Option(help="Never reach for the network.")] = False,
@@ -183,7 +263,11 @@ def diff(
         measures=measure or [],
         settings=settings,
         twins=twins,
+        speech=_SPEECH,
+        pooling=_POOLING,
         uncertainty=uncertainty,
+        groups=groups,
+        shifts=shifts,
         memory=memory,
         device=device,
         offline=offline,
@@ -204,6 +288,8 @@ def demo(
         bool, typer.Option("--all", help="Compare all bundled models, and not a chosen few.")
     ] = False,
     uncertainty: _Uncertainty = True,
+    groups: _Groups = None,
+    shifts: _Shifts = None,
 ) -> None:
     """Compare bundled miniature models on bundled speech, offline."""
     from assonance.demo import MODELS, SPEECH, miniatures
@@ -215,6 +301,8 @@ def demo(
         measures=measure or [],
         settings=settings,
         twins=twins,
+        speech=_SPEECH,
+        pooling=_POOLING,
         memory=MEMORY,
         device="cpu",
         offline=True,
@@ -222,6 +310,8 @@ def demo(
         precision="float32",
         on_error="skip",
         uncertainty=uncertainty,
+        groups=groups,
+        shifts=shifts,
     )
 
 
@@ -236,6 +326,27 @@ def models() -> None:
 
 
 @app.command()
+def claims(
+    run: Annotated[Path, typer.Argument(help="A run's folder, or its results.nc.", metavar="RUN")],
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="A YAML file of claims to ask instead of the bundled ones.", metavar="FILE"
+        ),
+    ] = None,
+) -> None:
+    """Ask a finished run whether claims hold: contrasts of its scores, with how sure they are."""
+    from assonance.outside import one_line
+    from assonance.runs import ask
+    from assonance.verdicts import lines
+
+    found, table = ask(run, config)
+    for line in lines(found):
+        typer.echo(line)
+    typer.echo(f"claims: {one_line(table)}")
+
+
+@app.command()
 def measures() -> None:
     """List the measures with what holds of them: level, range, needs, symmetry, invariances."""
     from assonance.measures import MEASURES
@@ -247,6 +358,43 @@ def measures() -> None:
         typer.echo(f"{each.name}  [{each.level}, {lowest} to {highest}, {symmetry}]")
         typer.echo(f"    {each.summary}. {each.source}.")
         typer.echo(f"    needs {each.needs}; unchanged by: {unchanged}")
+
+
+@corpus.command()
+def check(
+    audio: Annotated[str, typer.Argument(help=_AUDIO, metavar="PATH")],
+    channel: _Channel = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Look at the listing and headers alone.")
+    ] = False,
+) -> None:
+    """Say what is wrong with speech before a long run; fail where some cannot be used."""
+    from assonance.bars import Bars
+    from assonance.corpus import Corpus
+    from assonance.corpus.check import check as find
+    from assonance.outside import one_line
+
+    speech = Corpus.from_path(audio, window=None, channel=channel)
+    with Bars() as bars:
+        found = find(speech, deep=not quick, progress=bars)
+    typer.echo(
+        f"{one_line(speech.name)}: {len(speech)} utterances, {speech.hours:.2f} hours, "
+        f"{len(speech.speakers)} speakers named"
+    )
+    for note in speech.notes:
+        typer.echo(f"note: {note}")
+    count: Counter[str] = Counter()
+    for each in found:
+        count[each.severity] += len(each.where)
+        typer.echo(f"{each.severity}: {len(each.where)} {each.what}")
+        for line in each.where[:_SHOWN]:
+            typer.echo(f"    {line}")
+        if len(each.where) > _SHOWN:
+            typer.echo(f"    and {len(each.where) - _SHOWN} more")
+    unheard = "; no sample was read (--quick)" if quick else ""
+    typer.echo(f"{count['error']} errors, {count['warning']} warnings{unheard}")
+    if count["error"]:
+        raise typer.Exit(1)
 
 
 def main() -> None:
@@ -275,7 +423,7 @@ def _run(models: Sequence[str], audio: str, out: Path, **options: Any) -> None:
 def _tell(comparison: "Comparison", out: Path, *, diff: bool) -> None:
     """Print what a researcher wants first."""
     from assonance.outside import one_line
-    from assonance.runs import CHANGES, REPORT, RESULTS, TABLE, answer, pairs_of
+    from assonance.runs import CHANGES, CLAIMS, REPORT, RESULTS, TABLE, answer, pairs_of
 
     record = comparison.provenance
     for note in record.notes:
@@ -292,7 +440,6 @@ def _tell(comparison: "Comparison", out: Path, *, diff: bool) -> None:
     )
     for sentence in answer(comparison, pairs_of(comparison, diff=diff)):
         typer.echo(f"  {sentence}")
-    typer.echo(
-        f"results: {one_line(out / RESULTS)}, {one_line(out / (CHANGES if diff else TABLE))}"
-    )
+    names = (RESULTS, TABLE, CLAIMS, *([CHANGES] if diff else []))
+    typer.echo(f"results: {', '.join(one_line(out / name) for name in names)}")
     typer.echo(f"report:  {one_line(out / REPORT)}")

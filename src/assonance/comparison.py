@@ -4,7 +4,7 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -16,16 +16,16 @@ from numpy.typing import DTypeLike, NDArray
 from assonance import __version__
 from assonance.attention_pass import AttentionPass
 from assonance.cautions import miniatures, too_few_frames
-from assonance.corpus import Corpus, LeftOut
+from assonance.corpus import Corpus
 from assonance.errors import AssonanceError, AssonanceWarning
 from assonance.extract import Extraction, extract
 from assonance.files import slug
 from assonance.frame_pass import FramePass
 from assonance.inference import intervals
 from assonance.measures import Measure, Settings, find, find_settings
+from assonance.meeting import By, Meeting, Pool, Pooling, gather, meet
 from assonance.models import SpeechModel
 from assonance.named_models import Named, load_named
-from assonance.outside import one_line
 from assonance.progress import Progress, Silent
 from assonance.results import CELL, Comparison, CorpusRecord, ModelRecord, Provenance
 from assonance.sizes import MEMORY, bytes_of
@@ -36,7 +36,7 @@ from assonance.units import population, units_of
 # beside.
 STANDARD = (
     *("attn_frobenius", "attn_pearson", "attn_js"),
-    *("svcca", "pwcca", "cka", "cka_utterance", "cka_rbf"),
+    *("svcca", "pwcca", "cka", "cka_standardized", "cka_utterance", "cka_rbf"),
     *("maxcorr", "mincorr", "maxcorr_rotated"),
     *("linreg", "linreg_heldout", "linreg_heldout_r"),
 )
@@ -53,6 +53,10 @@ def compare(
     *,
     settings: str | Settings = "default",
     twins: bool = True,
+    pool: Pool = "frame",
+    pool_by: By = "mean",
+    alignments: str | Path | None = None,
+    skip_silence: bool = False,
     out: str | Path | None = None,
     memory: str | float = MEMORY,
     device: str = "cpu",
@@ -78,6 +82,8 @@ def compare(
     twins
         Whether to compare with each model's twin of random weights too: the floor that the
         architecture and the speech alone give. The settings' seed draws their weights.
+    pool, pool_by, alignments, skip_silence
+        What a row of the neuron and layer measures is: see `assonance.meeting.Pooling`.
     out
         Folder for what is computed on the way; a later run with the same folder goes on from
         there. Without it nothing is kept.
@@ -108,7 +114,7 @@ def compare(
     ------
     AssonanceError
         Whatever stands in the way, in one line: see `load_model`, `Corpus.from_path`,
-        `assonance.extract.extract`; or the models' frames do not lie on one grid.
+        `assonance.extract.extract`, `assonance.meeting.meet`.
 
     Warns
     -----
@@ -116,6 +122,7 @@ def compare(
         Of what a reader must know before believing the scores; also in the provenance's notes.
     """
     settings = find_settings(settings)
+    pooling = Pooling(pool, pool_by, alignments, skip_silence)
     room = bytes_of(memory)
     chosen = _unique(find(measures or STANDARD, ("neuron", "layer", "head")))
     speech = corpus if isinstance(corpus, Corpus) else Corpus.from_path(corpus)
@@ -145,9 +152,12 @@ def compare(
             )
             for name, (model, _) in named.items()
         }
-        one_grid = any(each.level in _FRAME_LEVELS for each in chosen)
-        speech, left_out = _common(speech, extractions, on_error, one_grid=one_grid)
-        job = _Job(named, extractions, speech, chosen, settings, room, device, uncertainty)
+        if any(each.level in _FRAME_LEVELS for each in chosen):
+            meeting = meet(speech, extractions, pooling, on_error)
+        else:
+            meeting = gather(speech, extractions)
+        speech = meeting.speech
+        job = _Job(named, extractions, meeting, chosen, settings, room, device, uncertainty)
         parts = [job.frame_scores(progress), job.head_scores(progress)]
     notes = (
         *miniatures(
@@ -157,8 +167,10 @@ def compare(
                 if twin_of is None
             }
         ),
+        *speech.notes,
         *_resampled(extractions, named),
         *(note for each in extractions.values() for note in each.notes),
+        *meeting.notes,
         *job.notes,
     )
     for note in job.notes:
@@ -177,7 +189,7 @@ def compare(
             models=tuple(_record(name, *each) for name, each in named.items()),
             corpus=CorpusRecord(
                 name=speech.name,
-                source=str(corpus) if not isinstance(corpus, Corpus) else speech.name,
+                source=speech.source,
                 utterances=len(speech),
                 frames=job.frames,
                 seconds=round(speech.seconds, 3),
@@ -185,49 +197,11 @@ def compare(
                 languages=speech.languages,
                 sampling_rates=speech.sampling_rates,
             ),
-            left_out=left_out,
+            left_out=meeting.left_out,
             notes=notes,
             population=population(speech),
         ),
     )
-
-
-def _common(
-    speech: Corpus,
-    extractions: Mapping[str, Extraction],
-    on_error: Literal["skip", "stop"],
-    *,
-    one_grid: bool,
-) -> tuple[Corpus, tuple[LeftOut, ...]]:
-    """Keep the utterances that every model could use and, on one grid, made equal frames of."""
-    left_out = {each.id: each for each in speech.left_out}
-    for extraction in extractions.values():
-        left_out |= {each.id: each for each in extraction.left_out if each.id not in left_out}
-    mismatched = []
-    kept = []
-    for utterance in speech:
-        if utterance.id in left_out:
-            continue
-        frames = {name: each.store.n_frames(utterance.id) for name, each in extractions.items()}
-        if len(set(frames.values())) == 1 or not one_grid:
-            kept.append(utterance)
-            continue
-        reason = "makes different numbers of frames: " + ", ".join(
-            f"{count} with {name}" for name, count in frames.items()
-        )
-        mismatched.append(LeftOut(utterance.id, one_line(utterance.path), reason))
-    if not kept or (mismatched and on_error == "stop"):
-        first = (mismatched or list(left_out.values()))[0]
-        raise AssonanceError(
-            f"{first.path}: {first.reason}; "
-            + (
-                "models can be compared only where their frames lie on one grid"
-                if mismatched
-                else "no utterance is left that every model can use"
-            )
-        )
-    order = [*left_out.values(), *mismatched]
-    return replace(speech, utterances=tuple(kept)), tuple(order)
 
 
 class _Job:
@@ -237,7 +211,7 @@ class _Job:
         self,
         named: Named,
         extractions: Mapping[str, Extraction],
-        speech: Corpus,
+        meeting: Meeting,
         measures: Sequence[Measure],
         settings: Settings,
         memory: float,
@@ -245,22 +219,23 @@ class _Job:
         uncertainty: bool,
     ) -> None:
         self.named = named
-        self.speech = speech
+        self.speech = meeting.speech
         self.measures = measures
         self.settings = settings
         self.memory = memory
         self.device = device
         self.uncertainty = uncertainty
-        self.units = units_of(speech)
+        self.units = units_of(self.speech)
         self.notes: list[str] = []
         self.layers = {
             f"{name} {label}": Layer(name, label, extractions[name].store)
             for name, (model, _) in named.items()
             for label in model.layers
         }
-        ids = [utterance.id for utterance in speech]
-        store = next(iter(extractions.values())).store
-        self.frames = sum(store.n_frames(id) for id in ids)
+        self.source = StoredLayers(
+            self.layers, [each.id for each in self.speech], self.units, meeting.rows
+        )
+        self.frames = sum(self.source.sizes)
 
     def wanted(self, a: str, b: str) -> bool:
         """Two random networks have nothing to tell about the models."""
@@ -287,15 +262,13 @@ class _Job:
         measures = [each for each in self.measures if each.level in _FRAME_LEVELS]
         if not measures:
             return {}
-        ids = [utterance.id for utterance in self.speech]
-        if any(each.needs == "folds" for each in measures) and len(ids) < 2:
+        if any(each.needs == "folds" for each in measures) and len(self.speech) < 2:
             raise AssonanceError(
                 f"{self.speech.name}: held-out measures need at least 2 utterances, there is "
-                f"{len(ids)}; add speech, or choose other measures"
+                f"{len(self.speech)}; add speech, or choose other measures"
             )
-        source = StoredLayers(self.layers, ids, self.units)
         frame_pass = FramePass(
-            source,
+            self.source,
             measures,
             self.settings,
             wanted=self.wanted,
@@ -303,7 +276,7 @@ class _Job:
             replicates=self._apart if self.uncertainty else None,
             shifts=self._both_trained if self.uncertainty else None,
         )
-        self.notes += too_few_frames(frame_pass.frames, source.widths, measures)
+        self.notes += too_few_frames(frame_pass.frames, self.source.widths, measures)
         found = frame_pass.run(self._others(), memory=self.memory, progress=progress)
         self.notes += found.cautions
         flat = found.scores.dataset(per_neuron=True)

@@ -1,7 +1,8 @@
 """Extraction: run a model over a corpus into a store, once, whatever interrupts it."""
 
+import functools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from assonance.batches import alike, overlapped
 from assonance.corpus import Corpus, LeftOut, Utterance
+from assonance.corpus.utterance import hash_of
 from assonance.errors import AssonanceError
 from assonance.models import (
     BatchedModel,
@@ -132,14 +134,15 @@ def extract(
     left_out: list[LeftOut] = []
     computed = 0
     seconds = _batch_seconds(model) if batch_seconds is None else batch_seconds
+    of_file = functools.cache(hash_of)  # many utterances may be cut from one file
     outcomes: dict[str, _Outcome] = {}
     stage = progress.stage(f"reading speech with {model.name}", corpus.seconds)
     with stage as advance, ExitStack() as workers:
         if seconds and runs_batches(model):
-            done = _in_batches(store, model, corpus, seconds)
+            done = _in_batches(store, model, corpus, seconds, of_file)
         else:
             share = workers.enter_context(on_cores())
-            each = share(lambda utterance: _ensure(store, model, utterance), corpus)
+            each = share(lambda utterance: _ensure(store, model, utterance, of_file), corpus)
             done = zip(corpus, each, strict=True)
         for utterance, outcome in done:
             if isinstance(outcome, UnusableAudio) and on_error == "stop":
@@ -179,19 +182,40 @@ def _batch_seconds(model: SpeechModel) -> float:
     return _ON_ACCELERATOR if runs_batches(model) and model.device != "cpu" else 0
 
 
-def _ensure(store: ActivationStore, model: SpeechModel, utterance: Utterance) -> _Outcome:
+def _ensure(
+    store: ActivationStore,
+    model: SpeechModel,
+    utterance: Utterance,
+    of_file: Callable[[Path], str],
+) -> _Outcome:
     """See that the store holds an utterance; say whether it was computed, or why it cannot be."""
     try:
         if looks_up(model):
             return _copy(store, model, utterance)
-        audio = utterance.fingerprint()
+        audio = utterance.fingerprint(of_file)
         if store.holds(utterance.id, audio):
             return False
-        outputs = model.run(utterance.read(model.sampling_rate))
+        samples = utterance.read(model.sampling_rate, context=True)
+        activations = model.run(samples).activations
     except UnusableAudio as error:
         return error
-    store.write(utterance.id, outputs.activations, audio)
+    _write(store, model, utterance, audio, len(samples), activations)
     return True
+
+
+def _write(
+    store: ActivationStore,
+    model: SpeechModel,
+    utterance: Utterance,
+    audio: str,
+    samples: int,
+    activations: Mapping[str, NDArray[np.float32]],
+) -> None:
+    """Store the frames that are the utterance's own, with their times."""
+    times = model.frame_times(samples) - utterance.lead
+    kept = _own(times, utterance)
+    own = {label: frames[kept] for label, frames in activations.items()}
+    store.write(utterance.id, own, times[kept], audio)
 
 
 def _copy(store: ActivationStore, model: LooksUp, utterance: Utterance) -> bool:
@@ -199,8 +223,8 @@ def _copy(store: ActivationStore, model: LooksUp, utterance: Utterance) -> bool:
     file = model.identify(utterance)
     if store.holds(utterance.id, file):
         return False
-    outputs, _ = model.look_up(utterance)
-    store.write(utterance.id, outputs.activations, file)
+    outputs, times = model.look_up(utterance)
+    store.write(utterance.id, outputs.activations, times, file)
     return True
 
 
@@ -215,7 +239,11 @@ class _Batch:
 
 
 def _in_batches(
-    store: ActivationStore, model: BatchedModel, corpus: Corpus, seconds: float
+    store: ActivationStore,
+    model: BatchedModel,
+    corpus: Corpus,
+    seconds: float,
+    of_file: Callable[[Path], str],
 ) -> Iterator[tuple[Utterance, _Outcome]]:
     """See that the store holds the utterances, a batch at a time; outcomes batch by batch.
 
@@ -228,7 +256,7 @@ def _in_batches(
         audio = {}
         for utterance in utterances:
             try:
-                audio[utterance.id] = utterance.fingerprint()
+                audio[utterance.id] = utterance.fingerprint(of_file)
             except UnusableAudio as error:
                 batch.outcomes[utterance.id] = error
         if all(store.holds(id, file) for id, file in audio.items()):
@@ -237,7 +265,7 @@ def _in_batches(
         for utterance in utterances:
             if utterance.id in audio:
                 try:
-                    samples = utterance.read(model.sampling_rate)
+                    samples = utterance.read(model.sampling_rate, context=True)
                     batch.heard.append((utterance, audio[utterance.id], samples))
                 except UnusableAudio as error:
                     batch.outcomes[utterance.id] = error
@@ -248,13 +276,13 @@ def _in_batches(
         return batch
 
     def write(batch: _Batch) -> list[tuple[Utterance, _Outcome]]:
-        for (utterance, audio, _), made in zip(batch.heard, batch.outputs, strict=True):
+        for (utterance, audio, samples), made in zip(batch.heard, batch.outputs, strict=True):
             if isinstance(made, UnusableAudio):
                 batch.outcomes[utterance.id] = made
                 continue
             missing = not store.holds(utterance.id, audio)
             if missing:
-                store.write(utterance.id, made.activations, audio)
+                _write(store, model, utterance, audio, len(samples), made.activations)
             batch.outcomes[utterance.id] = missing
         return [(utterance, batch.outcomes[utterance.id]) for utterance in batch.utterances]
 
@@ -289,6 +317,13 @@ def _rounding(model: SpeechModel, utterance: Utterance) -> tuple[str, ...]:
         f"{model.name} is computed in {model.precision}: on {one_line(utterance.id)} its layers "
         f"differ from float32 by up to {error:.1%} of their deviation, {layer} most",
     )
+
+
+def _own(times: NDArray[np.float64], utterance: Utterance) -> slice:
+    """Find the frames that are the utterance's own: those whose centre is not in its context."""
+    first = np.searchsorted(times, 0) if utterance.before else 0
+    last = np.searchsorted(times, utterance.duration) if utterance.after else len(times)
+    return slice(int(first), int(last))
 
 
 def _version() -> str:

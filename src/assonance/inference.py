@@ -149,26 +149,3 @@ def counting_p(values: NDArray[np.floating], nulls: NDArray[np.floating]) -> NDA
     reached = (nulls >= values[..., None]).sum(-1)
     p = (1 + reached) / (1 + nulls.shape[-1])
     return np.where(np.isnan(values) | np.isnan(nulls).any(-1), np.nan, p)
-
-
-def benjamini_hochberg(p: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Correct p values for there being many: the false discovery rate at which each would count.
-
-    Source: Benjamini & Hochberg 1995; Yekutieli & Benjamini 1999 for adjusted values.
-
-    Parameters
-    ----------
-    p
-        Shape (M,), none of them NaN.
-
-    Returns
-    -------
-    ndarray
-        q values in the same order, at most 1.
-    """
-    order = np.argsort(p)[::-1]
-    rank = np.arange(len(p), 0, -1)
-    adjusted = np.minimum.accumulate(np.asarray(p, dtype=np.float64)[order] * len(p) / rank)
-    q = np.empty(len(p))
-    q[order] = np.minimum(adjusted, 1)
-    return q

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +11,9 @@ import yaml
 
 from assonance import __version__, change_plot, change_summary, changes
 from assonance.changes import Pair
+from assonance.claims import load_claims
 from assonance.comparison import STANDARD, compare
+from assonance.corpus import Corpus
 from assonance.errors import AssonanceError
 from assonance.files import slug, write_text
 from assonance.head_tables import head_measures
@@ -21,8 +23,10 @@ from assonance.progress import Progress
 from assonance.report import write_report
 from assonance.results import Comparison
 from assonance.summary import sentences
+from assonance.verdicts import Answer, answers, to_dataframe
 
 RESULTS, TABLE, CONFIG, REPORT = "results.nc", "results.csv", "config.yaml", "report.html"
+CLAIMS = "claims.csv"
 CHANGES, CHANGED_HEADS, CHANGES_FIGURE = "changes.csv", "changed_heads.csv", "changes.svg"
 
 
@@ -34,6 +38,8 @@ def run(
     measures: Sequence[str],
     settings: str,
     twins: bool,
+    speech: Mapping[str, Any],
+    pooling: Mapping[str, Any],
     memory: str,
     device: str,
     offline: bool,
@@ -41,12 +47,16 @@ def run(
     precision: str,
     on_error: Literal["skip", "stop"],
     uncertainty: bool,
+    groups: int | None,
+    shifts: int | None,
     progress: Progress,
     diff: bool = False,
 ) -> Comparison:
-    """Compare models and leave results, table, configuration and report in a folder.
+    """Compare models and leave results, tables, configuration and report in a folder.
 
-    The parameters are those of `assonance.compare`; no `measures` are the standard ones. With
+    The parameters are those of `assonance.compare`; no `measures` are the standard ones;
+    `groups` and `shifts` take the place of the settings'. `speech`
+    holds options of `Corpus.from_path`, `pooling` those of `compare` that say what a row is. With
     `diff`, the models are one before and after fine-tuning and, if given, its second seed: what
     changed heads the report, and stands in tables and a figure of its own.
 
@@ -60,6 +70,10 @@ def run(
     AssonanceError
         As `assonance.compare`, or the folder cannot be written.
     """
+    chosen_settings = find_settings(settings)
+    for name, value in (("groups", groups), ("shifts", shifts)):
+        if value is not None:
+            chosen_settings = replace(chosen_settings, **{name: value})
     chosen = [each.name for each in find(measures or STANDARD, ("neuron", "layer", "head"))]
     config = {
         "assonance": __version__,
@@ -67,8 +81,10 @@ def run(
         "audio": audio,
         "out": str(out),
         "measures": chosen,
-        "settings": asdict(find_settings(settings)),
+        "settings": asdict(chosen_settings),
         "twins": twins,
+        "speech": dict(speech),
+        "pooling": dict(pooling),
         "memory": memory,
         "device": device,
         "offline": offline,
@@ -81,10 +97,11 @@ def run(
     write_text(out / CONFIG, _yaml(config))
     comparison = compare(
         models,
-        audio,
+        Corpus.from_path(audio, **speech),
         chosen,
-        settings=settings,
+        settings=chosen_settings,
         twins=twins,
+        **pooling,
         out=out,
         memory=memory,
         device=device,
@@ -96,11 +113,11 @@ def run(
         progress=progress,
     )
     comparison.save(out / RESULTS)
-    table = io.StringIO()
-    comparison.to_dataframe().to_csv(table, index=False)
-    write_text(out / TABLE, table.getvalue())
+    _write_table(out / TABLE, comparison.to_dataframe())
+    found = answers(comparison)
+    _write_table(out / CLAIMS, to_dataframe(found))
     pairs = pairs_of(comparison, diff=diff)
-    said = answer(comparison, pairs)
+    said = [*answer(comparison, pairs), *(each.sentence() for each in found if each.asked)]
     with progress.stage("writing the report", 1) as advance:
         for pair in pairs or ():
             write_changes(comparison, pair, out)
@@ -124,12 +141,13 @@ def answer(comparison: Comparison, pairs: Sequence[Pair] | None = None) -> list[
 def write_changes(comparison: Comparison, pair: Pair, out: Path) -> None:
     """Leave the tables of what changed, and the figure of the most telling measure."""
     layers = changes.layers(comparison, pair)
-    _write_table(layers, out / CHANGES)
+    _write_table(out / CHANGES, layers.reset_index())
     heads = {
         measure: changes.heads(comparison, pair, measure) for measure in head_measures(comparison)
     }
     if heads:
-        _write_table(pd.concat(heads, names=["measure"]), out / CHANGED_HEADS)
+        table = pd.concat(heads, names=["measure"]).reset_index()
+        _write_table(out / CHANGED_HEADS, table)
     told = changes.telling(layers)
     if told:
         file = io.StringIO()
@@ -137,15 +155,43 @@ def write_changes(comparison: Comparison, pair: Pair, out: Path) -> None:
         write_text(out / CHANGES_FIGURE, file.getvalue())
 
 
-def _write_table(table: pd.DataFrame, path: Path) -> None:
-    file = io.StringIO()
-    table.to_csv(file)
-    write_text(path, file.getvalue())
+def ask(run: Path, config: Path | None) -> tuple[list[Answer], Path]:
+    """Ask a finished run whether claims hold, and write the answers beside its results.
+
+    Parameters
+    ----------
+    run
+        The run's folder, or its results file.
+    config
+        A file of claims, see `assonance.claims.load_claims`; None for the bundled ones.
+
+    Returns
+    -------
+    tuple of list of Answer and Path
+        The answers, and the table they were written to.
+
+    Raises
+    ------
+    AssonanceError
+        There is no such run, the claims cannot be read, or the table not written.
+    """
+    claims = load_claims(config)
+    results = run / RESULTS if run.is_dir() else run
+    found = answers(Comparison.load(results), claims)
+    table = results.with_name(CLAIMS)
+    _write_table(table, to_dataframe(found))
+    return found, table
 
 
 def folder_for(models: Sequence[str]) -> Path:
     """Name a run's folder after its models."""
     return Path("runs") / "-vs-".join(slug(Path(model).name) for model in models)
+
+
+def _write_table(path: Path, table: pd.DataFrame) -> None:
+    text = io.StringIO()
+    table.to_csv(text, index=False)
+    write_text(path, text.getvalue())
 
 
 def _make(folder: Path) -> None:

@@ -18,8 +18,9 @@ from safetensors.numpy import save
 from assonance.errors import AssonanceError
 from assonance.outside import one_line
 
-_FORMAT = "2"
+_FORMAT = "3"
 _SUM = "sum of "  # before a layer's label: its neurons' sums over the utterance
+_TIMES = "times of frames"
 _ABANDONED = 3600.0  # seconds after which a temporary file has no writer any more
 
 
@@ -91,6 +92,7 @@ class ActivationStore:
         self,
         utterance: str,
         activations: Mapping[str, NDArray[np.float32]],
+        times: NDArray[np.float64],
         audio_fingerprint: str,
     ) -> None:
         """Keep an utterance's activations, in place of any that were there.
@@ -101,6 +103,8 @@ class ActivationStore:
             Its id.
         activations
             For each of the store's layers an array of shape (T, width), T frames the same for all.
+        times
+            Centre of each frame, in seconds from the utterance's start; shape (T,).
         audio_fingerprint
             Identifies the audio that they were made of.
 
@@ -109,7 +113,7 @@ class ActivationStore:
         AssonanceError
             The layers or shapes are not the store's, or the shard cannot be written.
         """
-        frames = {array.shape[0] for array in activations.values()}
+        frames = {len(times), *(array.shape[0] for array in activations.values())}
         widths = {label: array.shape[1] for label, array in activations.items()}
         if widths != self.layers or len(frames) != 1:
             raise AssonanceError(
@@ -120,7 +124,7 @@ class ActivationStore:
             label: np.ascontiguousarray(activations[label], np.float32) for label in self.layers
         }
         sums = {_SUM + label: array.sum(0, dtype=np.float64) for label, array in arrays.items()}
-        tensors = {**arrays, **sums}
+        tensors = {**arrays, **sums, _TIMES: np.ascontiguousarray(times, np.float64)}
         about = {
             "store": self._made_with,
             "utterance": utterance,
@@ -183,6 +187,26 @@ class ActivationStore:
         found = self._tensors(utterance, [_SUM + label for label in self.layers])
         return {label: found[_SUM + label] for label in self.layers}
 
+    def times(self, utterance: str) -> NDArray[np.float64]:
+        """Say where in time an utterance's frames lie.
+
+        Parameters
+        ----------
+        utterance
+            Its id.
+
+        Returns
+        -------
+        ndarray of float64, shape (T,)
+            Centre of each frame, in seconds from the utterance's start.
+
+        Raises
+        ------
+        AssonanceError
+            The store has no such utterance, or the shard is damaged.
+        """
+        return self._tensors(utterance, [_TIMES])[_TIMES]
+
     def n_frames(self, utterance: str) -> int:
         """Count an utterance's frames, from the header of its shard alone.
 
@@ -229,7 +253,9 @@ class ActivationStore:
                 }
                 expected = {
                     label: ("F32", [about["frames"], width]) for label, width in self.layers.items()
-                } | {_SUM + label: ("F64", [width]) for label, width in self.layers.items()}
+                }
+                expected |= {_SUM + label: ("F64", [width]) for label, width in self.layers.items()}
+                expected[_TIMES] = ("F64", [about["frames"]])
                 sound = (
                     about["store"] == self._made_with
                     and isinstance(about["audio"], str)

@@ -1,4 +1,4 @@
-"""What is left out whole: speakers where there are enough of them, utterances otherwise."""
+"""What is left out whole: speakers where there are enough of them, recordings otherwise."""
 
 from collections.abc import Iterable
 
@@ -18,9 +18,14 @@ def units_of(corpus: Corpus) -> list[int]:
     -------
     list of int
         From 0 on: the speakers' numbers where every utterance names one and there are at least
-        `LEAST_SPEAKERS`; otherwise each utterance is a unit of its own.
+        `LEAST_SPEAKERS`; otherwise of the recordings that windows and segments are cut from; of
+        one recording alone each utterance is a unit.
     """
-    return _numbers(u.speaker if by_speaker(corpus) else u.id for u in corpus)
+    if by_speaker(corpus):
+        return _numbers(utterance.speaker for utterance in corpus)
+    if len({utterance.recording for utterance in corpus}) > 1:
+        return _numbers(utterance.recording for utterance in corpus)
+    return list(range(len(corpus)))
 
 
 def by_speaker(corpus: Corpus) -> bool:
@@ -39,7 +44,7 @@ def population(corpus: Corpus) -> str:
             if few > 1
             else ("other speech of the one speaker heard here")
         )
-    return "other utterances of the same kind, were they independent of each other"
+    return "other recordings of the same kind, were they independent of each other"
 
 
 def _numbers(labels: Iterable[str | None]) -> list[int]:

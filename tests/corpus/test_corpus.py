@@ -10,20 +10,11 @@ import numpy as np
 import pytest
 import soundfile
 from signals import voice
+from speech_files import ids, write
 
 from assonance.corpus import Corpus
 from assonance.errors import AssonanceError
 from assonance.outside import UnusableAudio
-
-
-def write(path: Path, seconds: float = 0.1, rate: int = 16000, **how: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, voice(seconds, seed=1, rate=rate), rate, **how)
-    return path
-
-
-def ids(corpus: Corpus) -> list[str]:
-    return [utterance.id for utterance in corpus]
 
 
 def only(folder: Path) -> object:
@@ -300,7 +291,6 @@ def test_a_file_that_a_manifest_names_and_is_not_there_is_left_out(tmp_path):
         ("l.csv", 'path\n"a.wav', "not valid CSV after line 1"),
         ("l.csv", "path,id\na.wav,x\nb.wav,x\n", "line 3: a second utterance with the id 'x'"),
         ("l.csv", "path\na.wav\na.wav\n", "line 3: a second utterance"),
-        ("l.csv", "path,start,end\na.wav,0.0,1.0\n", "start and end are not supported"),
         ("l.csv", b"path\n\xff.wav\n", "cannot be read as UTF-8"),
         ("l.jsonl", "{oh}\n", "line 1: not JSON"),
         ("l.jsonl", '{"path": "\\ud800.wav"}\n', "line 1: holds half a character"),

@@ -1,0 +1,269 @@
+"""Scores of many small layers at once, as assonance gives them a pair at a time.
+
+A simulation takes thousands of comparisons of small layers, of which assonance would spend most on
+starting out. Here all pairs and all jackknife groups are one batch of numpy products, written from
+the definitions; `agree` holds them against assonance.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assonance import head_similarity_matrix, similarity_matrix
+from assonance.measures import find_settings
+from assonance.measures.neurons import rotations
+from assonance.statistics import assign_parts
+from benchmarks.validity.series import lengths
+
+Array = NDArray[np.float64]
+FOLDS = 5
+MEASURES = ("cka_utterance", "linreg_heldout", "linreg_heldout_r", "maxcorr", "maxcorr_rotated")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores of layers against layers.
+
+    Attributes
+    ----------
+    scores
+        By measure, shape (L, L).
+    replicates
+        Without each group in turn, shape (L, L, G).
+    draws
+        `maxcorr_rotated` in each basis, shape (L, L, R); None where it was not asked for.
+    """
+
+    scores: Mapping[str, Array]
+    replicates: Mapping[str, Array]
+    draws: Array | None = None
+
+
+def score_layers(
+    frames: Array,
+    sizes: NDArray[np.int64],
+    measures: Sequence[str],
+    *,
+    groups: int,
+    bases: int,
+    seed: int,
+) -> Scored:
+    """Score layers of one width.
+
+    Parameters
+    ----------
+    frames
+        Shape (N, L, D): utterances one after the other.
+    sizes
+        Frames of each utterance.
+    measures
+        Of `MEASURES`.
+    groups, bases, seed
+        Jackknife groups, random bases, and what draws both, as in assonance's settings.
+    """
+    parts, folds = assign_parts(
+        sizes.tolist(), range(len(sizes)), folds=FOLDS, parts=groups, seed=seed
+    )
+    # All groups, then all but each.
+    kept = np.vstack([np.ones(len(folds)), 1 - np.eye(len(folds))])
+    sums = _Sums(frames - frames.mean(0), sizes, parts, kept)
+    found: dict[str, Array] = {}
+    draws = None
+    if "cka_utterance" in measures:
+        found["cka_utterance"] = sums.cka()
+    if {"linreg_heldout", "linreg_heldout_r"} & set(measures):
+        found["linreg_heldout"], found["linreg_heldout_r"] = sums.regression(folds)
+    if {"maxcorr", "maxcorr_rotated"} & set(measures):
+        correlation = sums.correlation()
+        found["maxcorr"] = np.abs(correlation).max(4).mean(2)
+        each = _in_bases(correlation, bases, seed)
+        found["maxcorr_rotated"] = each.mean(0)
+        draws = each[:, 0].transpose(1, 2, 0)
+    return Scored(
+        {name: found[name][0] for name in measures},
+        {name: found[name][1:].transpose(1, 2, 0) for name in measures},
+        draws,
+    )
+
+
+def score_heads(
+    maps: Array, layers: int, sizes: NDArray[np.int64], *, groups: int, seed: int
+) -> Scored:
+    """Score layers of attention heads by `attn_pearson`.
+
+    Parameters
+    ----------
+    maps
+        Shape (U, H, T, T): attention of all heads in each utterance, layer after layer.
+    layers
+        How many layers the heads belong to.
+    sizes, groups, seed
+        What utterances are shared out by, and as in `score_layers`.
+    """
+    parts, folds = assign_parts(
+        sizes.tolist(), range(len(sizes)), folds=FOLDS, parts=groups, seed=seed
+    )
+    kept = np.vstack([np.ones(len(folds)), 1 - np.eye(len(folds))])
+    rows = maps - maps.mean(-1, keepdims=True)
+    rows /= np.linalg.norm(rows, axis=-1, keepdims=True)
+    each = np.einsum("uhqk,ugqk->uhg", rows, rows, optimize=True) / maps.shape[-1]
+    # As published, covariances over n and deviations over n − 1.
+    each *= (maps.shape[-1] - 1) / maps.shape[-1]
+    weights = kept[:, parts]
+    tables = np.einsum("ru,uhg->rhg", weights, each) / weights.sum(1)[:, None, None]
+    heads = maps.shape[1] // layers
+    tables = tables.reshape(len(kept), layers, heads, layers, heads)
+    found = tables.max(4).mean(2)
+    return Scored({"attn_pearson": found[0]}, {"attn_pearson": found[1:].transpose(1, 2, 0)})
+
+
+def agree(tolerance: float = 1e-9) -> None:
+    """See that assonance gives the same scores, replicates and draws, a pair at a time."""
+    rng = np.random.default_rng(0)
+    layers, width, groups, bases, seed = 3, 6, 10, 3, 4
+    sizes = lengths(rng, 30, 40)
+    labels = [f"layer {number}" for number in range(layers)]
+    settings = replace(find_settings("default"), groups=groups, rotations=bases, seed=seed)
+    frames = rng.standard_normal((sum(sizes), layers, width))
+    frames += rng.standard_normal((sum(sizes), 1, width))
+    ours = score_layers(frames, sizes, MEASURES, groups=groups, bases=bases, seed=seed)
+    theirs = similarity_matrix(
+        {label: frames[:, number] for number, label in enumerate(labels)},
+        MEASURES,
+        groups=np.repeat(np.arange(len(sizes)), sizes),
+        settings=settings,
+        intervals=True,
+    )
+    for name in MEASURES:
+        assert np.allclose(ours.scores[name], theirs[name], atol=tolerance)
+        assert np.allclose(ours.replicates[name], theirs[f"{name}_replicates"], atol=tolerance)
+    maps = np.exp(rng.standard_normal((len(sizes), 2 * layers, 8, 8)))
+    maps /= maps.sum(-1, keepdims=True)
+    of_heads = score_heads(maps, layers, sizes, groups=groups, seed=seed)
+    of_layers = {
+        label: list(maps[:, 2 * number : 2 * number + 2]) for number, label in enumerate(labels)
+    }
+    found = head_similarity_matrix(of_layers, ["attn_pearson"])
+    assert np.allclose(of_heads.scores["attn_pearson"], found["attn_pearson"], atol=tolerance)
+
+
+class _Sums:
+    """Everything that the measures ask of the frames, for the whole and without each group.
+
+    Shapes are of R versions (the whole first), L layers and D neurons.
+    """
+
+    def __init__(
+        self, frames: Array, sizes: NDArray[np.int64], parts: NDArray[np.int64], kept: Array
+    ) -> None:
+        self.kept = kept
+        _, self.layers, self.width = frames.shape
+        starts = np.cumsum([0, *sizes])
+        self.lengths = sizes.astype(float)
+        self.weights = kept[:, parts]
+        flat = frames.reshape(len(frames), -1)
+        pieces = np.split(flat, starts[1:-1])
+        self.s = np.stack([piece.sum(0) for piece in pieces]).reshape(-1, self.layers, self.width)
+        products = np.zeros((kept.shape[1], flat.shape[1], flat.shape[1]))
+        self.means = np.zeros((kept.shape[1], flat.shape[1]))
+        self.counts = np.zeros(kept.shape[1])
+        squares, spun = [], []
+        for number, piece in enumerate(pieces):
+            product = piece.T @ piece
+            products[parts[number]] += product
+            self.means[parts[number]] += piece.sum(0)
+            self.counts[parts[number]] += len(piece)
+            blocks = product.reshape(self.layers, self.width, self.layers, self.width)
+            squares.append(np.square(blocks).sum((1, 3)))
+            spun.append(np.einsum("iajb,jb->ija", blocks, self.s[number]))
+        self.products, self.squares, self.spun = products, np.stack(squares), np.stack(spun)
+
+    def _blocks(self, flat: Array) -> Array:
+        """Part products of all neurons by layer; (R, L, D, L, D)."""
+        return flat.reshape(len(flat), self.layers, self.width, self.layers, self.width)
+
+    def correlation(self) -> Array:
+        """Correlations of all neurons, (R, L, D, L, D)."""
+        n = self.kept @ self.counts
+        mean = self.kept @ self.means / n[:, None]
+        scatter = np.tensordot(self.kept, self.products, 1)
+        scatter -= n[:, None, None] * mean[:, :, None] * mean[:, None]
+        norms = np.sqrt(np.einsum("rii->ri", scatter))
+        return self._blocks(scatter / norms[:, :, None] / norms[:, None])
+
+    def regression(self, folds: NDArray[np.int64]) -> tuple[Array, Array]:
+        """R² and r of each layer's neurons, predicted from each other in held-out folds."""
+        variance = covariance = predicted = np.zeros(1)
+        for fold in range(int(folds.max()) + 1):
+            own = self.kept * (folds == fold)
+            n, m = (weights @ self.counts for weights in (self.kept - own, own))
+            seen, unseen = (
+                np.tensordot(weights, self.products, 1) for weights in (self.kept - own, own)
+            )
+            mean = (self.kept - own) @ self.means / n[:, None]
+            total = own @ self.means
+            seen -= n[:, None, None] * mean[:, :, None] * mean[:, None]
+            unseen = unseen - mean[:, :, None] * total[:, None] - total[:, :, None] * mean[:, None]
+            unseen += m[:, None, None] * mean[:, :, None] * mean[:, None]
+            # (R, L row, L col, D, D) from here on.
+            a, b = (self._blocks(each).transpose(0, 1, 3, 2, 4) for each in (seen, unseen))
+            diagonal = np.arange(self.layers)
+            slopes = a @ np.linalg.inv(a[:, diagonal, diagonal])[:, None]
+            variance = variance + np.einsum("riidd->rid", b)[:, :, None]
+            covariance = covariance + (b * slopes).sum(-1)
+            predicted = predicted + ((slopes @ b[:, diagonal, diagonal][:, None]) * slopes).sum(-1)
+        explained = 1 - (variance - 2 * covariance + predicted) / variance
+        return explained.mean(-1), (covariance / np.sqrt(variance * predicted)).mean(-1)
+
+    def cka(self) -> Array:
+        """Distinct-utterance CKA, (R, L, L), from the U-statistic in docs/architecture.md."""
+        w, s = self.weights, self.s
+        cross = self._blocks(np.tensordot(self.kept, self.products, 1))
+        total = np.einsum("ru,uid->rid", w, s)
+        outer = np.einsum("ru,uia,ujb->riajb", w, s, s, optimize=True)
+        spun = np.einsum("ru,uija->rija", w, self.spun)
+        own = np.einsum("uia,uija->uij", s, self.spun)
+        own = np.einsum("ru,uij->rij", w, own)
+        norms = np.square(s).sum(2)
+        first = np.square(cross).sum((2, 4)) - np.einsum("ru,uij->rij", w, self.squares)
+        through = np.einsum("ria,riajb,rjb->rij", total, cross, total, optimize=True)
+        turned = np.einsum("ria,rija->rij", total, spun)
+        middle = through - turned - turned.transpose(0, 2, 1) + own
+        middle -= (cross * outer).sum((2, 4)) - own
+        rows = np.einsum("uia,ria->rui", s, total) - norms
+        whole = np.einsum("ru,rui->ri", w, rows)
+        last = whole[:, :, None] * whole[:, None]
+        last -= 4 * np.einsum("ru,rui,ruj->rij", w, rows, rows)
+        last += 2 * np.square(outer).sum((2, 4))
+        last -= 2 * np.einsum("ru,ui,uj->rij", w, norms, norms)
+        n = self.lengths
+        count, square = w @ n, w @ n**2
+        of_first = count**2 - square
+        rest = (count[:, None] - n) ** 2 - (square[:, None] - n**2)
+        of_middle = (w * n * rest).sum(1)
+        rows_n = n * (count[:, None] - n)
+        of_last = (w * rows_n).sum(1) ** 2 - 4 * (w * rows_n**2).sum(1)
+        of_last += 2 * (square**2 - w @ n**4)
+        hsic = (
+            first / of_first[:, None, None]
+            + last / of_last[:, None, None]
+            - 2 * middle / of_middle[:, None, None]
+        )
+        scale = np.sqrt(np.einsum("rii->ri", hsic))
+        return hsic / scale[:, :, None] / scale[:, None]
+
+
+def _in_bases(correlation: Array, bases: int, seed: int) -> Array:
+    """MaxCorr with the column layer in random bases, (bases, R, L, L)."""
+    width = correlation.shape[2]
+    own = np.einsum("riaib->riab", correlation)
+    pairs = correlation.transpose(0, 1, 3, 2, 4)
+    found = []
+    for rotation in rotations(width, bases, seed):
+        q = rotation.numpy()
+        scale = np.sqrt((q * (own @ q)).sum(2))
+        table = (pairs @ q) / scale[:, None, :, None, :]
+        found.append(np.abs(table).max(4).mean(3))
+    return np.stack(found)
