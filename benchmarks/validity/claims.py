@@ -329,7 +329,7 @@ def section(rows: Sequence[Mapping[str, Any]]) -> str:
         "",
         f"How often each claim's one-sided test fires at .05, and how often its 95 % interval lies "
         f"above 0 (the verdict “supported”), over {repeats} repetitions: Gaussian AR(1) layers "
-        f"(ρ = {MEMORY}) of {WIDTH} neurons, {LAYERS} a model, {UTTERANCES} utterances of "
+        f"(ρ = {MEMORY}) of {WIDTH} neurons, {LAYERS} layers a model, {UTTERANCES} utterances of "
         f"{MEAN // 2}–{MEAN * 3 // 2} frames, {GROUPS} jackknife groups, {BASES} random bases. "
         "*Nothing*: the contrast is 0 (for shared neurons: every model has a random basis of its "
         "own, drawn anew in each repetition). *Something*: it is what the column says. The worlds "

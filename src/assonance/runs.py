@@ -70,10 +70,12 @@ def run(
     AssonanceError
         As `assonance.compare`, or the folder cannot be written.
     """
-    chosen_settings = find_settings(settings)
-    for name, value in (("groups", groups), ("shifts", shifts)):
-        if value is not None:
-            chosen_settings = replace(chosen_settings, **{name: value})
+    named = find_settings(settings)
+    chosen_settings = replace(
+        named,
+        groups=named.groups if groups is None else groups,
+        shifts=named.shifts if shifts is None else shifts,
+    )
     chosen = [each.name for each in find(measures or STANDARD, ("neuron", "layer", "head"))]
     config = {
         "assonance": __version__,
