@@ -146,9 +146,9 @@ def test_sentences_tell_of_subspaces_neurons_and_heads():
     assert "still their own best match" in lines[1]
 
 
-def test_models_of_other_layers_are_told():
+def test_models_of_other_architectures_are_told():
     other = comparison(("before", "after"), (5, 4))
-    with pytest.raises(AssonanceError, match="after has other layers than before"):
+    with pytest.raises(AssonanceError, match="after is of another architecture than before"):
         changes.layers(other, Pair("before", "after"))
     with pytest.raises(AssonanceError, match="nobody: no such model"):
         changes.layers(other, Pair("before", "nobody"))

@@ -434,7 +434,7 @@ def test_diff_leaves_what_changed_layer_by_layer(checkpoint, speech, tmp_path):
     assert "What did fine-tuning change?" in (out / "report.html").read_text("utf-8")
 
 
-def test_diff_of_models_of_other_layers_is_one_line(pair, speech, tmp_path):
+def test_diff_of_models_of_two_architectures_is_one_line(pair, speech, tmp_path):
     told = run("diff", *pair, "--audio", speech, "--out", tmp_path / "x", "-m", "cka", "--no-twins")
     assert told.status == 1
-    assert "has other layers than" in told.err.splitlines()[-1]
+    assert "is of another architecture than" in told.err.splitlines()[-1]

@@ -17,7 +17,7 @@ from assonance.head_tables import head_measures
 from assonance.inference import jackknife
 from assonance.measures import MEASURES
 from assonance.outside import one_line
-from assonance.results import CELL, Comparison
+from assonance.results import CELL, Comparison, ModelRecord
 
 # Which way a directional measure asks: what of the one layer is still, or was already, in the
 # other.
@@ -64,8 +64,7 @@ def pairs(comparison: Comparison) -> tuple[Pair, ...]:
             for each in models
             if not each.fine_tuned
             and each.objective != "none"
-            and (each.family, each.n_parameters, tuple(each.layers))
-            == (tuned.family, tuned.n_parameters, tuple(tuned.layers))
+            and _architecture(each) == _architecture(tuned)
         ]
         if alike and measure is not None:
             first = next(iter(tuned.layers))
@@ -105,7 +104,7 @@ def layers(comparison: Comparison, pair: Pair) -> pd.DataFrame:
     Raises
     ------
     AssonanceError
-        The models have different layers, or nothing was measured between them.
+        The models are of different architectures, or nothing was measured between them.
     """
     _check(comparison, pair)
     rows = [
@@ -144,7 +143,7 @@ def heads(comparison: Comparison, pair: Pair, measure: str) -> pd.DataFrame:
     Raises
     ------
     AssonanceError
-        The measure was not measured, or the models have different layers.
+        The measure was not measured, or the models are of different architectures.
     """
     _check(comparison, pair)
     if measure not in head_measures(comparison):
@@ -227,16 +226,19 @@ def onset(part: pd.DataFrame) -> str | None:
 
 
 def _check(comparison: Comparison, pair: Pair) -> None:
-    try:
-        ladders = {name: comparison.layers(name) for name in _named(pair)}
-    except KeyError as error:
-        raise AssonanceError(f"{one_line(str(error.args[0]))}: no such model here") from None
-    for name in _named(pair)[1:]:
-        if ladders[name] != ladders[pair.pretrained]:
+    known = {each.name: each for each in comparison.provenance.models}
+    for name in _named(pair):
+        if name not in known:
+            raise AssonanceError(f"{one_line(name)}: no such model here")
+        if _architecture(known[name]) != _architecture(known[pair.pretrained]):
             raise AssonanceError(
-                f"{one_line(name)} has other layers than {one_line(pair.pretrained)}: change is "
-                "followed layer by layer; give checkpoints of one architecture"
+                f"{one_line(name)} is of another architecture than {one_line(pair.pretrained)}: "
+                "change is followed layer by layer; give checkpoints of one architecture"
             )
+
+
+def _architecture(model: ModelRecord) -> tuple[str, int, tuple[str, ...]]:
+    return model.family, model.n_parameters, tuple(model.layers)
 
 
 def _named(pair: Pair) -> list[str]:
