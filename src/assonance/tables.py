@@ -7,7 +7,15 @@ import xarray as xr
 from assonance import anchors
 from assonance.describe import DESCRIPTORS
 from assonance.errors import AssonanceError
-from assonance.inference import LEAST_ROOM, jackknife
+from assonance.inference import (
+    DRAWS,
+    LEAST_ROOM,
+    LOCALISATION,
+    basis_reach,
+    jackknife,
+    whole_of,
+    widened,
+)
 from assonance.measures import MEASURES
 from assonance.results import CELL, Comparison
 
@@ -144,6 +152,14 @@ def mean_over_layers(
         [_at_ridge(without.isel(group=g), known) for g in range(without.sizes["group"])]
     )
     found = jackknife(np.array(whole), groups.mean(1))
+    if measure == LOCALISATION and DRAWS in comparison.replicates:
+        bases = comparison.replicates[DRAWS]
+        draws = [_at_ridge(bases.isel(rotation=r), known) for r in range(bases.sizes["rotation"])]
+        ends = (whole_of(comparison.scores), _ROTATED)
+        knows, rotated = (np.mean(_at_ridge(comparison.scores[name], known)) for name in ends)
+        # Layers of one width meet the same bases: averaging over layers does not average them.
+        reach = basis_reach(np.mean(draws, axis=1), np.array(knows - rotated))
+        found = widened(found, reach)
     return float(found.estimate), float(found.low), float(found.high)
 
 

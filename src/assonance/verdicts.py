@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from assonance.claims import ROTATED, Claim, load_claims
 from assonance.contrasts import Lacking, Lattice, Mask, weigh
-from assonance.inference import LEVEL, jackknife
+from assonance.inference import DRAWS, LEVEL, jackknife
 from assonance.measures import MEASURES
 from assonance.results import CELL, Comparison
 
-DRAWS = f"{ROTATED}_draws"
 Verdict = Literal["supported", "not supported", "undecided", "cannot be asked"]
 
 
