@@ -128,7 +128,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
 
 
 def test_what_an_interval_allows_for_is_said():
-    known = {each.name: each.uncertainty for each in load_claims()}
-    assert known["depth"] == "other speech of this kind; not other models"
-    assert "other random bases" in known["shared neurons"]
+    known = {each.name: each.allows_for("other speakers") for each in load_claims()}
+    assert known["depth"] == "other speakers; not other models"
+    assert known["shared neurons"] == "other speakers, other random bases; not other models"
     assert known["shared space, CKA"].endswith("not other models, not other random weights")

@@ -332,7 +332,7 @@ def test_models_and_speech_can_be_given_loaded(pair, speech):
     models = [load_model(spec) for spec in pair]
     loaded = compare(models, Corpus.from_path(speech), FEW)
     assert loaded.scores.identical(compare(pair, speech, FEW).scores)
-    assert loaded.provenance.corpus.source == speech.name
+    assert loaded.provenance.corpus.source == str(speech)
 
 
 # Interruptions
@@ -489,28 +489,17 @@ def choosy(checkpoint):
 
 def test_what_one_model_cannot_use_is_left_out_for_all(pair, choosy, speech, tmp_path):
     recordings = shutil.copytree(speech, tmp_path / "recordings")
-    # For the one a frame and 25, for the other none and 24.
+    # For the one a frame, for the other none.
     soundfile.write(recordings / "tiny.wav", voice(0.026, seed=1), 16000)
-    soundfile.write(recordings / "odd.wav", voice(0.51, seed=2), 16000)
     found = compare([pair[0], choosy], recordings, ["cka"], twins=False)
     reasons = {each.id: each.reason for each in found.provenance.left_out}
     assert reasons["tiny"].startswith("too short: 416 samples")
     assert choosy.name in reasons["tiny"]
-    assert reasons["odd"] == (
-        f"makes different numbers of frames: 25 with {pair[0].name}, 24 with {choosy.name}"
-    )
-    assert set(reasons) == {"tiny", "odd"}
+    assert set(reasons) == {"tiny"}
     without = compare([pair[0], choosy], speech, ["cka"], twins=False)
     assert found.scores.identical(without.scores)
     assert found.provenance.corpus.utterances == 6
     assert found.provenance.corpus.frames == without.provenance.corpus.frames
-
-
-def test_frames_that_differ_stop_a_run_that_says_so(pair, choosy, speech, tmp_path):
-    recordings = shutil.copytree(speech, tmp_path / "recordings")
-    soundfile.write(recordings / "odd.wav", voice(0.51, seed=2), 16000)
-    with pytest.raises(AssonanceError, match=r"odd\.wav: makes different numbers of frames: 25"):
-        compare([pair[0], choosy], recordings, ["cka"], twins=False, on_error="stop")
 
 
 def test_all_that_is_left_out_is_listed_with_its_reason(pair, speech, tmp_path):
@@ -665,8 +654,6 @@ def test_attention_alone_is_compared_where_frame_rates_differ_and_that_is_said(c
     assert str(told[0].message) in found.provenance.notes
     between = found.matrix("attn_js", *found.models)
     assert np.isfinite(between.sel(layer_row="encoder.1", layer_col="encoder.2"))
-    with pytest.raises(AssonanceError, match="different numbers of frames"):
-        compare([checkpoint(), slow], speech, ["cka"], twins=False)
 
 
 @pytest.mark.filterwarnings("ignore::assonance.AssonanceWarning")

@@ -95,6 +95,20 @@ def test_every_pair_is_of_the_same_or_of_another(word):
     assert all(at[row] != at[col] for row, col in other)
 
 
+def test_an_unknown_objective_is_neither_the_same_nor_another():
+    at = lattice((model("a", objective="unknown"), model("b", objective="unknown"), model("c")))
+    for word in ("same objective", "other objective"):
+        with pytest.raises(Lacking, match="objective"):
+            cells("across", word, at=at)
+
+
+def test_controls_are_no_models_trained_apart():
+    at = lattice((model("a"), model("rotated", source="rotated:somewhere/a@0"), *MODELS[-1:]))
+    with pytest.raises(Lacking, match="trained apart"):
+        cells("across", at=at)
+    assert cells(at=at, model_row="a", model_col="rotated")
+
+
 def test_a_twin_is_of_its_models_recipe():
     assert pairs("random weights", "same size") == {
         *((name, "wb random") for name in ("hb", "hb 2")),

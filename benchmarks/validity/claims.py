@@ -329,7 +329,7 @@ def section(rows: Sequence[Mapping[str, Any]]) -> str:
         "",
         f"How often each claim's one-sided test fires at .05, and how often its 95 % interval lies "
         f"above 0 (the verdict “supported”), over {repeats} repetitions: Gaussian AR(1) layers "
-        f"(ρ = {MEMORY}) of {WIDTH} neurons, {LAYERS} a model, {UTTERANCES} utterances of "
+        f"(ρ = {MEMORY}) of {WIDTH} neurons, {LAYERS} layers a model, {UTTERANCES} utterances of "
         f"{MEAN // 2}–{MEAN * 3 // 2} frames, {GROUPS} jackknife groups, {BASES} random bases. "
         "*Nothing*: the contrast is 0 (for shared neurons: every model has a random basis of its "
         "own, drawn anew in each repetition). *Something*: it is what the column says. The worlds "
@@ -359,6 +359,18 @@ def section(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def simulate(repeats: int, worlds: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Repeat worlds, all by default, on all cores and count what the tests say."""
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    agree()
+    rows: list[dict[str, Any]] = []
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+        for name in worlds or scenarios():
+            for told in pool.map(partial(repeat, name), range(repeats), chunksize=10):
+                rows += told
+    return tally(rows)
+
+
 def main() -> None:
     """Simulate and tell."""
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -367,14 +379,7 @@ def main() -> None:
     options.add_argument("--json", help="file for the figures")
     options.add_argument("--markdown", help="file for the section of docs/validity.md")
     asked = options.parse_args()
-    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    agree()
-    rows: list[dict[str, Any]] = []
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
-        for name in asked.world or scenarios():
-            for told in pool.map(partial(repeat, name), range(asked.repeats), chunksize=10):
-                rows += told
-    figures = tally(rows)
+    figures = simulate(asked.repeats, asked.world or ())
     show(figures, {"repeats": asked.repeats}, asked.json)
     if asked.markdown:
         Path(asked.markdown).write_text(section(figures), encoding="utf-8")

@@ -7,14 +7,17 @@ the definitions; `agree` holds them against assonance.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations_with_replacement
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from assonance import head_similarity_matrix, similarity_matrix
-from assonance.measures import find_settings
+from assonance import similarity_matrix
+from assonance.head_scores import head_scores
+from assonance.measures import find, find_settings
 from assonance.measures.neurons import rotations
-from assonance.statistics import assign_parts
+from assonance.statistics import HeadSums, assign_parts
 from benchmarks.validity.series import lengths
 
 Array = NDArray[np.float64]
@@ -142,11 +145,14 @@ def agree(tolerance: float = 1e-9) -> None:
     maps = np.exp(rng.standard_normal((len(sizes), 2 * layers, 8, 8)))
     maps /= maps.sum(-1, keepdims=True)
     of_heads = score_heads(maps, layers, sizes, groups=groups, seed=seed)
-    of_layers = {
-        label: list(maps[:, 2 * number : 2 * number + 2]) for number, label in enumerate(labels)
-    }
-    found = head_similarity_matrix(of_layers, ["attn_pearson"])
-    assert np.allclose(of_heads.scores["attn_pearson"], found["attn_pearson"], atol=tolerance)
+    heads = dict.fromkeys(labels, 2)
+    parts, _ = assign_parts(sizes.tolist(), range(len(sizes)), folds=FOLDS, parts=groups, seed=seed)
+    sums = [HeadSums(heads, combinations_with_replacement(labels, 2)) for _ in range(groups)]
+    for part, one in zip(parts, maps, strict=True):
+        sums[part].update(torch.from_numpy(one))
+    found = head_scores(sums, find(["attn_pearson"], ["head"]), settings, per_head=False)
+    for kind, suffix in ((of_heads.scores, ""), (of_heads.replicates, "_without")):
+        assert np.allclose(kind["attn_pearson"], found[f"attn_pearson{suffix}"], atol=tolerance)
 
 
 class _Sums:

@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.stats import false_discovery_control
 
-from assonance.inference import benjamini_hochberg, counting_p
+from assonance.inference import counting_p
+from assonance.measures import MEASURES
 from assonance.results import CELL, Comparison
 
 CEILINGS = {
@@ -93,7 +95,38 @@ def chance(comparison: Comparison, measure: str) -> pd.DataFrame:
     table = found.to_dataframe()[["value", "shifted", "p"]].dropna()
     rows, columns = (table.index.get_level_values(f"model_{side}") for side in ("row", "col"))
     table = table[rows != columns]
-    return table.assign(q=benjamini_hochberg(table["p"].to_numpy()))
+    return table.assign(q=false_discovery_control(table["p"].to_numpy()))
+
+
+def chance_by_measure(comparison: Comparison) -> pd.DataFrame:
+    """Average what measures read between models, and what they read of shifted speech.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by measure; with value, shifted, random weights (NaN where no twin was compared),
+        least p (the lowest that so few shifts can give) and above, the share of pairs with q of at
+        most 0.05.
+    """
+    rows = {}
+    models = list(comparison.models)
+    twins = [name for model in models if (name := comparison.twin(model))]
+    for name in map(str, comparison.nulls.data_vars):
+        table = chance(comparison, name) if comparison.nulls[name].dims[:4] == CELL else None
+        if table is None or table.empty or name not in MEASURES:
+            continue
+        floor = comparison.scores[name].sel(model_row=models, model_col=twins)
+        own = np.array([[comparison.twin(row) == col for col in twins] for row in models])
+        apart = floor.where(~xr.DataArray(own, dims=("model_row", "model_col")))
+        rows[name] = {
+            "value": table["value"].mean(),
+            "shifted": table["shifted"].mean(),
+            "random weights": float(apart.mean()) if twins else np.nan,
+            "least p": 1 / (1 + comparison.nulls.sizes["shift"]),
+            "above": float((table["q"] <= 0.05).mean()),
+        }
+    columns = ["value", "shifted", "random weights", "least p", "above"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("measure")
 
 
 def _most(scores: xr.DataArray) -> float:

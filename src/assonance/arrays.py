@@ -18,7 +18,7 @@ from assonance.head_scores import head_scores
 from assonance.measures import MEASURES, Measure, Settings, find, find_settings
 from assonance.progress import Silent
 from assonance.sizes import MEMORY, bytes_of
-from assonance.statistics import CHUNK_FRAMES, HeadSums, on_grid
+from assonance.statistics import CHUNK_FRAMES, HeadSums, assign_parts, on_grid
 
 
 def similarity(
@@ -181,6 +181,7 @@ def head_similarity_matrix(
     *,
     settings: str | Settings = "default",
     per_head: bool = False,
+    intervals: bool = False,
 ) -> xr.Dataset:
     """Compare the attention heads of every layer with those of every other.
 
@@ -198,6 +199,9 @@ def head_similarity_matrix(
         Add, for each measure, the table `<measure>_by_head` with dimensions layer_row,
         layer_col, head_row, head_col, and `<measure>_match` with the best match of each head_row
         (−1: none).
+    intervals
+        Add `<measure>_interval` and `<measure>_replicates`, as in `similarity_matrix`; groups are
+        of utterances.
 
     Returns
     -------
@@ -227,21 +231,41 @@ def head_similarity_matrix(
         if any(sizes[name][0] != count for name, count in heads.items()):
             raise AssonanceError(f"the maps of utterance {index} do not fit together: {sizes}")
     needs = {each.needs for each in chosen}
-    sums = HeadSums(
-        heads,
-        combinations_with_replacement(maps, 2),
-        divergences="head divergences" in needs,
-        kernels="head kernels" in needs,
-    )
+    lengths = [one.shape[-1] for one in next(iter(maps.values()))]
+    parts = np.zeros(len(lengths), dtype=np.int64)
+    if intervals:
+        parts, _ = assign_parts(
+            lengths,
+            range(len(lengths)),
+            folds=settings.folds,
+            parts=settings.groups,
+            seed=settings.seed,
+        )
+    sums = [
+        HeadSums(
+            heads,
+            combinations_with_replacement(maps, 2),
+            divergences="head divergences" in needs,
+            kernels="head kernels" in needs,
+        )
+        for _ in range(int(parts.max()) + 1)
+    ]
     for index, utterance in enumerate(zip(*maps.values(), strict=True)):
         frames = min(one.shape[-1] for one in utterance)
-        whole = sums.update(torch.cat([on_grid(one, frames) for one in utterance]))
-        if not whole.all():
+        stack = torch.cat([on_grid(one, frames) for one in utterance])
+        if not sums[parts[index]].update(stack).all():
             raise AssonanceError(
                 f"the maps of utterance {index} have rows that do not sum to one; "
                 "give attention after the softmax"
             )
-    result = head_scores([sums], chosen, settings, per_head=per_head)
+    result = head_scores(sums, chosen, settings, per_head=per_head)
+    without = {f"{each.name}_without": each.name for each in chosen}
+    if intervals and f"{chosen[0].name}_without" in result:
+        replicates = result[list(without)].rename(without)
+        known = inference.intervals(result, replicates)
+        result = result.merge(known.rename({name: f"{name}_interval" for name in known}))
+    kept = {name: f"{own}_replicates" for name, own in without.items() if name in result}
+    result = result.rename(kept)
     result.attrs.update(settings=settings.name)
     return result
 

@@ -28,6 +28,16 @@ def constant_neurons(layer: str, statistics: LayerStatistics) -> list[str]:
     ]
 
 
+def few_effective_frames(layer: str, frames: float, width: int) -> list[str]:
+    """Warn where frames, as far as they are independent, are fewer than a layer's neurons."""
+    if not frames < width:
+        return []
+    return [
+        f"layer {layer!r}: its frames tell no more than {frames:.0f} independent ones, fewer than "
+        f"its {width} neurons; read held-out scores and cka_utterance, or add speech"
+    ]
+
+
 def too_few_frames(
     frames: int, widths: Mapping[str, int], measures: Sequence[Measure]
 ) -> list[str]:

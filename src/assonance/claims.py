@@ -51,13 +51,12 @@ class Claim:
         """Names of its measures, each once."""
         return tuple(dict.fromkeys(term.measure for _, term in self.terms))
 
-    @property
-    def uncertainty(self) -> str:
-        """What its interval allows for, and what it takes as given."""
-        rotated = ROTATED in self.measures
+    def allows_for(self, population: str) -> str:
+        """Say what its interval allows for, and what not, where speech stands for a population."""
+        drawn = ", other random bases" if ROTATED in self.measures else ""
         twins = any("random weights" in term.where for _, term in self.terms)
-        allows = "other speech of this kind" + (", other random bases" if rotated else "")
-        return f"{allows}; not other models" + (", not other random weights" if twins else "")
+        given = ", not other random weights" if twins else ""
+        return f"{population}{drawn}; not other models{given}"
 
 
 def load_claims(path: Path | None = None) -> tuple[Claim, ...]:

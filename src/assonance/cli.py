@@ -87,6 +87,14 @@ _Memory = Annotated[
 _Uncertainty = Annotated[
     bool, typer.Option(help="Work out intervals, and what shifted speech gives.")
 ]
+_Groups = Annotated[
+    int | None,
+    typer.Option(help="Groups of utterances left out in turn for intervals; 20 by default."),
+]
+_Shifts = Annotated[
+    int | None,
+    typer.Option(help="Places of other speech to pair each layer with; 4 by default."),
+]
 _AUDIO = (
     "A folder of audio, a .csv or .jsonl manifest, a Kaldi directory, lhotse cuts, "
     "or a saved Hugging Face dataset."
@@ -179,6 +187,8 @@ def compare(
         OnError, typer.Option(help="Leave out an utterance that cannot be used, or stop there.")
     ] = OnError.SKIP,
     uncertainty: _Uncertainty = True,
+    groups: _Groups = None,
+    shifts: _Shifts = None,
 ) -> None:
     """Compare models on speech, every layer with every layer."""
     from assonance.runs import folder_for
@@ -209,6 +219,8 @@ def compare(
         precision=precision,
         on_error=on_error.value,
         uncertainty=uncertainty,
+        groups=groups,
+        shifts=shifts,
     )
 
 
@@ -219,6 +231,8 @@ def demo(
     settings: _Settings = "default",
     twins: _Twins = True,
     uncertainty: _Uncertainty = True,
+    groups: _Groups = None,
+    shifts: _Shifts = None,
 ) -> None:
     """Compare two bundled miniature models on bundled speech, offline."""
     from assonance.demo import MODELS, SPEECH
@@ -239,6 +253,8 @@ def demo(
         precision="float32",
         on_error="skip",
         uncertainty=uncertainty,
+        groups=groups,
+        shifts=shifts,
     )
 
 

@@ -36,7 +36,7 @@ from assonance.units import population, units_of
 # beside.
 STANDARD = (
     *("attn_frobenius", "attn_pearson", "attn_js"),
-    *("svcca", "pwcca", "cka", "cka_utterance", "cka_rbf"),
+    *("svcca", "pwcca", "cka", "cka_standardized", "cka_utterance", "cka_rbf"),
     *("maxcorr", "mincorr", "maxcorr_rotated"),
     *("linreg", "linreg_heldout", "linreg_heldout_r"),
 )

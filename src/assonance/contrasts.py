@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 from numpy.typing import NDArray
 
+from assonance.models.rotated import PREFIX as ROTATED_MODEL
 from assonance.results import ModelRecord
 
 Mask = NDArray[np.bool_]
@@ -168,7 +169,13 @@ class Relation:
 
 
 def _trained(model: ModelRecord) -> bool:
-    return model.twin_of is None and model.objective != "none"
+    """Tell whether it learned something, and in its own axes: a rotated model is a control."""
+    controls = model.twin_of is not None or model.source.startswith(ROTATED_MODEL)
+    return not controls and model.objective != "none"
+
+
+def _known(row: ModelRecord, col: ModelRecord) -> bool:
+    return "unknown" not in (row.objective, col.objective)
 
 
 def _pretrained(models: Sequence[ModelRecord]) -> Mapping[str, str]:
@@ -221,11 +228,15 @@ RELATIONS: Mapping[str, Relation] = {
         "no two of the models are without fine-tuning",
     ),
     "same objective": Relation(
-        lambda at: at.of_recipes(lambda row, col: row.objective == col.objective),
+        lambda at: at.of_recipes(
+            lambda row, col: _known(row, col) and row.objective == col.objective
+        ),
         "no two of the models have the same training objective",
     ),
     "other objective": Relation(
-        lambda at: at.of_recipes(lambda row, col: row.objective != col.objective),
+        lambda at: at.of_recipes(
+            lambda row, col: _known(row, col) and row.objective != col.objective
+        ),
         "the models have but one training objective",
     ),
     "same size": Relation(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from assonance.statistics import KernelSample, LayerStatistics
 from assonance.statistics.layer import among
@@ -29,11 +30,19 @@ DESCRIPTORS = {
     "top_ten_neurons": Descriptor("Top ten neurons", "share of the variance that ten neurons own"),
     "constant_neurons": Descriptor("Constant neurons", "neurons that never change"),
     "dead_neurons": Descriptor("Dead neurons", "neurons that hardly vary or never change"),
+    "effective_frames": Descriptor(
+        "Effective frames", "independent frames that would be as sure of a mean as these are"
+    ),
     "uniformity": Descriptor("Uniformity", "how evenly frames are spread; lower is more evenly"),
 }
 
 
-def describe(layer: LayerStatistics, sample: KernelSample | None = None) -> dict[str, float]:
+def describe(
+    layer: LayerStatistics,
+    sample: KernelSample | None = None,
+    of_groups: Tensor | None = None,
+    groups: int = 0,
+) -> dict[str, float]:
     """Describe a layer by itself.
 
     Parameters
@@ -42,6 +51,9 @@ def describe(layer: LayerStatistics, sample: KernelSample | None = None) -> dict
         Its moments.
     sample
         Sampled frames; without them there is no uniformity.
+    of_groups, groups
+        Σ over the groups of frames of the squared sum of each neuron about its mean, (D,), and
+        their number; without them there are no effective frames.
 
     Returns
     -------
@@ -55,6 +67,8 @@ def describe(layer: LayerStatistics, sample: KernelSample | None = None) -> dict
         "constant_neurons": constant_neurons(layer),
         "dead_neurons": dead_neurons(layer),
     }
+    if of_groups is not None:
+        found["effective_frames"] = effective_frames(layer, of_groups, groups)
     return found if sample is None else found | {"uniformity": uniformity(sample)}
 
 
@@ -104,6 +118,31 @@ def dead_neurons(layer: LayerStatistics) -> int:
     """
     floor = DEAD * layer.norms[layer.varies].median() if layer.varies.any() else torch.inf
     return int((~layer.varies | (layer.norms < floor)).sum())
+
+
+def effective_frames(layer: LayerStatistics, of_groups: Tensor, groups: int) -> float:
+    """Count the independent frames that would tell a mean as surely as these frames do.
+
+    n/τ, with τ = Σ_u (Σ_t x_ut)²/ΣΣ x_ut² of each neuron about its mean, averaged over neurons:
+    1 + 2·Σ_k (autocorrelation at lag k, summed over the groups), so that all that neighbours in
+    a group have in common counts. Source: the variance of a sum of dependent values, Geyer 1992,
+    with whole groups in place of lags.
+
+    Parameters
+    ----------
+    layer, of_groups, groups
+        As for `describe`.
+
+    Returns
+    -------
+    float
+        No more than the frames there are; NaN where no neuron varies or there is one group.
+    """
+    if groups < 2 or not layer.varies.any():
+        return float("nan")
+    squares = layer.norms[layer.varies].square()
+    share = of_groups[layer.varies] / squares * groups / (groups - 1)
+    return min(layer.n / max(float(share.mean()), 1.0), float(layer.n))
 
 
 def uniformity(sample: KernelSample, sharpness: float = 2.0) -> float:

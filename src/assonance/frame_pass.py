@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from assonance.cautions import constant_neurons
+from assonance.cautions import constant_neurons, few_effective_frames
 from assonance.describe import describe
 from assonance.frame_source import FrameReader, FrameSource
 from assonance.gathered import Ends, Gathered, PairOf, Plan
@@ -138,7 +138,16 @@ class FramePass:
                     if name not in cautions:
                         layer = gathered.moments.layer(name)
                         cautions[name] = constant_neurons(name, layer)
-                        scores.describe(name, describe(layer, gathered.samples.get(name)))
+                        found = describe(
+                            layer,
+                            gathered.samples.get(name),
+                            gathered.of_groups[name],
+                            len(self.source.sizes),
+                        )
+                        scores.describe(name, found)
+                        cautions[name] += few_effective_frames(
+                            name, found["effective_frames"], widths[name]
+                        )
                         if self.shifts:
                             scores.halve(
                                 name,

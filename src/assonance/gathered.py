@@ -57,6 +57,15 @@ class Gathered:
     """What is added up of a tile's layers in one pass over the frames.
 
     Half of a pair's work is counted to this, half to its measures.
+
+    Attributes
+    ----------
+    moments : FoldedMoments
+        Of all frames.
+    samples : dict
+        Sampled frames by layer, where measures need them.
+    of_groups : dict
+        Layer to Σ over groups of the squared sum of each neuron about its shift, (D,).
     """
 
     def __init__(
@@ -75,6 +84,7 @@ class Gathered:
         self._wanted = plan.sampled if "sample" in plan.needs else None
         self._kept: dict[str, list[Tensor]] = {name: [] for name in tile.layers}
         self._places: list[NDArray[np.int64]] = []
+        self.of_groups = {name: torch.zeros_like(mean) for name, mean in shift.items()}
         offsets = np.cumsum([0, *reader.source.sizes])
         parts, self._blocks, scratch = [], [], Scratch()
         for number in range(len(plan.folds)):
@@ -93,6 +103,9 @@ class Gathered:
                     for block in share(blocks.summed, [layers for _, layers in chunk]):
                         blocks.add(block)
                 for group, layers in chunk:
+                    for name, frames in layers.items():
+                        total = frames.to(torch.float64).sum(0) - len(frames) * shift[name]
+                        self.of_groups[name] += total.square()
                     self._sample(int(offsets[group]), layers)
                 advance(len(tile.pairs) / 2 * (part.n - seen) / offsets[-1])
             parts.append(part)

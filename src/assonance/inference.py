@@ -1,5 +1,6 @@
 """From scores to answers: floors, ceilings, and what lies between them."""
 
+from collections.abc import Container, Hashable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,11 @@ from scipy import stats
 # Probability with which an interval holds what it is about.
 LEVEL = 0.95
 STATISTICS = ("estimate", "low", "high")
+LOCALISATION = "localisation"
+ROTATED = "maxcorr_rotated"
+DRAWS = f"{ROTATED}_draws"
+# What says how much the whole other layer knows of a neuron, the most trustworthy first.
+WHOLE = ("linreg_heldout_r", "linreg")
 
 # Where the whole layer says on average hardly more than the best direction of a random basis,
 # there is nothing to localise and the index is a ratio of noises.
@@ -70,6 +76,11 @@ class Interval:
     error: NDArray[np.float64]
 
 
+def whole_of(names: Container[Hashable]) -> str:
+    """Name the measure up to which the localisation index counts, of those that were taken."""
+    return next(name for name in WHOLE if name in names)
+
+
 def jackknife(whole: NDArray[np.floating], replicates: NDArray[np.floating]) -> Interval:
     """Tell how sure a score is, from what it is without each group of utterances in turn.
 
@@ -102,6 +113,34 @@ def jackknife(whole: NDArray[np.floating], replicates: NDArray[np.floating]) -> 
     return Interval(estimate, estimate - reach, estimate + reach, error)
 
 
+def basis_reach(draws: NDArray[np.floating], room: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Tell how far the localisation index moves with the random bases that it is held against.
+
+    If two layers share nothing but a space, a layer's own basis is one more random basis: half of
+    the 95 % interval for it is t·√((1 + 1/R)·Var), of R − 1 degrees of freedom, over the R random
+    ones, by the room from there to what the whole layer knows.
+
+    Parameters
+    ----------
+    draws
+        `maxcorr_rotated` in each random basis, a last axis of R.
+    room
+        Mean of the whole layer's r less the rotated score; without that axis.
+    """
+    count = draws.shape[-1]
+    if count < 2:
+        return np.zeros(np.shape(room))
+    spread = (1 + 1 / count) * draws.var(-1, ddof=1)
+    reach = stats.t.ppf((1 + LEVEL) / 2, count - 1) * np.sqrt(spread)
+    return np.asarray(reach / np.where(room > 0, room, np.nan))
+
+
+def widened(found: Interval, reach: NDArray[np.floating]) -> Interval:
+    """Add what else is uncertain, independently, to both sides of an interval."""
+    half = np.hypot(found.high - found.estimate, reach)
+    return Interval(found.estimate, found.estimate - half, found.estimate + half, found.error)
+
+
 def intervals(scores: xr.Dataset, replicates: xr.Dataset) -> xr.Dataset:
     """Give every score that was replicated its interval.
 
@@ -116,13 +155,17 @@ def intervals(scores: xr.Dataset, replicates: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        One variable a measure with a last dimension ``statistic``: estimate, low, high.
+        One variable a measure with a last dimension ``statistic``: estimate, low, high. That of
+        the localisation index allows for the random bases too (`basis_reach`).
     """
     result = xr.Dataset(coords={"statistic": list(STATISTICS)})
     for name, values in replicates.data_vars.items():
         if values.dims[-1] != "group":
             continue
         found = jackknife(scores[name].values, values.values)
+        if name == LOCALISATION and DRAWS in replicates:
+            room = scores[whole_of(scores)].values - scores[ROTATED].values
+            found = widened(found, basis_reach(replicates[DRAWS].values, room))
         stacked = np.stack([getattr(found, each) for each in STATISTICS], -1)
         result[name] = ((*values.dims[:-1], "statistic"), stacked)
     return result.assign_coords(scores.coords)
@@ -149,26 +192,3 @@ def counting_p(values: NDArray[np.floating], nulls: NDArray[np.floating]) -> NDA
     reached = (nulls >= values[..., None]).sum(-1)
     p = (1 + reached) / (1 + nulls.shape[-1])
     return np.where(np.isnan(values) | np.isnan(nulls).any(-1), np.nan, p)
-
-
-def benjamini_hochberg(p: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Correct p values for there being many: the false discovery rate at which each would count.
-
-    Source: Benjamini & Hochberg 1995; Yekutieli & Benjamini 1999 for adjusted values.
-
-    Parameters
-    ----------
-    p
-        Shape (M,), none of them NaN.
-
-    Returns
-    -------
-    ndarray
-        q values in the same order, at most 1.
-    """
-    order = np.argsort(p)[::-1]
-    rank = np.arange(len(p), 0, -1)
-    adjusted = np.minimum.accumulate(np.asarray(p, dtype=np.float64)[order] * len(p) / rank)
-    q = np.empty(len(p))
-    q[order] = np.minimum(adjusted, 1)
-    return q

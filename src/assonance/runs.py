@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,11 +44,14 @@ def run(
     precision: str,
     on_error: Literal["skip", "stop"],
     uncertainty: bool,
+    groups: int | None,
+    shifts: int | None,
     progress: Progress,
 ) -> Comparison:
     """Compare models and leave results, tables, configuration and report in a folder.
 
-    The parameters are those of `assonance.compare`; no `measures` are the standard ones. `speech`
+    The parameters are those of `assonance.compare`; no `measures` are the standard ones;
+    `groups` and `shifts` take the place of the settings'. `speech`
     holds options of `Corpus.from_path`, `pooling` those of `compare` that say what a row is.
 
     Returns
@@ -61,6 +64,12 @@ def run(
     AssonanceError
         As `assonance.compare`, or the folder cannot be written.
     """
+    named = find_settings(settings)
+    chosen_settings = replace(
+        named,
+        groups=named.groups if groups is None else groups,
+        shifts=named.shifts if shifts is None else shifts,
+    )
     chosen = [each.name for each in find(measures or STANDARD, ("neuron", "layer", "head"))]
     config = {
         "assonance": __version__,
@@ -68,7 +77,7 @@ def run(
         "audio": audio,
         "out": str(out),
         "measures": chosen,
-        "settings": asdict(find_settings(settings)),
+        "settings": asdict(chosen_settings),
         "twins": twins,
         "speech": dict(speech),
         "pooling": dict(pooling),
@@ -86,7 +95,7 @@ def run(
         models,
         Corpus.from_path(audio, **speech),
         chosen,
-        settings=settings,
+        settings=chosen_settings,
         twins=twins,
         **pooling,
         out=out,
@@ -101,9 +110,11 @@ def run(
     )
     comparison.save(out / RESULTS)
     _write_table(out / TABLE, comparison.to_dataframe())
-    _write_table(out / CLAIMS, to_dataframe(answers(comparison)))
+    found = answers(comparison)
+    _write_table(out / CLAIMS, to_dataframe(found))
+    said = [*sentences(comparison), *(each.sentence() for each in found if each.asked)]
     with progress.stage("writing the report", 1) as advance:
-        write_report(comparison, sentences(comparison), out / REPORT)
+        write_report(comparison, said, out / REPORT)
         advance(1)
     return comparison
 

@@ -9,15 +9,19 @@ import xarray as xr
 from numpy.typing import DTypeLike, NDArray
 
 from assonance.describe import DESCRIPTORS
-from assonance.inference import localisation_index
+from assonance.inference import (
+    LOCALISATION,
+    ROTATED,
+    WHOLE,
+    localisation_index,
+    whole_of,
+)
 from assonance.measures import LayerScore, Measure, NeuronScores, Settings
 from assonance.statistics import FoldedMoments, Pair, halves
 
 CELL = ("layer_row", "layer_col")
-LOCALISATION = "localisation"
 # Measures of single neurons between whose values the localisation index lies, best first.
-_LOCALISED = ("maxcorr", "maxcorr_rotated")
-_WHOLE = ("linreg_heldout_r", "linreg")
+_LOCALISED = ("maxcorr", ROTATED)
 
 Value = NeuronScores | LayerScore | float
 LayerTable = NDArray[np.float64]
@@ -311,7 +315,7 @@ def nan_mean(values: NDArray[np.floating]) -> NDArray[np.floating]:
 def is_localised(measures: Sequence[Measure]) -> bool:
     """Whether all that the localisation index lies between is measured."""
     names = {each.name for each in measures}
-    return names.issuperset(_LOCALISED) and not names.isdisjoint(_WHOLE)
+    return names.issuperset(_LOCALISED) and not names.isdisjoint(WHOLE)
 
 
 def _localised(found: Mapping[str, Value]) -> float:
@@ -320,7 +324,7 @@ def _localised(found: Mapping[str, Value]) -> float:
     A layer's neurons are their own best matches: of a layer with itself the index would say so
     and nothing else.
     """
-    whole = next((found[name] for name in _WHOLE if name in found), None)
+    whole = next((found[name] for name in WHOLE if name in found), None)
     if whole is None or not found.keys() >= set(_LOCALISED):
         return float("nan")
     parts = (*(found[name] for name in _LOCALISED), whole)
@@ -331,7 +335,7 @@ def _localised(found: Mapping[str, Value]) -> float:
 def localisation_attributes(measures: Sequence[Measure]) -> dict[str, Any]:
     """Describe the localisation index."""
     names = {each.name for each in measures}
-    whole = next(name for name in _WHOLE if name in names)
+    whole = whole_of(names)
     return {
         "long_name": "Localisation index",
         "description": "Share of what the whole other layer knows of a neuron, beyond a random "

@@ -37,10 +37,12 @@ def sentences(comparison: Comparison) -> list[str]:
     for a, b in combinations(comparison.models, 2):
         if leading is not None:
             ways = _ways(ridges[leading], a, b)
-            lines += [_matching(leading, ways), _shared(leading, ways)]
+            lines += [_matching(leading, ways), _shared(comparison, leading, ways)]
         if "maxcorr" in ridges:
             localised = [] if index is None else _ways(index, a, b)
-            lines.append(_single(_ways(ridges["maxcorr"], a, b)) + _localised(localised))
+            single = _single(comparison, _ways(ridges["maxcorr"], a, b))
+            lines.append(single + _localised(comparison, localised))
+        lines += _overfitted(comparison, a, b)
     return lines
 
 
@@ -50,7 +52,11 @@ _Ways = list[tuple[str, str, pd.DataFrame]]
 def _ways(table: pd.DataFrame, a: str, b: str) -> _Ways:
     """Take the rows of two models out of a table, either way round."""
     return [
-        (row, col, pd.DataFrame(table.xs((row, col), level=("model_row", "model_col"))))
+        (
+            row,
+            col,
+            pd.DataFrame(table.xs((row, col), level=("model_row", "model_col"), drop_level=False)),
+        )
         for row, col in ((a, b), (b, a))
     ]
 
@@ -59,7 +65,7 @@ def _matching(measure: str, ways: _Ways) -> str:
     parts = []
     for row, col, ridge in ways:
         runs = []
-        known = ridge.dropna(subset="value")
+        known = ridge.dropna(subset="value").droplevel(["model_row", "model_col"])
         for target, group in groupby(known["layer_col"].items(), key=lambda item: item[1]):
             layers = [str(layer) for layer, _ in group]
             last = f"–{layers[-1].rpartition('.')[2]}" if len(layers) > 1 else ""
@@ -68,28 +74,33 @@ def _matching(measure: str, ways: _Ways) -> str:
     return f"Best-matching layers by {MEASURES[measure].title}: {'; '.join(parts)}."
 
 
-def _shared(measure: str, ways: _Ways) -> str:
+def _shared(comparison: Comparison, measure: str, ways: _Ways) -> str:
     verb = "predicts" if measure == "linreg_heldout" else "reaches"
     what = " of the variance" if measure == "linreg_heldout" else ""
     parts = [
-        f"{col} {verb} {_mean(ridge, 'value')}{what} of {row}"
+        f"{col} {verb} {_sure(comparison, measure, ridge)}{what} of {row}"
         + _beside(ridge, "with random weights")
         for row, col, ridge in ways
     ]
     return f"Shared space: {'; '.join(parts)} ({MEASURES[measure].title}, mean over layers)."
 
 
-def _single(ways: _Ways) -> str:
+def _single(comparison: Comparison, ways: _Ways) -> str:
     parts = [
-        f"the best single neuron of {col} reaches {_mean(ridge, 'value')} for one of {row}"
+        f"the best single neuron of {col} reaches "
+        f"{_sure(comparison, 'maxcorr', ridge)} for one of {row}"
         + _beside(ridge, "in randomly rotated axes")
         for row, col, ridge in ways
     ]
     return f"Shared neurons: {'; '.join(parts)} (MaxCorr, mean over layers)."
 
 
-def _localised(ways: _Ways) -> str:
-    known = [_mean(table, "value") for _, _, table in ways if table["value"].notna().any()]
+def _localised(comparison: Comparison, ways: _Ways) -> str:
+    known = [
+        _sure(comparison, "localisation", table)
+        for _, _, table in ways
+        if table["value"].notna().any()
+    ]
     if not known:
         return ""
     return (
@@ -103,6 +114,30 @@ def _beside(ridge: pd.DataFrame, floor: str) -> str:
     if "floor" not in ridge or ridge["floor"].isna().all():
         return ""
     return f" ({floor}: {_mean(ridge, 'floor')})"
+
+
+def _overfitted(comparison: Comparison, a: str, b: str) -> list[str]:
+    """Tell how much of an in-sample number is overfitting here."""
+    if not {"linreg", "linreg_heldout_r"} <= set(comparison.scores.data_vars):
+        return []
+    table = tables.overfitting(comparison, "linreg", "linreg_heldout_r")
+    rows = pd.concat([part for _, _, part in _ways(table, a, b)]).mean(numeric_only=True)
+    if rows.isna().any():
+        return []
+    return [
+        f"Overfitting: LinReg reads {rows['in_sample']:.2f} in sample and {rows['held_out']:.2f} "
+        f"on held-out speech, so that {rows['overfitting']:.2f} of it is none of the models' "
+        f"({a} and {b}, mean over layers)."
+    ]
+
+
+def _sure(comparison: Comparison, measure: str, ridge: pd.DataFrame) -> str:
+    """Write a mean over layers with its interval, where there is one."""
+    estimate, low, high = tables.mean_over_layers(comparison, measure, ridge)
+    if low != low:
+        return f"{estimate:.2f}"
+    digits = 3 if high - low < 0.02 else 2  # as many as the interval earns
+    return f"{estimate:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def _mean(table: pd.DataFrame, column: str) -> str:

@@ -5,8 +5,17 @@ import pandas as pd
 import xarray as xr
 
 from assonance import anchors
+from assonance.describe import DESCRIPTORS
 from assonance.errors import AssonanceError
-from assonance.inference import LEAST_ROOM
+from assonance.inference import (
+    DRAWS,
+    LEAST_ROOM,
+    LOCALISATION,
+    basis_reach,
+    jackknife,
+    whole_of,
+    widened,
+)
 from assonance.measures import MEASURES
 from assonance.results import CELL, Comparison
 
@@ -114,6 +123,82 @@ def _of_twins(comparison: Comparison, scores: xr.DataArray, table: pd.DataFrame)
         here = scores.sel(model_row=row, layer_row=layer, model_col=twin).to_numpy()
         floors.append(float(np.nanmax(here)) if np.isfinite(here).any() else np.nan)
     return floors
+
+
+def mean_over_layers(
+    comparison: Comparison, measure: str, ridge: pd.DataFrame
+) -> tuple[float, float, float]:
+    """Average a measure over the cells of a ridge, and say how surely.
+
+    Parameters
+    ----------
+    comparison, measure
+        Where to look; a measure of two layers.
+    ridge
+        Rows of what `best_layers` gives.
+
+    Returns
+    -------
+    tuple of float
+        Estimate, low and high end of its 95 % interval; the plain mean and twice NaN where the
+        measure has no interval.
+    """
+    known = ridge.dropna(subset="layer_col")
+    whole = float(np.mean(_at_ridge(comparison.scores[measure], known)))
+    if measure not in comparison.replicates or known.empty:
+        return whole, np.nan, np.nan
+    without = comparison.replicates[measure]
+    groups = np.array(
+        [_at_ridge(without.isel(group=g), known) for g in range(without.sizes["group"])]
+    )
+    found = jackknife(np.array(whole), groups.mean(1))
+    if measure == LOCALISATION and DRAWS in comparison.replicates:
+        bases = comparison.replicates[DRAWS]
+        draws = [_at_ridge(bases.isel(rotation=r), known) for r in range(bases.sizes["rotation"])]
+        ends = (whole_of(comparison.scores), _ROTATED)
+        knows, rotated = (np.mean(_at_ridge(comparison.scores[name], known)) for name in ends)
+        # Layers of one width meet the same bases: averaging over layers does not average them.
+        reach = basis_reach(np.mean(draws, axis=1), np.array(knows - rotated))
+        found = widened(found, reach)
+    return float(found.estimate), float(found.low), float(found.high)
+
+
+def descriptors(comparison: Comparison) -> pd.DataFrame:
+    """Tell what each layer is like by itself.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by model_row and layer_row, twins left out; with depth_row and a column for each of
+        `assonance.describe.DESCRIPTORS` that is known.
+    """
+    names = [name for name in DESCRIPTORS if name in comparison.scores]
+    rows = []
+    for model in comparison.models:
+        layers = comparison.layers(model)
+        for place, layer in enumerate(layers):
+            here = comparison.scores[names].sel(model_row=model, layer_row=layer)
+            known = {name: float(here[name]) for name in names}
+            at = {"model_row": model, "layer_row": layer, "depth_row": depth(place, len(layers))}
+            rows.append({**at, **known})
+    columns = ["model_row", "layer_row", "depth_row", *names]
+    return pd.DataFrame(rows, columns=columns).set_index(["model_row", "layer_row"])
+
+
+def overfitting(comparison: Comparison, in_sample: str, held_out: str) -> pd.DataFrame:
+    """Tell how much of an in-sample measure is left in speech that was held out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed as `best_layers` of the held-out measure; with layer_col, in_sample, held_out and
+        overfitting, their difference.
+    """
+    table = _ridge(comparison, held_out)
+    scores = _at_ridge(comparison.scores[in_sample], table)
+    found = pd.DataFrame({"layer_col": table["layer_col"], "in_sample": scores}, index=table.index)
+    found["held_out"] = table["value"]
+    return found.assign(overfitting=found["in_sample"] - found["held_out"])
 
 
 def floor_name(comparison: Comparison, measure: str) -> str | None:

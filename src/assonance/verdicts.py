@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from assonance.claims import ROTATED, Claim, load_claims
 from assonance.contrasts import Lacking, Lattice, Mask, weigh
-from assonance.inference import LEVEL, jackknife
+from assonance.inference import DRAWS, LEVEL, jackknife
 from assonance.measures import MEASURES
 from assonance.results import CELL, Comparison
 
-DRAWS = f"{ROTATED}_draws"
 Verdict = Literal["supported", "not supported", "undecided", "cannot be asked"]
 
 
@@ -43,6 +42,8 @@ class Answer:
         Benjamini–Hochberg, over the claims that were asked together.
     degrees
         Of freedom of Student's t, from which interval and p are read.
+    allows_for
+        What the interval allows for, and what it takes as given, in words.
     """
 
     claim: Claim
@@ -55,6 +56,7 @@ class Answer:
     p: float = np.nan
     q: float = np.nan
     degrees: float = np.nan
+    allows_for: str = ""
 
     @property
     def asked(self) -> bool:
@@ -136,7 +138,7 @@ def to_dataframe(found: Sequence[Answer]) -> pd.DataFrame:
             "degrees_of_freedom": each.degrees,
             "verdict": each.verdict,
             "reason": each.reason,
-            "allows_for": each.claim.uncertainty,
+            "allows_for": each.allows_for,
         }
         for each in found
     )
@@ -179,7 +181,8 @@ def lines(found: Sequence[Answer]) -> list[str]:
             f"p: one-sided; q: Benjamini–Hochberg over the {len(asked)} claims asked; undecided: "
             "the interval holds 0"
         )
-        told.append("intervals are over new speech of this kind, for these very models")
+        # What all of them allow for; the table in the file says what some do besides.
+        told.append(f"intervals allow for {min((each.allows_for for each in asked), key=len)}")
     return told
 
 
@@ -196,6 +199,7 @@ class _Asker:
 
     def __init__(self, comparison: Comparison) -> None:
         self.scores, self.replicates = comparison.scores, comparison.replicates
+        self.population = comparison.provenance.population
         known = comparison.provenance.models
         order = [str(name) for name in self.scores["model_row"].values]
         self.at = Lattice(
@@ -230,6 +234,7 @@ class _Asker:
             parts=tuple(map(float, np.asarray(jackknife(whole, without).estimate))),
             p=_one_sided(estimate, error, degrees),
             degrees=degrees,
+            allows_for=claim.allows_for(self.population),
         )
 
     def _demand(self, claim: Claim) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 from signals import voice
-from speech_files import ids, write
+from speech_files import ids, reasons, write
 
 from assonance.corpus import Corpus
 from assonance.errors import AssonanceError
@@ -47,6 +47,15 @@ def test_a_link_back_up_is_not_followed_for_ever(tmp_path):
     write(tmp_path / "in" / "a.wav")
     (tmp_path / "in" / "again").symlink_to(tmp_path)
     assert ids(Corpus.from_path(tmp_path)) == ["in/a"]
+
+
+def test_a_file_that_links_to_itself_is_left_out(tmp_path):
+    write(tmp_path / "good.wav")
+    (tmp_path / "self.wav").symlink_to("self.wav")
+    (tmp_path / "gone.wav").symlink_to("nowhere.wav")
+    assert reasons(Corpus.from_path(tmp_path)) == dict.fromkeys(
+        ("gone", "self"), "there is no such file"
+    )
 
 
 def test_a_linked_folder_is_searched_and_keeps_the_name_of_the_link(tmp_path):

@@ -61,6 +61,7 @@ def check(corpus: Corpus, *, deep: bool = True, progress: Progress = _SILENT) ->
         Errors first. None says that a run leaves nothing out, if `deep`.
     """
     heard = [*_heard(corpus, progress)] if deep else []
+    speakers = bool(corpus.speakers)
     found = [
         Finding("error", "cannot be used", tuple(_unusable(corpus, heard))),
         Finding(
@@ -88,7 +89,7 @@ def check(corpus: Corpus, *, deep: bool = True, progress: Progress = _SILENT) ->
         Finding(
             "warning",
             "without a speaker, where others have one",
-            _named(corpus, lambda each: bool(corpus.speakers) and each.speaker is None),
+            _named(corpus, lambda each: speakers and each.speaker is None),
         ),
         *_of_samples(heard),
     ]

@@ -10,7 +10,7 @@ import pandas as pd
 from assonance import plot, scales, tables
 from assonance.measures import MEASURES
 from assonance.outside import one_line
-from assonance.report import head_section
+from assonance.report import head_section, trust_section
 from assonance.report.figures import Picture, listing, picture
 from assonance.results import Comparison
 
@@ -26,6 +26,15 @@ _COLUMNS = {
     "maxcorr": "best single neuron",
     "maxcorr_rotated": "floor: rotated neurons",
     "match": "best neuron's index",
+    "localisation": "localisation index",
+    "estimate": "estimate",
+    "low": "95 % from",
+    "high": "to",
+    "shifted": "of shifted speech",
+    "seed": "ceiling: another seed",
+    "neighbour": "ceiling: neighbouring layer",
+    "halves": "ceiling: halves of its neurons",
+    "share": "share of floor to ceiling",
 }
 
 
@@ -62,7 +71,7 @@ class Section:
 
 def sections(comparison: Comparison) -> list[Section]:
     """Make every section that the measures allow."""
-    makers = (alike, depths, same_neurons, heads)
+    makers = (alike, depths, same_neurons, heads, trust)
     return [made for maker in makers if (made := maker(comparison)) is not None]
 
 
@@ -141,6 +150,27 @@ def heads(comparison: Comparison) -> Section | None:
         "layer, averaged. The input of the first block has no attention and is hatched."
     )
     return Section("heads", "Heads", "Which heads do the same?", text, tuple(panels))
+
+
+def trust(comparison: Comparison) -> Section | None:
+    """Show what the numbers can be trusted for."""
+    pictures = [
+        *trust_section.chance(comparison),
+        *trust_section.overfitting(comparison),
+        *trust_section.dominance(comparison),
+    ]
+    if not pictures:
+        return None
+    text = (
+        "What lies behind the scores. Where a few neurons own most of a layer's variance, CKA "
+        "sees these alone: read CKA of z-scored neurons beside it. Neighbouring frames are alike, "
+        "so that many frames tell as much as a few independent ones: where these are fewer than "
+        "the neurons, what is scored in sample is partly chance. "
+        f"Intervals are about {comparison.provenance.population or 'nothing: there are none'}; "
+        "a measure without one has none that would be honest, and says so."
+    )
+    panel = Panel("", "", tuple(pictures))
+    return Section("trust", "Trust", "Can I trust it?", text, (panel,), switch=False)
 
 
 def level(name: str) -> str:
@@ -228,13 +258,16 @@ def _curves(comparison: Comparison, measure: str, id: str) -> Iterator[Picture]:
         table.drop(columns=["depth_row", "depth_col"]), value=name, floor=f"floor: {floor}"
     )
     words = f"; floor ({floor}) {_span(table['floor'])}" if floor else ""
+    quiet = "; dotted, a ceiling" if "neighbour" in table or "seed" in table else ""
+    band = "; band, the 95 % interval" if "low" in table else ""
     yield picture(
         id,
         lambda: plot.depth_curves(comparison, measure),
         _named(shown, value=name, floor=f"floor: {floor}"),
         f"{name} with the most similar layer of the other model"
-        + (f"; dashed, the floor: {floor}." if floor else "."),
-        f"Lines of {name} by depth, {_span(table['value'])}{words}.",
+        + (f"; dashed, the floor: {floor}" if floor else "")
+        + f"{quiet}{band}.",
+        f"Lines of {name} by depth, {_span(table['estimate'])}{words}.",
     )
 
 
@@ -268,7 +301,8 @@ def _localisation(comparison: Comparison) -> Iterator[Picture]:
     if table["value"].isna().all():
         return
     known = scales.title(comparison, knowing)
-    shown = table[["layer_col", "value", "known"]]
+    ends = [name for name in ("estimate", "low", "high") if name in table]
+    shown = table[["layer_col", "value", *ends, "known"]]
     yield picture(
         "localisation",
         lambda: plot.localisation(comparison),
