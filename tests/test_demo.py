@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from assonance import Comparison, Corpus, compare, load_model
-from assonance.demo import MODELS, SPEECH
+from assonance.cli import app
+from assonance.demo import MODELS, SPEECH, find, miniatures
+from assonance.errors import AssonanceError
 from assonance.summary import sentences
 
 
@@ -21,10 +23,13 @@ def test_the_bundled_speech_is_whole():
     assert corpus.sampling_rates == (16000,)
 
 
-@pytest.mark.parametrize("path", MODELS)
+ALL = [each.path for each in miniatures()]
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
 def test_the_bundled_models_load_and_say_what_they_are(path):
     model = load_model(path, offline=True)
-    assert model.info.n_parameters < 2e6
+    assert model.info.n_parameters < 3e6
     assert model.info.objective in ("contrastive", "predictive")
 
 
@@ -40,10 +45,10 @@ def test_trained_miniatures_share_a_space_and_hardly_a_neuron():
         assert float(np.abs(found.matrix("localisation", row, col)).max()) < 0.3
 
 
-@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
 def test_every_bundled_model_says_how_it_was_made(path):
     names = {each.name for each in path.iterdir()}
-    assert {"README.md", "config.json", "model.safetensors", "preprocessor_config.json"} <= names
+    assert {"README.md", "config.json", "model.safetensors", "evaluation.json"} <= names
     assert len((path / "README.md").read_text("utf-8")) > 500
 
 
@@ -75,3 +80,28 @@ def test_the_demo_ends_with_the_answer_and_the_report_to_open(tmp_path):
         assert float(shared - floor) > 0.15
         index = found.matrix("localisation", row, col)
         assert float(index.mean()) < 0.3
+
+
+def test_a_bundled_model_can_be_named_where_no_directory_is_called_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find("hubert-mini") == MODELS[0]
+    assert find("hubert-maxi") is None
+    named = load_model("hubert-mini", offline=True)
+    assert named.fingerprint == load_model(MODELS[0], offline=True).fingerprint
+    assert load_model("random:hubert-mini@3", offline=True).name == "random:hubert-mini@3"
+    (tmp_path / "hubert-mini").mkdir()
+    with pytest.raises(AssonanceError, match=r"config\.json"):
+        load_model("hubert-mini", offline=True)
+
+
+def test_miniatures_fit_into_the_repository():
+    assert sum(each.megabytes for each in miniatures()) <= 40
+
+
+def test_models_lists_each_with_its_folder(capsys):
+    app(["models"], standalone_mode=False)
+    lines = capsys.readouterr().out.splitlines()
+    for each, first, second in zip(miniatures(), lines[::2], lines[1::2], strict=True):
+        assert first == f"{each.name}  [{each}]"
+        assert second.strip() == str(each.path)
+    assert "predictive, pretrained, 6 layers × 128, 1.42 M parameters" in lines[0]

@@ -121,7 +121,10 @@ def test_curves_show_their_table(found, measure):
     for place, row in enumerate(found.models):
         for col in set(found.models) - {row}:
             part = table.loc[row, col]
-            np.testing.assert_array_equal(drawn[place, col], part["value"].clip(lower=low))
+            np.testing.assert_array_equal(drawn[place, col], part["estimate"].clip(lower=low))
+            np.testing.assert_array_equal(
+                drawn[place, f"ceiling {col}"], part["neighbour"].clip(lower=low)
+            )
             np.testing.assert_array_equal(
                 drawn[place, f"floor {col}"], part["floor"].clip(lower=low)
             )
@@ -176,7 +179,7 @@ def test_localisation_is_read_where_the_held_out_score_is_highest(found):
         assert each["value"] == values.sel(layer_row=layer, layer_col=each["layer_col"])
     for place, row in enumerate(found.models):
         for col in set(found.models) - {row}:
-            np.testing.assert_array_equal(drawn[place, col], table.loc[row, col]["value"])
+            np.testing.assert_array_equal(drawn[place, col], table.loc[row, col]["estimate"])
 
 
 def test_consensus_shows_its_table(found):

@@ -411,3 +411,30 @@ def test_a_bad_file_stops_a_run_that_was_told_to_stop(pair, recordings, tmp_path
         *("-m", "cka", "--on-error", "stop"),
     )
     check_error(outcome, "short.wav: too short", "mend or remove it")
+
+
+# Before and after
+
+
+def test_diff_leaves_what_changed_layer_by_layer(checkpoint, speech, tmp_path):
+    before = checkpoint("wav2vec2", seed=1)
+    out = tmp_path / "change"
+    told = run(
+        *("diff", before, checkpoint("wav2vec2", seed=2), "--audio", speech, "--out", out),
+        *("--seed-twin", checkpoint("wav2vec2", seed=3), "--no-twins"),
+        *("-m", "cka", "-m", "maxcorr", "-m", "attn_js"),
+    )
+    assert told.status == 0, told.err
+    assert "Subspaces: " in told.out
+    assert "what two trainings share" in told.out
+    table = pd.read_csv(out / "changes.csv")
+    assert set(table["measure"]) == {"cka", "maxcorr", "maxcorr_own", "attn_js", "attn_js_own"}
+    assert table["ceiling"].notna().sum() == table["value"].notna().sum()
+    assert {"changed_heads.csv", "changes.svg"} <= {path.name for path in out.iterdir()}
+    assert "What did fine-tuning change?" in (out / "report.html").read_text("utf-8")
+
+
+def test_diff_of_models_of_two_architectures_is_one_line(pair, speech, tmp_path):
+    told = run("diff", *pair, "--audio", speech, "--out", tmp_path / "x", "-m", "cka", "--no-twins")
+    assert told.status == 1
+    assert "is of another architecture than" in told.err.splitlines()[-1]

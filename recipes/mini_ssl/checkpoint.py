@@ -6,6 +6,7 @@ step's number.
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -16,7 +17,7 @@ from recipes.mini_ssl.config import Recipe
 from recipes.speech.errors import RecipeError
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
-KEPT = 2  # the newest, and one before it should the newest be lost
+KEPT = 2  # the newest, and one before it should the newest be lost; milestones besides
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -24,19 +25,31 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(p for p in folder.glob("*.safetensors") if re.fullmatch(r"step-\d{6}", p.stem))
 
 
+def at_step(folder: Path, step: int) -> Path:
+    """Name the checkpoint of a step."""
+    return folder / f"step-{step:06d}.safetensors"
+
+
+def trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """Yield the parameters that training changes, by name."""
+    return ((name, p) for name, p in model.named_parameters() if p.requires_grad)
+
+
 def save(folder: Path, recipe: Recipe, step: int, model: nn.Module, adam: optim.AdamW) -> None:
     """Write the state after `step` steps, and drop checkpoints no longer needed."""
     tensors = {f"model/{name}": t for name, t in model.state_dict().items()}
-    for name, parameter in model.named_parameters():
+    for name, parameter in trained(model):
         for moment, tensor in adam.state[parameter].items():
             tensors[f"adam/{moment}/{name}"] = tensor
-    path = folder / f"step-{step:06d}.safetensors"
+    path = at_step(folder, step)
     partial = path.with_suffix(".partial")
     metadata = {"step": str(step), "recipe": json.dumps(recipe.as_dict())}
     save_file({k: t.contiguous() for k, t in tensors.items()}, partial, metadata)
     partial.replace(path)
+    milestones = {at_step(folder, each) for each in recipe.task.get("milestones", ())}
     for old in checkpoints(folder)[:-KEPT]:
-        old.unlink()
+        if old not in milestones:
+            old.unlink()
 
 
 def load(path: Path, recipe: Recipe, model: nn.Module, adam: optim.AdamW | None = None) -> int:
@@ -60,6 +73,6 @@ def load(path: Path, recipe: Recipe, model: nn.Module, adam: optim.AdamW | None 
         {k.removeprefix("model/"): t for k, t in tensors.items() if k.startswith("model/")}
     )
     if adam is not None:
-        for name, parameter in model.named_parameters():
+        for name, parameter in trained(model):
             adam.state[parameter] = {m: tensors[f"adam/{m}/{name}"] for m in MOMENTS}
     return int(metadata["step"])

@@ -1,6 +1,6 @@
 """A model's recipe: everything that decides its weights, read from YAML."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_origin
 
@@ -11,18 +11,18 @@ from recipes.speech.errors import RecipeError
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings of one pretraining.
+    """Settings of one training.
 
     Attributes
     ----------
     name
         Name of the model and of its folders.
     objective
-        ``hubert`` or ``wav2vec2``.
+        ``hubert`` or ``wav2vec2`` to pretrain, ``ctc`` to fine-tune.
     seed
         Seed of weights, batches, masks, negatives and dropout.
     clips, seconds
-        Clips in a batch and the length of each.
+        Clips in a batch and the length of each; to fine-tune, the most that a clip may last.
     mask_start, mask_length
         Share of frames at which a masked span starts, and its length in frames.
     steps, warmup, learning_rate, weight_decay, clip_norm
@@ -30,9 +30,13 @@ class Recipe:
     report_every, save_every
         Steps between log lines, and between checkpoints and held-out evaluations.
     encoder
-        Arguments of the model's Hugging Face configuration.
+        Arguments of the model's Hugging Face configuration; to fine-tune, what to change in it.
     task
-        Arguments of the objective.
+        Arguments of the objective. ``hubert``: ``clusters``, and ``bands`` of the log-mel frames or
+        the ``teacher`` (a folder) and its ``layer``, counted from 1, whose states are clustered.
+        ``wav2vec2``: ``temperature``, first and last, and ``cooling``. ``ctc``: ``start`` (a
+        folder), ``language``, ``milestones``, the steps whose checkpoints are kept, and
+        ``random``, true to take the start's architecture alone.
     """
 
     name: str
@@ -67,6 +71,10 @@ class Recipe:
         rising = (step + 1) / self.warmup
         falling = (self.steps - step) / max(1, self.steps - self.warmup)
         return self.learning_rate * min(1.0, rising, falling)
+
+    def twin(self) -> "Recipe":
+        """Return the same fine-tuning of the same network from random weights."""
+        return replace(self, name=f"{self.name}-random", task=self.task | {"random": True})
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as plain data."""

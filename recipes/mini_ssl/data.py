@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from recipes.mini_ssl.spelling import spell
 from recipes.speech.build import read_manifest
 from recipes.speech.errors import RecipeError
 from recipes.speech.split import split
@@ -28,6 +29,20 @@ class Prompts:
             [w for row, w in zip(self.rows, self.waves, strict=True) if row["language"] == language]
             for language in languages
         ]
+
+    def transcribed(self, language: str) -> tuple[list[np.ndarray], list[str]]:
+        """Return recordings of a language whose words are known by letter, and these words."""
+        spelled = [
+            (wave, words)
+            for row, wave in zip(self.rows, self.waves, strict=True)
+            if row["language"] == language and (words := spell(row["text"]))
+        ]
+        if not spelled:
+            raise RecipeError(
+                f"no prompt of language {language!r} has a transcript: fine-tuning needs a corpus "
+                "whose manifest fills the column text"
+            )
+        return [wave for wave, _ in spelled], [words for _, words in spelled]
 
     @property
     def seconds(self) -> float:
@@ -90,8 +105,37 @@ def cut_clips(
     return normalise(out.astype(np.float32) / 2**15)
 
 
+def join_prompts(
+    waves: list[np.ndarray], texts: list[str], seed: int, step: int, clips: int, samples: int
+) -> tuple[list[np.ndarray], list[str]]:
+    """Clips of whole prompts joined in random order, as many as fit, and their words.
+
+    A function of its arguments alone, as `cut_clips` is.
+
+    Returns
+    -------
+    Normalised samples of each clip, of lengths of their own, and the words of each.
+    """
+    fitting = [index for index, wave in enumerate(waves) if len(wave) <= samples]
+    if not fitting:
+        raise RecipeError(f"no prompt is as short as {samples / RATE:g} s: raise seconds")
+    rng = np.random.default_rng([seed, step])
+    joined = []
+    for _ in range(clips):
+        chosen: list[int] = []
+        for index in rng.choice(fitting, len(fitting), replace=False):
+            if sum(len(waves[i]) for i in [*chosen, index]) > samples:
+                break
+            chosen.append(index)
+        joined.append(chosen)
+    clips_joined = [np.concatenate([waves[i] for i in chosen]) / 2**15 for chosen in joined]
+    return list(map(normalise, clips_joined)), [
+        " ".join(texts[i] for i in chosen) for chosen in joined
+    ]
+
+
 def frames_of(samples: int) -> int:
-    """Count the encoder frames in a clip."""
+    """Count the encoder frames in a clip of a length."""
     return (samples - WINDOW) // HOP + 1
 
 

@@ -5,27 +5,30 @@ Run from the root of the repository, after exporting both::
     python -m recipes.mini_ssl.evaluate recipes/mini_ssl/configs/{hubert,wav2vec2}-mini.yaml
 
 Writes ``evaluation.json`` into the folder of each model: settings, training curve, and every number
-of its card. The exported weights are measured; only the pretraining task itself needs the head of
-HuBERT, which is not exported, and so the training checkpoint.
+of its card. The exported weights are measured; only the task itself is measured on the training
+checkpoints, which have the head of HuBERT and the steps on the way of a fine-tuning.
 """
 
 import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoModel, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from recipes.mini_ssl.config import Recipe, load_recipe
 from recipes.mini_ssl.data import RATE, Prompts, load_prompts, normalise
-from recipes.mini_ssl.export import restore
-from recipes.mini_ssl.objectives import MaskedPrediction
+from recipes.mini_ssl.encoders import load_encoder, new_encoder
+from recipes.mini_ssl.export import exported_name, restore
+from recipes.mini_ssl.objectives import MaskedPrediction, batches_of
 from recipes.mini_ssl.probes import predicted_share, probe_accuracy
-from recipes.mini_ssl.train import EVALUATION_BATCHES, EVALUATION_SEED, LOG, Batches, evaluate
-from recipes.speech.errors import RecipeError, exit_code
+from recipes.mini_ssl.reading import reading_task
+from recipes.mini_ssl.train import EVALUATION_BATCHES, EVALUATION_SEED, LOG, evaluate
+from recipes.speech.errors import exit_code
 from recipes.speech.split import name_of
 
 TASK_BATCHES = 40  # 24 minutes of held-out clips
@@ -36,10 +39,17 @@ CURVE_POINTS = 10
 Layers = list[list[np.ndarray]]  # layer by layer, utterance by utterance: frames × neurons
 
 
+def task_result(recipe: Recipe, training: Path, unseen: Prompts) -> dict[str, Any]:
+    """How well a model does what it was trained for, on held-out speech."""
+    if recipe.objective == "ctc":
+        return reading_task(recipe, training, unseen)
+    return pretraining_task(recipe, training / recipe.name, unseen)
+
+
 def pretraining_task(recipe: Recipe, training: Path, unseen: Prompts) -> dict[str, float]:
     """Statistics of the pretraining task on held-out clips, beside what guessing would give."""
     objective, step = restore(recipe, training)
-    data = Batches(recipe, unseen.by_language(), EVALUATION_SEED)
+    data = batches_of(recipe, unseen, EVALUATION_SEED)
     batches = [data[index] for index in range(TASK_BATCHES)]
     stats = evaluate(objective, batches, step) | {"batches": TASK_BATCHES}
     if isinstance(objective, MaskedPrediction):
@@ -66,25 +76,10 @@ def layers_of(model: PreTrainedModel, waves: list[np.ndarray]) -> Layers:
     return [list(layer) for layer in zip(*by_utterance, strict=True)]
 
 
-def load_trained(folder: Path) -> PreTrainedModel:
-    """Load the exported encoder as a user would."""
-    if not (folder / "config.json").exists():
-        raise RecipeError(
-            f"{folder} holds no model: export it with `python -m recipes.mini_ssl.export`"
-        )
-    return AutoModel.from_pretrained(
-        folder,
-        use_safetensors=True,
-        local_files_only=True,
-        dtype=torch.float32,
-        attn_implementation="eager",
-    )
-
-
-def untrained(model: PreTrainedModel, seed: int) -> PreTrainedModel:
-    """Return the same network with random weights."""
+def untrained(folder: Path, seed: int) -> PreTrainedModel:
+    """Return an exported encoder's architecture with random weights."""
     torch.manual_seed(seed)
-    return AutoModel.from_config(model.config, attn_implementation="eager").float()
+    return new_encoder(folder).float()
 
 
 def probe_layers(layers: Layers, rows: list[dict[str, str]]) -> dict[str, list[float]]:
@@ -121,7 +116,7 @@ def curve(log: Path) -> list[dict[str, float]]:
     seen = {line["step"]: line for line in lines if line["split"] == "train"}
     steps = sorted(unseen)
     chosen = {steps[round(i)] for i in np.linspace(0, len(steps) - 1, CURVE_POINTS)}
-    keys = ("loss", "accuracy", "perplexity")
+    keys = ("loss", "accuracy", "perplexity", "character_error_rate")
     return [
         {
             "step": step,
@@ -155,9 +150,12 @@ def evaluate_pair(recipes: list[Recipe], manifest: Path, training: Path, models:
     waves = [wave for wave, keep in zip(unseen.waves, long, strict=True) if keep]
     sentences = [name_of(row["id"]) for row in rows]
 
-    networks = [load_trained(models / recipe.name) for recipe in recipes]
+    networks = [load_encoder(models / recipe.name) for recipe in recipes]
     trained = [layers_of(network, waves) for network in networks]
-    random = [[layers_of(untrained(n, seed), waves) for seed in RANDOM_SEEDS] for n in networks]
+    random = [
+        [layers_of(untrained(models / recipe.name, seed), waves) for seed in RANDOM_SEEDS]
+        for recipe in recipes
+    ]
 
     for this, other in ((0, 1), (1, 0)):
         recipe = recipes[this]
@@ -170,8 +168,7 @@ def evaluate_pair(recipes: list[Recipe], manifest: Path, training: Path, models:
             "steps": restore(recipe, folder)[1],
             "parameters": sum(p.numel() for p in networks[this].parameters()),
             "speech": {
-                "training_prompts": len(seen.waves),
-                "training_minutes": seen.seconds / 60,
+                **amount_of_training(recipe, seen),
                 "held_out_prompts": len(unseen.waves),
                 "held_out_minutes": unseen.seconds / 60,
                 "measured_prompts": len(waves),
@@ -179,7 +176,7 @@ def evaluate_pair(recipes: list[Recipe], manifest: Path, training: Path, models:
             },
             "curve": curve(folder / LOG),
             "curve_batches": EVALUATION_BATCHES,
-            "task": pretraining_task(recipe, folder, unseen),
+            "task": task_result(recipe, training, unseen),
             "probe": {
                 "trained": probe_layers(trained[this], rows),
                 "random": mean_over([probe_layers(layers, rows) for layers in random[this]]),
@@ -192,6 +189,29 @@ def evaluate_pair(recipes: list[Recipe], manifest: Path, training: Path, models:
         }
         write_json(models / recipe.name / "evaluation.json", result)
         print(f"{models / recipe.name / 'evaluation.json'}")
+        for step in recipe.task.get("milestones", ()):
+            write_milestone(models / exported_name(recipe, step), step, result)
+
+
+def write_milestone(folder: Path, step: int, end: dict[str, Any]) -> None:
+    """Write what is known of a milestone, if it was exported, beside the model it led to."""
+    if folder.exists():
+        shared = {key: end[key] for key in ("recipe", "parameters")}
+        error = end["task"]["error_by_step"][step]
+        result = {"name": folder.name, "end": end["name"], "steps": step, "error": error, **shared}
+        write_json(folder / "evaluation.json", result)
+        print(folder / "evaluation.json")
+
+
+def amount_of_training(recipe: Recipe, seen: Prompts) -> dict[str, float]:
+    """Prompts and minutes that a model was trained on."""
+    waves = seen.waves
+    if recipe.objective == "ctc":
+        waves, _ = seen.transcribed(recipe.task["language"])
+    return {
+        "training_prompts": len(waves),
+        "training_minutes": sum(map(len, waves)) / RATE / 60,
+    }
 
 
 def write_json(path: Path, result: dict) -> None:

@@ -1,4 +1,4 @@
-"""Pretrain a miniature model, or go on from its last checkpoint.
+"""Pretrain or fine-tune a miniature model, or go on from its last checkpoint.
 
 Run from the root of the repository::
 
@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn, optim
+from transformers.utils import logging
 
 from recipes.mini_ssl import checkpoint
 from recipes.mini_ssl.config import Recipe, load_recipe
-from recipes.mini_ssl.data import RATE, cut_clips, frames_of, load_prompts, span_mask
-from recipes.mini_ssl.objectives import Stats, make_objective
+from recipes.mini_ssl.data import load_prompts
+from recipes.mini_ssl.objectives import Stats, batches_of, make_objective
 from recipes.speech.errors import RecipeError, exit_code
 
 BETAS, EPSILON = (0.9, 0.98), 1e-6
@@ -30,38 +31,10 @@ EVALUATION_BATCHES = 4
 EVALUATION_SEED = 2**31  # no recipe's seed, so that held-out batches are all recipes' own
 LOG = "log.jsonl"
 
-Voices = list[list[np.ndarray]]
-Batch = tuple[torch.Tensor, torch.Tensor]  # clips and mask
-
-
-class Batches:
-    """Batches and masks of a recipe, by step."""
-
-    def __init__(self, recipe: Recipe, voices: Voices, seed: int) -> None:
-        self.recipe, self.voices, self.seed = recipe, voices, seed
-
-    def waves(self, step: int) -> torch.Tensor:
-        """Clips of a step."""
-        samples = round(self.recipe.seconds * RATE)
-        return torch.from_numpy(cut_clips(self.voices, self.seed, step, self.recipe.clips, samples))
-
-    def __getitem__(self, step: int) -> Batch:
-        """Clips and mask of a step."""
-        recipe, waves = self.recipe, self.waves(step)
-        mask = span_mask(
-            self.seed,
-            step,
-            recipe.clips,
-            frames_of(waves.shape[-1]),
-            recipe.mask_start,
-            recipe.mask_length,
-        )
-        return waves, torch.from_numpy(mask)
-
 
 def make_optimizer(recipe: Recipe, model: nn.Module) -> optim.AdamW:
     """AdamW; vectors (norms, biases, the mask) are not decayed."""
-    parameters = list(model.parameters())
+    parameters = [p for p in model.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
@@ -70,7 +43,7 @@ def make_optimizer(recipe: Recipe, model: nn.Module) -> optim.AdamW:
 
 
 def train_step(
-    recipe: Recipe, model: nn.Module, adam: optim.AdamW, batch: Batch, step: int
+    recipe: Recipe, model: nn.Module, adam: optim.AdamW, batch: tuple, step: int
 ) -> Stats:
     """Take one step, seeded by its number."""
     torch.manual_seed(recipe.seed * 1_000_003 + step)
@@ -88,12 +61,12 @@ def train_step(
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, batches: Iterable[Batch], step: int) -> Stats:
+def evaluate(model: nn.Module, batches: Iterable[tuple], step: int) -> Stats:
     """Return statistics on batches of held-out speech, without dropout."""
     model.eval()
     seen = []
     for index, batch in enumerate(batches):
-        torch.manual_seed(index)  # wav2vec 2.0 draws negatives
+        torch.manual_seed(index)  # contrastive coding draws negatives
         seen.append(model(*batch, step)[1])
     return mean_of(seen)
 
@@ -125,9 +98,8 @@ def train(recipe: Recipe, manifest: Path, folder: Path) -> Iterator[dict]:
     It may be cut off anywhere: what was done since the last checkpoint is done again.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    data = Batches(recipe, load_prompts(manifest, held_out=False).by_language(), recipe.seed)
-    unseen = load_prompts(manifest, held_out=True).by_language()
-    unseen_data = Batches(recipe, unseen, EVALUATION_SEED)
+    data = batches_of(recipe, load_prompts(manifest, held_out=False), recipe.seed)
+    unseen_data = batches_of(recipe, load_prompts(manifest, held_out=True), EVALUATION_SEED)
     unseen_batches = [unseen_data[index] for index in range(EVALUATION_BATCHES)]
     model = make_objective(recipe)
     adam = make_optimizer(recipe, model)
@@ -165,9 +137,18 @@ def main() -> None:
     parser.add_argument("--manifest", type=Path, default=Path("data/speech/manifest.csv"))
     parser.add_argument("--output", type=Path, default=Path("training"))
     parser.add_argument("--threads", type=int, default=1, help="the bits depend on this number")
+    parser.add_argument(
+        "--twin", action="store_true", help="fine-tune the same network from random weights"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     recipe = load_recipe(arguments.recipe)
+    if arguments.twin:
+        if recipe.objective != "ctc":
+            raise RecipeError(f"--twin is for fine-tuning: {arguments.recipe} pretrains")
+        recipe = recipe.twin()
     for line in train(recipe, arguments.manifest, arguments.output / recipe.name):
         print(json.dumps(line), flush=True)
 

@@ -116,7 +116,7 @@ def chance_by_measure(comparison: Comparison) -> pd.DataFrame:
         if table is None or table.empty or name not in MEASURES:
             continue
         floor = comparison.scores[name].sel(model_row=models, model_col=twins)
-        own = np.array([[comparison.twin(row) == col for col in twins] for row in models])
+        own = np.array([[comparison.twin(row) == col for col in twins] for row in models], bool)
         apart = floor.where(~xr.DataArray(own, dims=("model_row", "model_col")))
         rows[name] = {
             "value": table["value"].mean(),

@@ -28,13 +28,24 @@ def constant_neurons(layer: str, statistics: LayerStatistics) -> list[str]:
     ]
 
 
-def few_effective_frames(layer: str, frames: float, width: int) -> list[str]:
-    """Warn where frames, as far as they are independent, are fewer than a layer's neurons."""
-    if not frames < width:
+def few_effective_frames(frames: Mapping[str, float], widths: Mapping[str, int]) -> list[str]:
+    """Warn where frames, as far as they are independent, are fewer than a layer's neurons.
+
+    Parameters
+    ----------
+    frames
+        By layer, how many independent frames its frames are worth.
+    widths
+        By layer, its number of neurons.
+    """
+    few = [layer for layer, count in frames.items() if count < widths[layer]]
+    if not few:
         return []
+    worst = min(few, key=lambda layer: frames[layer] / widths[layer])
     return [
-        f"layer {layer!r}: its frames tell no more than {frames:.0f} independent ones, fewer than "
-        f"its {width} neurons; read held-out scores and cka_utterance, or add speech"
+        f"in {len(few)} of {len(frames)} layers frames tell no more than fewer independent ones "
+        f"than there are neurons ({worst!r}: {frames[worst]:.0f} for {widths[worst]}); in-sample "
+        "scores are partly chance: read held-out scores and cka_utterance, or add speech"
     ]
 
 

@@ -1,4 +1,4 @@
-"""The command line: `assonance compare`, `demo`, `claims`, `measures` and `corpus check`."""
+"""The command line: `assonance compare`, `diff`, `demo`, `claims`, `models` and more."""
 
 import sys
 import warnings
@@ -126,9 +126,10 @@ def compare(
     models: Annotated[
         list[str],
         typer.Argument(
-            help="Directories or Hugging Face ids of two or more models; random:MODEL@SEED for a "
-            "model's architecture with random weights, rotated:MODEL@SEED for its layers in random "
-            "axes, mel, mfcc, or module:PACKAGE.FUNCTION for one of your own.",
+            help="Directories or Hugging Face ids of two or more models, or names of bundled ones "
+            "(see `assonance models`); random:MODEL@SEED for a model's architecture with random "
+            "weights, rotated:MODEL@SEED for its layers in random axes, mel, mfcc, or "
+            "module:PACKAGE.FUNCTION for one of your own.",
             metavar="MODEL...",
         ),
     ],
@@ -225,20 +226,76 @@ def compare(
 
 
 @app.command()
-def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/demo"),
+def diff(
+    pretrained: Annotated[str, typer.Argument(help="The model before.", metavar="PRETRAINED")],
+    fine_tuned: Annotated[str, typer.Argument(help="The same after.", metavar="FINETUNED")],
+    audio: Annotated[str, typer.Option(help=_AUDIO, metavar="PATH")],
+    seed_twin: Annotated[
+        str | None,
+        typer.Option(
+            help="PRETRAINED from another seed: how far two trainings differ.", metavar="MODEL"
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results; runs/MODELS by default.")
+    ] = None,
     measure: _Measure = None,
     settings: _Settings = "default",
     twins: _Twins = True,
     uncertainty: _Uncertainty = True,
     groups: _Groups = None,
     shifts: _Shifts = None,
+    memory: _Memory = MEMORY,
+    device: _Device = "cpu",
+    offline: Annotated[bool, typer.Option(help="Never reach for the network.")] = False,
+    on_error: Annotated[
+        OnError, typer.Option(help="Leave out an utterance that cannot be used, or stop there.")
+    ] = OnError.SKIP,
 ) -> None:
-    """Compare two bundled miniature models on bundled speech, offline."""
-    from assonance.demo import MODELS, SPEECH
+    """Say what fine-tuning changed: neurons, subspaces and heads, layer by layer."""
+    from assonance.runs import folder_for
+
+    models = [pretrained, fine_tuned, *([seed_twin] if seed_twin else [])]
+    _run(
+        models,
+        audio,
+        out or folder_for(models[:2]),
+        measures=measure or [],
+        settings=settings,
+        twins=twins,
+        speech=_SPEECH,
+        pooling=_POOLING,
+        uncertainty=uncertainty,
+        groups=groups,
+        shifts=shifts,
+        memory=memory,
+        device=device,
+        offline=offline,
+        record=["blocks"],
+        precision="float32",
+        on_error=on_error.value,
+        diff=True,
+    )
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/demo"),
+    measure: _Measure = None,
+    settings: _Settings = "default",
+    twins: _Twins = True,
+    every: Annotated[
+        bool, typer.Option("--all", help="Compare all bundled models, and not a chosen few.")
+    ] = False,
+    uncertainty: _Uncertainty = True,
+    groups: _Groups = None,
+    shifts: _Shifts = None,
+) -> None:
+    """Compare bundled miniature models on bundled speech, offline."""
+    from assonance.demo import MODELS, SPEECH, miniatures
 
     _run(
-        [str(model) for model in MODELS],
+        [str(each.path) for each in miniatures()] if every else [str(model) for model in MODELS],
         str(SPEECH),
         out,
         measures=measure or [],
@@ -256,6 +313,16 @@ def demo(
         groups=groups,
         shifts=shifts,
     )
+
+
+@app.command()
+def models() -> None:
+    """List the bundled miniature models; their names can be given wherever a model is asked for."""
+    from assonance.demo import miniatures
+
+    for each in miniatures():
+        typer.echo(f"{each.name}  [{each}]")
+        typer.echo(f"    {each.path}")
 
 
 @app.command()
@@ -350,14 +417,13 @@ def _run(models: Sequence[str], audio: str, out: Path, **options: Any) -> None:
     except KeyboardInterrupt:
         typer.echo("interrupted; the same command goes on from here", err=True)
         raise typer.Exit(130) from None
-    _tell(comparison, out)
+    _tell(comparison, out, diff=options.get("diff", False))
 
 
-def _tell(comparison: "Comparison", out: Path) -> None:
+def _tell(comparison: "Comparison", out: Path, *, diff: bool) -> None:
     """Print what a researcher wants first."""
     from assonance.outside import one_line
-    from assonance.runs import CLAIMS, REPORT, RESULTS, TABLE
-    from assonance.summary import sentences
+    from assonance.runs import CHANGES, CLAIMS, REPORT, RESULTS, TABLE, answer, pairs_of
 
     record = comparison.provenance
     for note in record.notes:
@@ -372,8 +438,8 @@ def _tell(comparison: "Comparison", out: Path) -> None:
         f"{' and '.join(comparison.models)} on {speech.utterances} utterances, "
         f"{speech.seconds / 60:.1f} minutes, {speech.frames} frames"
     )
-    for sentence in sentences(comparison):
+    for sentence in answer(comparison, pairs_of(comparison, diff=diff)):
         typer.echo(f"  {sentence}")
-    files = ", ".join(one_line(out / name) for name in (RESULTS, TABLE, CLAIMS))
-    typer.echo(f"results: {files}")
+    names = (RESULTS, TABLE, CLAIMS, *([CHANGES] if diff else []))
+    typer.echo(f"results: {', '.join(one_line(out / name) for name in names)}")
     typer.echo(f"report:  {one_line(out / REPORT)}")

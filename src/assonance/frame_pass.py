@@ -124,6 +124,7 @@ class FramePass:
         )
         rounds = 1 + self.replicates + self.shifts
         cautions: dict[str, list[str]] = {}
+        worth: dict[str, float] = {}
         stage = progress.stage("comparing layers", sum(len(tile.pairs) for tile in tiles))
         with stage as advance, on_cores() as share:
 
@@ -145,9 +146,7 @@ class FramePass:
                             len(self.source.sizes),
                         )
                         scores.describe(name, found)
-                        cautions[name] += few_effective_frames(
-                            name, found["effective_frames"], widths[name]
-                        )
+                        worth[name] = found["effective_frames"]
                         if self.shifts:
                             scores.halve(
                                 name,
@@ -167,7 +166,10 @@ class FramePass:
             scores,
             replicates,
             nulls,
-            [line for name in widths for line in cautions.get(name, [])],
+            [
+                *(line for name in widths for line in cautions.get(name, [])),
+                *few_effective_frames(worth, widths),
+            ],
         )
 
     def _add_whole(self, scores: Scores, pair: PairOf, a: str, b: str) -> None:

@@ -9,12 +9,14 @@ from typing import Any, Literal
 import pandas as pd
 import yaml
 
-from assonance import __version__
+from assonance import __version__, change_plot, change_summary, changes
+from assonance.changes import Pair
 from assonance.claims import load_claims
 from assonance.comparison import STANDARD, compare
 from assonance.corpus import Corpus
 from assonance.errors import AssonanceError
 from assonance.files import slug, write_text
+from assonance.head_tables import head_measures
 from assonance.measures import find, find_settings
 from assonance.outside import one_line, own_words
 from assonance.progress import Progress
@@ -25,6 +27,7 @@ from assonance.verdicts import Answer, answers, to_dataframe
 
 RESULTS, TABLE, CONFIG, REPORT = "results.nc", "results.csv", "config.yaml", "report.html"
 CLAIMS = "claims.csv"
+CHANGES, CHANGED_HEADS, CHANGES_FIGURE = "changes.csv", "changed_heads.csv", "changes.svg"
 
 
 def run(
@@ -47,12 +50,15 @@ def run(
     groups: int | None,
     shifts: int | None,
     progress: Progress,
+    diff: bool = False,
 ) -> Comparison:
     """Compare models and leave results, tables, configuration and report in a folder.
 
     The parameters are those of `assonance.compare`; no `measures` are the standard ones;
     `groups` and `shifts` take the place of the settings'. `speech`
-    holds options of `Corpus.from_path`, `pooling` those of `compare` that say what a row is.
+    holds options of `Corpus.from_path`, `pooling` those of `compare` that say what a row is. With
+    `diff`, the models are one before and after fine-tuning and, if given, its second seed: what
+    changed heads the report, and stands in tables and a figure of its own.
 
     Returns
     -------
@@ -112,11 +118,43 @@ def run(
     _write_table(out / TABLE, comparison.to_dataframe())
     found = answers(comparison)
     _write_table(out / CLAIMS, to_dataframe(found))
-    said = [*sentences(comparison), *(each.sentence() for each in found if each.asked)]
+    pairs = pairs_of(comparison, diff=diff)
+    said = [*answer(comparison, pairs), *(each.sentence() for each in found if each.asked)]
     with progress.stage("writing the report", 1) as advance:
-        write_report(comparison, said, out / REPORT)
+        for pair in pairs or ():
+            write_changes(comparison, pair, out)
+        write_report(comparison, said, out / REPORT, pairs)
         advance(1)
     return comparison
+
+
+def pairs_of(comparison: Comparison, *, diff: bool) -> tuple[Pair, ...] | None:
+    """Name the pair that a run of `diff` is about; None for any other run."""
+    return (Pair(*comparison.models),) if diff else None
+
+
+def answer(comparison: Comparison, pairs: Sequence[Pair] | None = None) -> list[str]:
+    """Say what a comparison found; of pairs before and after fine-tuning, what changed."""
+    if pairs is None:
+        return sentences(comparison)
+    return [line for pair in pairs for line in change_summary.sentences(comparison, pair)]
+
+
+def write_changes(comparison: Comparison, pair: Pair, out: Path) -> None:
+    """Leave the tables of what changed, and the figure of the most telling measure."""
+    layers = changes.layers(comparison, pair)
+    _write_table(out / CHANGES, layers.reset_index())
+    heads = {
+        measure: changes.heads(comparison, pair, measure) for measure in head_measures(comparison)
+    }
+    if heads:
+        table = pd.concat(heads, names=["measure"]).reset_index()
+        _write_table(out / CHANGED_HEADS, table)
+    told = changes.telling(layers)
+    if told:
+        file = io.StringIO()
+        change_plot.layers(comparison, [pair], told[0]).savefig(file, format="svg")
+        write_text(out / CHANGES_FIGURE, file.getvalue())
 
 
 def ask(run: Path, config: Path | None) -> tuple[list[Answer], Path]:

@@ -177,12 +177,10 @@ def descriptors(comparison: Comparison) -> pd.DataFrame:
     for model in comparison.models:
         layers = comparison.layers(model)
         for place, layer in enumerate(layers):
-            here = comparison.scores[names].sel(model_row=model, layer_row=layer)
-            known = {name: float(here[name]) for name in names}
-            at = {"model_row": model, "layer_row": layer, "depth_row": depth(place, len(layers))}
-            rows.append({**at, **known})
-    columns = ["model_row", "layer_row", "depth_row", *names]
-    return pd.DataFrame(rows, columns=columns).set_index(["model_row", "layer_row"])
+            here = {"model_row": model, "layer_row": layer}
+            known = {name: float(comparison.scores[name].sel(here)) for name in names}
+            rows.append({**here, "depth_row": depth(place, len(layers)), **known})
+    return pd.DataFrame(rows).set_index(["model_row", "layer_row"])
 
 
 def overfitting(comparison: Comparison, in_sample: str, held_out: str) -> pd.DataFrame:

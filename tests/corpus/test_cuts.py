@@ -87,6 +87,7 @@ def test_what_is_no_plain_file_is_left_out_and_no_command_is_run(tmp_path, recor
         (gzip.compress(b"\n"), "lists no cuts"),
         (gzip.compress(b'{"type": "MonoCut"}\n' * 999)[:30], "cannot be read after line"),
     ],
+    ids=["no gzip", "an empty cut", "no cut", "nothing", "torn"],
 )
 def test_a_malformed_file_is_refused_by_name(tmp_path, content, words):
     (tmp_path / "cuts.jsonl.gz").write_bytes(content)

@@ -103,13 +103,11 @@ def test_a_window_never_takes_the_name_of_another_utterance(tmp_path):
         Corpus.from_path(tmp_path, window=2)
 
 
-@pytest.mark.slow
 def test_two_hours_are_read_a_window_at_a_time(tmp_path):
     path = tmp_path / "tape.flac"
     with soundfile.SoundFile(path, "w", 8000, 1) as file:
         for _ in range(120):
             file.write(np.zeros(60 * 8000, np.float32))
-        file.seek(90 * 60 * 8000)
     corpus = Corpus.from_path(path.parent)
     assert corpus.hours == pytest.approx(2)
     assert len(corpus) == 267  # of at most 27 s

@@ -8,10 +8,13 @@ import pytest
 import soundfile
 
 from recipes.mini_ssl.config import load_recipe
+from recipes.mini_ssl.export import export
+from recipes.mini_ssl.train import train
 from recipes.speech.build import RATE, write_manifest
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "recipes/mini_ssl/configs"
+WORDS = ("one", "two", "three")
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +35,7 @@ def manifest(tmp_path_factory):
                     "path": path,
                     "speaker": language,
                     "language": language,
-                    "text": f"prompt {index}",
+                    "text": f"{WORDS[index % 3]} {WORDS[index // 10]}",
                     "duration": f"{len(wave) / RATE:.4f}",
                 }
             )
@@ -40,34 +43,56 @@ def manifest(tmp_path_factory):
     return folder / "manifest.csv"
 
 
-@pytest.fixture(params=["hubert", "wav2vec2"])
-def recipe(request):
-    """Each shipped recipe, made tiny."""
-    shipped = load_recipe(CONFIGS / f"{request.param}-mini.yaml")
-    encoder = shipped.encoder | {
-        "hidden_size": 16,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "intermediate_size": 32,
-        "conv_dim": [16] * 7,
-        "num_conv_pos_embeddings": 8,
-        "num_conv_pos_embedding_groups": 2,
-    }
-    task = dict(shipped.task)
-    if request.param == "hubert":
+@pytest.fixture(scope="session")
+def encoder(manifest, tmp_path_factory):
+    """Folder of an exported encoder, hardly trained, for fine-tuning and as a teacher."""
+    folder = tmp_path_factory.mktemp("encoder")
+    recipe = tiny("hubert-mini")
+    list(train(recipe, manifest, folder / "training"))
+    export(recipe, folder / "training", folder / "model")
+    return folder / "model"
+
+
+@pytest.fixture(
+    params=["hubert-mini", "hubert-mini-large", "wav2vec2-mini", "wav2vec2-mini-large-ctc"]
+)
+def recipe(request, encoder):
+    """A shipped recipe of every kind, made tiny."""
+    return tiny(request.param, encoder)
+
+
+def tiny(name, encoder=None):
+    """Make a shipped recipe tiny; `encoder` stands for whatever encoder it builds on."""
+    shipped = load_recipe(CONFIGS / f"{name}.yaml")
+    small, task = dict(shipped.encoder), dict(shipped.task)
+    if shipped.objective != "ctc":
+        small |= {
+            "hidden_size": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "intermediate_size": 32,
+            "conv_dim": [16] * 7,
+            "num_conv_pos_embeddings": 8,
+            "num_conv_pos_embedding_groups": 2,
+        }
+    if shipped.objective == "hubert":
         task |= {"clusters": 8}
-    else:
-        encoder |= {"num_negatives": 5, "codevector_dim": 8, "num_codevectors_per_group": 4}
+    if shipped.objective == "wav2vec2":
+        small |= {"num_negatives": 5, "codevector_dim": 8, "num_codevectors_per_group": 4}
+    if "teacher" in task:
+        task |= {"teacher": str(encoder), "layer": 1}
+    if shipped.objective == "ctc":
+        task |= {"start": str(encoder), "milestones": [2]}
     return replace(
         shipped,
         clips=2,
-        seconds=0.8,
+        seconds=2.4 if shipped.objective == "ctc" else 0.8,
         mask_length=4,
         steps=6,
         warmup=2,
         learning_rate=3e-3,
         report_every=1,
         save_every=2,
-        encoder=encoder,
+        encoder=small,
         task=task,
     )

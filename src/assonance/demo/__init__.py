@@ -1,7 +1,83 @@
 """Bundled miniature models and real speech, to try assonance without a download."""
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-MODELS = (_HERE / "models" / "hubert-mini", _HERE / "models" / "wav2vec2-mini")
+_MODELS = _HERE / "models"
 SPEECH = _HERE / "speech"
+# What the demo compares unless all are asked for: both objectives, in minutes.
+MODELS = (_MODELS / "hubert-mini", _MODELS / "wav2vec2-mini")
+# What a model was pretrained on, by its architecture.
+_OBJECTIVES = {"wav2vec2": "contrastive", "hubert": "predictive"}
+
+
+@dataclass(frozen=True)
+class Miniature:
+    """A bundled model, as its files tell.
+
+    Attributes
+    ----------
+    name
+        Stands for the model wherever a model is named.
+    path
+        Its folder.
+    objective
+        "contrastive" or "predictive", which it was pretrained on.
+    fine_tuned_from
+        Name of the model that it was fine-tuned from to read letters; None where it was not.
+    seed
+        Of its training.
+    layers, width, parameters
+        Blocks, neurons in each, and parameters of the encoder.
+    megabytes
+        Of its weights on disk.
+    """
+
+    name: str
+    path: Path
+    objective: str
+    fine_tuned_from: str | None
+    seed: int
+    layers: int
+    width: int
+    parameters: int
+    megabytes: float
+
+    def __str__(self) -> str:
+        """Describe it in a line."""
+        how = f"fine-tuned from {self.fine_tuned_from}" if self.fine_tuned_from else "pretrained"
+        return (
+            f"{self.objective}, {how}, {self.layers} layers × {self.width}, "
+            f"{self.parameters / 1e6:.2f} M parameters, {self.megabytes:.1f} MB, seed {self.seed}"
+        )
+
+
+def miniatures() -> tuple[Miniature, ...]:
+    """List the bundled models in alphabetical order."""
+    return tuple(_read(path.parent) for path in sorted(_MODELS.glob("*/model.safetensors")))
+
+
+def find(name: str) -> Path | None:
+    """Return the folder of a bundled model; None where no model has that name."""
+    paths = (path.parent for path in _MODELS.glob("*/model.safetensors"))
+    return next((path for path in paths if path.name == name), None)
+
+
+def _read(folder: Path) -> Miniature:
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    result = json.loads((folder / "evaluation.json").read_text("utf-8"))
+    recipe = result["recipe"]
+    start = recipe["task"].get("start")
+    return Miniature(
+        name=folder.name,
+        path=folder,
+        objective=_OBJECTIVES[config["model_type"]],
+        fine_tuned_from=Path(start).name if start else None,
+        seed=recipe["seed"],
+        layers=config["num_hidden_layers"],
+        width=config["hidden_size"],
+        parameters=result["parameters"],
+        megabytes=(folder / "model.safetensors").stat().st_size / 1e6,
+    )

@@ -57,6 +57,7 @@ def load_model(
           ``facebook/wav2vec2-base-960h``, with or without ``@revision``: an encoder of the
           wav2vec2, HuBERT, WavLM, data2vec, UniSpeech, SEW, Conformer, w2v-BERT or Whisper
           families and some more, pretrained or fine-tuned;
+        - the name of a bundled model, such as ``hubert-mini``, where no directory is called so;
         - a directory of activations with an ``activations.yaml``, see `Precomputed`;
         - ``random:<checkpoint>@<seed>``: the same architecture and preprocessing, fresh weights;
         - ``rotated:<model>@<seed>``: the same layers in random axes, see `RotatedModel`;

@@ -15,6 +15,7 @@ import transformers
 from huggingface_hub import snapshot_download
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled
 
+from assonance import demo
 from assonance.errors import AssonanceError
 from assonance.models.families import FAMILIES, Family
 from assonance.models.grid import FrameGrid
@@ -62,7 +63,7 @@ def find_checkpoint(spec: str | Path, *, offline: bool) -> Checkpoint:
     Parameters
     ----------
     spec
-        A local directory, or a hub id with or without ``@revision``.
+        A local directory, a hub id with or without ``@revision``, or the name of a bundled model.
     offline
         Whether to look for a hub id in the local cache alone.
 
@@ -82,12 +83,15 @@ def find_checkpoint(spec: str | Path, *, offline: bool) -> Checkpoint:
     hub = None if isinstance(spec, Path) or there else _HUB_ID.fullmatch(source)
     if hub is not None:
         folder, name = _fetch(hub["id"], hub["revision"], offline), hub["id"].split("/")[1]
+    elif not there and (bundled := demo.find(source)) is not None:
+        folder, name = bundled, bundled.name
     elif there and local.is_dir():
         folder, name = local, Path(os.path.abspath(local)).name  # noqa: PTH100 - keep links' names
     else:
         raise AssonanceError(
             f"{one_line(source)}: {'not a directory' if there else 'no such directory'}; "
-            "give a model's directory or a hub id such as facebook/wav2vec2-base-960h"
+            "give a model's directory, a hub id such as facebook/wav2vec2-base-960h, or a name "
+            "that `assonance models` lists"
         )
     model_type = _read_json(folder / "config.json").get("model_type")
     if model_type not in tuple(FAMILIES):  # whatever JSON may hold, hashable or not

@@ -3,12 +3,18 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from assonance.changes import Pair
 from assonance.files import write_text
 from assonance.report.page import render
 from assonance.results import Comparison
 
 
-def write_report(comparison: Comparison, sentences: Sequence[str], path: Path) -> None:
+def write_report(
+    comparison: Comparison,
+    sentences: Sequence[str],
+    path: Path,
+    pairs: Sequence[Pair] | None = None,
+) -> None:
     """Write a comparison as a page to read: the answer, figures with their tables, how it was run.
 
     The file loads nothing from outside, and the same comparison makes the same bytes. It is put
@@ -22,10 +28,12 @@ def write_report(comparison: Comparison, sentences: Sequence[str], path: Path) -
         The answer, a claim each; they head the page.
     path
         Where to write; its folder is made where there is none.
+    pairs
+        Models before and after fine-tuning; those that `assonance.changes.pairs` finds by default.
 
     Raises
     ------
     AssonanceError
         It cannot be written.
     """
-    write_text(path, render(comparison, sentences))
+    write_text(path, render(comparison, sentences, pairs))

@@ -9,6 +9,8 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from assonance import changes
+from assonance.changes import Pair
 from assonance.outside import one_line
 from assonance.report.figures import cell, listing
 from assonance.report.sections import level, sections
@@ -17,7 +19,9 @@ from assonance.results import Comparison, ModelRecord
 MOST_LEFT_OUT = 50
 
 
-def render(comparison: Comparison, sentences: Sequence[str]) -> str:
+def render(
+    comparison: Comparison, sentences: Sequence[str], pairs: Sequence[Pair] | None = None
+) -> str:
     """Write the page.
 
     Parameters
@@ -26,6 +30,8 @@ def render(comparison: Comparison, sentences: Sequence[str]) -> str:
         What was found.
     sentences
         The answer, a claim each.
+    pairs
+        Models before and after fine-tuning; those that `assonance.changes.pairs` finds by default.
 
     Returns
     -------
@@ -49,7 +55,7 @@ def render(comparison: Comparison, sentences: Sequence[str]) -> str:
         twins=[model for model in record.models if model.twin_of is not None],
         facts=facts,
         sentences=sentences,
-        sections=sections(comparison),
+        sections=sections(comparison, changes.pairs(comparison) if pairs is None else pairs),
         measures=list(_measures(comparison)),
         left_out=record.left_out[:MOST_LEFT_OUT],
         more_left_out=max(len(record.left_out) - MOST_LEFT_OUT, 0),

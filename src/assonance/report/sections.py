@@ -1,16 +1,17 @@
 """The sections of the page, each left out where its measures were not taken."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 import pandas as pd
 
-from assonance import plot, scales, tables
+from assonance import change_plot, changes, plot, scales, tables
+from assonance.changes import Pair
 from assonance.measures import MEASURES
 from assonance.outside import one_line
-from assonance.report import head_section, trust_section
+from assonance.report import change_section, head_section, trust_section
 from assonance.report.figures import Picture, listing, picture
 from assonance.results import Comparison
 
@@ -69,10 +70,17 @@ class Section:
     switch: bool = True
 
 
-def sections(comparison: Comparison) -> list[Section]:
+def sections(comparison: Comparison, pairs: Sequence[Pair]) -> list[Section]:
     """Make every section that the measures allow."""
-    makers = (alike, depths, same_neurons, heads, trust)
-    return [made for maker in makers if (made := maker(comparison)) is not None]
+    made = [
+        alike(comparison),
+        depths(comparison),
+        fine_tuning(comparison, pairs),
+        same_neurons(comparison),
+        heads(comparison),
+        trust(comparison),
+    ]
+    return [section for section in made if section is not None]
 
 
 def alike(comparison: Comparison) -> Section | None:
@@ -102,6 +110,23 @@ def depths(comparison: Comparison) -> Section | None:
         "models that learnt nothing, or neurons mixed at random, reach it as well."
     )
     return Section("depth", "Depth", "Which depth matches which?", text, panels)
+
+
+def fine_tuning(comparison: Comparison, pairs: Sequence[Pair]) -> Section | None:
+    """Show what changed between models and the same models fine-tuned."""
+    if not pairs:
+        return None
+    names = change_section.measures(comparison, pairs)
+    names.sort(key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
+    panels = []
+    for name in names:
+        pictures = [*change_section.curves(comparison, pairs, name, f"m{names.index(name)}")]
+        pictures += change_section.single_heads(comparison, pairs, name, f"m{names.index(name)}")
+        base = name.removesuffix(changes.OWN)
+        label = change_plot.title_of(comparison, name)
+        panels.append(Panel(label, _what(comparison, base), tuple(pictures)))
+    text, heading = change_section.TEXT, "What did fine-tuning change?"
+    return Section("change", "Fine-tuning", heading, text, tuple(panels))
 
 
 def same_neurons(comparison: Comparison) -> Section | None:
