@@ -27,6 +27,7 @@ def comparison(
     measures: Sequence[str] = (*MEASURES, "localisation"),
     *,
     twins: bool = True,
+    uncertainty: bool = True,
     left_out: Sequence[LeftOut] = (),
     notes: Sequence[str] = (),
     seed: int = 0,
@@ -79,11 +80,13 @@ def comparison(
     group = xr.DataArray(rng.normal(0, 0.004, GROUPS), dims="group")
     replicates = (shown + group).map(lambda array: array.transpose(..., "group"))
     shift = xr.DataArray(rng.normal(0, 0.004, 4), dims="shift")
-    moved = scores[[name for name in shown if scores[name].dims == CELL]]
+    moved = scores[[name for name in shown if name in LAYER_MEASURES]]
     nulls = (moved * 0.1 + shift).map(lambda array: array.transpose(..., "shift"))
     halves = xr.Dataset(coords=coords).assign(
         {name: (CELL[:2], moved[name].values[:, :, 0, 0] * 0 + 0.9) for name in moved}
     )
+    if not uncertainty:
+        return Comparison(scores, neurons, heads, provenance)
     return Comparison(
         scores,
         neurons,

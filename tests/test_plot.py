@@ -7,7 +7,7 @@ from comparisons import LAYER_MEASURES, comparison
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from assonance import curves, plot, scales, tables
+from assonance import anchors, curves, plot, scales, tables
 from assonance.errors import AssonanceError
 
 
@@ -136,7 +136,9 @@ def test_the_best_layer_is_the_highest_of_the_other_model(found):
         scores = found.matrix("cka", row, col).sel(layer_row=layer)
         assert best["value"] == scores.max()
         assert best["layer_col"] == scores["layer_col"][int(scores.argmax("layer_col"))]
-        floor = found.matrix("cka", row, found.twin(col)).sel(layer_row=layer)
+        floor = anchors.estimates(found, "cka").sel(
+            model_row=row, model_col=found.twin(col), layer_row=layer
+        )
         assert best["floor"] == floor.max()
     assert table.loc[("hubert-a", "wav2vec2-b"), "depth_row"].tolist() == [0, 0.25, 0.5, 0.75, 1]
 
@@ -144,7 +146,7 @@ def test_the_best_layer_is_the_highest_of_the_other_model(found):
 def test_the_floor_of_maxcorr_is_the_rotated_score_of_the_same_layers(found):
     table = tables.best_layers(found, "maxcorr")
     for (row, col, layer), best in table.iterrows():
-        rotated = found.matrix("maxcorr_rotated", row, col)
+        rotated = anchors.estimates(found, "maxcorr_rotated").sel(model_row=row, model_col=col)
         assert best["floor"] == rotated.sel(layer_row=layer, layer_col=best["layer_col"])
 
 

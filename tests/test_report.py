@@ -87,7 +87,7 @@ def test_the_page_says_what_was_compared_and_the_answer_first(page):
 
 def test_every_section_is_there_and_in_the_navigation(page):
     anchors = [each["id"] for each in page.all("section")]
-    assert anchors == ["top", "alike", "depth", "neurons", "heads", "run"]
+    assert anchors == ["top", "alike", "depth", "neurons", "heads", "trust", "run"]
     linked = [each["href"] for each in page.all("a")]
     assert {f"#{anchor}" for anchor in anchors} <= set(linked)
     ids = {each.get("id") for _, each in page.elements}
@@ -239,8 +239,9 @@ def test_what_was_not_measured_is_left_out():
     assert anchors() == ["top", "run"]
     assert anchors("mincorr") == ["top", "neurons", "run"]
     assert anchors("attn_js") == ["top", "heads", "run"]
-    assert anchors("cka") == ["top", "alike", "depth", "run"]
-    assert anchors("maxcorr") == ["top", "alike", "depth", "neurons", "run"]
+    assert anchors("cka") == ["top", "alike", "depth", "trust", "run"]
+    assert anchors("maxcorr") == ["top", "alike", "depth", "neurons", "trust", "run"]
+    assert anchors("cka", uncertainty=False) == ["top", "alike", "depth", "run"]
     assert anchors("cka", names=("a",), layers=(3,)) == ["top", "alike", "run"]
 
 

@@ -1,11 +1,18 @@
 """The first sentences state the numbers of the comparison."""
 
-import numpy as np
-from comparisons import comparison
+from functools import partial
 
+import comparisons
+import numpy as np
+import pytest
+
+from assonance import tables
+from assonance.inference import jackknife
 from assonance.measures import MEASURES
 from assonance.summary import sentences
 
+# Scores as they are; intervals have a test of their own.
+comparison = partial(comparisons.comparison, uncertainty=False)
 NAMES = ("hubert-a", "wav2vec2-b")
 
 
@@ -13,17 +20,57 @@ def best(made, measure, row, col):
     return np.nanmax(made.matrix(measure, row, col).values, axis=1)
 
 
-def test_three_sentences_say_layers_space_and_neurons():
-    layers, space, neurons = sentences(comparison(NAMES))
+def test_sentences_say_layers_space_neurons_and_overfitting():
+    layers, space, neurons, overfitting = sentences(comparison(NAMES))
     assert layers.startswith("Best-matching layers by LinReg, held-out R²")
     assert space.startswith("Shared space")
     assert neurons.startswith("Shared neurons")
+    assert overfitting.startswith("Overfitting")
+
+
+@pytest.mark.parametrize("measure", ["linreg_heldout", "maxcorr", "localisation"])
+def test_a_mean_over_layers_carries_its_interval(measure):
+    made = comparisons.comparison(NAMES)
+    leading = "maxcorr" if measure == "maxcorr" else "linreg_heldout"
+    best_of = tables.best_layers(made, leading)
+    ridge = best_of.xs(NAMES, level=("model_row", "model_col"), drop_level=False)
+    estimate, low, high = tables.mean_over_layers(made, measure, ridge)
+    at = [
+        made.replicates[measure].sel(
+            model_row=row, layer_row=layer, model_col=col, layer_col=each["layer_col"]
+        )
+        for (row, col, layer), each in ridge.iterrows()
+    ]
+    whole = np.mean(
+        [
+            made.scores[measure].sel(
+                model_row=row, layer_row=layer, model_col=col, layer_col=each["layer_col"]
+            )
+            for (row, col, layer), each in ridge.iterrows()
+        ]
+    )
+    expected = jackknife(whole, np.mean(at, axis=0))
+    assert (estimate, low, high) == pytest.approx((expected.estimate, expected.low, expected.high))
+    said = " ".join(sentences(made))
+    digits = 3 if high - low < 0.02 else 2
+    assert f"{estimate:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]" in said
+
+
+def test_overfitting_is_what_held_out_speech_takes_away():
+    made = comparison(NAMES)
+    *_, said = sentences(made)
+    lost = []
+    for row, col in (NAMES, NAMES[::-1]):
+        held_out = made.matrix("linreg_heldout_r", row, col).values
+        at = np.arange(len(held_out)), held_out.argmax(1)
+        lost += list(made.matrix("linreg", row, col).values[at] - held_out[at])
+    assert f"{np.mean(lost):.2f} of it" in said
 
 
 def test_the_shared_space_stands_beside_random_weights():
     made = comparison(NAMES)
     a, b = NAMES
-    _, space, _ = sentences(made)
+    _, space, *_ = sentences(made)
     for row, col in ((a, b), (b, a)):
         value = best(made, "linreg_heldout", row, col).mean()
         floor = best(made, "linreg_heldout", row, made.twin(col)).mean()
@@ -34,7 +81,7 @@ def test_the_shared_space_stands_beside_random_weights():
 def test_single_neurons_stand_beside_rotated_axes_and_the_index():
     made = comparison(NAMES)
     a, b = NAMES
-    *_, neurons = sentences(made)
+    neurons = sentences(made)[2]
     indices = []
     for row, col in ((a, b), (b, a)):
         scores = made.matrix("maxcorr", row, col).values
@@ -72,7 +119,7 @@ def test_what_was_not_measured_is_not_said():
 
 
 def test_three_models_are_three_pairs():
-    assert len(sentences(comparison(("a", "b", "c"), (3, 4, 5)))) == 9
+    assert len(sentences(comparison(("a", "b", "c"), (3, 4, 5)))) == 12
 
 
 def test_one_model_alone_has_nothing_to_match():
@@ -96,7 +143,7 @@ def test_each_pair_of_three_is_told_by_its_own_numbers():
     made = comparison(("a", "b", "c"), (3, 4, 5))
     lines = sentences(made)
     for number, (row, col) in enumerate([("a", "b"), ("a", "c"), ("b", "c")]):
-        matching, space, neurons = lines[3 * number : 3 * number + 3]
+        matching, space, neurons = lines[4 * number : 4 * number + 3]
         assert f"{row} → {col}: encoder.0" in matching
         for x, y in ((row, col), (col, row)):
             known = best(made, "linreg_heldout", x, y).mean()
@@ -123,7 +170,7 @@ def test_a_layer_without_a_score_is_left_out_of_means_and_matches():
     made = comparison(NAMES, (3, 4), twins=False)
     gone = {"model_row": NAMES[0], "layer_row": "encoder.1", "model_col": NAMES[1]}
     made.scores["linreg_heldout"].loc[gone] = np.nan
-    matching, space, _ = sentences(made)
+    matching, space, *_ = sentences(made)
     there = matching.split("; ")[0]
     assert "encoder.0 → " in there
     assert "encoder.2 → " in there

@@ -125,10 +125,12 @@ def similarity_matrix(
     _warn(found.cautions)
     result = found.scores.dataset(per_neuron=per_neuron)
     if intervals:
-        replicates = found.replicates.dataset("group")
+        draws = found.scores.draws_dataset()
+        replicates = found.replicates.dataset("group").merge(draws)
         known = inference.intervals(result, replicates)
         result = result.merge(known.rename({name: f"{name}_interval" for name in known}))
-        result = result.merge(replicates.rename({n: f"{n}_replicates" for n in replicates}))
+        kept = {name: f"{name}_replicates" for name in replicates if name not in draws}
+        result = result.merge(replicates.rename(kept))
     if shifts:
         nulls = found.nulls.dataset("shift")
         result = result.merge(nulls.rename({name: f"{name}_shifted" for name in nulls}))

@@ -187,6 +187,14 @@ def compare(
     on_error: Annotated[
         OnError, typer.Option(help="Leave out an utterance that cannot be used, or stop there.")
     ] = OnError.SKIP,
+    seed_of: Annotated[
+        list[str],
+        typer.Option(
+            help="SECOND=FIRST: the model SECOND is FIRST trained from another seed, a ceiling "
+            "for what others share with it.",
+            metavar="SECOND=FIRST",
+        ),
+    ] = [],  # noqa: B006 - read only
     uncertainty: _Uncertainty = True,
     groups: _Groups = None,
     shifts: _Shifts = None,
@@ -219,6 +227,7 @@ def compare(
         record=record,
         precision=precision,
         on_error=on_error.value,
+        seeds=_pairs(seed_of),
         uncertainty=uncertainty,
         groups=groups,
         shifts=shifts,
@@ -265,6 +274,7 @@ def diff(
         twins=twins,
         speech=_SPEECH,
         pooling=_POOLING,
+        seeds={seed_twin: pretrained} if seed_twin else {},
         uncertainty=uncertainty,
         groups=groups,
         shifts=shifts,
@@ -309,6 +319,7 @@ def demo(
         record=["blocks"],
         precision="float32",
         on_error="skip",
+        seeds={},
         uncertainty=uncertainty,
         groups=groups,
         shifts=shifts,
@@ -395,6 +406,14 @@ def check(
     typer.echo(f"{count['error']} errors, {count['warning']} warnings{unheard}")
     if count["error"]:
         raise typer.Exit(1)
+
+
+def _pairs(texts: Sequence[str]) -> dict[str, str]:
+    """Part SECOND=FIRST."""
+    for text in texts:
+        if not all(text.partition("=")):
+            raise AssonanceError(f"--seed-of {text!r}: not of the form SECOND=FIRST")
+    return {second: first for second, _, first in (text.partition("=") for text in texts)}
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from assonance.inference import intervals
 from assonance.measures import Measure, Settings, find, find_settings
 from assonance.meeting import By, Meeting, Pool, Pooling, gather, meet
 from assonance.models import SpeechModel
-from assonance.named_models import Named, load_named
+from assonance.named_models import Named, by_name, load_named
 from assonance.progress import Progress, Silent
 from assonance.results import CELL, Comparison, CorpusRecord, ModelRecord, Provenance
 from assonance.sizes import MEMORY, bytes_of
@@ -64,6 +64,7 @@ def compare(
     record: str | Iterable[str] = "blocks",
     precision: str = "float32",
     on_error: Literal["skip", "stop"] = "skip",
+    seeds: Mapping[str, str] | None = None,
     uncertainty: bool = True,
     progress: Progress = _SILENT,
 ) -> Comparison:
@@ -99,6 +100,9 @@ def compare(
         `load_model`.
     on_error
         Leave an utterance that cannot be used out, or stop there.
+    seeds
+        Names of models that are others trained from another seed, and of these others: what the
+        two share is a ceiling for what different models can.
     uncertainty
         Whether to work out intervals, what shifted speech gives, and halves of layers: several
         times the arithmetic, however much speech there is.
@@ -136,6 +140,7 @@ def compare(
             precision=precision,
         )
         advance(1)
+    first_of = by_name(named, seeds or {})
     with ExitStack() as until_done:
         folder = (
             Path(until_done.enter_context(tempfile.TemporaryDirectory(prefix="assonance-")))
@@ -186,7 +191,7 @@ def compare(
             versions={"assonance": __version__, **{name: version(name) for name in LIBRARIES}},
             measures=tuple(each.name for each in chosen),
             settings=asdict(settings),
-            models=tuple(_record(name, *each) for name, each in named.items()),
+            models=tuple(_record(name, *each, first_of.get(name)) for name, each in named.items()),
             corpus=CorpusRecord(
                 name=speech.name,
                 source=speech.source,
@@ -378,13 +383,14 @@ def _resampled(extractions: Mapping[str, Extraction], named: Named) -> list[str]
     ]
 
 
-def _record(name: str, model: SpeechModel, twin_of: str | None) -> ModelRecord:
+def _record(name: str, model: SpeechModel, twin_of: str | None, seed_of: str | None) -> ModelRecord:
     return ModelRecord(
         name=name,
         **asdict(model.info),
         fingerprint=model.fingerprint,
         layers=dict(model.meanings),
         twin_of=twin_of,
+        seed_of=seed_of,
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from assonance.errors import AssonanceError
 from assonance.models import SpeechModel, load_model
+from assonance.outside import one_line
 
 # By name the model and, for a twin, whose twin it is.
 Named = Mapping[str, tuple[SpeechModel, str | None]]
@@ -61,6 +62,45 @@ def load_named(
             if twin is not None:
                 named[_unlike(f"{name}, random weights", named)] = twin, name
     return named
+
+
+def by_name(named: Named, seeds: Mapping[str, str]) -> dict[str, str]:
+    """Say which models are others trained from another seed.
+
+    Parameters
+    ----------
+    named
+        The models.
+    seeds
+        A second training to the first, each by its name or as it was given to be loaded.
+
+    Returns
+    -------
+    dict of str
+        The same by the models' names.
+
+    Raises
+    ------
+    AssonanceError
+        One of them is not there, or a model is its own.
+    """
+    known = {
+        key: name
+        for name, (model, twin_of) in named.items()
+        if twin_of is None
+        for key in (model.info.source, Path(model.info.source).name, name)
+    }
+    for each in (*seeds, *seeds.values()):
+        if each not in known:
+            raise AssonanceError(
+                f"seed of a model: {one_line(each)} is none of those compared; "
+                f"name one of {', '.join(dict.fromkeys(known.values()))}"
+            )
+    found = {known[second]: known[first] for second, first in seeds.items()}
+    for second, first in found.items():
+        if second == first:
+            raise AssonanceError(f"seed of a model: {one_line(second)} cannot be its own")
+    return found
 
 
 def _unlike(name: str, taken: Container[str]) -> str:

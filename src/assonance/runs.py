@@ -46,6 +46,7 @@ def run(
     record: Sequence[str],
     precision: str,
     on_error: Literal["skip", "stop"],
+    seeds: Mapping[str, str],
     uncertainty: bool,
     groups: int | None,
     shifts: int | None,
@@ -93,6 +94,7 @@ def run(
         "record": list(record),
         "precision": precision,
         "on_error": on_error,
+        "seeds": dict(seeds),
         "uncertainty": uncertainty,
     }
     _make(out)
@@ -111,6 +113,7 @@ def run(
         record=record,
         precision=precision,
         on_error=on_error,
+        seeds=seeds,
         uncertainty=uncertainty,
         progress=progress,
     )

@@ -23,7 +23,9 @@ def maxcorr(pair: Pair, settings: Settings) -> NeuronScores:
     """Absolute correlation of each neuron with its best match in the other layer.
 
     The matched neuron is the first of the best. In sample; see `maxcorr_rotated` for what a
-    shared space in unrelated bases gives.
+    shared space in unrelated bases gives. The best of correlations that are all 0 is above 0,
+    however it is corrected: the interval is honest only where neurons share something (see
+    docs/validity.md).
     """
     varies = pair.x.varies
     if not pair.y.varies.any():
@@ -46,7 +48,10 @@ def maxcorr(pair: Pair, settings: Settings) -> NeuronScores:
     across="min",
 )
 def mincorr(pair: Pair, settings: Settings) -> NeuronScores:
-    """MaxCorr with whichever other layer matches the neuron worst: the consensus neurons."""
+    """MaxCorr with whichever other layer matches the neuron worst: the consensus neurons.
+
+    The interval is honest only where neurons share something: see `maxcorr`.
+    """
     return maxcorr(pair, settings)
 
 

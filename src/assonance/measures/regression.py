@@ -19,7 +19,11 @@ from assonance.statistics.ridge import ridge_held_out
     source="Wu et al. 2020 (LinReg); El Kheir et al. 2024 (mixedsim)",
 )
 def linreg(pair: Pair, settings: Settings) -> NeuronScores:
-    """Multiple correlation r of each neuron with the whole of the other layer, in sample."""
+    """Multiple correlation r of each neuron with the whole of the other layer, in sample.
+
+    A root, with a kink where nothing is shared: the interval is honest only where neurons share
+    something (see docs/validity.md). `linreg_r2` and the held-out forms have none.
+    """
     squared = _explained(pair)
     return NeuronScores(spread(squared.clamp(max=1).sqrt(), pair.x.varies))
 

@@ -192,7 +192,9 @@ def trust(comparison: Comparison) -> Section | None:
         "so that many frames tell as much as a few independent ones: where these are fewer than "
         "the neurons, what is scored in sample is partly chance. "
         f"Intervals are about {comparison.provenance.population or 'nothing: there are none'}; "
-        "a measure without one has none that would be honest, and says so."
+        "a measure without one (SVCCA, PWCCA) has a kink where nothing is shared, so that none "
+        "would be honest; those of MaxCorr and LinReg's r are where neurons share something, and "
+        "too high where they share nothing: read R² and held-out scores there."
     )
     panel = Panel("", "", tuple(pictures))
     return Section("trust", "Trust", "Can I trust it?", text, (panel,), switch=False)
