@@ -27,8 +27,10 @@ from assonance import (
     similarity_matrix,
 )
 from assonance.describe import DESCRIPTORS
+from assonance.head_tables import head_matches
 from assonance.inference import localisation_index
 from assonance.measures import MEASURES, SETTINGS, Settings
+from assonance.report.page import render
 from assonance.results import CELL, CorpusRecord
 
 OF_FRAMES = ["maxcorr", "linreg", "linreg_heldout", "svcca", "pwcca", "cka", "cka_rbf"]
@@ -652,3 +654,14 @@ def test_attention_alone_is_compared_where_frame_rates_differ_and_that_is_said(c
     assert str(told[0].message) in found.provenance.notes
     between = found.matrix("attn_js", *found.models)
     assert np.isfinite(between.sel(layer_row="encoder.1", layer_col="encoder.2"))
+
+
+@pytest.mark.filterwarnings("ignore::assonance.AssonanceWarning")
+def test_models_without_heads_stand_beside_those_that_have_them(pair, speech):
+    found = compare([*pair, "mel"], speech, measures=["attn_js", "cka"], twins=False)
+    scores = found.scores["attn_js"]
+    assert scores.sel(model_row="mel").isnull().all()
+    assert float(found.scores["cka"].sel(model_row="mel", layer_row="mel").max()) > 0
+    matches = head_matches(found, "attn_js")
+    assert set(matches.index.get_level_values("model_row")) == set(found.models) - {"mel"}
+    assert "has no heads" in render(found, [])

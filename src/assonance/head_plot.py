@@ -44,7 +44,7 @@ def head_kinds(comparison: Comparison) -> Figure:
     """
     table = head_tables.heads(comparison)
     order = list(LOOKS)
-    models = comparison.models
+    models = head_tables.with_heads(comparison)
     most = max(int(table.index.get_level_values("head_row").max()) + 1, 1)
     figure = Figure(figsize=(9, 1.2 + len(models) * (0.9 + 0.34 * most)), layout="constrained")
     for place, model in enumerate(models):
@@ -111,9 +111,14 @@ def head_matches(comparison: Comparison, measure: str) -> Figure:
     low, high = limits.low, limits.high
     figure, places = curves.panels(comparison)
     parts = curves.pairs(table)
+    models = head_tables.with_heads(comparison)
     for row, axes in places.items():
+        if row not in models:
+            axes.set_title(f"{curves.short(row)} has no heads", size=11)
+            axes.set_axis_off()
+            continue
         axes.axline((low, low), slope=1, color=curves.QUIET, ls="--", lw=1)
-        for col in (each for each in comparison.models if each != row):
+        for col in (each for each in models if each != row):
             part = parts[row, col]
             look = curves.style(comparison, col) | {"ls": "", "alpha": 0.7, "lw": 0}
             axes.plot(limits.clip(part["position"]), limits.clip(part["value"]), label=col, **look)

@@ -31,6 +31,11 @@ def head_measures(comparison: Comparison) -> tuple[str, ...]:
     )
 
 
+def with_heads(comparison: Comparison) -> tuple[str, ...]:
+    """Names of the models whose attention was measured: not every model has any."""
+    return tuple(model for model in comparison.models if len(_places(comparison, model)))
+
+
 def heads(comparison: Comparison) -> pd.DataFrame:
     """Describe every head of every model, and say of what kind it is.
 
@@ -81,11 +86,12 @@ def head_matches(comparison: Comparison, measure: str) -> pd.DataFrame:
             f"{measure}: not measured of heads here; you can use: "
             f"{', '.join(head_measures(comparison)) or 'nothing'}"
         )
-    if len(comparison.models) < 2:
+    models = with_heads(comparison)
+    if len(models) < 2:
         raise AssonanceError("one model alone has no heads of another to be compared with")
     parts = []
-    for row in comparison.models:
-        for col in (each for each in comparison.models if each != row):
+    for row in models:
+        for col in (each for each in models if each != row):
             there, back = (_table(comparison, measure, *pair) for pair in ((row, col), (col, row)))
             position = _table(comparison, f"{measure}_position", row, col)
             best, own = (_best(table) for table in (there, back))
@@ -120,7 +126,8 @@ def head_models(comparison: Comparison, measure: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Rows: whose heads; columns: where the matches are; NaN for a model with itself.
+        Rows: whose heads; columns: where the matches are; models without heads are left out, and
+        NaN is for a model with itself.
 
     Raises
     ------
@@ -129,7 +136,8 @@ def head_models(comparison: Comparison, measure: str) -> pd.DataFrame:
     """
     values = head_matches(comparison, measure)["value"]
     table = values.groupby(level=["model_row", "model_col"]).mean().unstack("model_col")
-    return table.reindex(index=list(comparison.models), columns=list(comparison.models))
+    models = list(with_heads(comparison))
+    return table.reindex(index=models, columns=models)
 
 
 def profiles(comparison: Comparison, model: str) -> xr.DataArray:

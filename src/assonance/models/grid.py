@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assonance.frames import receptive_field
-
 
 @dataclass(frozen=True)
 class FrameGrid:
@@ -46,3 +44,24 @@ class FrameGrid:
     def times(self, n_samples: int, sampling_rate: int) -> NDArray[np.float64]:
         """Give the centre of each frame made of so many samples, in seconds."""
         return (self.first + self.hop * np.arange(self.count(n_samples))) / sampling_rate
+
+
+def receptive_field(kernels: Sequence[int], strides: Sequence[int]) -> tuple[int, int]:
+    """Measure what one frame sees of the samples.
+
+    Parameters
+    ----------
+    kernels, strides
+        Kernel size and stride of each convolution, first to last.
+
+    Returns
+    -------
+    receptive, hop : int
+        Samples seen by a frame, and samples from one frame to the next: frame ``t`` sees the
+        samples ``t * hop`` to ``t * hop + receptive - 1``.
+    """
+    receptive, hop = 1, 1
+    for kernel, stride in zip(kernels, strides, strict=True):
+        receptive += (kernel - 1) * hop
+        hop *= stride
+    return receptive, hop

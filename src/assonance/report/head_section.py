@@ -43,7 +43,10 @@ def kinds(comparison: Comparison) -> Iterator[Picture]:
 
 def matches(comparison: Comparison, measure: str, slug: str) -> Iterator[Picture]:
     """Draw how alike each head and its best match are, and what positions alone would make."""
-    if measure not in head_tables.head_measures(comparison) or len(comparison.models) < 2:
+    if measure not in head_tables.head_measures(comparison):
+        return
+    models = head_tables.with_heads(comparison)
+    if len(models) < 2:
         return
     table = head_tables.head_matches(comparison, measure)
     if table.empty:
@@ -53,7 +56,7 @@ def matches(comparison: Comparison, measure: str, slug: str) -> Iterator[Picture
     average = listing(
         [
             f"{one_line(row)} in {one_line(col)} {means[i, j]:.2f}"
-            for (i, row), (j, col) in permutations(enumerate(comparison.models), 2)
+            for (i, row), (j, col) in permutations(enumerate(models), 2)
         ]
     )
     shown = table.rename_axis(["model", "other model", "layer", "head"]).rename(
