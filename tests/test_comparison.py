@@ -553,8 +553,38 @@ def test_the_record_says_what_was_run_on_what(pair, speech, whole):
     assert (first.name, first.source) == (pair[0].name, str(pair[0]))
     assert (first.fingerprint, first.layers) == (model.fingerprint, dict(model.meanings))
     assert first.n_parameters == model.info.n_parameters
-    (note,) = record.notes
-    assert note.startswith(f"{' and '.join(whole.models)}: miniatures")
+    first, second = record.notes
+    assert first.startswith(f"{' and '.join(whole.models)}: miniatures")
+    assert "independent" in second
+    assert record.population.startswith("other recordings")
+
+
+def test_every_smooth_score_of_two_models_has_an_interval(whole):
+    sure = {name for name in whole.provenance.measures if MEASURES[name].interval}
+    assert set(whole.intervals.data_vars) == sure | {"localisation"}
+    a, b = whole.models
+    for name in sure - {"mincorr"}:
+        # Six utterances are six groups, for frames and for attention.
+        assert whole.replicates[name].sizes["group"] == 6
+        cell = {"model_row": a, "layer_row": "encoder.2", "model_col": b, "layer_col": "encoder.2"}
+        low, high = (
+            float(whole.intervals[name].sel(cell, statistic=end)) for end in ("low", "high")
+        )
+        assert low < high, name
+        own = whole.replicates[name].sel(model_row=a, model_col=whole.twin(a))
+        assert MEASURES[name].level == "head" or own.isnull().all()
+    assert not {"svcca", "pwcca", "cka_rbf"} & set(whole.intervals.data_vars)
+
+
+def test_shifted_speech_and_halves_are_of_trained_models(whole):
+    a, b = whole.models
+    for name in ("svcca", "maxcorr", "linreg_heldout", "cka_rbf"):
+        nulls = whole.nulls[name]
+        assert nulls.sizes["shift"] == 4
+        assert nulls.sel(model_row=a, model_col=b).notnull().any()
+        assert nulls.sel(model_row=a, model_col=whole.twin(b)).isnull().all()
+    assert whole.halves["maxcorr"].sel(model_row=a, layer_row="encoder.1") > 0
+    assert "cka_utterance" not in whole.nulls
 
 
 def test_notes_are_of_models_and_not_of_their_twins(pair, speech, tmp_path):

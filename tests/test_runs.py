@@ -107,7 +107,7 @@ def test_standard_output_holds_the_findings_and_nothing_else(done):
         f"results: {out / 'results.nc'}, {out / 'results.csv'}, {out / 'claims.csv'}",
         f"report:  {out / 'report.html'}",
     ]
-    assert len(sentences(found)) == 3
+    assert len(sentences(found)) == 4
 
 
 def test_standard_error_tells_of_stages_and_notes(done):
@@ -147,6 +147,8 @@ def test_the_configuration_is_what_was_resolved(done, pair, speech):
         "record": ["blocks"],
         "precision": "float32",
         "on_error": "skip",
+        "seeds": {},
+        "uncertainty": True,
     }
 
 
@@ -154,9 +156,15 @@ def test_the_table_holds_the_scores(done):
     _, out = done
     found = Comparison.load(out / "results.nc")
     rows = (out / "results.csv").read_text("utf-8").splitlines()
-    assert rows[0] == "measure,model_row,layer_row,model_col,layer_col,value"
-    assert len(rows) == 1 + len(found.to_dataframe())
-    assert not any(row.endswith(",") for row in rows)
+    cell = "model_row,layer_row,model_col,layer_col"
+    assert rows[0] == f"measure,{cell},value,estimate,low,high,shifted"
+    table = pd.read_csv(out / "results.csv")
+    assert len(table) == len(found.to_dataframe())
+    assert table["value"].notna().all()
+    sure = table.dropna(subset="estimate")
+    assert (sure["low"] <= sure["estimate"]).all()
+    assert (sure["estimate"] <= sure["high"]).all()
+    assert set(sure["measure"]) == set(found.intervals.data_vars)
 
 
 def test_a_finished_run_is_asked_for_its_claims(done):
@@ -438,3 +446,26 @@ def test_diff_of_models_of_two_architectures_is_one_line(pair, speech, tmp_path)
     told = run("diff", *pair, "--audio", speech, "--out", tmp_path / "x", "-m", "cka", "--no-twins")
     assert told.status == 1
     assert "is of another architecture than" in told.err.splitlines()[-1]
+
+
+def test_a_second_seed_is_a_ceiling_and_must_be_there(pair, speech, tmp_path):
+    out = tmp_path / "out"
+    command = ("compare", *pair, "--audio", speech, "--out", out, "-m", "cka", "--no-twins")
+    first, second = (path.name for path in pair)
+    assert run(*command, "--seed-of", f"{second}={first}").status == 0
+    found = Comparison.load(out / "results.nc")
+    assert [each.seed_of for each in found.provenance.models] == [None, first]
+    outcome = run(*command, "--seed-of", f"{second}=nobody")
+    assert outcome.status == 1
+    assert "nobody is none of those compared" in outcome.err
+    assert "SECOND=FIRST" in run(*command, "--seed-of", second).err
+
+
+def test_uncertainty_can_be_left_out(pair, speech, tmp_path):
+    out = tmp_path / "out"
+    options = ("--no-twins", "--no-uncertainty", "-m", "maxcorr", "-m", "attn_js")
+    assert run("compare", *pair, "--audio", speech, "--out", out, *options).status == 0
+    found = Comparison.load(out / "results.nc")
+    for part in (found.replicates, found.intervals, found.nulls, found.halves):
+        assert not part.data_vars
+    assert "95" not in (out / "claims.csv").read_text("utf-8")

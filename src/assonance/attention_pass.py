@@ -18,7 +18,7 @@ from assonance.measures import Measure, Settings
 from assonance.models import SpeechModel
 from assonance.parallel import on_cores
 from assonance.progress import Progress
-from assonance.statistics import HeadShapes, HeadSums, assign_parts, on_grid
+from assonance.statistics import HeadShapes, HeadSums, on_grid
 
 _FLOAT32 = 4
 
@@ -59,8 +59,8 @@ class AttentionPass:
         What every model can use.
     measures, settings
         Head measures, and how they are taken.
-    units
-        Number of the unit that each utterance belongs to, from 0 on.
+    parts
+        Number of the part that each utterance belongs to, from 0 on: what is left out in turn.
     name_of
         Name of a model's layer.
     wanted
@@ -77,7 +77,7 @@ class AttentionPass:
         measures: Sequence[Measure],
         settings: Settings,
         *,
-        units: Sequence[int],
+        parts: Sequence[int],
         name_of: Callable[[str, str], str],
         wanted: Wanted,
         memory: float,
@@ -86,7 +86,7 @@ class AttentionPass:
         self.utterances = utterances
         self.measures = measures
         self.settings = settings
-        self.units = units
+        self.parts = parts
         self.name_of = name_of
         self.memory = memory
         self.heads = {
@@ -120,14 +120,7 @@ class AttentionPass:
         cautions = self._cautions_of_length(fits)
         if not kept:
             return None, cautions
-        units = [unit for unit, fit in zip(self.units, fits, strict=True) if fit]
-        parts, _ = assign_parts(
-            [math.ceil(1000 * each.duration) for each in kept],
-            np.unique(units, return_inverse=True)[1].tolist(),
-            folds=self.settings.folds,
-            parts=self.settings.groups,
-            seed=self.settings.seed,
-        )
+        parts = [part for part, fit in zip(self.parts, fits, strict=True) if fit]
         largest = max(each for each, fit in zip(needed, fits, strict=True) if fit)
         room = threading.BoundedSemaphore(max(1, int(self.memory // largest)))
 
@@ -138,7 +131,7 @@ class AttentionPass:
         by_part: dict[int, _Sums] = {}
         broken: dict[str, list[str]] = {}
         with progress.stage("comparing attention", sum(seconds)) as advance, on_cores() as share:
-            done = zip(kept, parts.tolist(), share(compare, kept), strict=True)
+            done = zip(kept, parts, share(compare, kept), strict=True)
             for utterance, part, sums in done:
                 by_part[part] = by_part[part].merge(sums) if part in by_part else sums
                 for head in self._broken(sums.heads):
@@ -147,7 +140,10 @@ class AttentionPass:
             advance(sum(seconds) - sum(each.duration for each in kept))
             total = reduce(_Sums.merge, by_part.values())
             scores = head_scores(
-                [by_part[part].heads for part in sorted(by_part)],
+                [
+                    by_part[part].heads if part in by_part else self._empty()
+                    for part in range(max(self.parts) + 1)
+                ],
                 self.measures,
                 self.settings,
                 per_head=True,
