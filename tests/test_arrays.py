@@ -48,7 +48,9 @@ def test_every_measure_is_a_table_of_layers_by_layers_in_the_order_given():
         alone = name == "mincorr" or name in DESCRIPTORS
         expected = ("layer_row",) if alone else ("layer_row", "layer_col")
         assert values.dims == expected
-        assert np.isfinite(values).all()
+        if name == "localisation":  # says nothing of a layer with itself
+            values = values.where(~np.eye(len(WIDTHS), dtype=bool), 0)
+        assert np.isfinite(values).all(), name
 
 
 def test_rows_are_scored_by_columns():
@@ -89,6 +91,7 @@ def test_neurons_are_listed_where_asked_padded_to_the_widest_layer():
         *(f"{measure}_match" for measure in matching),
         *(f"{measure}_rank" for measure in OF_DIRECTIONS),
         *DESCRIPTORS,
+        "localisation",
     }
 
 
@@ -207,7 +210,7 @@ def test_groups_may_be_named_by_anything_and_lie_anywhere():
 def test_groups_leave_measures_in_sample_as_they_are():
     found = similarity_matrix(LAYERS, ["maxcorr", "linreg", "linreg_heldout"], groups=GROUPS)
     expected = similarity_matrix(LAYERS, ["maxcorr", "linreg"])
-    for measure in expected:
+    for measure in ("maxcorr", "linreg"):
         np.testing.assert_allclose(found[measure], expected[measure], rtol=0, atol=1e-12)
 
 

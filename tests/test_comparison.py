@@ -568,7 +568,7 @@ def test_every_smooth_score_of_two_models_has_an_interval(whole):
         assert whole.replicates[name].sizes["group"] == 6
         cell = {"model_row": a, "layer_row": "encoder.2", "model_col": b, "layer_col": "encoder.2"}
         low, high = (
-            float(whole.intervals[name].sel(cell, statistic=end)) for end in ("low", "high")
+            float(whole.intervals[name].sel(cell | {"statistic": end})) for end in ("low", "high")
         )
         assert low < high, name
         own = whole.replicates[name].sel(model_row=a, model_col=whole.twin(a))

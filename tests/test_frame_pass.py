@@ -76,7 +76,7 @@ def frame_scores(layers, corpus, measures=OF_FRAMES, *, memory=1e9, wanted=alway
     )
     others = np.ones((len(layers), len(layers)), dtype=bool)
     found = one.run(others, memory=memory, progress=told or Silent())
-    assert found.cautions == []
+    assert all("independent" in each for each in found.cautions)  # it is little speech
     return found.scores.dataset(per_neuron=True)
 
 

@@ -299,7 +299,9 @@ class _Job:
         flat = found.scores.dataset(per_neuron=True)
         single = [name for name, array in flat.data_vars.items() if "neuron" in array.dims]
         neurons = {name: str(name).removesuffix("_by_neuron") for name in single}
-        replicates = found.replicates.dataset("group").merge(found.scores.draws_dataset())
+        replicates = found.replicates.dataset("group")
+        if self.uncertainty:
+            replicates = replicates.merge(found.scores.draws_dataset())
         return {
             "scores": self._labelled(flat.drop_vars(single)),
             "neurons": self._labelled(flat[single].rename(neurons), np.float32),

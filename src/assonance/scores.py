@@ -176,6 +176,7 @@ class LayerScores:
         repeats: int,
     ) -> None:
         self.measures = measures
+        self.repeats = repeats
         self.index = {name: number for number, name in enumerate(widths)}
         self.others = others
         count, most = len(widths), max(widths.values())
@@ -211,9 +212,11 @@ class LayerScores:
                 self.tables[each.name][j, i, repeat] = self.tables[each.name][i, j, repeat]
 
     def dataset(self, dim: str) -> xr.Dataset:
-        """Label the scores; `dim` names what the repeats are."""
+        """Label the scores; `dim` names what the repeats are. Nothing where there are none."""
         names = list(self.index)
         result = xr.Dataset(coords={"layer_row": names, "layer_col": names})
+        if not self.repeats:
+            return result
         for name, values in self.tables.items():
             result[name] = ((*CELL, dim), values)
         for name, lowest in self._lowest.items():
