@@ -32,6 +32,8 @@ benchmarks: setup
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.heads
+	$(BIN)/python -m benchmarks.extraction
+	$(BIN)/python -m benchmarks.validity
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
