@@ -5,10 +5,12 @@ import pickle
 import h5py
 import numpy as np
 import pytest
+import soundfile
 import torch
 import yaml
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch
+from signals import voice
 
 import assonance
 from assonance.corpus import Corpus
@@ -271,3 +273,23 @@ def test_a_first_file_that_cannot_be_read_is_named(folder):
 def test_there_is_nothing_to_run(folder):
     with pytest.raises(AssonanceError, match="holds activations of utterances"):
         load_model(folder).run(np.zeros(16000, np.float32))
+
+
+def test_windows_of_an_utterance_share_its_file(tmp_path):
+    (tmp_path / "speech").mkdir()
+    for name, seconds in (("long", 3.7), ("short", 0.9)):
+        soundfile.write(tmp_path / "speech" / f"{name}.wav", voice(seconds, seed=1), 16000)
+    whole = Corpus.from_path(tmp_path / "speech")
+    windowed = Corpus.from_path(tmp_path / "speech", window=1)
+    assert len(windowed) > len(whole)
+    folder = state(tmp_path / "activations")
+    for utterance in whole:
+        npz(folder / utterance.id, made(utterance))
+    model = load_model(folder)
+    store = extract(model, windowed, tmp_path / "store").store
+    for utterance in whole:
+        expected, times = model.look_up(utterance)
+        pieces = [each for each in windowed if utterance.id in (each.id, each.window_of)]
+        assert sum(store.n_frames(each.id) for each in pieces) == len(times)
+        joined = np.concatenate([store.read(each.id, ["layer.1"])["layer.1"] for each in pieces])
+        np.testing.assert_array_equal(joined, expected.activations["layer.1"])

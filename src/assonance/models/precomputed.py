@@ -148,6 +148,13 @@ class Precomputed:
                 f"{one_line(path)} holds layers {widths}, where others hold {self.widths}"
             )
         frames = {len(array) for array in arrays.values()}
+        times = self._times(min(frames))
+        if utterance.window_of is not None:
+            # The file is of the whole utterance: the window's frames are those centred in it.
+            times = times - utterance.offset
+            own = (times >= 0) & (times < utterance.duration)
+            arrays = {label: array[: len(own)][own] for label, array in arrays.items()}
+            times, frames = times[own], {int(own.sum())} if len(frames) == 1 else frames
         expected = utterance.duration * self._rate
         if len(frames) > 1 or not abs(min(frames) - expected) <= max(_FRAMES, _ALLOWED * expected):
             counts = " or ".join(map(str, sorted(frames)))
@@ -155,7 +162,7 @@ class Precomputed:
                 f"{one_line(path)} holds {counts} frames for {utterance.duration:.2f} s, where "
                 f"{self._rate:g} a second make about {expected:.0f}"
             )
-        return LayerOutputs(arrays), self._times(min(frames))
+        return LayerOutputs(arrays), times
 
     def _times(self, n_frames: int) -> NDArray[np.float64]:
         return self._first + np.arange(n_frames) / self._rate
@@ -175,9 +182,10 @@ class Precomputed:
         return found
 
     def _file(self, utterance: Utterance) -> Path:
-        if utterance.id not in self._files:
+        id = utterance.window_of or utterance.id
+        if id not in self._files:
             raise UnusableAudio(f"{one_line(self.folder)} holds no activations of it")
-        return self._files[utterance.id]
+        return self._files[id]
 
     def _read(self, path: Path) -> dict[str, NDArray[np.float32]]:
         """Read a file's layers, shape (T, D) each."""
