@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from material import make_layers
 
 from assonance import AssonanceError, similarity_matrix
@@ -161,3 +162,17 @@ def test_the_score_is_counted_among_the_null_values():
     nulls = np.array([[0.1, 0.2, 0.3], [0.1, 0.2, 0.3], [0.1, np.nan, 0.3]])
     p = counting_p(np.array([0.4, 0.2, 0.4]), nulls)
     np.testing.assert_array_equal(p, [0.25, 0.75, np.nan])
+
+
+def test_no_interval_goes_beyond_the_range_of_its_measure():
+    attributes = {"range": [0.0, 1.0]}
+    scores = xr.Dataset({"high": ("layer_row", [0.99], attributes), "free": ("layer_row", [0.99])})
+    left = xr.Dataset(
+        {name: (("layer_row", "group"), [[0.9, 1.0, 0.97, 1.0]]) for name in ("high", "free")}
+    )
+    made = intervals(scores, left)
+    assert made["free"].sel(statistic="high") > 1
+    assert made["high"].sel(statistic="high") == 1
+    np.testing.assert_array_equal(
+        made["high"].sel(statistic="low"), made["free"].sel(statistic="low")
+    )

@@ -156,7 +156,8 @@ def intervals(scores: xr.Dataset, replicates: xr.Dataset) -> xr.Dataset:
     -------
     xarray.Dataset
         One variable a measure with a last dimension ``statistic``: estimate, low, high. That of
-        the localisation index allows for the random bases too (`basis_reach`).
+        the localisation index allows for the random bases too (`basis_reach`). None goes beyond
+        the measure's range.
     """
     result = xr.Dataset(coords={"statistic": list(STATISTICS)})
     for name, values in replicates.data_vars.items():
@@ -167,6 +168,8 @@ def intervals(scores: xr.Dataset, replicates: xr.Dataset) -> xr.Dataset:
             room = scores[whole_of(scores)].values - scores[ROTATED].values
             found = widened(found, basis_reach(replicates[DRAWS].values, room))
         stacked = np.stack([getattr(found, each) for each in STATISTICS], -1)
+        # The truth lies within the measure's range: cutting there costs no coverage.
+        stacked = np.clip(stacked, *scores[name].attrs.get("range", (-np.inf, np.inf)))
         result[name] = ((*values.dims[:-1], "statistic"), stacked)
     return result.assign_coords(scores.coords)
 
