@@ -7,6 +7,7 @@ Some ten minutes on two cores.
 
 import argparse
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -31,16 +32,18 @@ def main() -> None:
         page.append(f"## {title}\n\n{text.strip()}\n\n" + "\n\n".join(tables) + "\n")
         print(page[-1], flush=True)
 
+    def both_sizes(simulate: Callable[[int, int], pd.DataFrame]) -> list[str]:
+        return [
+            f"{size} utterances, {groups} groups:\n\n" + markdown(simulate(size, given.repetitions))
+            for size, groups in coverage.SIZES.items()
+        ]
+
     add("Bias of CKA", _BIAS, markdown(bias.bias(max(2, given.repetitions // 10))))
     add("Localisation index", _LOCALISATION, markdown(localisation.localisation()))
     add(
         "Intervals of neuron and layer measures",
         _COVERAGE.format(given.repetitions),
-        *(
-            f"{size} utterances, {groups} groups:\n\n"
-            + markdown(coverage.coverage(size, given.repetitions))
-            for size, groups in coverage.SIZES.items()
-        ),
+        *both_sizes(coverage.coverage),
     )
     add(
         "Where neurons share nothing",
@@ -50,11 +53,7 @@ def main() -> None:
     add(
         "Intervals of attention measures",
         _HEADS.format(given.repetitions),
-        *(
-            f"{size} utterances, {groups} groups:\n\n"
-            + markdown(heads.coverage(size, given.repetitions))
-            for size, groups in coverage.SIZES.items()
-        ),
+        *both_sizes(heads.coverage),
     )
     rows = claims.simulate(given.repetitions)
     page.append(claims.section(rows))

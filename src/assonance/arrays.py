@@ -13,12 +13,12 @@ from torch import Tensor
 from assonance import inference
 from assonance.cautions import too_few_frames
 from assonance.errors import AssonanceError, AssonanceWarning
-from assonance.frame_pass import FramePass
+from assonance.frame_pass import FramePass, groups_left_out
 from assonance.head_scores import head_scores
 from assonance.measures import MEASURES, Measure, Settings, find, find_settings
 from assonance.progress import Silent
 from assonance.sizes import MEMORY, bytes_of
-from assonance.statistics import CHUNK_FRAMES, HeadSums, assign_parts, on_grid
+from assonance.statistics import CHUNK_FRAMES, HeadSums, on_grid
 
 
 def similarity(
@@ -126,14 +126,9 @@ def similarity_matrix(
     result = found.scores.dataset(per_neuron=per_neuron)
     if intervals:
         draws = found.scores.draws_dataset()
-        replicates = found.replicates.dataset("group").merge(draws)
-        known = inference.intervals(result, replicates)
-        result = result.merge(known.rename({name: f"{name}_interval" for name in known}))
-        kept = {name: f"{name}_replicates" for name in replicates if name not in draws}
-        result = result.merge(replicates.rename(kept))
+        result = _with_intervals(result, found.replicates.dataset("group"), draws)
     if shifts:
-        nulls = found.nulls.dataset("shift")
-        result = result.merge(nulls.rename({name: f"{name}_shifted" for name in nulls}))
+        result = result.merge(_ending(found.nulls.dataset("shift"), "shifted"))
     result.attrs.update(
         settings=settings.name, frames=n, sample_frames=len(frame_pass.plan.sampled)
     )
@@ -236,13 +231,7 @@ def head_similarity_matrix(
     lengths = [one.shape[-1] for one in next(iter(maps.values()))]
     parts = np.zeros(len(lengths), dtype=np.int64)
     if intervals:
-        parts, _ = assign_parts(
-            lengths,
-            range(len(lengths)),
-            folds=settings.folds,
-            parts=settings.groups,
-            seed=settings.seed,
-        )
+        parts, _ = groups_left_out(lengths, range(len(lengths)), settings)
     sums = [
         HeadSums(
             heads,
@@ -262,14 +251,24 @@ def head_similarity_matrix(
             )
     result = head_scores(sums, chosen, settings, per_head=per_head)
     without = {f"{each.name}_without": each.name for each in chosen}
-    if intervals and f"{chosen[0].name}_without" in result:
+    if without.keys() <= result.data_vars.keys():
         replicates = result[list(without)].rename(without)
-        known = inference.intervals(result, replicates)
-        result = result.merge(known.rename({name: f"{name}_interval" for name in known}))
-    kept = {name: f"{own}_replicates" for name, own in without.items() if name in result}
-    result = result.rename(kept)
+        result = _with_intervals(result.drop_vars(list(without)), replicates)
     result.attrs.update(settings=settings.name)
     return result
+
+
+def _with_intervals(
+    scores: xr.Dataset, replicates: xr.Dataset, draws: xr.Dataset | None = None
+) -> xr.Dataset:
+    """Put intervals, which also depend on what was drawn, and replicates beside scores."""
+    repeated = replicates if draws is None else replicates.merge(draws)
+    known = _ending(inference.intervals(scores, repeated), "interval")
+    return scores.merge(known).merge(_ending(replicates, "replicates"))
+
+
+def _ending(dataset: xr.Dataset, ending: str) -> xr.Dataset:
+    return dataset.rename({name: f"{name}_{ending}" for name in dataset})
 
 
 def _all(a: str, b: str) -> bool:

@@ -10,11 +10,11 @@ import yaml
 
 from assonance.contrasts import ANY, BETWEEN, RELATIONS, STRATA, Term
 from assonance.errors import AssonanceError
+from assonance.inference import ROTATED
 from assonance.measures import MEASURES
 from assonance.outside import one_line, own_words
 
 DEFAULT = Path(__file__).with_name("claims.yaml")
-ROTATED = "maxcorr_rotated"
 _PATTERNS = ("model_row", "layer_row", "model_col", "layer_col")
 
 
@@ -79,7 +79,7 @@ def load_claims(path: Path | None = None) -> tuple[Claim, ...]:
     """
     path = DEFAULT if path is None else path
     try:
-        content = yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 - a safe loader
+        content = _Loader(path.read_text("utf-8")).get_single_data()
     except (OSError, UnicodeDecodeError) as error:
         raise AssonanceError(
             f"{one_line(path)}: cannot be read: {own_words(error)}; give a YAML file of claims"

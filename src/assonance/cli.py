@@ -103,6 +103,11 @@ _Channel = Annotated[
     int | None,
     typer.Option(help="Channel to read where there are several, from 0; their mean by default."),
 ]
+_Out = Annotated[Path | None, typer.Option(help="Folder for the results; runs/MODELS by default.")]
+_Offline = Annotated[bool, typer.Option(help="Never reach for the network.")]
+_OnError = Annotated[
+    OnError, typer.Option(help="Leave out an utterance that cannot be used, or stop there.")
+]
 _Device = Annotated[str, typer.Option(help="cpu, or a device of torch such as cuda.")]
 
 
@@ -134,9 +139,7 @@ def compare(
         ),
     ],
     audio: Annotated[str, typer.Option(help=_AUDIO, metavar="PATH")],
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the results; runs/MODELS by default.")
-    ] = None,
+    out: _Out = None,
     measure: _Measure = None,
     settings: _Settings = "default",
     twins: _Twins = True,
@@ -169,7 +172,7 @@ def compare(
     ] = False,
     memory: _Memory = MEMORY,
     device: _Device = "cpu",
-    offline: Annotated[bool, typer.Option(help="Never reach for the network.")] = False,
+    offline: _Offline = False,
     record: Annotated[
         list[str],
         typer.Option(
@@ -184,9 +187,7 @@ def compare(
             metavar="NAME",
         ),
     ] = "float32",
-    on_error: Annotated[
-        OnError, typer.Option(help="Leave out an utterance that cannot be used, or stop there.")
-    ] = OnError.SKIP,
+    on_error: _OnError = OnError.SKIP,
     seed_of: Annotated[
         list[str],
         typer.Option(
@@ -245,9 +246,7 @@ def diff(
             help="PRETRAINED from another seed: how far two trainings differ.", metavar="MODEL"
         ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the results; runs/MODELS by default.")
-    ] = None,
+    out: _Out = None,
     measure: _Measure = None,
     settings: _Settings = "default",
     twins: _Twins = True,
@@ -256,10 +255,8 @@ def diff(
     shifts: _Shifts = None,
     memory: _Memory = MEMORY,
     device: _Device = "cpu",
-    offline: Annotated[bool, typer.Option(help="Never reach for the network.")] = False,
-    on_error: Annotated[
-        OnError, typer.Option(help="Leave out an utterance that cannot be used, or stop there.")
-    ] = OnError.SKIP,
+    offline: _Offline = False,
+    on_error: _OnError = OnError.SKIP,
 ) -> None:
     """Say what fine-tuning changed: neurons, subspaces and heads, layer by layer."""
     from assonance.runs import folder_for

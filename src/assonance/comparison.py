@@ -20,7 +20,7 @@ from assonance.corpus import Corpus
 from assonance.errors import AssonanceError, AssonanceWarning
 from assonance.extract import Extraction, extract
 from assonance.files import slug
-from assonance.frame_pass import FramePass
+from assonance.frame_pass import FramePass, groups_left_out
 from assonance.inference import intervals
 from assonance.measures import Measure, Settings, find, find_settings
 from assonance.meeting import By, Meeting, Pool, Pooling, gather, meet
@@ -29,7 +29,6 @@ from assonance.named_models import Named, by_name, load_named
 from assonance.progress import Progress, Silent
 from assonance.results import CELL, Comparison, CorpusRecord, ModelRecord, Provenance
 from assonance.sizes import MEMORY, bytes_of
-from assonance.statistics import assign_parts
 from assonance.stored_layers import Layer, StoredLayers
 from assonance.units import population, units_of
 
@@ -248,17 +247,6 @@ class _Job:
         twins = [self.named[self.layers[layer].model][1] is not None for layer in (a, b)]
         return not all(twins)
 
-    def _parts(self) -> list[int]:
-        """Part of each utterance, the same for frames and for attention."""
-        parts, _ = assign_parts(
-            self.source.sizes,
-            self.units,
-            folds=self.settings.folds,
-            parts=self.settings.groups,
-            seed=self.settings.seed,
-        )
-        return [int(part) for part in parts]
-
     def _apart(self, a: str, b: str) -> bool:
         """No model is asked how surely it is unlike its own twin."""
         (one, of_one), (two, of_two) = (
@@ -320,7 +308,8 @@ class _Job:
             tuple(self.speech),
             measures,
             self.settings,
-            parts=self._parts(),
+            # The same for frames and for attention.
+            parts=groups_left_out(self.source.sizes, self.units, self.settings)[0].tolist(),
             name_of=lambda model, label: f"{model} {label}",
             wanted=self.wanted,
             memory=self.memory,

@@ -23,6 +23,15 @@ Wanted = Callable[[str, str], bool]
 SHIFTED = ("moments", "folds", "sample")
 
 
+def groups_left_out(
+    sizes: Sequence[int], units: Sequence[int], settings: Settings
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Share utterances out to groups as the settings say; see `assign_parts`."""
+    return assign_parts(
+        sizes, units, folds=settings.folds, parts=settings.groups, seed=settings.seed
+    )
+
+
 def _none(a: str, b: str) -> bool:
     return False
 
@@ -66,14 +75,13 @@ class FramePass:
         self.shifted_too = shifts or _none
         self.shifts = settings.shifts if shifts else 0
         needs = {each.needs for each in measures}
-        folds = settings.folds if "folds" in needs or replicates else 1
-        parts, fold_of_part = assign_parts(
-            source.sizes,
-            source.units,
-            folds=folds,
-            parts=settings.groups if replicates else folds,
-            seed=settings.seed,
-        )
+        if replicates:
+            parts, fold_of_part = groups_left_out(source.sizes, source.units, settings)
+        else:
+            folds = settings.folds if "folds" in needs else 1
+            parts, fold_of_part = assign_parts(
+                source.sizes, source.units, folds=folds, parts=folds, seed=settings.seed
+            )
         # One part alone leaves nothing when it is left out.
         self.replicates = len(fold_of_part) if replicates and len(fold_of_part) > 1 else 0
         self.reader = FrameReader(source, device)

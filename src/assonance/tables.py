@@ -11,6 +11,7 @@ from assonance.inference import (
     DRAWS,
     LEAST_ROOM,
     LOCALISATION,
+    ROTATED,
     basis_reach,
     jackknife,
     whole_of,
@@ -21,7 +22,6 @@ from assonance.results import CELL, Comparison
 
 # What says which column layer knows most of a row layer, the most trustworthy first.
 _KNOWING = ("linreg_heldout", "linreg_heldout_r", "linreg", "cka")
-_ROTATED = "maxcorr_rotated"
 
 
 def measures(comparison: Comparison) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ def best_layers(comparison: Comparison, measure: str) -> pd.DataFrame:
             table[end] = _at_ridge(bound, table)
     if floor_name(comparison, measure) is not None:
         if measure == "maxcorr":
-            rotated = anchors.estimates(comparison, _ROTATED)
+            rotated = anchors.estimates(comparison, ROTATED)
             table = table.assign(floor=_at_ridge(rotated, table))
         else:
             table = table.assign(floor=_of_twins(comparison, known, table))
@@ -155,7 +155,7 @@ def mean_over_layers(
     if measure == LOCALISATION and DRAWS in comparison.replicates:
         bases = comparison.replicates[DRAWS]
         draws = [_at_ridge(bases.isel(rotation=r), known) for r in range(bases.sizes["rotation"])]
-        ends = (whole_of(comparison.scores), _ROTATED)
+        ends = (whole_of(comparison.scores), ROTATED)
         knows, rotated = (np.mean(_at_ridge(comparison.scores[name], known)) for name in ends)
         # Layers of one width meet the same bases: averaging over layers does not average them.
         reach = basis_reach(np.mean(draws, axis=1), np.array(knows - rotated))
@@ -208,11 +208,11 @@ def floor_name(comparison: Comparison, measure: str) -> str | None:
         For `maxcorr`, the same layer with its axes rotated at random; for others, the best layer
         of the column model's random-weights twin. None where neither was measured.
     """
-    if measure == "maxcorr" and _ROTATED in comparison.scores:
+    if measure == "maxcorr" and ROTATED in comparison.scores:
         return "randomly rotated neurons"
     scores = _of_layers(comparison, measure)
     twins = [twin for model in comparison.models if (twin := comparison.twin(model))]
-    if measure in ("maxcorr", _ROTATED) or not twins:
+    if measure in ("maxcorr", ROTATED) or not twins:
         return None
     known = scores.sel(model_row=list(comparison.models), model_col=twins).notnull().any()
     return "random weights" if known else None
@@ -337,11 +337,11 @@ def neurons(
         here = found.sel(cell)
     except KeyError as error:
         raise AssonanceError(f"{error.args[0]!r}: no such model or layer here") from None
-    wanted = ("linreg_heldout_r", "maxcorr", _ROTATED)
+    wanted = ("linreg_heldout_r", "maxcorr", ROTATED)
     table = pd.DataFrame({name: here[name].to_numpy() for name in wanted if name in here})
-    if _ROTATED in table:
-        room = table["linreg_heldout_r"] - table[_ROTATED]
-        way = (table["maxcorr"] - table[_ROTATED]) / room.where(room > LEAST_ROOM)
+    if ROTATED in table:
+        room = table["linreg_heldout_r"] - table[ROTATED]
+        way = (table["maxcorr"] - table[ROTATED]) / room.where(room > LEAST_ROOM)
         table = table.assign(localisation=way)
     if "maxcorr_match" in here:
         match = here["maxcorr_match"].to_numpy()

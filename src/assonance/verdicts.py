@@ -10,9 +10,9 @@ import scipy.stats
 import xarray as xr
 from numpy.typing import NDArray
 
-from assonance.claims import ROTATED, Claim, load_claims
+from assonance.claims import Claim, load_claims
 from assonance.contrasts import Lacking, Lattice, Mask, weigh
-from assonance.inference import DRAWS, LEVEL, jackknife
+from assonance.inference import DRAWS, LEVEL, ROTATED, jackknife
 from assonance.measures import MEASURES
 from assonance.results import CELL, Comparison
 
