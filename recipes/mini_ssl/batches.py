@@ -7,7 +7,15 @@ import torch
 from torch import Tensor
 
 from recipes.mini_ssl.config import Recipe
-from recipes.mini_ssl.data import RATE, Prompts, cut_clips, frames_of, join_prompts, span_mask
+from recipes.mini_ssl.data import (
+    RATE,
+    Prompts,
+    cut_clips,
+    draw_prompts,
+    frames_of,
+    normalise,
+    span_mask,
+)
 from recipes.mini_ssl.spelling import encode
 
 
@@ -25,11 +33,14 @@ class Clips:
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
         """Clips and mask of a step."""
         waves = self.waves(step)
-        return waves, mask_of(self.recipe, self.seed, step, frames_of(waves.shape[-1]))
+        return waves, mask_of(self.recipe, self.seed, step, waves)
 
 
 class Readings:
-    """For fine-tuning: whole prompts joined, padded to one length, and their characters."""
+    """For fine-tuning: whole prompts, each by itself, padded to one length, and their characters.
+
+    Short ones are learned first: which character is where is hard to find in long clips.
+    """
 
     def __init__(self, recipe: Recipe, prompts: Prompts, seed: int) -> None:
         self.recipe, self.seed = recipe, seed
@@ -38,22 +49,22 @@ class Readings:
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
         """Clips, mask, samples in each clip, and characters of each, of a step."""
         recipe = self.recipe
-        waves, texts = join_prompts(
-            self.spoken,
-            self.texts,
+        chosen = draw_prompts(
+            [len(wave) for wave in self.spoken],
             self.seed,
             step,
             recipe.clips,
             round(recipe.seconds * RATE),
         )
-        padded, lengths = pad(waves)
-        mask = mask_of(recipe, self.seed, step, frames_of(padded.shape[-1]))
-        return padded, mask, lengths, [torch.tensor(encode(text)) for text in texts]
+        padded, lengths = pad([normalise(self.spoken[index] / 2**15) for index in chosen])
+        mask = mask_of(recipe, self.seed, step, padded)
+        return padded, mask, lengths, [torch.tensor(encode(self.texts[i])) for i in chosen]
 
 
-def mask_of(recipe: Recipe, seed: int, step: int, frames: int) -> Tensor:
-    """Mask of a step."""
-    mask = span_mask(seed, step, recipe.clips, frames, recipe.mask_start, recipe.mask_length)
+def mask_of(recipe: Recipe, seed: int, step: int, waves: Tensor) -> Tensor:
+    """Mask of a step's clips."""
+    clips, samples = waves.shape
+    mask = span_mask(seed, step, clips, frames_of(samples), recipe.mask_start, recipe.mask_length)
     return torch.from_numpy(mask)
 
 

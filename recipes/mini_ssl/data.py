@@ -1,5 +1,6 @@
 """Batches of joined prompts, as pure functions of a seed and a step."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from recipes.speech.split import split
 
 RATE = 16_000
 WINDOW, HOP = 400, 320  # samples an encoder frame sees, and from one frame to the next
+QUARTERS = 4  # batches that prompts are drawn for at once
 
 
 @dataclass(frozen=True)
@@ -105,33 +107,37 @@ def cut_clips(
     return normalise(out.astype(np.float32) / 2**15)
 
 
-def join_prompts(
-    waves: list[np.ndarray], texts: list[str], seed: int, step: int, clips: int, samples: int
-) -> tuple[list[np.ndarray], list[str]]:
-    """Clips of whole prompts joined in random order, as many as fit, and their words.
+def draw_prompts(
+    lengths: Sequence[int], seed: int, step: int, clips: int, longest: int
+) -> list[int]:
+    """Draw prompts of about one length, so that little of a batch is padding.
 
+    Of four times as many drawn at random, put in the order of their lengths, one quarter is taken.
     A function of its arguments alone, as `cut_clips` is.
+
+    Parameters
+    ----------
+    lengths
+        Samples of each prompt.
+    seed, step
+        What decides the draw.
+    clips
+        How many are drawn; fewer where there are fewer.
+    longest
+        The most samples that one may have.
 
     Returns
     -------
-    Normalised samples of each clip, of lengths of their own, and the words of each.
+    Their indices, from the shortest to the longest.
     """
-    fitting = [index for index, wave in enumerate(waves) if len(wave) <= samples]
+    fitting = [index for index, length in enumerate(lengths) if length <= longest]
     if not fitting:
-        raise RecipeError(f"no prompt is as short as {samples / RATE:g} s: raise seconds")
+        raise RecipeError(f"no prompt is as short as {longest / RATE:g} s: raise seconds")
     rng = np.random.default_rng([seed, step])
-    joined = []
-    for _ in range(clips):
-        chosen: list[int] = []
-        for index in rng.choice(fitting, len(fitting), replace=False):
-            if sum(len(waves[i]) for i in [*chosen, index]) > samples:
-                break
-            chosen.append(index)
-        joined.append(chosen)
-    clips_joined = [np.concatenate([waves[i] for i in chosen]) / 2**15 for chosen in joined]
-    return list(map(normalise, clips_joined)), [
-        " ".join(texts[i] for i in chosen) for chosen in joined
-    ]
+    drawn = rng.choice(fitting, min(QUARTERS * clips, len(fitting)), replace=False)
+    ordered = sorted(drawn.tolist(), key=lambda index: lengths[index])
+    quarters = np.array_split(ordered, -(-len(ordered) // clips))
+    return quarters[rng.integers(len(quarters))].tolist()
 
 
 def frames_of(samples: int) -> int:

@@ -70,6 +70,13 @@ class Convolution(Function):
         return to_x, torch.cat(to_taps).permute(2, 1, 0), None
 
 
+def as_autocast(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """Bring tensors to the type of products under autocast, which sees none that write in place."""
+    if not torch.is_autocast_enabled("cpu"):
+        return tensors
+    return tuple(tensor.to(torch.get_autocast_dtype("cpu")) for tensor in tensors)
+
+
 class FrontEnd(nn.Module):
     """Drop-in for the feature encoder of wav2vec 2.0 and HuBERT, sharing its layers.
 
@@ -89,7 +96,7 @@ class FrontEnd(nn.Module):
             if x.shape[-1] == 1:  # samples: nothing before them wants a gradient
                 x = x.squeeze(-1).unfold(-1, kernel, stride) @ conv.weight[:, 0].T.contiguous()
             else:
-                x = Convolution.apply(x, conv.weight, stride)
+                x = Convolution.apply(*as_autocast(x, conv.weight), stride)
             if conv.bias is not None:
                 x = x + conv.bias
             x = layer.activation(self.norm(layer, x))

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from conftest import ROOT, tiny
@@ -12,7 +13,7 @@ from transformers import AutoModelForCTC, AutoProcessor
 
 from recipes.mini_ssl import checkpoint
 from recipes.mini_ssl.card import render
-from recipes.mini_ssl.data import load_prompts
+from recipes.mini_ssl.data import draw_prompts, load_prompts
 from recipes.mini_ssl.encoders import load_encoder
 from recipes.mini_ssl.evaluate import write_milestone
 from recipes.mini_ssl.export import export, exported_name
@@ -127,6 +128,23 @@ def test_a_corpus_without_transcripts_is_told(fine_tuning, manifest, tmp_path):
     write_manifest(tmp_path / "manifest.csv", rows)
     with pytest.raises(RecipeError, match="no prompt of language 'en' has a transcript"):
         next(train(fine_tuning, tmp_path / "manifest.csv", tmp_path))
+
+
+def test_a_batch_is_of_prompts_of_like_lengths_by_seed_and_step():
+    lengths = np.random.default_rng(0).integers(10_000, 90_000, 200)
+    first = draw_prompts(lengths, 1, 5, 8, 80_000)
+    assert first == draw_prompts(lengths, 1, 5, 8, 80_000)
+    assert first != draw_prompts(lengths, 1, 6, 8, 80_000)
+    assert len(set(first)) == 8
+    drawn = [lengths[draw_prompts(lengths, 1, step, 8, 80_000)] for step in range(100)]
+    assert all(batch.max() <= 80_000 for batch in drawn)
+    assert np.mean([np.ptp(batch) for batch in drawn]) < 40_000
+    assert np.ptp([batch.mean() for batch in drawn]) > 40_000
+
+
+def test_few_prompts_make_smaller_batches():
+    assert sorted(draw_prompts([8000, 9000, 7000], 1, 0, 8, 9000)) == [0, 1, 2]
+    assert len(draw_prompts([8000] * 10, 1, 0, 8, 9000)) == 5
 
 
 def test_prompts_longer_than_a_clip_are_told(fine_tuning, manifest, tmp_path):
