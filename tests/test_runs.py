@@ -446,6 +446,7 @@ def test_diff_of_models_of_two_architectures_is_one_line(pair, speech, tmp_path)
     told = run("diff", *pair, "--audio", speech, "--out", tmp_path / "x", "-m", "cka", "--no-twins")
     assert told.status == 1
     assert "is of another architecture than" in told.err.splitlines()[-1]
+    assert not (tmp_path / "x/activations").exists()
 
 
 def test_a_second_seed_is_a_ceiling_and_must_be_there(pair, speech, tmp_path):

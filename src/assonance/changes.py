@@ -3,7 +3,7 @@
 The numbers behind the figures and sentences of `assonance diff`, read off a comparison.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,8 @@ TELLING = {
     "Neurons": ("maxcorr",),
     "Heads": ("attn_js", "attn_pearson", "attn_frobenius"),
 }
+# Family, parameters and layers.
+Architecture = tuple[str, int, tuple[str, ...]]
 OWN = "_own"  # of a neuron or head with itself, by its number, and not with its best match
 
 
@@ -225,19 +227,37 @@ def onset(part: pd.DataFrame) -> str | None:
     return str(part.index[first]) if first < len(part) else None
 
 
+def of_one_architecture(architectures: Mapping[str, Architecture]) -> None:
+    """Refuse models whose layers are not those of the first.
+
+    Parameters
+    ----------
+    architectures
+        By the models' names, the pretrained one first.
+
+    Raises
+    ------
+    AssonanceError
+        One is of another architecture.
+    """
+    first = next(iter(architectures))
+    for name, architecture in architectures.items():
+        if architecture != architectures[first]:
+            raise AssonanceError(
+                f"{one_line(name)} is of another architecture than {one_line(first)}: "
+                "change is followed layer by layer; give checkpoints of one architecture"
+            )
+
+
 def _check(comparison: Comparison, pair: Pair) -> None:
     known = {each.name: each for each in comparison.provenance.models}
     for name in _named(pair):
         if name not in known:
             raise AssonanceError(f"{one_line(name)}: no such model here")
-        if _architecture(known[name]) != _architecture(known[pair.pretrained]):
-            raise AssonanceError(
-                f"{one_line(name)} is of another architecture than {one_line(pair.pretrained)}: "
-                "change is followed layer by layer; give checkpoints of one architecture"
-            )
+    of_one_architecture({name: _architecture(known[name]) for name in _named(pair)})
 
 
-def _architecture(model: ModelRecord) -> tuple[str, int, tuple[str, ...]]:
+def _architecture(model: ModelRecord) -> Architecture:
     return model.family, model.n_parameters, tuple(model.layers)
 
 

@@ -1,7 +1,7 @@
 """A run on disk: a comparison and the files it leaves in its folder."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from assonance.errors import AssonanceError
 from assonance.files import slug, write_text
 from assonance.head_tables import head_measures
 from assonance.measures import find, find_settings
+from assonance.models import SpeechModel, load_model
 from assonance.outside import one_line, own_words
 from assonance.progress import Progress
 from assonance.report import write_report
@@ -99,8 +100,16 @@ def run(
     }
     _make(out)
     write_text(out / CONFIG, _yaml(config))
+    loaded = (
+        _of_one_architecture(
+            load_model(each, device=device, offline=offline, record=record, precision=precision)
+            for each in models
+        )
+        if diff
+        else models
+    )
     comparison = compare(
-        models,
+        loaded,
         Corpus.from_path(audio, **speech),
         chosen,
         settings=chosen_settings,
@@ -129,6 +138,18 @@ def run(
         write_report(comparison, said, out / REPORT, pairs)
         advance(1)
     return comparison
+
+
+def _of_one_architecture(models: Iterable[SpeechModel]) -> list[SpeechModel]:
+    """Load what is to be followed layer by layer, before anything is computed."""
+    loaded = list(models)
+    changes.of_one_architecture(
+        {
+            each.info.source: (each.info.family, each.info.n_parameters, each.layers)
+            for each in loaded
+        }
+    )
+    return loaded
 
 
 def pairs_of(comparison: Comparison, *, diff: bool) -> tuple[Pair, ...] | None:
