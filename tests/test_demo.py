@@ -1,5 +1,7 @@
 """The bundled models and speech show what the demo says they show."""
 
+import json
+import shutil
 import subprocess
 import sys
 from html import unescape
@@ -96,6 +98,19 @@ def test_a_bundled_model_can_be_named_where_no_directory_is_called_so(tmp_path, 
 
 def test_miniatures_fit_into_the_repository():
     assert sum(each.megabytes for each in miniatures()) <= 40
+
+
+def test_another_seed_of_a_recipe_is_known_by_its_settings(tmp_path, monkeypatch):
+    for name, seed in (("hubert-mini", None), ("hubert-mini-late", 7)):
+        shutil.copytree(MODELS[0], tmp_path / name)
+        if seed:
+            told = tmp_path / name / "evaluation.json"
+            result = json.loads(told.read_text("utf-8"))
+            result["recipe"] |= {"name": name, "seed": seed}
+            told.write_text(json.dumps(result), "utf-8")
+    monkeypatch.setattr("assonance.demo._MODELS", tmp_path)
+    assert [each.seed_of for each in miniatures()] == [None, "hubert-mini"]
+    assert "another seed of hubert-mini" in str(miniatures()[1])
 
 
 def test_models_lists_each_with_its_folder(capsys):

@@ -301,8 +301,10 @@ def demo(
     """Compare bundled miniature models on bundled speech, offline."""
     from assonance.demo import MODELS, SPEECH, miniatures
 
+    chosen = [each for each in miniatures() if every or each.path in MODELS]
+    names = {each.name for each in chosen}
     _run(
-        [str(each.path) for each in miniatures()] if every else [str(model) for model in MODELS],
+        [str(each.path) for each in chosen],
         str(SPEECH),
         out,
         measures=measure or [],
@@ -316,7 +318,7 @@ def demo(
         record=["blocks"],
         precision="float32",
         on_error="skip",
-        seeds={},
+        seeds={each.name: each.seed_of for each in chosen if each.seed_of in names},
         uncertainty=uncertainty,
         groups=groups,
         shifts=shifts,

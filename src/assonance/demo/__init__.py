@@ -1,8 +1,10 @@
 """Bundled miniature models and real speech, to try assonance without a download."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _HERE = Path(__file__).parent
 _MODELS = _HERE / "models"
@@ -27,6 +29,8 @@ class Miniature:
         "contrastive" or "predictive", which it was pretrained on.
     fine_tuned_from
         Name of the model that it was fine-tuned from to read letters; None where it was not.
+    seed_of
+        Name of the model of whose recipe this is another seed; None where it is the first.
     seed
         Of its training.
     layers, width, parameters
@@ -39,6 +43,7 @@ class Miniature:
     path: Path
     objective: str
     fine_tuned_from: str | None
+    seed_of: str | None
     seed: int
     layers: int
     width: int
@@ -48,6 +53,8 @@ class Miniature:
     def __str__(self) -> str:
         """Describe it in a line."""
         how = f"fine-tuned from {self.fine_tuned_from}" if self.fine_tuned_from else "pretrained"
+        if self.seed_of:
+            how += f", another seed of {self.seed_of}"
         return (
             f"{self.objective}, {how}, {self.layers} layers × {self.width}, "
             f"{self.parameters / 1e6:.2f} M parameters, {self.megabytes:.1f} MB, seed {self.seed}"
@@ -56,7 +63,14 @@ class Miniature:
 
 def miniatures() -> tuple[Miniature, ...]:
     """List the bundled models in alphabetical order."""
-    return tuple(_read(path.parent) for path in sorted(_MODELS.glob("*/model.safetensors")))
+    first: dict[str, str] = {}
+    found = []
+    for path in sorted(_MODELS.glob("*/model.safetensors")):
+        name, result = path.parent.name, _json(path.with_name("evaluation.json"))
+        recipe = _recipe_but_seed(result)
+        found.append(_miniature(path.parent, result, first.get(recipe)))
+        first.setdefault(recipe, name)
+    return tuple(found)
 
 
 def find(name: str) -> Path | None:
@@ -65,9 +79,13 @@ def find(name: str) -> Path | None:
     return next((path for path in paths if path.name == name), None)
 
 
-def _read(folder: Path) -> Miniature:
-    config = json.loads((folder / "config.json").read_text("utf-8"))
-    result = json.loads((folder / "evaluation.json").read_text("utf-8"))
+def _recipe_but_seed(result: Mapping[str, Any]) -> str:
+    recipe = {key: value for key, value in result["recipe"].items() if key not in ("name", "seed")}
+    return json.dumps([recipe, result["steps"]], sort_keys=True)
+
+
+def _miniature(folder: Path, result: Mapping[str, Any], seed_of: str | None) -> Miniature:
+    config = _json(folder / "config.json")
     recipe = result["recipe"]
     start = recipe["task"].get("start")
     return Miniature(
@@ -75,9 +93,14 @@ def _read(folder: Path) -> Miniature:
         path=folder,
         objective=_OBJECTIVES[config["model_type"]],
         fine_tuned_from=Path(start).name if start else None,
+        seed_of=seed_of,
         seed=recipe["seed"],
         layers=config["num_hidden_layers"],
         width=config["hidden_size"],
         parameters=result["parameters"],
         megabytes=(folder / "model.safetensors").stat().st_size / 1e6,
     )
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))
