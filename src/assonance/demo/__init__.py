@@ -31,6 +31,8 @@ class Miniature:
         Name of the model that it was fine-tuned from to read letters; None where it was not.
     seed_of
         Name of the model of whose recipe this is another seed; None where it is the first.
+    milestone
+        Steps after which it was taken out of a fine-tuning that went on; None for one that ended.
     seed
         Of its training.
     layers, width, parameters
@@ -44,6 +46,7 @@ class Miniature:
     objective: str
     fine_tuned_from: str | None
     seed_of: str | None
+    milestone: int | None
     seed: int
     layers: int
     width: int
@@ -53,6 +56,8 @@ class Miniature:
     def __str__(self) -> str:
         """Describe it in a line."""
         how = f"fine-tuned from {self.fine_tuned_from}" if self.fine_tuned_from else "pretrained"
+        if self.milestone:
+            how += f", as far as step {self.milestone}"
         if self.seed_of:
             how += f", another seed of {self.seed_of}"
         return (
@@ -94,6 +99,7 @@ def _miniature(folder: Path, result: Mapping[str, Any], seed_of: str | None) -> 
         objective=_OBJECTIVES[config["model_type"]],
         fine_tuned_from=Path(start).name if start else None,
         seed_of=seed_of,
+        milestone=result["steps"] if "end" in result else None,
         seed=recipe["seed"],
         layers=config["num_hidden_layers"],
         width=config["hidden_size"],
