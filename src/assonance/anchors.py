@@ -1,10 +1,12 @@
 """What scores are read against: floors that nothing shared reaches, ceilings, and chance."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
 from assonance.inference import counting_p
@@ -46,23 +48,59 @@ def ceilings(comparison: Comparison, measure: str, layers: "pd.Index[Any]") -> p
     """
     scores = estimates(comparison, measure)
     seeds = {model.seed_of: model.name for model in comparison.provenance.models if model.seed_of}
-    rows = []
-    for model, layer in ((entry[0], entry[-1]) for entry in layers):
+    models = [str(entry[0]) for entry in layers]
+    found = pd.DataFrame({"seed": best_in(scores, layers, [seeds.get(m) for m in models])}, layers)
+    halves = comparison.halves.get(measure)
+    beside, own_halves = {}, {}
+    for model in dict.fromkeys(models):
         own = comparison.layers(model)
-        here = scores.sel(model_row=model, layer_row=layer)
-        place = own.index(layer)
-        beside = [*own[max(place - 1, 0) : place], *own[place + 1 : place + 2]]
-        halves = comparison.halves
-        rows.append(
-            {
-                "seed": _most(here.sel(model_col=seeds[model])) if model in seeds else np.nan,
-                "neighbour": _most(here.sel(model_col=model, layer_col=beside)),
-                "halves": float(halves[measure].sel(model_row=model, layer_row=layer))
-                if measure in halves
-                else np.nan,
-            }
-        )
-    return pd.DataFrame(rows, index=layers).dropna(axis="columns", how="all")
+        here = scores.sel(
+            model_row=model, model_col=model, layer_row=list(own), layer_col=list(own)
+        ).transpose("layer_row", "layer_col")
+        places = np.arange(len(own))
+        apart = np.abs(places[:, None] - places[None, :])
+        nearest = _most(np.where(apart == 1, here.values, np.nan))
+        beside |= {(model, layer): nearest[i] for i, layer in enumerate(own)}
+        if halves is not None:
+            known = halves.sel(model_row=model, layer_row=list(own)).values
+            own_halves |= {(model, layer): known[i] for i, layer in enumerate(own)}
+    ends = [(str(entry[0]), str(entry[-1])) for entry in layers]
+    found["neighbour"] = [beside[end] for end in ends]
+    found["halves"] = [own_halves.get(end, np.nan) for end in ends]
+    return found.dropna(axis="columns", how="all")
+
+
+def best_in(
+    scores: xr.DataArray, layers: "pd.Index[Any]", others: Sequence[str | None]
+) -> NDArray[np.float64]:
+    """Find the best score of each layer in any layer of another model.
+
+    Parameters
+    ----------
+    scores
+        Of two layers.
+    layers
+        Entries that begin with a model and end with one of its layers.
+    others
+        The other model of each entry; None for none.
+
+    Returns
+    -------
+    numpy.ndarray
+        One number an entry; NaN where none is known.
+    """
+    known = [place for place, other in enumerate(others) if other is not None]
+    found = np.full(len(layers), np.nan)
+    names = {
+        "model_row": [layers[place][0] for place in known],
+        "layer_row": [layers[place][-1] for place in known],
+        "model_col": [others[place] for place in known],
+    }
+    at = {
+        dim: xr.DataArray(np.array(each, dtype=object), dims="entry") for dim, each in names.items()
+    }
+    found[known] = _most(scores.sel(at).transpose("entry", "layer_col").values)
+    return found
 
 
 def share(value: pd.Series, floor: pd.Series, ceiling: pd.Series) -> pd.Series:
@@ -129,7 +167,7 @@ def chance_by_measure(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("measure")
 
 
-def _most(scores: xr.DataArray) -> float:
-    """Highest of some scores; NaN where none is known."""
-    known = scores.values[np.isfinite(scores.values)]
-    return float(known.max()) if known.size else float("nan")
+def _most(scores: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Highest known score of each row; NaN where none is known."""
+    highest = np.where(np.isfinite(scores), scores, -np.inf).max(-1, initial=-np.inf)
+    return np.where(np.isinf(highest), np.nan, highest)

@@ -376,7 +376,7 @@ def _numbers(axes: Axes, table: pd.DataFrame, limits: Scale) -> None:
             text = f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"
             text = text.removeprefix("0") if value >= 0 else f"−{text[1:].removeprefix('0')}"
             color = "white" if value < middle else "black"
-            axes.text(j, i, text, ha="center", va="center", size=7, color=color)
+            axes.text(j, i, text, ha="center", va="center", size=7, color=color, in_layout=False)
 
 
 def _layer_ticks(axes: Axes, table: pd.DataFrame, sizes: Sequence[int]) -> None:

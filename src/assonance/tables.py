@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from assonance import anchors
 from assonance.describe import DESCRIPTORS
@@ -112,17 +113,12 @@ def best_layers(comparison: Comparison, measure: str) -> pd.DataFrame:
     return table
 
 
-def _of_twins(comparison: Comparison, scores: xr.DataArray, table: pd.DataFrame) -> list[float]:
+def _of_twins(
+    comparison: Comparison, scores: xr.DataArray, table: pd.DataFrame
+) -> NDArray[np.float64]:
     """Best score of each row layer in the random-weights twin of the column model."""
-    floors = []
-    for row, col, layer in table.index:
-        twin = comparison.twin(col)
-        if twin is None:
-            floors.append(np.nan)
-            continue
-        here = scores.sel(model_row=row, layer_row=layer, model_col=twin).to_numpy()
-        floors.append(float(np.nanmax(here)) if np.isfinite(here).any() else np.nan)
-    return floors
+    twins = [comparison.twin(col) for col in table.index.get_level_values("model_col")]
+    return anchors.best_in(scores, table.index, twins)
 
 
 def mean_over_layers(
@@ -148,17 +144,13 @@ def mean_over_layers(
     if measure not in comparison.replicates or known.empty:
         return whole, np.nan, np.nan
     without = comparison.replicates[measure]
-    groups = np.array(
-        [_at_ridge(without.isel(group=g), known) for g in range(without.sizes["group"])]
-    )
-    found = jackknife(np.array(whole), groups.mean(1))
+    found = jackknife(np.array(whole), _at_ridge(without, known).mean(0))
     if measure == LOCALISATION and DRAWS in comparison.replicates:
-        bases = comparison.replicates[DRAWS]
-        draws = [_at_ridge(bases.isel(rotation=r), known) for r in range(bases.sizes["rotation"])]
+        draws = _at_ridge(comparison.replicates[DRAWS], known)
         ends = (whole_of(comparison.scores), ROTATED)
         knows, rotated = (np.mean(_at_ridge(comparison.scores[name], known)) for name in ends)
         # Layers of one width meet the same bases: averaging over layers does not average them.
-        reach = basis_reach(np.mean(draws, axis=1), np.array(knows - rotated))
+        reach = basis_reach(draws.mean(0), np.array(knows - rotated))
         found = widened(found, reach)
     return float(found.estimate), float(found.low), float(found.high)
 
@@ -386,16 +378,15 @@ def _ridge(comparison: Comparison, measure: str) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index(["model_row", "model_col", "layer_row"])
 
 
-def _at_ridge(scores: xr.DataArray, ridge: pd.DataFrame) -> list[float]:
-    """Scores in the cells of a ridge."""
-    return [
-        np.nan
-        if pd.isna(layer_col)
-        else float(
-            scores.sel(model_row=row, layer_row=layer_row, model_col=col, layer_col=layer_col)
-        )
-        for (row, col, layer_row), layer_col in zip(ridge.index, ridge["layer_col"], strict=True)
-    ]
+def _at_ridge(scores: xr.DataArray, ridge: pd.DataFrame) -> NDArray[np.float64]:
+    """Scores in the cells of a ridge; further dimensions come behind."""
+    known = ridge["layer_col"].notna().to_numpy()
+    entries = ridge.index.to_frame()[known].assign(layer_col=ridge["layer_col"][known])
+    cells = {dim: xr.DataArray(entries[dim].to_numpy(), dims="cell") for dim in CELL}
+    here = scores.sel(cells).transpose("cell", ...)
+    found = np.full((len(ridge), *here.shape[1:]), np.nan)
+    found[known] = here.to_numpy()
+    return found
 
 
 def depth(layer: int, layers: int) -> float:

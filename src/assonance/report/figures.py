@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import matplotlib as mpl
 import pandas as pd
 from markupsafe import Markup
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from assonance.outside import one_line
@@ -78,12 +79,24 @@ def svg(draw: Callable[[], Figure], id: str) -> Markup:
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
         mpl.rcdefaults()
         mpl.rcParams.update({"svg.hashsalt": "assonance", "svg.fonttype": "none"})
-        draw().savefig(file, format="svg", metadata={"Date": None})
+        figure = draw()
+        _lay_out(figure)
+        figure.savefig(file, format="svg", metadata={"Date": None})
     text = file.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
     # matplotlib escapes what it writes into an SVG.
     return Markup(_REFERENCE.sub(rf"\g<1>{id}-", text).rstrip())  # noqa: S704
+
+
+def _lay_out(figure: Figure) -> None:
+    """Place what is in a figure, once; saving would draw it all a second time for that."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        figure.dpi = 72  # as SVG has it
+        FigureCanvasSVG(figure)
+        engine.execute(figure)
+        figure.set_layout_engine(None)
 
 
 def grid(table: pd.DataFrame) -> Grid:
