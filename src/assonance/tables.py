@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from assonance import anchors
 from assonance.describe import DESCRIPTORS
@@ -11,11 +12,10 @@ from assonance.inference import (
     DRAWS,
     LEAST_ROOM,
     LOCALISATION,
+    METHODS,
     ROTATED,
-    basis_reach,
-    jackknife,
+    variance_of_bases,
     whole_of,
-    widened,
 )
 from assonance.measures import MEASURES
 from assonance.results import CELL, Comparison
@@ -147,20 +147,17 @@ def mean_over_layers(
     whole = float(np.mean(_at_ridge(comparison.scores[measure], known)))
     if measure not in comparison.replicates or known.empty:
         return whole, np.nan, np.nan
-    without = comparison.replicates[measure]
-    groups = np.array(
-        [_at_ridge(without.isel(group=g), known) for g in range(without.sizes["group"])]
-    )
-    found = jackknife(np.array(whole), groups.mean(1))
+    replicates = comparison.replicates[measure]
+    method = METHODS[str(replicates.dims[-1])]
+    found = method(np.array(whole), _at_ridge(replicates, known).mean(0))
     if measure == LOCALISATION and DRAWS in comparison.replicates:
-        bases = comparison.replicates[DRAWS]
-        draws = [_at_ridge(bases.isel(rotation=r), known) for r in range(bases.sizes["rotation"])]
+        draws = _at_ridge(comparison.replicates[DRAWS], known)
         ends = (whole_of(comparison.scores), ROTATED)
         knows, rotated = (np.mean(_at_ridge(comparison.scores[name], known)) for name in ends)
         # Layers of one width meet the same bases: averaging over layers does not average them.
-        reach = basis_reach(np.mean(draws, axis=1), np.array(knows - rotated))
-        found = widened(found, reach)
-    return float(found.estimate), float(found.low), float(found.high)
+        found = found.plus(*variance_of_bases(draws.mean(0), np.array(knows - rotated)))
+    low, high = map(float, found.ends)
+    return float(found.estimate), low, high
 
 
 def descriptors(comparison: Comparison) -> pd.DataFrame:
@@ -386,16 +383,18 @@ def _ridge(comparison: Comparison, measure: str) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index(["model_row", "model_col", "layer_row"])
 
 
-def _at_ridge(scores: xr.DataArray, ridge: pd.DataFrame) -> list[float]:
-    """Scores in the cells of a ridge."""
-    return [
-        np.nan
+def _at_ridge(scores: xr.DataArray, ridge: pd.DataFrame) -> NDArray[np.float64]:
+    """Scores in the cells of a ridge, with what axes they have besides."""
+    nothing = np.full(scores.shape[len(CELL) :], np.nan)
+    found = [
+        nothing
         if pd.isna(layer_col)
-        else float(
-            scores.sel(model_row=row, layer_row=layer_row, model_col=col, layer_col=layer_col)
-        )
+        else scores.sel(
+            model_row=row, layer_row=layer_row, model_col=col, layer_col=layer_col
+        ).to_numpy()
         for (row, col, layer_row), layer_col in zip(ridge.index, ridge["layer_col"], strict=True)
     ]
+    return np.array(found, dtype=np.float64)
 
 
 def depth(layer: int, layers: int) -> float:
