@@ -51,6 +51,7 @@ def attention_pass(
         find(measures, ("head",)),
         settings,
         parts=parts_of(corpus),
+        replicates=(1 - np.eye(max(parts_of(corpus)) + 1, dtype=int)).tolist(),
         name_of=lambda model, label: f"{model} {label}",
         wanted=wanted,
         memory=memory,
@@ -130,7 +131,7 @@ def test_scores_without_each_group_are_those_of_the_other_utterances(found, corp
             for name, each in maps.items()
         }
         expected = head_similarity_matrix(rest, [measure], settings=SETTINGS)[measure]
-        without = found[f"{measure}_without"].sel(group=part)
+        without = found[f"{measure}_replicates"].sel(group=part)
         np.testing.assert_allclose(without, expected, **CLOSE)
 
 

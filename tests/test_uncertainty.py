@@ -1,20 +1,25 @@
 """Replicates, shifts and halves of the pass over frames are what their definitions say."""
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
+import oracles
 import pytest
 import xarray as xr
 from material import make_layers
 
 from assonance import AssonanceError, similarity_matrix
-from assonance.inference import counting_p, intervals, jackknife
+from assonance.inference import Drawn, bootstrap, counting_p, intervals, jackknife
 from assonance.measures import MEASURES, Settings
-from assonance.statistics import assign_folds, assign_parts
+from assonance.statistics import assign_folds, assign_parts, replicate_weights
 
 SETTINGS = Settings("few", sample_frames=400, folds=3, groups=6, shifts=2, rotations=2)
 SIZES = [17, 30, 12, 25, 40, 22, 16, 28, 35, 15]
 GROUPS = np.repeat(range(len(SIZES)), SIZES)
 LAYERS = make_layers({"a": 5, "b": 4, "c": 6}, sum(SIZES))
 PARTS, FOLD_OF_PART = assign_parts(SIZES, range(len(SIZES)), folds=3, parts=6, seed=0)
+WEIGHTS = replicate_weights(FOLD_OF_PART.tolist(), 40, 0)
 # Held-out measures have folds of their own where an utterance is missing.
 REPLICATED = [
     name
@@ -70,6 +75,42 @@ def test_replicates_of_held_out_scores_keep_the_folds(found):
         variance = variance + ((x[test] - mean[0]) ** 2).sum(0)
     without = found["linreg_heldout_replicates"].sel(layer_row="a", layer_col="b", group=part)
     assert float(without) == pytest.approx((1 - errors / variance).mean(), abs=1e-9)
+
+
+DRAWN = replace(SETTINGS, bootstrap=40)
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    names = [*REPLICATED, "linreg_heldout", "cka_utterance", "cka_debiased"]
+    return similarity_matrix(LAYERS, names, groups=GROUPS, settings=DRAWN, intervals=True)
+
+
+@pytest.mark.parametrize(
+    "measure", [name for name in REPLICATED if MEASURES[name].needs != "norms"]
+)
+def test_a_draw_is_the_score_of_the_groups_as_often_as_they_were_drawn(drawn, measure):
+    assert drawn.sizes["draw"] == 40
+    for draw in (0, 7):
+        rows = np.repeat(np.arange(len(GROUPS)), WEIGHTS[draw][PARTS[GROUPS]])
+        layers = {name: values[rows] for name, values in LAYERS.items()}
+        expected = similarity_matrix(layers, [measure], groups=GROUPS[rows], settings=SETTINGS)
+        found = drawn[f"{measure}_replicates"].sel(draw=draw)
+        np.testing.assert_allclose(found, expected[measure], rtol=0, atol=1e-9)
+
+
+def test_no_utterance_is_in_two_folds_of_a_draw(drawn):
+    folds = assign_folds(SIZES, 3, 0)[GROUPS]
+    for draw in (0, 7):
+        rows = np.repeat(np.arange(len(GROUPS)), WEIGHTS[draw][PARTS[GROUPS]])
+        expected = oracles.linreg_heldout(LAYERS["a"][rows], LAYERS["b"][rows], folds[rows])
+        found = drawn["linreg_heldout_replicates"].sel(layer_row="a", layer_col="b", draw=draw)
+        assert float(found) == pytest.approx(np.mean(expected), abs=1e-9)
+
+
+def test_frames_drawn_twice_are_no_different_frames(drawn):
+    assert "cka_debiased_interval" not in drawn
+    assert "cka_utterance_interval" in drawn
 
 
 def test_measures_without_an_honest_interval_have_none(found):
@@ -134,8 +175,9 @@ def test_the_jackknife_of_a_mean_is_its_standard_error():
     assert found.estimate == pytest.approx(values.mean(), abs=1e-12)
     assert found.error == pytest.approx(values.std(ddof=1) / 5, abs=1e-12)
     # Student's t of 24 degrees of freedom, from a table.
-    assert found.high - found.estimate == pytest.approx(2.0639 * found.error, rel=1e-4)
-    assert found.estimate - found.low == pytest.approx(found.high - found.estimate)
+    low, high = found.ends
+    assert high - found.estimate == pytest.approx(2.0639 * found.error, rel=1e-4)
+    assert found.estimate - low == pytest.approx(high - found.estimate)
 
 
 def test_the_jackknife_takes_the_bias_of_a_variance_away():
@@ -146,7 +188,54 @@ def test_the_jackknife_takes_the_bias_of_a_variance_away():
 
 def test_fewer_than_two_groups_say_nothing():
     found = jackknife(np.array([0.5]), np.array([[0.4]]))
-    assert np.isnan([found.estimate, found.low, found.high, found.error]).all()
+    assert np.isnan([found.estimate, *found.ends, found.error, found.p]).all()
+
+
+def every_draw(score, values):
+    """Score all that can be drawn: one value fewer than there are, with replacement."""
+    rows = itertools.product(range(len(values)), repeat=len(values) - 1)
+    return np.array([score(values[list(row)]) for row in rows])
+
+
+def test_the_bootstrap_of_a_mean_is_its_standard_error():
+    values = np.random.default_rng(0).normal(3, 2, 5)
+    found = bootstrap(values.mean(), every_draw(np.mean, values))
+    assert found.estimate == pytest.approx(values.mean(), abs=1e-12)
+    drawn = len(values) ** (len(values) - 1)
+    expected = values.std(ddof=1) / np.sqrt(5) * np.sqrt(drawn / (drawn - 1))
+    assert found.error == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_bootstrap_takes_the_bias_of_a_variance_away():
+    values = np.random.default_rng(1).normal(size=5)
+    found = bootstrap(values.var(), every_draw(np.var, values))
+    assert found.estimate == pytest.approx(values.var(ddof=1), abs=1e-12)
+
+
+def test_the_interval_of_a_bootstrap_turns_the_draws_round():
+    draws = np.random.default_rng(2).exponential(size=199)
+    found = bootstrap(np.array(0.8), draws)
+    low, high = found.ends
+    # 2.5 % of 200 are the fifth from either end.
+    assert low == pytest.approx(1.6 - np.sort(draws)[-5])
+    assert high == pytest.approx(1.6 - np.sort(draws)[4])
+
+
+@pytest.mark.parametrize("whole", np.linspace(-1, 1, 9))
+def test_p_of_a_bootstrap_is_below_a_fortieth_where_the_interval_is_above_nothing(whole):
+    draws = whole + np.random.default_rng(3).normal(0.1, 0.4, 199)
+    found = bootstrap(np.array(whole), draws)
+    assert (found.p <= 0.025) == (found.ends[0] > 0)
+    assert found.p == (1 + (draws >= 2 * whole).sum()) / 200
+
+
+def test_draws_are_widened_by_what_else_is_uncertain():
+    rng = np.random.default_rng(4)
+    found = Drawn(np.array(0.3), rng.normal(0, 0.3, 4000))
+    wider = found.plus(np.array(0.16), 200)
+    assert wider.error == pytest.approx(0.5, rel=0.05)
+    low, high = wider.ends
+    assert (low, high) == pytest.approx((0.3 - 0.98, 0.3 + 0.98), abs=0.06)
 
 
 def test_intervals_leave_other_repetitions_alone(found):

@@ -12,6 +12,7 @@ from scipy import stats
 from assonance.claims import Claim, load_claims
 from assonance.contrasts import Term
 from assonance.results import CELL, Comparison, CorpusRecord, Provenance
+from assonance.statistics import replicate_weights
 from assonance.verdicts import answers, lines, to_dataframe
 
 GROUPS, LAYERS, DRAWS = 12, 3, 5
@@ -92,6 +93,25 @@ def test_estimate_interval_and_p_are_those_of_students_t():
     assert (found.low, found.high) == pytest.approx(tuple(both.confidence_interval(0.95)))
     assert found.degrees == pytest.approx(GROUPS - 1)
     assert found.parts == pytest.approx([across(array).mean(), against_random(array).mean()])
+
+
+def test_estimate_interval_and_p_of_draws_are_those_of_the_bootstrap():
+    known = models()
+    values = by_group(known)
+    weights = replicate_weights(range(GROUPS), 199, 0)
+    made = compared(known, values)
+    drawn = {
+        name: ((*CELL, "draw"), each @ weights.T / (GROUPS - 1)) for name, each in values.items()
+    }
+    made = replace(made, replicates=xr.Dataset(drawn, made.replicates.coords))
+    (found,) = answers(made, [NULL])
+    gap = across(values["cka_utterance"]) - against_random(values["cka_utterance"])
+    draws = gap @ weights.T / (GROUPS - 1)
+    assert found.estimate == pytest.approx(2 * gap.mean() - draws.mean())
+    ends = 2 * gap.mean() - np.sort(draws)[[-5, 4]]
+    assert (found.low, found.high) == pytest.approx(tuple(ends))
+    assert found.p == pytest.approx((1 + (draws >= 2 * gap.mean()).sum()) / 200)
+    assert np.isnan(found.degrees)
 
 
 @pytest.mark.parametrize(

@@ -28,13 +28,14 @@ from assonance.results import CELL, Comparison, CorpusRecord, ModelRecord, Prove
 from assonance.verdicts import DRAWS, answers
 from benchmarks.tables import show
 from benchmarks.validity.series import ar1, lengths, rotation
-from benchmarks.validity.small import MEASURES, Scored, agree, score_heads, score_layers
+from benchmarks.validity.small import Scored, agree, score_heads, score_layers
 
 UTTERANCES, GROUPS, BASES, WIDTH = 60, 20, 8, 12
 MEAN, MEMORY = 40, 0.9
 LAYERS, HEADS, MAP = 2, 2, 10
 LEVEL = 0.05
 NEURONS = ("linreg_heldout_r", "maxcorr", "maxcorr_rotated")
+MEASURES = ("cka_utterance", "linreg_heldout", *NEURONS)
 
 # The components of a layer and the share of its variance in each; what is left is its own.
 Shares = Callable[[ModelRecord, int], Mapping[str, float]]

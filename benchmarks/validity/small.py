@@ -1,8 +1,8 @@
 """Scores of many small layers at once, as assonance gives them a pair at a time.
 
 A simulation takes thousands of comparisons of small layers, of which assonance would spend most on
-starting out. Here all pairs and all jackknife groups are one batch of numpy products, written from
-the definitions; `agree` holds them against assonance.
+starting out. Here all pairs and all replicates are one batch of numpy products, written from the
+definitions; `agree` holds them against assonance.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,17 @@ from numpy.typing import NDArray
 
 from assonance import similarity_matrix
 from assonance.head_scores import head_scores
-from assonance.measures import find, find_settings
+from assonance.measures import Settings, find
 from assonance.measures.neurons import rotations
-from assonance.statistics import HeadSums, assign_parts
+from assonance.statistics import HeadSums, assign_parts, replicate_weights
 from benchmarks.validity.series import lengths
 
 Array = NDArray[np.float64]
 FOLDS = 5
-MEASURES = ("cka_utterance", "linreg_heldout", "linreg_heldout_r", "maxcorr", "maxcorr_rotated")
+MEASURES = (
+    *("cka_utterance", "linreg_heldout", "linreg_heldout_r", "maxcorr", "maxcorr_rotated"),
+    *("linreg", "linreg_r2", "cca_r2"),
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Scored:
     scores
         By measure, shape (L, L).
     replicates
-        Without each group in turn, shape (L, L, G).
+        Without each group in turn, or of groups drawn, shape (L, L, R).
     draws
         `maxcorr_rotated` in each basis, shape (L, L, R); None where it was not asked for.
     """
@@ -50,8 +53,9 @@ def score_layers(
     measures: Sequence[str],
     *,
     groups: int,
-    bases: int,
     seed: int,
+    bases: int = 1,
+    draws: int | None = None,
 ) -> Scored:
     """Score layers of one width.
 
@@ -63,31 +67,36 @@ def score_layers(
         Frames of each utterance.
     measures
         Of `MEASURES`.
-    groups, bases, seed
-        Jackknife groups, random bases, and what draws both, as in assonance's settings.
+    groups, seed, bases, draws
+        Groups of utterances, what draws, random bases, and draws of the bootstrap, as in
+        assonance's settings.
     """
     parts, folds = assign_parts(
         sizes.tolist(), range(len(sizes)), folds=FOLDS, parts=groups, seed=seed
     )
-    # All groups, then all but each.
-    kept = np.vstack([np.ones(len(folds)), 1 - np.eye(len(folds))])
+    # All groups, then the replicates.
+    kept = np.vstack([np.ones(len(folds)), replicate_weights(folds.tolist(), draws, seed)])
     sums = _Sums(frames - frames.mean(0), sizes, parts, kept)
     found: dict[str, Array] = {}
-    draws = None
+    in_bases = None
     if "cka_utterance" in measures:
         found["cka_utterance"] = sums.cka()
     if {"linreg_heldout", "linreg_heldout_r"} & set(measures):
         found["linreg_heldout"], found["linreg_heldout_r"] = sums.regression(folds)
-    if {"maxcorr", "maxcorr_rotated"} & set(measures):
+    if {"maxcorr", "maxcorr_rotated", "linreg", "linreg_r2", "cca_r2"} & set(measures):
         correlation = sums.correlation()
         found["maxcorr"] = np.abs(correlation).max(4).mean(2)
+    if {"linreg", "linreg_r2", "cca_r2"} & set(measures):
+        explained, found["cca_r2"] = _explained(correlation)
+        found["linreg"], found["linreg_r2"] = np.sqrt(explained).mean(-1), explained.mean(-1)
+    if "maxcorr_rotated" in measures:
         each = _in_bases(correlation, bases, seed)
         found["maxcorr_rotated"] = each.mean(0)
-        draws = each[:, 0].transpose(1, 2, 0)
+        in_bases = each[:, 0].transpose(1, 2, 0)
     return Scored(
         {name: found[name][0] for name in measures},
         {name: found[name][1:].transpose(1, 2, 0) for name in measures},
-        draws,
+        in_bases,
     )
 
 
@@ -128,35 +137,42 @@ def agree(tolerance: float = 1e-9) -> None:
     layers, width, groups, bases, seed = 3, 6, 10, 3, 4
     sizes = lengths(rng, 30, 40)
     labels = [f"layer {number}" for number in range(layers)]
-    settings = replace(find_settings("default"), groups=groups, rotations=bases, seed=seed)
+    settings = Settings("small", groups=groups, rotations=bases, seed=seed)
     frames = rng.standard_normal((sum(sizes), layers, width))
     frames += rng.standard_normal((sum(sizes), 1, width))
-    ours = score_layers(frames, sizes, MEASURES, groups=groups, bases=bases, seed=seed)
-    theirs = similarity_matrix(
-        {label: frames[:, number] for number, label in enumerate(labels)},
-        MEASURES,
-        groups=np.repeat(np.arange(len(sizes)), sizes),
-        settings=settings,
-        intervals=True,
-    )
-    for name in MEASURES:
-        assert np.allclose(ours.scores[name], theirs[name], atol=tolerance)
-        assert np.allclose(ours.replicates[name], theirs[f"{name}_replicates"], atol=tolerance)
+    for draws in (None, 40):
+        ours = score_layers(
+            frames, sizes, MEASURES, groups=groups, bases=bases, seed=seed, draws=draws
+        )
+        theirs = similarity_matrix(
+            {label: frames[:, number] for number, label in enumerate(labels)},
+            MEASURES,
+            groups=np.repeat(np.arange(len(sizes)), sizes),
+            settings=replace(settings, bootstrap=draws),
+            intervals=True,
+        )
+        for name in MEASURES:
+            assert np.allclose(ours.scores[name], theirs[name], atol=tolerance)
+            assert np.allclose(ours.replicates[name], theirs[f"{name}_replicates"], atol=tolerance)
     maps = np.exp(rng.standard_normal((len(sizes), 2 * layers, 8, 8)))
     maps /= maps.sum(-1, keepdims=True)
     of_heads = score_heads(maps, layers, sizes, groups=groups, seed=seed)
     heads = dict.fromkeys(labels, 2)
-    parts, _ = assign_parts(sizes.tolist(), range(len(sizes)), folds=FOLDS, parts=groups, seed=seed)
+    parts, folds = assign_parts(
+        sizes.tolist(), range(len(sizes)), folds=FOLDS, parts=groups, seed=seed
+    )
     sums = [HeadSums(heads, combinations_with_replacement(labels, 2)) for _ in range(groups)]
     for part, one in zip(parts, maps, strict=True):
         sums[part].update(torch.from_numpy(one))
-    found = head_scores(sums, find(["attn_pearson"], ["head"]), settings, per_head=False)
-    for kind, suffix in ((of_heads.scores, ""), (of_heads.replicates, "_without")):
+    replicates = replicate_weights(folds.tolist(), None, seed).tolist()
+    chosen = find(["attn_pearson"], ["head"])
+    found = head_scores(sums, chosen, settings, per_head=False, replicates=replicates)
+    for kind, suffix in ((of_heads.scores, ""), (of_heads.replicates, "_replicates")):
         assert np.allclose(kind["attn_pearson"], found[f"attn_pearson{suffix}"], atol=tolerance)
 
 
 class _Sums:
-    """Everything that the measures ask of the frames, for the whole and without each group.
+    """Everything that the measures ask of the frames, for the whole and each replicate.
 
     Shapes are of R versions (the whole first), L layers and D neurons.
     """
@@ -226,32 +242,34 @@ class _Sums:
     def cka(self) -> Array:
         """Distinct-utterance CKA, (R, L, L), from the U-statistic in docs/architecture.md."""
         w, s = self.weights, self.s
+        # An utterance that counts w times has w times each frame: w to the power of the frames.
         cross = self._blocks(np.tensordot(self.kept, self.products, 1))
         total = np.einsum("ru,uid->rid", w, s)
-        outer = np.einsum("ru,uia,ujb->riajb", w, s, s, optimize=True)
-        spun = np.einsum("ru,uija->rija", w, self.spun)
+        outer = np.einsum("ru,uia,ujb->riajb", w**2, s, s, optimize=True)
+        spun = np.einsum("ru,uija->rija", w**2, self.spun, optimize=True)
         own = np.einsum("uia,uija->uij", s, self.spun)
-        own = np.einsum("ru,uij->rij", w, own)
+        own = np.einsum("ru,uij->rij", w**3, own)
         norms = np.square(s).sum(2)
-        first = np.square(cross).sum((2, 4)) - np.einsum("ru,uij->rij", w, self.squares)
+        first = np.square(cross).sum((2, 4)) - np.einsum("ru,uij->rij", w**2, self.squares)
         through = np.einsum("ria,riajb,rjb->rij", total, cross, total, optimize=True)
         turned = np.einsum("ria,rija->rij", total, spun)
         middle = through - turned - turned.transpose(0, 2, 1) + own
         middle -= (cross * outer).sum((2, 4)) - own
-        rows = np.einsum("uia,ria->rui", s, total) - norms
-        whole = np.einsum("ru,rui->ri", w, rows)
+        rows = w[:, :, None] * np.einsum("uia,ria->rui", s, total, optimize=True)
+        rows -= w[:, :, None] ** 2 * norms
+        whole = rows.sum(1)
         last = whole[:, :, None] * whole[:, None]
-        last -= 4 * np.einsum("ru,rui,ruj->rij", w, rows, rows)
+        last -= 4 * np.einsum("rui,ruj->rij", rows, rows)
         last += 2 * np.square(outer).sum((2, 4))
-        last -= 2 * np.einsum("ru,ui,uj->rij", w, norms, norms)
-        n = self.lengths
-        count, square = w @ n, w @ n**2
+        last -= 2 * np.einsum("ru,ui,uj->rij", w**4, norms, norms)
+        n = w * self.lengths
+        count, square = n.sum(1), (n**2).sum(1)
         of_first = count**2 - square
         rest = (count[:, None] - n) ** 2 - (square[:, None] - n**2)
-        of_middle = (w * n * rest).sum(1)
+        of_middle = (n * rest).sum(1)
         rows_n = n * (count[:, None] - n)
-        of_last = (w * rows_n).sum(1) ** 2 - 4 * (w * rows_n**2).sum(1)
-        of_last += 2 * (square**2 - w @ n**4)
+        of_last = rows_n.sum(1) ** 2 - 4 * (rows_n**2).sum(1)
+        of_last += 2 * (square**2 - (n**4).sum(1))
         hsic = (
             first / of_first[:, None, None]
             + last / of_last[:, None, None]
@@ -259,6 +277,17 @@ class _Sums:
         )
         scale = np.sqrt(np.einsum("rii->ri", hsic))
         return hsic / scale[:, :, None] / scale[:, None]
+
+
+def _explained(correlation: Array) -> tuple[Array, Array]:
+    """R² of each neuron from each layer, (R, L, L, D), and mean squared canonical correlation."""
+    own = np.linalg.inv(np.einsum("riaib->riab", correlation))
+    pairs = correlation.transpose(0, 1, 3, 2, 4)
+    slopes = pairs @ own[:, None]
+    explained = (slopes * pairs).sum(-1)
+    # tr(Rxx⁻¹ Rxy Ryy⁻¹ Ryx)
+    whole = (own[:, :, None] * (slopes @ pairs.swapaxes(3, 4))).sum((3, 4))
+    return explained, whole / correlation.shape[2]
 
 
 def _in_bases(correlation: Array, bases: int, seed: int) -> Array:

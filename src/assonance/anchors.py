@@ -51,7 +51,8 @@ def ceilings(comparison: Comparison, measure: str, layers: "pd.Index[Any]") -> p
     models = [str(entry[0]) for entry in layers]
     found = pd.DataFrame({"seed": best_in(scores, layers, [seeds.get(m) for m in models])}, layers)
     halves = comparison.halves.get(measure)
-    beside, own_halves = {}, {}
+    beside: dict[tuple[str, str], float] = {}
+    own_halves: dict[tuple[str, str], float] = {}
     for model in dict.fromkeys(models):
         own = comparison.layers(model)
         here = scores.sel(

@@ -13,7 +13,7 @@ from torch import Tensor
 from assonance import inference
 from assonance.cautions import too_few_frames
 from assonance.errors import AssonanceError, AssonanceWarning
-from assonance.frame_pass import FramePass, groups_left_out
+from assonance.frame_pass import FramePass, groups_left_out, weights_of_replicates
 from assonance.head_scores import head_scores
 from assonance.measures import MEASURES, Measure, Settings, find, find_settings
 from assonance.progress import Silent
@@ -88,8 +88,9 @@ def similarity_matrix(
     intervals
         Add, for each measure that has one, `<measure>_interval` with a last dimension statistic:
         the bias-corrected estimate and the low and high end of its 95 % interval, from scores
-        without each of `settings.groups` groups of utterances: `<measure>_replicates`, with a last
-        dimension group. See `assonance.inference.jackknife`.
+        without each of `settings.groups` groups of utterances, or of groups drawn with replacement
+        where `settings.bootstrap` says how often: `<measure>_replicates`, with a last dimension
+        group or draw. See `assonance.inference.jackknife` and `bootstrap`.
     shifts
         Add, for each measure of moments, folds or samples, `<measure>_shifted` with a last
         dimension shift: what it reads where the column layer's frames are those of another place.
@@ -126,7 +127,7 @@ def similarity_matrix(
     result = found.scores.dataset(per_neuron=per_neuron)
     if intervals:
         draws = found.scores.draws_dataset()
-        result = _with_intervals(result, found.replicates.dataset("group"), draws)
+        result = _with_intervals(result, found.replicates.dataset(settings.replicated), draws)
     if shifts:
         result = result.merge(_ending(found.nulls.dataset("shift"), "shifted"))
     result.attrs.update(
@@ -229,9 +230,8 @@ def head_similarity_matrix(
             raise AssonanceError(f"the maps of utterance {index} do not fit together: {sizes}")
     needs = {each.needs for each in chosen}
     lengths = [one.shape[-1] for one in next(iter(maps.values()))]
-    parts = np.zeros(len(lengths), dtype=np.int64)
-    if intervals:
-        parts, _ = groups_left_out(lengths, range(len(lengths)), settings)
+    parts, folds = groups_left_out(lengths, range(len(lengths)), settings)
+    replicates = weights_of_replicates(folds.tolist(), settings) if intervals else []
     sums = [
         HeadSums(
             heads,
@@ -249,11 +249,11 @@ def head_similarity_matrix(
                 f"the maps of utterance {index} have rows that do not sum to one; "
                 "give attention after the softmax"
             )
-    result = head_scores(sums, chosen, settings, per_head=per_head)
-    without = {f"{each.name}_without": each.name for each in chosen}
-    if without.keys() <= result.data_vars.keys():
-        replicates = result[list(without)].rename(without)
-        result = _with_intervals(result.drop_vars(list(without)), replicates)
+    result = head_scores(sums, chosen, settings, per_head=per_head, replicates=replicates)
+    again = {f"{each.name}_replicates": each.name for each in chosen}
+    if again.keys() <= result.data_vars.keys():
+        repeated = result[list(again)].rename(again)
+        result = _with_intervals(result.drop_vars(list(again)), repeated)
     result.attrs.update(settings=settings.name)
     return result
 

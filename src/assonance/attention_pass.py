@@ -60,7 +60,9 @@ class AttentionPass:
     measures, settings
         Head measures, and how they are taken.
     parts
-        Number of the part that each utterance belongs to, from 0 on: what is left out in turn.
+        Number of the part that each utterance belongs to, from 0 on.
+    replicates
+        How often each part counts in each replicate; none where no interval is asked for.
     name_of
         Name of a model's layer.
     wanted
@@ -78,6 +80,7 @@ class AttentionPass:
         settings: Settings,
         *,
         parts: Sequence[int],
+        replicates: Sequence[Sequence[int]],
         name_of: Callable[[str, str], str],
         wanted: Wanted,
         memory: float,
@@ -87,6 +90,7 @@ class AttentionPass:
         self.measures = measures
         self.settings = settings
         self.parts = parts
+        self.replicates = replicates
         self.name_of = name_of
         self.memory = memory
         self.heads = {
@@ -147,6 +151,7 @@ class AttentionPass:
                 self.measures,
                 self.settings,
                 per_head=True,
+                replicates=self.replicates,
                 position=self._position_only(total),
             )
         cautions += self._cautions(total, broken, len(kept))

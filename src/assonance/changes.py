@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from assonance import tables
 from assonance.errors import AssonanceError
 from assonance.head_tables import head_measures
-from assonance.inference import jackknife
+from assonance.inference import METHODS
 from assonance.measures import MEASURES
 from assonance.outside import one_line
 from assonance.results import CELL, Comparison, ModelRecord
@@ -382,8 +382,10 @@ def _beyond(
         return None
     if measure not in comparison.replicates:
         return bool(difference < 0)
-    replicates = _difference(comparison.replicates[measure], change, (one, other), layer)
-    return bool(jackknife(difference, replicates).high < 0)
+    known = comparison.replicates[measure]
+    replicates = _difference(known, change, (one, other), layer)
+    _, high = METHODS[str(known.dims[-1])](difference, replicates).ends
+    return bool(high < 0)
 
 
 def _difference(

@@ -20,7 +20,7 @@ from assonance.corpus import Corpus
 from assonance.errors import AssonanceError, AssonanceWarning
 from assonance.extract import Extraction, extract
 from assonance.files import slug
-from assonance.frame_pass import FramePass, groups_left_out
+from assonance.frame_pass import FramePass, groups_left_out, weights_of_replicates
 from assonance.inference import intervals
 from assonance.measures import Measure, Settings, find, find_settings
 from assonance.meeting import By, Meeting, Pool, Pooling, gather, meet
@@ -287,7 +287,7 @@ class _Job:
         flat = found.scores.dataset(per_neuron=True)
         single = [name for name, array in flat.data_vars.items() if "neuron" in array.dims]
         neurons = {name: str(name).removesuffix("_by_neuron") for name in single}
-        replicates = found.replicates.dataset("group")
+        replicates = found.replicates.dataset(self.settings.replicated)
         if self.uncertainty:
             replicates = replicates.merge(found.scores.draws_dataset())
         return {
@@ -303,13 +303,17 @@ class _Job:
         measures = [each for each in self.measures if each.level == "head"]
         if not measures:
             return {}
+        # The same for frames and for attention.
+        parts, folds = groups_left_out(self.source.sizes, self.units, self.settings)
         attention = AttentionPass(
             {name: model for name, (model, _) in self.named.items()},
             tuple(self.speech),
             measures,
             self.settings,
-            # The same for frames and for attention.
-            parts=groups_left_out(self.source.sizes, self.units, self.settings)[0].tolist(),
+            parts=parts.tolist(),
+            replicates=weights_of_replicates(folds.tolist(), self.settings)
+            if self.uncertainty
+            else [],
             name_of=lambda model, label: f"{model} {label}",
             wanted=self.wanted,
             memory=self.memory,
@@ -319,19 +323,19 @@ class _Job:
         if flat is None:
             return {}
         names = [each.name for each in measures]
-        without = {f"{name}_without": name for name in names if f"{name}_without" in flat}
+        again = {f"{name}_replicates": name for name in names if f"{name}_replicates" in flat}
         single = {
             f"{name}{by}_by_head": f"{name}{by}" for name in names for by in ("", "_position")
         }
         # What is not of single heads would take the names of what is.
-        of_layers = [*names, *without, *(f"{name}_position" for name in names)]
+        of_layers = [*names, *again, *(f"{name}_position" for name in names)]
         heads = self._labelled(flat.drop_vars(of_layers).rename(single), np.float32)
         found = {
             "scores": self._labelled(flat[names]),
             "heads": heads.assign_coords(offset=flat["offset"]),
         }
         if self.uncertainty:
-            found["replicates"] = self._labelled(flat[list(without)].rename(without))
+            found["replicates"] = self._labelled(flat[list(again)].rename(again))
         return found
 
     def _others(self) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from assonance.measures import Measure, Settings
 from assonance.parallel import on_cores
 from assonance.progress import Progress
 from assonance.scores import LayerScores, Scores, half_scores
-from assonance.statistics import assign_parts, sample_indices
+from assonance.statistics import assign_parts, replicate_weights, sample_indices
 from assonance.tiles import plan
 
 Wanted = Callable[[str, str], bool]
@@ -30,6 +30,17 @@ def groups_left_out(
     return assign_parts(
         sizes, units, folds=settings.folds, parts=settings.groups, seed=settings.seed
     )
+
+
+def weights_of_replicates(folds: Sequence[int], settings: Settings) -> list[list[int]]:
+    """Tell how often each group counts in each replicate; see `replicate_weights`.
+
+    None where there is one group alone: nothing is left without it.
+    """
+    if len(folds) < 2:
+        return []
+    weights: list[list[int]] = replicate_weights(folds, settings.bootstrap, settings.seed).tolist()
+    return weights
 
 
 def _none(a: str, b: str) -> bool:
@@ -50,7 +61,8 @@ class FramePass:
     device
         Where torch computes.
     replicates
-        Which pairs to score without each part of the frames too, for intervals; none by default.
+        Which pairs to score without each part of the frames too, or of parts drawn, for intervals;
+        none by default.
     shifts
         Which pairs to score where the column layer's frames are those of another place.
     """
@@ -82,8 +94,9 @@ class FramePass:
             parts, fold_of_part = assign_parts(
                 source.sizes, source.units, folds=folds, parts=folds, seed=settings.seed
             )
-        # One part alone leaves nothing when it is left out.
-        self.replicates = len(fold_of_part) if replicates and len(fold_of_part) > 1 else 0
+        self.replicates: list[list[int]] = (
+            weights_of_replicates(fold_of_part.tolist(), settings) if replicates else []
+        )
         self.reader = FrameReader(source, device)
         self.plan = Plan(
             parts=parts,
@@ -112,9 +125,9 @@ class FramePass:
         scores = Scores(widths, self.measures, others)
         replicates = LayerScores(
             widths,
-            [each for each in self.measures if each.interval],
+            [each for each in self.measures if each.replicated(self.settings)],
             scores.others,
-            self.replicates,
+            len(self.replicates),
         )
         nulls = LayerScores(
             widths,
@@ -130,7 +143,7 @@ class FramePass:
             folds=int(self.plan.folds.max()) + 1,
             memory=memory,
         )
-        rounds = 1 + self.replicates + self.shifts
+        rounds = 1 + len(self.replicates) + self.shifts
         cautions: dict[str, list[str]] = {}
         worth: dict[str, float] = {}
         stage = progress.stage("comparing layers", sum(len(tile.pairs) for tile in tiles))
@@ -162,9 +175,9 @@ class FramePass:
                             )
                 each_pair(partial(self._add_whole, scores, gathered.pair), tile.pairs)
                 chosen = [pair for pair in tile.pairs if self.replicated(*pair)]
-                for part in range(self.replicates):
-                    left = gathered.without(part)
-                    each_pair(partial(self._add, replicates, part, left), chosen)
+                for number, weights in enumerate(self.replicates):
+                    drawn = gathered.weighted(weights)
+                    each_pair(partial(self._add, replicates, number, drawn), chosen)
                 # A layer has no floor against itself.
                 chosen = [(a, b) for a, b in tile.pairs if a != b and self.shifted_too(a, b)]
                 for shift in range(self.shifts):
@@ -196,7 +209,7 @@ class Found:
     scores
         Of all frames.
     replicates
-        Without each part in turn, of the measures that have an interval.
+        Without each part in turn, or of parts drawn, of the measures that have an interval.
     nulls
         With the column layer's frames from each of some other places.
     cautions

@@ -1,8 +1,8 @@
-"""What is added up of some layers in one pass over their frames, whole and without a part."""
+"""What is added up of some layers in one pass over their frames, whole and by part."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from assonance.statistics import (
     Moments,
     Pair,
     PartedMoments,
+    weighted_blocks,
 )
 from assonance.tiles import Tile
 
@@ -112,7 +113,8 @@ class Gathered:
             self._blocks += [blocks] if blocks is not None else []
         self._parted = PartedMoments(parts, plan.folds.tolist())
         self.moments = self._parted.whole
-        self.blocks = reduce(BlockSums.merge, self._blocks) if self._blocks else None
+        whole = [1] * len(self._blocks)
+        self.blocks = weighted_blocks(self._blocks, whole) if self._blocks else None
         self.samples = self._samples()
 
     def pair(self, a: str, b: str) -> Pair:
@@ -120,12 +122,10 @@ class Gathered:
         sample = (self.samples[a], self.samples[b]) if self.samples else None
         return _pair(self.moments, self.blocks, a, b, sample)
 
-    def without(self, part: int) -> PairOf:
-        """Give what returns two layers without one part of the frames."""
-        moments = self._parted.without(part)
-        others = [each for number, each in enumerate(self._blocks) if number != part]
-        blocks = reduce(BlockSums.merge, others) if others else None
-        return partial(_pair, moments, blocks)
+    def weighted(self, weights: Sequence[int]) -> PairOf:
+        """Give what returns two layers with each part of the frames as often as its weight says."""
+        blocks = weighted_blocks(self._blocks, weights) if self._blocks else None
+        return partial(_pair, self._parted.weighted(weights), blocks)
 
     def shifted(self, share: float, pairs: Sequence[Ends]) -> PairOf:
         """Give what returns any of some pairs, the second layer's frames those of other places.

@@ -1,8 +1,6 @@
 """Scores of attention heads: every head by every head, best matches, layer by layer."""
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
-from itertools import accumulate
 
 import numpy as np
 import torch
@@ -13,7 +11,7 @@ from torch import Tensor
 from assonance.measures import Measure, Settings, describe_heads
 from assonance.measures.attention import best_match
 from assonance.scores import CELL, attributes, nan_mean
-from assonance.statistics import HeadShapes, HeadSums
+from assonance.statistics import HeadShapes, HeadSums, weighted_heads
 
 HEADS = ("head_row", "head_col")
 # Frames at either side of a query that offset profiles reach.
@@ -26,6 +24,7 @@ def head_scores(
     settings: Settings,
     *,
     per_head: bool,
+    replicates: Sequence[Sequence[int]] = (),
     position: HeadSums | None = None,
 ) -> xr.Dataset:
     """Score every wanted pair of layers by their attention heads.
@@ -38,6 +37,8 @@ def head_scores(
         Head measures, and how they are taken.
     per_head
         Whether to list the scores of single heads too.
+    replicates
+        How often each part counts in each replicate.
     position
         Sums over what heads would be that knew positions alone.
 
@@ -45,15 +46,15 @@ def head_scores(
     -------
     xarray.Dataset
         For each measure, with dimensions layer_row, layer_col: ``<measure>``, each row head's best
-        match among the column layer's heads, averaged over the row's heads. With more than one
-        part ``<measure>_without``, the same of all others, with a last dimension group. With
+        match among the column layer's heads, averaged over the row's heads. With `replicates`
+        ``<measure>_replicates``, with a last dimension group or draw, as the settings say. With
         `position`, ``<measure>_position``, the same of heads that know positions alone. With
         `per_head` also ``<measure>_by_head`` and ``<measure>_position_by_head``, with last
         dimensions head_row, head_col, and ``<measure>_match``, the best match of each head_row,
         −1 where there is none. NaN where a pair was not wanted or a score is not defined.
     """
-    total = reduce(HeadSums.merge, parts)
-    others = _without_each(parts) if len(parts) > 1 else []
+    total = weighted_heads(parts, [1] * len(parts))
+    repeated = _repeated(parts, measures, settings, replicates)
     names = list(total.heads)
     result = xr.Dataset(coords={"layer_row": names, "layer_col": names})
     for each in measures:
@@ -64,12 +65,10 @@ def head_scores(
         if per_head:
             result[f"{each.name}_by_head"] = ((*CELL, *HEADS), _by_head(total, table), about)
             result[f"{each.name}_match"] = ((*CELL, HEADS[0]), match, {"long_name": "Best match"})
-        if others:
-            left = [
-                _by_layer(part, _best(part, _table(part, each, settings))[0]) for part in others
-            ]
-            about = about | {"long_name": f"{each.title}, without a group"}
-            result[f"{each.name}_without"] = ((*CELL, "group"), np.stack(left, -1), about)
+        if replicates:
+            about = about | {"long_name": f"{each.title}, replicated"}
+            dims = (*CELL, settings.replicated)
+            result[f"{each.name}_replicates"] = (dims, np.stack(repeated[each.name], -1), about)
         if position is not None:
             table = _table(position, each, settings)
             about = about | {"long_name": f"{each.title}, of heads that know positions alone"}
@@ -111,12 +110,20 @@ def head_kinds(heads: Mapping[str, int], shapes: HeadShapes) -> xr.Dataset:
     return result
 
 
-def _without_each(parts: Sequence[HeadSums]) -> list[HeadSums]:
-    """Leave out each part in turn: merge what is before it and what is behind it."""
-    before = [*accumulate(parts[:-1], HeadSums.merge)]
-    behind = [*accumulate(parts[:0:-1], HeadSums.merge)][::-1]
-    between = [HeadSums.merge(*both) for both in zip(before[:-1], behind[1:], strict=True)]
-    return [behind[0], *between, before[-1]]
+def _repeated(
+    parts: Sequence[HeadSums],
+    measures: Sequence[Measure],
+    settings: Settings,
+    replicates: Sequence[Sequence[int]],
+) -> dict[str, list[NDArray[np.float64]]]:
+    """Score layers in each replicate; by measure, (L, L) each."""
+    found: dict[str, list[NDArray[np.float64]]] = {each.name: [] for each in measures}
+    for weights in replicates:
+        drawn = weighted_heads(parts, weights)
+        for each in measures:
+            best, _ = _best(drawn, _table(drawn, each, settings))
+            found[each.name].append(_by_layer(drawn, best))
+    return found
 
 
 def _padded(heads: Mapping[str, int], values: NDArray[np.float64]) -> NDArray[np.float64]:

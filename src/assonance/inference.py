@@ -1,7 +1,8 @@
 """From scores to answers: floors, ceilings, and what lies between them."""
 
-from collections.abc import Container, Hashable
+from collections.abc import Callable, Container, Hashable
 from dataclasses import dataclass
+from typing import Protocol, Self
 
 import numpy as np
 import xarray as xr
@@ -58,22 +59,111 @@ def localisation_index(
     return float((best[defined] - rotated[defined]).mean()) / room
 
 
+class Sure(Protocol):
+    """A bias-corrected estimate and how sure it is; arrays of one shape.
+
+    NaN where the score or one of its replicates is undefined.
+    """
+
+    @property
+    def estimate(self) -> NDArray[np.float64]:
+        """Of the score of endless speech."""
+
+    @property
+    def error(self) -> NDArray[np.float64]:
+        """Standard error of the estimate."""
+
+    @property
+    def degrees(self) -> NDArray[np.float64]:
+        """Of freedom of the error."""
+
+    @property
+    def ends(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Low and high end of the interval at `LEVEL`."""
+
+    @property
+    def p(self) -> NDArray[np.float64]:
+        """One-sided: how often so high an estimate would come about if the truth were 0."""
+
+    def plus(self, variance: NDArray[np.floating], degrees: float) -> Self:
+        """Add what else is uncertain, independently, with its degrees of freedom."""
+
+
 @dataclass(frozen=True)
-class Interval:
-    """A bias-corrected estimate and where the truth lies; arrays of one shape.
+class Student:
+    """An estimate whose error is known from few deviations: Student's t. See `Sure`."""
+
+    estimate: NDArray[np.float64]
+    error: NDArray[np.float64]
+    degrees: NDArray[np.float64]
+
+    @property
+    def ends(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The estimate ± t·error."""
+        reach = stats.t.ppf((1 + LEVEL) / 2, self.degrees) * self.error
+        return self.estimate - reach, self.estimate + reach
+
+    @property
+    def p(self) -> NDArray[np.float64]:
+        """Of Student's t; without any spread the sign decides."""
+        certain = np.where(self.estimate == 0, 0.5, self.estimate < 0)
+        error = np.where(self.error == 0, 1, self.error)
+        found = stats.t.sf(self.estimate / error, self.degrees)
+        return np.where(self.error == 0, certain, found)
+
+    def plus(self, variance: NDArray[np.floating], degrees: float) -> "Student":
+        """Add a variance; degrees of freedom are Satterthwaite's (1946)."""
+        own = np.square(self.error)
+        total = own + variance
+        weighted = np.square(own) / self.degrees + np.square(variance) / degrees
+        together = np.square(total) / np.where(weighted == 0, 1, weighted)
+        freedom = np.where(weighted == 0, self.degrees, together)
+        return Student(self.estimate, np.sqrt(total), freedom)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """An estimate whose deviations from the truth are taken to be those of draws. See `Sure`.
 
     Attributes
     ----------
-    estimate, low, high
-        NaN where the score or one of its replicates is undefined.
-    error
-        Standard error of the estimate.
+    estimate
+        Corrected for bias.
+    deviations
+        Of the draws from their mean, a last axis of B more.
     """
 
     estimate: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    error: NDArray[np.float64]
+    deviations: NDArray[np.float64]
+
+    @property
+    def error(self) -> NDArray[np.float64]:
+        """Standard deviation of the draws."""
+        return np.asarray(self.deviations.std(-1, ddof=1))
+
+    @property
+    def degrees(self) -> NDArray[np.float64]:
+        """None: no distribution is assumed."""
+        return np.full(np.shape(self.estimate), np.nan)
+
+    @property
+    def ends(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The estimate less the deviations that so many draws exceed, and fall short of."""
+        tails = (1 - LEVEL) / 2, (1 + LEVEL) / 2
+        least, most = np.quantile(self.deviations, tails, axis=-1, method="weibull")
+        return self.estimate - most, self.estimate - least
+
+    @property
+    def p(self) -> NDArray[np.float64]:
+        """Share of the draws that deviate upwards by the estimate or more, itself counted."""
+        return counting_p(self.estimate, self.deviations)
+
+    def plus(self, variance: NDArray[np.floating], degrees: float) -> "Drawn":
+        """Add to every draw what else might deviate, drawn from Student's t."""
+        count = self.deviations.shape[-1]
+        steps = stats.t.ppf((np.arange(count) + 0.5) / count, degrees)
+        np.random.default_rng(0).shuffle(steps)
+        return Drawn(self.estimate, self.deviations + np.sqrt(variance)[..., None] * steps)
 
 
 def whole_of(names: Container[Hashable]) -> str:
@@ -81,7 +171,7 @@ def whole_of(names: Container[Hashable]) -> str:
     return next(name for name in WHOLE if name in names)
 
 
-def jackknife(whole: NDArray[np.floating], replicates: NDArray[np.floating]) -> Interval:
+def jackknife(whole: NDArray[np.floating], replicates: NDArray[np.floating]) -> Student:
     """Tell how sure a score is, from what it is without each group of utterances in turn.
 
     With G groups, the estimate G·θ − (G − 1)·mean θ₋g has lost the bias that falls as one over
@@ -98,27 +188,58 @@ def jackknife(whole: NDArray[np.floating], replicates: NDArray[np.floating]) -> 
 
     Returns
     -------
-    Interval
-        At `LEVEL`; all NaN for fewer than two groups.
+    Student
+        All NaN for fewer than two groups.
     """
     count = replicates.shape[-1]
+    degrees = np.full(np.shape(whole), max(count - 1, 1), dtype=np.float64)
     if count < 2:
-        nothing = np.full(np.shape(whole), np.nan)
-        return Interval(nothing, nothing, nothing, nothing)
+        return Student(np.full_like(degrees, np.nan), np.full_like(degrees, np.nan), degrees)
     mean = replicates.mean(-1)
     estimate = count * whole - (count - 1) * mean
     spread = np.square(replicates - mean[..., None]).sum(-1)
-    error = np.sqrt((count - 1) / count * spread)
-    reach = stats.t.ppf((1 + LEVEL) / 2, count - 1) * error
-    return Interval(estimate, estimate - reach, estimate + reach, error)
+    return Student(estimate, np.sqrt((count - 1) / count * spread), degrees)
 
 
-def basis_reach(draws: NDArray[np.floating], room: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Tell how far the localisation index moves with the random bases that it is held against.
+def bootstrap(whole: NDArray[np.floating], replicates: NDArray[np.floating]) -> Drawn:
+    """Tell how sure a score is, from what it is of groups of utterances drawn with replacement.
 
-    If two layers share nothing but a space, a layer's own basis is one more random basis: half of
-    the 95 % interval for it is t·√((1 + 1/R)·Var), of R − 1 degrees of freedom, over the R random
-    ones, by the room from there to what the whole layer knows.
+    Draws are to the whole as the whole is to endless speech: what they are above it, the score is
+    above the truth. The estimate is 2θ − mean θ*, and the interval goes from 2θ − the upper to
+    2θ − the lower quantile of θ*. Source: Davison & Hinkley 1997, §5.2, the basic bootstrap; see
+    docs/validity.md for what it covers.
+
+    Parameters
+    ----------
+    whole
+        The score θ of everything, any shape.
+    replicates
+        θ*, with a last axis of draws more; see `assonance.statistics.replicate_weights`.
+    """
+    mean = replicates.mean(-1)
+    return Drawn(np.asarray(2 * whole - mean), replicates - mean[..., None])
+
+
+# By the dimension of replicates: a group left out each, or a draw of groups.
+METHODS: dict[str, Callable[[NDArray[np.floating], NDArray[np.floating]], Sure]] = {
+    "group": jackknife,
+    "draw": bootstrap,
+}
+
+
+def replicated(replicates: xr.Dataset) -> str | None:
+    """Name the dimension of replicates, a key of `METHODS`; None where there are none."""
+    return next((name for name in METHODS if name in replicates.sizes), None)
+
+
+def variance_of_bases(
+    draws: NDArray[np.floating], room: NDArray[np.floating]
+) -> tuple[NDArray[np.float64], int]:
+    """Tell how the localisation index varies with the random bases that it is held against.
+
+    If two layers share nothing but a space, a layer's own basis is one more random basis: it
+    differs from their mean by a variance of (1 + 1/R)·Var over the R random ones, by the squared
+    room from there to what the whole layer knows.
 
     Parameters
     ----------
@@ -126,19 +247,17 @@ def basis_reach(draws: NDArray[np.floating], room: NDArray[np.floating]) -> NDAr
         `maxcorr_rotated` in each random basis, a last axis of R.
     room
         Mean of the whole layer's r less the rotated score; without that axis.
+
+    Returns
+    -------
+    tuple
+        The variance, and its degrees of freedom.
     """
     count = draws.shape[-1]
     if count < 2:
-        return np.zeros(np.shape(room))
-    spread = (1 + 1 / count) * draws.var(-1, ddof=1)
-    reach = stats.t.ppf((1 + LEVEL) / 2, count - 1) * np.sqrt(spread)
-    return np.asarray(reach / np.where(room > 0, room, np.nan))
-
-
-def widened(found: Interval, reach: NDArray[np.floating]) -> Interval:
-    """Add what else is uncertain, independently, to both sides of an interval."""
-    half = np.hypot(found.high - found.estimate, reach)
-    return Interval(found.estimate, found.estimate - half, found.estimate + half, found.error)
+        return np.zeros(np.shape(room)), 1
+    variance = (1 + 1 / count) * draws.var(-1, ddof=1)
+    return np.asarray(variance / np.square(np.where(room > 0, room, np.nan))), count - 1
 
 
 def intervals(scores: xr.Dataset, replicates: xr.Dataset) -> xr.Dataset:
@@ -149,25 +268,25 @@ def intervals(scores: xr.Dataset, replicates: xr.Dataset) -> xr.Dataset:
     scores
         One variable a measure.
     replicates
-        The same with a last dimension more, the ``group`` left out; what has another is passed
-        over.
+        The same with a last dimension more, a key of `METHODS`; what has another is passed over.
 
     Returns
     -------
     xarray.Dataset
         One variable a measure with a last dimension ``statistic``: estimate, low, high. That of
-        the localisation index allows for the random bases too (`basis_reach`). None goes beyond
-        the measure's range.
+        the localisation index allows for the random bases too (`variance_of_bases`). None goes
+        beyond the measure's range.
     """
     result = xr.Dataset(coords={"statistic": list(STATISTICS)})
     for name, values in replicates.data_vars.items():
-        if values.dims[-1] != "group":
+        method = METHODS.get(str(values.dims[-1]))
+        if method is None:
             continue
-        found = jackknife(scores[name].values, values.values)
+        found = method(scores[name].values, values.values)
         if name == LOCALISATION and DRAWS in replicates:
             room = scores[whole_of(scores)].values - scores[ROTATED].values
-            found = widened(found, basis_reach(replicates[DRAWS].values, room))
-        stacked = np.stack([getattr(found, each) for each in STATISTICS], -1)
+            found = found.plus(*variance_of_bases(replicates[DRAWS].values, room))
+        stacked = np.stack([found.estimate, *found.ends], -1)
         # The truth lies within the measure's range: cutting there costs no coverage.
         stacked = np.clip(stacked, *scores[name].attrs.get("range", (-np.inf, np.inf)))
         result[name] = ((*values.dims[:-1], "statistic"), stacked)

@@ -12,11 +12,10 @@ from assonance.inference import (
     DRAWS,
     LEAST_ROOM,
     LOCALISATION,
+    METHODS,
     ROTATED,
-    basis_reach,
-    jackknife,
+    variance_of_bases,
     whole_of,
-    widened,
 )
 from assonance.measures import MEASURES
 from assonance.results import CELL, Comparison
@@ -143,16 +142,17 @@ def mean_over_layers(
     whole = float(np.mean(_at_ridge(comparison.scores[measure], known)))
     if measure not in comparison.replicates or known.empty:
         return whole, np.nan, np.nan
-    without = comparison.replicates[measure]
-    found = jackknife(np.array(whole), _at_ridge(without, known).mean(0))
+    replicates = comparison.replicates[measure]
+    method = METHODS[str(replicates.dims[-1])]
+    found = method(np.array(whole), _at_ridge(replicates, known).mean(0))
     if measure == LOCALISATION and DRAWS in comparison.replicates:
         draws = _at_ridge(comparison.replicates[DRAWS], known)
         ends = (whole_of(comparison.scores), ROTATED)
         knows, rotated = (np.mean(_at_ridge(comparison.scores[name], known)) for name in ends)
         # Layers of one width meet the same bases: averaging over layers does not average them.
-        reach = basis_reach(draws.mean(0), np.array(knows - rotated))
-        found = widened(found, reach)
-    return float(found.estimate), float(found.low), float(found.high)
+        found = found.plus(*variance_of_bases(draws.mean(0), np.array(knows - rotated)))
+    low, high = map(float, found.ends)
+    return float(found.estimate), low, high
 
 
 def descriptors(comparison: Comparison) -> pd.DataFrame:

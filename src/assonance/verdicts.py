@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from assonance.claims import Claim, load_claims
 from assonance.contrasts import Lacking, Lattice, Mask, weigh
-from assonance.inference import DRAWS, LEVEL, ROTATED, jackknife
+from assonance.inference import DRAWS, METHODS, ROTATED, replicated
 from assonance.measures import MEASURES
 from assonance.results import CELL, Comparison
 
@@ -41,7 +41,8 @@ class Answer:
     q
         Benjamini–Hochberg, over the claims that were asked together.
     degrees
-        Of freedom of Student's t, from which interval and p are read.
+        Of freedom of Student's t, from which interval and p are read; NaN where they are read off
+        the draws of a bootstrap.
     allows_for
         What the interval allows for, and what it takes as given, in words.
     """
@@ -90,7 +91,8 @@ class Answer:
 def answers(comparison: Comparison, claims: Iterable[Claim] | None = None) -> list[Answer]:
     """Ask a comparison whether claims hold.
 
-    A contrast's estimate and variance come from the jackknife over groups of utterances. Where
+    A contrast's estimate, interval and p come from its replicates, without each group of
+    utterances or of groups drawn, whichever the comparison holds. Where
     MaxCorr in rotated bases is part of it, a model's own basis is, if nothing but the space is
     shared, one more random basis: the variance of the contrast over the R drawn ones is added,
     times 1 + 1/R, and degrees of freedom are Satterthwaite's (1946). See docs/validity.md for how
@@ -199,6 +201,7 @@ class _Asker:
 
     def __init__(self, comparison: Comparison) -> None:
         self.scores, self.replicates = comparison.scores, comparison.replicates
+        self.dim = replicated(self.replicates) or ""
         self.population = comparison.provenance.population
         known = comparison.provenance.models
         order = [str(name) for name in self.scores["model_row"].values]
@@ -215,25 +218,21 @@ class _Asker:
         except Lacking as lacking:
             return Answer(claim, "cannot be asked", str(lacking))
         signs = np.array([sign for sign, _ in claim.terms])
-        whole, without = self._terms(claim, weights)
-        groups = without.shape[-1]
-        found = jackknife(signs @ whole, signs @ without)
-        estimate = float(found.estimate)
-        variances = [(float(found.error) ** 2, groups - 1)]
+        whole, replicates = self._terms(claim, weights)
+        method = METHODS[self.dim]
+        found = method(signs @ whole, signs @ replicates)
         if ROTATED in claim.measures:
-            variances.append(self._of_bases(claim, weights))
-        error, degrees = _combined(variances)
-        half = error * _quantile(degrees)
-        low, high = estimate - half, estimate + half
+            found = found.plus(*self._of_bases(claim, weights))
+        low, high = map(float, found.ends)
         return Answer(
             claim,
             "supported" if low > 0 else "not supported" if high < 0 else "undecided",
-            estimate=estimate,
+            estimate=float(found.estimate),
             low=low,
             high=high,
-            parts=tuple(map(float, np.asarray(jackknife(whole, without).estimate))),
-            p=_one_sided(estimate, error, degrees),
-            degrees=degrees,
+            parts=tuple(map(float, method(whole, replicates).estimate)),
+            p=float(found.p),
+            degrees=float(found.degrees),
             allows_for=claim.allows_for(self.population),
         )
 
@@ -246,7 +245,7 @@ class _Asker:
                 raise Lacking(f"{name} has no interval here")
         if ROTATED in claim.measures and self.replicates.sizes.get("rotation", 0) < 2:
             raise Lacking("how far random bases differ takes two of them at least")
-        if self.replicates.sizes["group"] < 2:
+        if self.replicates.sizes[self.dim] < 2:
             raise Lacking("an interval takes two groups of utterances at least")
 
     def _draws(self) -> xr.DataArray:
@@ -269,16 +268,16 @@ class _Asker:
     def _terms(
         self, claim: Claim, weights: Sequence[NDArray[np.float64]]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean of each term from all utterances, shape (terms,), and without each group in turn."""
-        whole, without = [], []
+        """Mean of each term from all utterances, shape (terms,), and its replicates."""
+        whole, replicates = [], []
         for (_, term), weight in zip(claim.terms, weights, strict=True):
             whole.append(_mean(self.scores[term.measure], weight))
-            without.append(_mean(self.replicates[term.measure], weight))
-        return np.array(whole), np.array(without)
+            replicates.append(_mean(self.replicates[term.measure], weight))
+        return np.array(whole), np.array(replicates)
 
     def _of_bases(
         self, claim: Claim, weights: Sequence[NDArray[np.float64]]
-    ) -> tuple[float, float]:
+    ) -> tuple[NDArray[np.float64], int]:
         """Variance of a contrast over the draw of bases, and its degrees of freedom.
 
         A model's own basis is met twice, in its rows and in its columns; the drawn ones, which
@@ -297,7 +296,7 @@ class _Asker:
                 if term.measure == ROTATED
             )
             deviation += float(np.std(drawn, ddof=1))
-        return (1 + 1 / count) * deviation**2, count - 1
+        return np.array((1 + 1 / count) * deviation**2), count - 1
 
 
 def _mean(array: xr.DataArray, weight: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -306,28 +305,6 @@ def _mean(array: xr.DataArray, weight: NDArray[np.float64]) -> NDArray[np.float6
     there = weight > 0
     mean: NDArray[np.float64] = weight[there] @ values[there].astype(np.float64)
     return mean
-
-
-def _combined(variances: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Give the standard error of a sum of independent variances, and its degrees of freedom.
-
-    Each variance comes with its own. Source: Satterthwaite (1946).
-    """
-    total = sum(variance for variance, _ in variances)
-    if total == 0:
-        return 0.0, variances[0][1]
-    return total**0.5, total**2 / sum(variance**2 / degrees for variance, degrees in variances)
-
-
-def _quantile(degrees: float) -> float:
-    return float(scipy.stats.t.ppf((1 + LEVEL) / 2, degrees))
-
-
-def _one_sided(estimate: float, error: float, degrees: float) -> float:
-    """Tell how often Student's t is as high; without any spread the sign decides."""
-    if error == 0:
-        return 0.5 if estimate == 0 else float(estimate < 0)
-    return float(scipy.stats.t.sf(estimate / error, degrees))
 
 
 def _number(value: float) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from material import make_groups, make_layers
 
-from assonance.statistics import BlockPair, BlockSums, Hsic
+from assonance.statistics import BlockPair, BlockSums, Hsic, weighted_blocks
 
 WIDTHS = {"a": 5, "b": 8, "c": 3}
 PAIRS = list(itertools.combinations_with_replacement(WIDTHS, 2))
@@ -185,6 +185,33 @@ def test_neither_of_two_merged_changes():
     for each, known in zip((one, two), before, strict=True):
         each._own.clear()
         assert repr(pairs_of(each, layers)) == repr(known)
+
+
+@pytest.mark.parametrize("lengths", [[3, 3, 3, 3, 3, 3], [1, 4, 2, 1, 5, 3]])
+def test_an_utterance_drawn_twice_is_one_with_each_frame_twice(lengths):
+    weights = [2, 0, 1, 1, 3, 1]
+    groups = groups_of(lengths)
+    layers = make_layers(WIDTHS, frames=len(groups), mean=2)
+    parts = [sums_of(layers, groups, shift=means(layers), order=[group]) for group in range(6)]
+    sums = weighted_blocks(parts, weights)
+    rows = np.repeat(np.arange(len(groups)), np.array(weights)[groups])
+    repeated = {name: values[rows] for name, values in layers.items()}
+    for a, b in itertools.product(WIDTHS, repeat=2):
+        # About the mean of all frames, not of those drawn.
+        x, y = (repeated[name] - layers[name].mean(0) for name in (a, b))
+        k, el = x @ x.T, y @ y.T
+        estimate = oracles.hsic_of_all_quadruples
+        expected = Hsic(*(estimate(*both, groups[rows]) for both in ((k, el), (k, k), (el, el))))
+        found = pair_of(sums, repeated, a, b)
+        assert_close(found.utterances, expected)
+        assert np.isnan([found.frames.xy, found.frames.xx, found.frames.yy]).all()
+
+
+def test_parts_that_count_once_are_as_they_are():
+    layers, groups = make_layers(WIDTHS, frames=60), make_groups(60, 9)
+    order = [range(3), range(3, 9)]
+    parts = [sums_of(layers, groups, shift=means(layers), order=each) for each in order]
+    assert_equal_to_rounding(weighted_blocks(parts, [1, 1]), sums_of(layers, groups), layers)
 
 
 def test_an_update_after_reading_a_pair_is_seen():

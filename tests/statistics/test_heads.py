@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from material import make_maps
 
-from assonance.statistics import HeadSums
+from assonance.statistics import HeadSums, weighted_heads
 from assonance.statistics.heads import HeadPair
 
 HEADS = {"a": 3, "b": 5}
@@ -102,6 +102,13 @@ def test_any_split_and_any_order_of_merging_agree_with_one_shot(where, order):
     whole = sums_of(maps)
     assert_same(parts[0].merge(parts[1]).merge(parts[2]), whole)
     assert_same(parts[0].merge(parts[1].merge(parts[2])), whole)
+
+
+def test_utterances_drawn_twice_count_twice():
+    maps = make_maps(HEADS, LENGTHS)
+    parts = [sums_of(maps, [0, 1]), sums_of(maps, [2]), sums_of(maps, [3, 4])]
+    expected = sums_of(maps, [0, 1, 3, 4, 0, 1])
+    assert_same(weighted_heads(parts, [2, 0, 1]), expected)
 
 
 def test_neither_of_two_merged_changes():

@@ -15,6 +15,7 @@ from assonance.statistics import (
     assign_folds,
     assign_parts,
     halves,
+    replicate_weights,
 )
 
 LAYERS = {name: torch.from_numpy(x) for name, x in make_layers({"a": 5, "b": 4}, 90).items()}
@@ -61,7 +62,7 @@ def test_folds_do_not_depend_on_the_number_of_parts():
 
 @pytest.mark.parametrize("part", range(5))
 def test_without_a_part_is_as_if_it_had_not_been_there(parted, part):
-    left = parted.without(part)
+    left = parted.weighted([int(each != part) for each in range(5)])
     rest = [
         moments((part != PARTS) & (np.array(FOLDS)[PARTS] == fold))
         for fold in range(3)
@@ -76,6 +77,39 @@ def test_without_a_part_is_as_if_it_had_not_been_there(parted, part):
         torch.testing.assert_close(one, two, rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("weights", [[2, 0, 1, 1, 3], [0, 0, 1, 2, 1], [1, 1, 1, 1, 1]])
+def test_parts_count_as_if_their_frames_were_there_so_often(parted, weights):
+    drawn = parted.weighted(weights)
+    rows = np.repeat(np.arange(90), np.array(weights)[PARTS])
+    fold_of = np.array(FOLDS)[PARTS][rows]
+    expected = FoldedMoments([moments(rows[fold_of == fold]) for fold in range(3)])
+    found, expected = drawn.pair("a", "b"), expected.pair("a", "b")
+    assert found.x.n == len(rows)
+    torch.testing.assert_close(found.cross, expected.cross, rtol=0, atol=1e-10)
+    torch.testing.assert_close(found.x.scatter, expected.x.scatter, rtol=0, atol=1e-10)
+    assert len(found.folds) == len(expected.folds)
+    for one, two in zip(found.held_out, expected.held_out, strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=1e-10)
+
+
+def test_replicates_leave_each_part_out_or_draw_one_fewer():
+    np.testing.assert_array_equal(replicate_weights([0, 0, 1, 1], None, 0), 1 - np.eye(4))
+    alone = [0] * 6
+    drawn = replicate_weights(alone, 500, 3)
+    assert (drawn.sum(1) == 5).all()
+    # Any part is as likely as any other: so often to a few standard deviations.
+    assert np.abs(drawn.mean(0) - 5 / 6).max() < 4 * np.sqrt(5 / 6 / 500)
+    np.testing.assert_array_equal(drawn[:20], replicate_weights(alone, 20, 3))
+    assert (drawn != replicate_weights(alone, 500, 4)).any()
+
+
+@pytest.mark.parametrize(("folds", "least"), [([0, 0, 1, 2, 2], 3), ([0, 1, 1], 2), ([0, 1], 1)])
+def test_draws_leave_as_many_folds_as_held_out_measures_need(folds, least):
+    drawn = replicate_weights(folds, 200, 0)
+    left = [len({folds[part] for part in np.flatnonzero(row)}) for row in drawn]
+    assert min(left) == least
+
+
 def test_a_neuron_that_varies_in_the_part_left_out_alone_is_constant_without_it():
     frames = LAYERS["a"].clone()
     frames[PARTS != 1, 2] = 0.1
@@ -87,7 +121,13 @@ def test_a_neuron_that_varies_in_the_part_left_out_alone_is_constant_without_it(
         parts.append(made)
     parted = PartedMoments(parts, FOLDS)
     assert parted.whole.layer("a").varies.all()
-    assert parted.without(1).layer("a").varies.tolist() == [True, True, False, True, True]
+    assert parted.weighted([1, 0, 1, 1, 1]).layer("a").varies.tolist() == [
+        True,
+        True,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_other_products_leave_the_layers_as_they_are(parted):

@@ -136,7 +136,7 @@ def cca_heldout(pair: Pair, settings: Settings) -> LayerScore:
     As many pairs as every fold's training has. Around 0 where nothing is shared.
     """
     parts = [_unseen(fold, settings) for fold in pair.folds]
-    count = min(part.shape[1] for part in parts)
+    count = min((part.shape[1] for part in parts), default=0)
     if not count:
         return LayerScore(float("nan"), 0)
     covariance, rows, columns = torch.stack([part[:, :count] for part in parts]).sum(0)

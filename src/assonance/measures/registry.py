@@ -16,6 +16,8 @@ Need = Literal[
 ]
 Invariance = Literal["translation", "scale", "neuron scale", "permutation", "orthogonal", "linear"]
 
+# A 95 % interval of so many draws ends at the first and at the last.
+_LEAST_DRAWS = 39
 _LEAST = {"sample_frames": 2, "folds": 2, "rotations": 1, "groups": 2, "shifts": 1}
 
 
@@ -40,13 +42,16 @@ class Settings:
         Random bases averaged in the rotation floor.
     groups
         Groups of utterances left out in turn for intervals: whole units, each within a fold.
+    bootstrap
+        Draws of groups, with replacement, that intervals are made of; None: of the jackknife, each
+        group left out in turn.
     shifts
         Places elsewhere in the corpus with which speech is paired for the shift null.
     attention_seconds
         Longest stretch of speech whose attention is compared whole; longer utterances are cut
         into equal pieces. None: whole utterances, whatever their length.
     seed
-        Of every random draw: sampled frames, folds and groups, rotations, shifts.
+        Of every random draw: sampled frames, folds and groups, the bootstrap, rotations, shifts.
 
     Raises
     ------
@@ -61,6 +66,7 @@ class Settings:
     folds: int = 5
     rotations: int = 8
     groups: int = 20
+    bootstrap: int | None = None
     shifts: int = 4
     attention_seconds: float | None = 10.0
     seed: int = 0
@@ -73,10 +79,19 @@ class Settings:
         for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise AssonanceError(f"{name} must be at least {least}; got {getattr(self, name)}")
+        if self.bootstrap is not None and self.bootstrap < _LEAST_DRAWS:
+            raise AssonanceError(
+                f"bootstrap must be at least {_LEAST_DRAWS} draws, or None; got {self.bootstrap}"
+            )
         if self.attention_seconds is not None and not self.attention_seconds >= 1:
             raise AssonanceError(
                 f"attention_seconds must be at least 1, or None; got {self.attention_seconds}"
             )
+
+    @property
+    def replicated(self) -> Literal["group", "draw"]:
+        """Name of the dimension of replicates: the group left out, or the draw of groups."""
+        return "group" if self.bootstrap is None else "draw"
 
 
 SETTINGS = {
@@ -179,6 +194,13 @@ class Measure:
     def interval(self) -> bool:
         """Whether its scores carry an interval: it is smooth, and a function of sums."""
         return self.smooth and self.needs != "sample"
+
+    def replicated(self, settings: Settings) -> bool:
+        """Whether its scores carry the interval that the settings ask for.
+
+        Of different frames (``"norms"``) there is no bootstrap: those drawn twice do not differ.
+        """
+        return self.interval and (settings.bootstrap is None or self.needs != "norms")
 
     @property
     def summary(self) -> str:

@@ -1,10 +1,9 @@
 """Additive sums for alignments whose frames must differ, or lie in different utterances."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Self
 
 import torch
 from torch import Tensor
@@ -181,7 +180,7 @@ class BlockSums:
         if self.utterances:
             self._add_rows(block.sums)
 
-    def merge(self, other: Self) -> Self:
+    def merge(self, other: "BlockSums") -> "BlockSums":
         """Return the sums over the utterances of both; neither is changed.
 
         Raises
@@ -194,21 +193,29 @@ class BlockSums:
         )
         if not same or self.pairs != other.pairs or self.utterances != other.utterances:
             raise ValueError("sums of different layers, pairs or shifts cannot be merged")
-        result = type(self)(self.shift, self.pairs, utterances=self.utterances)
-        for part in (self, other):
-            result._powers = result._powers.plus(part._powers)
-            result._tables += part._tables
-            result._norms += part._norms
-            for name in self.shift:
-                result._sums[name] += part._sums[name]
-                result._vectors[name] += part._vectors[name]
-                result._rows[name] += part._rows[name]
-            result._waiting += part._waiting
-            for pair, product in part._products.items():
-                known = result._products.get(pair)
-                result._products[pair] = product.clone() if known is None else known + product
-        result._multiply_rows()
-        return result
+        return weighted_blocks([self, other], [1, 1])
+
+    def _add_weighted(self, part: "BlockSums", times: int) -> None:
+        """Add the utterances of another, each frame as often as `times` says.
+
+        Every sum grows by the power of `times` to which it holds the frames of one utterance.
+        """
+        one, two, three, four = (float(times**power) for power in range(1, 5))
+        # Of different frames, those drawn twice are not: what is made of them is not known.
+        frames = 1.0 if times == 1 else math.nan
+        vectors = self._tables.new_tensor([frames, two, three])[:, None, None]
+        self._powers = self._powers.plus(part._powers.times(times))
+        self._tables += part._tables * part._tables.new_tensor([frames, two, three, four])[:, None]
+        self._norms += part._norms * part._norms.new_tensor([one, two])[:, None]
+        for name in self.shift:
+            self._sums[name].add_(part._sums[name], alpha=one)
+            self._vectors[name] += part._vectors[name] * vectors
+            self._rows[name] += [rows * times for rows in part._rows[name]]
+        self._waiting += part._waiting
+        for pair, product in part._products.items():
+            known = self._products.get(pair)
+            scaled = product * two
+            self._products[pair] = scaled if known is None else known + scaled
 
     def pair(
         self, a: str, b: str, cross: Tensor, x_scatter: Tensor, y_scatter: Tensor
@@ -360,6 +367,29 @@ class BlockSums:
         # deviations it is no rounding of the difference.
         high, low = self._float32[name]
         return (frames.to(torch.float32) - high).sub_(low)
+
+
+def weighted_blocks(parts: Sequence[BlockSums], weights: Sequence[int]) -> BlockSums:
+    """Return sums over the utterances of all parts, some more than once, some not at all.
+
+    An utterance that counts more than once has each of its frames so many times: it is still one
+    utterance, and its frames are not held against each other. What `BlockPair.frames` is made of
+    is NaN then.
+
+    Parameters
+    ----------
+    parts
+        Made with the same shift, layers and pairs; not changed.
+    weights
+        How often the utterances of each count.
+    """
+    first = parts[0]
+    result = BlockSums(first.shift, first.pairs, utterances=first.utterances)
+    for part, times in zip(parts, weights, strict=True):
+        if times:
+            result._add_weighted(part, int(times))
+    result._multiply_rows()
+    return result
 
 
 def _two_float32(values: Tensor) -> tuple[Tensor, Tensor]:

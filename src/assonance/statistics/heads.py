@@ -1,7 +1,7 @@
 """Sums over utterances of what every attention head has in common with every other."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -146,15 +146,7 @@ class HeadSums:
         """Return the sums over the utterances of both; neither is changed."""
         if (self.heads, self.pairs) != (other.heads, other.pairs):
             raise ValueError("sums over different heads or pairs cannot be merged")
-        result = HeadSums(
-            self.heads,
-            self.pairs,
-            self.divergences and other.divergences,
-            self.kernels and other.kernels,
-        )
-        result.tables = {name: one + other.tables[name] for name, one in self.tables.items()}
-        result.broken = self.broken + other.broken
-        return result
+        return weighted_heads([self, other], [1, 1])
 
     @property
     def total(self) -> HeadPair:
@@ -214,6 +206,30 @@ class HeadSums:
         for a, b in dict.fromkeys([*((name, name) for name in self.heads), *self.pairs]):
             x, y = places[a], places[b]
             add_log_sums(values[x], values[y], out[x, y])
+
+
+def weighted_heads(parts: Sequence[HeadSums], weights: Sequence[int]) -> HeadSums:
+    """Return sums over the utterances of all parts, some more than once, some not at all.
+
+    Parameters
+    ----------
+    parts
+        Over the same heads and pairs; not changed.
+    weights
+        How often the utterances of each count.
+    """
+    result = HeadSums(
+        parts[0].heads,
+        parts[0].pairs,
+        all(part.divergences for part in parts),
+        all(part.kernels for part in parts),
+    )
+    for part, times in zip(parts, weights, strict=True):
+        if times:
+            for name, table in result.tables.items():
+                table.add_(part.tables[name], alpha=int(times))
+            result.broken.add_(part.broken, alpha=int(times))
+    return result
 
 
 def _alignments(stack: Tensor, squares: Tensor) -> dict[str, Tensor]:

@@ -69,6 +69,15 @@ class Powers:
             self.fourth + other.fourth,
         )
 
+    def times(self, count: int) -> "Powers":
+        """Return the sums over the same blocks with each frame so many times."""
+        return Powers(
+            self.first * count,
+            self.second * count**2,
+            self.third * count**3,
+            self.fourth * count**4,
+        )
+
     def tuples(self) -> tuple[int, int, int]:
         """Ways to draw two, three and four frames in order, all of different blocks."""
         n, n2, n3, n4 = self.first, self.second, self.third, self.fourth

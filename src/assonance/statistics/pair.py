@@ -131,8 +131,11 @@ class Pair:
 
         Σx², Σx·p and Σp² of each neuron x and its prediction p, about the means of the training
         frames and in units of the neuron's norm; p by least squares on the training frames of
-        each fold, added up over folds.
+        each fold, added up over folds. NaN where there are no folds.
         """
+        if not self.folds:
+            nothing = torch.full_like(self.x.mean, torch.nan)
+            return nothing, nothing, nothing
         totals = [torch.stack(fold.regression) for fold in self.folds]
         variance, covariance, predicted = torch.stack(totals).sum(0)
         return variance, covariance, predicted
