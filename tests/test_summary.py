@@ -58,7 +58,7 @@ def test_a_mean_over_layers_carries_its_interval(measure):
 
 def test_overfitting_is_what_held_out_speech_takes_away():
     made = comparison(NAMES)
-    *_, said = sentences(made)
+    *_, said, _ = sentences(made)
     lost = []
     for row, col in (NAMES, NAMES[::-1]):
         held_out = made.matrix("linreg_heldout_r", row, col).values

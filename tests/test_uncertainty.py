@@ -254,7 +254,7 @@ def test_the_score_is_counted_among_the_null_values():
 
 
 def test_no_interval_goes_beyond_the_range_of_its_measure():
-    attributes = {"range": [0.0, 1.0]}
+    attributes = {"range": [-1.0, 1.0]}
     scores = xr.Dataset({"high": ("layer_row", [0.99], attributes), "free": ("layer_row", [0.99])})
     left = xr.Dataset(
         {name: (("layer_row", "group"), [[0.9, 1.0, 0.97, 1.0]]) for name in ("high", "free")}
@@ -265,3 +265,44 @@ def test_no_interval_goes_beyond_the_range_of_its_measure():
     np.testing.assert_array_equal(
         made["high"].sel(statistic="low"), made["free"].sel(statistic="low")
     )
+
+
+UNIT = {"range": [0.0, 1.0]}
+LEFT = np.array([[0.62, 0.7, 0.58, 0.66, 0.71], [0.97, 1.0, 0.99, 0.98, 0.99]])
+
+
+@pytest.mark.parametrize(("dim", "method"), [("group", jackknife), ("draw", bootstrap)])
+def test_measures_from_0_to_1_have_intervals_on_the_scale_of_artanh(dim, method):
+    scores = xr.Dataset({"score": ("layer_row", [0.65, 0.99], UNIT)})
+    made = intervals(scores, xr.Dataset({"score": (("layer_row", dim), LEFT)}))["score"]
+    found = method(np.arctanh(0.65), np.arctanh(LEFT[0]))
+    np.testing.assert_allclose(made[0], np.tanh([found.estimate, *found.ends]), atol=1e-12)
+    # Where a replicate is at the end of the range there is no such scale.
+    plain = method(np.array(0.99), LEFT[1])
+    np.testing.assert_allclose(made[1], np.clip([plain.estimate, *plain.ends], 0, 1), atol=1e-12)
+
+
+def test_a_score_at_the_end_of_its_range_is_certain():
+    scores = xr.Dataset({"score": ("layer_row", [1 - 1e-16], UNIT)})
+    left = xr.Dataset({"score": (("layer_row", "group"), [[1, 1 - 2e-16, 1 - 1e-16]])})
+    np.testing.assert_allclose(intervals(scores, left)["score"], 1, atol=1e-12)
+
+
+@pytest.mark.parametrize("bounds", [[-1.0, 1.0], [-np.inf, 1.0], [-np.inf, np.inf]])
+def test_measures_of_other_ranges_have_plain_intervals(bounds):
+    scores = xr.Dataset({"score": ("layer_row", [0.65], {"range": bounds})})
+    made = intervals(scores, xr.Dataset({"score": (("layer_row", "group"), LEFT[:1])}))["score"]
+    plain = jackknife(np.array(0.65), LEFT[0])
+    np.testing.assert_allclose(made[0], [plain.estimate, *plain.ends], atol=1e-12)
+
+
+def test_intervals_say_what_made_them():
+    scores = xr.Dataset({"score": ("layer_row", [0.65])})
+    said = {
+        dim: intervals(scores, xr.Dataset({"score": (("layer_row", dim), LEFT[:1])})).method
+        for dim in ("group", "draw")
+    }
+    assert said == {
+        "group": "a jackknife over 5 groups of utterances",
+        "draw": "a bootstrap of 5 draws of groups of utterances",
+    }

@@ -19,7 +19,7 @@ def sentences(comparison: Comparison, pair: Pair) -> list[str]:
     list of str
         Of subspaces, neurons and heads, by the most telling measure of each: how similar the
         first and the last layer are to themselves, which has changed most, and from which layer
-        on all have.
+        on all have. Last, what made the intervals.
 
     Raises
     ------
@@ -33,6 +33,8 @@ def sentences(comparison: Comparison, pair: Pair) -> list[str]:
         lines.append(f"{what}: {_told(comparison, name, curve(table, name))}")
         if name == "maxcorr":
             lines[-1] += _still_own(table)
+    if lines and comparison.method:
+        lines.append(f"Brackets hold 95 % intervals of {comparison.method}.")
     return lines
 
 

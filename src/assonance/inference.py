@@ -12,6 +12,10 @@ from scipy import stats
 # Probability with which an interval holds what it is about.
 LEVEL = 0.95
 STATISTICS = ("estimate", "low", "high")
+# Range of the measures whose intervals are made on the scale of artanh. So near to its end is
+# rounding, which that would blow up.
+CURVED = (0.0, 1.0)
+AT_THE_END = 1e-6
 LOCALISATION = "localisation"
 ROTATED = "maxcorr_rotated"
 DRAWS = f"{ROTATED}_draws"
@@ -87,6 +91,9 @@ class Sure(Protocol):
 
     def plus(self, variance: NDArray[np.floating], degrees: float) -> Self:
         """Add what else is uncertain, independently, with its degrees of freedom."""
+
+
+Method = Callable[[NDArray[np.floating], NDArray[np.floating]], Sure]
 
 
 @dataclass(frozen=True)
@@ -221,15 +228,24 @@ def bootstrap(whole: NDArray[np.floating], replicates: NDArray[np.floating]) -> 
 
 
 # By the dimension of replicates: a group left out each, or a draw of groups.
-METHODS: dict[str, Callable[[NDArray[np.floating], NDArray[np.floating]], Sure]] = {
-    "group": jackknife,
-    "draw": bootstrap,
-}
+METHODS: dict[str, Method] = {"group": jackknife, "draw": bootstrap}
 
 
 def replicated(replicates: xr.Dataset) -> str | None:
     """Name the dimension of replicates, a key of `METHODS`; None where there are none."""
     return next((name for name in METHODS if name in replicates.sizes), None)
+
+
+def in_words(replicates: xr.Dataset) -> str:
+    """Say how intervals are made of replicates, with an article; empty where there are none."""
+    dim = replicated(replicates)
+    if dim is None:
+        return ""
+    count = replicates.sizes[dim]
+    return {
+        "group": f"a jackknife over {count} groups of utterances",
+        "draw": f"a bootstrap of {count} draws of groups of utterances",
+    }[dim]
 
 
 def variance_of_bases(
@@ -274,10 +290,14 @@ def intervals(scores: xr.Dataset, replicates: xr.Dataset) -> xr.Dataset:
     -------
     xarray.Dataset
         One variable a measure with a last dimension ``statistic``: estimate, low, high. That of
-        the localisation index allows for the random bases too (`variance_of_bases`). None goes
-        beyond the measure's range.
+        the localisation index allows for the random bases too (`variance_of_bases`). Measures
+        from 0 to 1 have theirs made on the scale of artanh (Fisher 1921), on which a score varies
+        alike wherever it lies; docs/architecture.md tells why no others. None goes beyond the
+        measure's range.
     """
-    result = xr.Dataset(coords={"statistic": list(STATISTICS)})
+    result = xr.Dataset(
+        coords={"statistic": list(STATISTICS)}, attrs={"method": in_words(replicates)}
+    )
     for name, values in replicates.data_vars.items():
         method = METHODS.get(str(values.dims[-1]))
         if method is None:
@@ -286,11 +306,33 @@ def intervals(scores: xr.Dataset, replicates: xr.Dataset) -> xr.Dataset:
         if name == LOCALISATION and DRAWS in replicates:
             room = scores[whole_of(scores)].values - scores[ROTATED].values
             found = found.plus(*variance_of_bases(replicates[DRAWS].values, room))
-        stacked = np.stack([found.estimate, *found.ends], -1)
+        told = _statistics(found)
+        bounds = tuple(scores[name].attrs.get("range", (-np.inf, np.inf)))
+        if bounds == CURVED:
+            told = _on_curve(method, scores[name].values, values.values, told)
         # The truth lies within the measure's range: cutting there costs no coverage.
-        stacked = np.clip(stacked, *scores[name].attrs.get("range", (-np.inf, np.inf)))
-        result[name] = ((*values.dims[:-1], "statistic"), stacked)
+        result[name] = ((*values.dims[:-1], "statistic"), np.clip(told, *bounds))
     return result.assign_coords(scores.coords)
+
+
+def _statistics(found: Sure) -> NDArray[np.float64]:
+    """Put `STATISTICS` side by side."""
+    return np.stack([found.estimate, *found.ends], -1)
+
+
+def _on_curve(
+    method: Method,
+    whole: NDArray[np.floating],
+    replicates: NDArray[np.floating],
+    plain: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Make intervals on the scale of artanh and bring them back; plain where a score is at 1."""
+    inside = np.maximum(np.abs(whole), np.abs(replicates).max(-1)) < 1 - AT_THE_END
+    found = method(
+        np.arctanh(np.where(inside, whole, 0)),
+        np.arctanh(np.where(inside[..., None], replicates, 0)),
+    )
+    return np.where(inside[..., None], np.tanh(_statistics(found)), plain)
 
 
 def counting_p(values: NDArray[np.floating], nulls: NDArray[np.floating]) -> NDArray[np.float64]:

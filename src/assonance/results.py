@@ -13,7 +13,7 @@ import xarray as xr
 from assonance.corpus import LeftOut
 from assonance.errors import AssonanceError
 from assonance.files import put_in_place
-from assonance.inference import STATISTICS
+from assonance.inference import STATISTICS, in_words
 from assonance.outside import one_line
 
 FORMAT = 2
@@ -156,11 +156,13 @@ class Comparison:
         What was run on what.
     replicates : xarray.Dataset
         The scores without each group of utterances in turn, of every measure that has an
-        interval; a last dimension ``group``. Also ``maxcorr_rotated_draws`` with a last dimension
+        interval; a last dimension ``group``. Of a bootstrap instead the scores of groups drawn,
+        with a last dimension ``draw``. Also ``maxcorr_rotated_draws`` with a last dimension
         ``rotation``: in each random basis by itself.
     intervals : xarray.Dataset
         Of the same measures, a last dimension ``statistic``: the bias-corrected ``estimate`` and
-        the ``low`` and ``high`` end of its 95 % interval (see `assonance.inference.jackknife`).
+        the ``low`` and ``high`` end of its 95 % interval (see `assonance.inference.intervals`);
+        its attribute ``method`` says what made them.
     nulls : xarray.Dataset
         The scores where the column layer's frames are those of another place in the speech; a
         last dimension ``shift``.
@@ -182,6 +184,11 @@ class Comparison:
     def models(self) -> tuple[str, ...]:
         """Names of the models compared, twins not counted."""
         return tuple(model.name for model in self.provenance.models if model.twin_of is None)
+
+    @property
+    def method(self) -> str:
+        """What made the intervals, in words with an article; empty where there are none."""
+        return in_words(self.replicates)
 
     def twin(self, model: str) -> str | None:
         """Name of a model's random-weights twin, if it was compared too."""

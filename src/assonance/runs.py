@@ -50,6 +50,7 @@ def run(
     seeds: Mapping[str, str],
     uncertainty: bool,
     groups: int | None,
+    bootstrap: int | None,
     shifts: int | None,
     progress: Progress,
     diff: bool = False,
@@ -57,10 +58,10 @@ def run(
     """Compare models and leave results, tables, configuration and report in a folder.
 
     The parameters are those of `assonance.compare`; no `measures` are the standard ones;
-    `groups` and `shifts` take the place of the settings'. `speech`
-    holds options of `Corpus.from_path`, `pooling` those of `compare` that say what a row is. With
-    `diff`, the models are one before and after fine-tuning and, if given, its second seed: what
-    changed heads the report, and stands in tables and a figure of its own.
+    `groups`, `bootstrap` and `shifts` take the place of the settings'. `speech` holds options of
+    `Corpus.from_path`, `pooling` those of `compare` that say what a row is. With `diff`, the
+    models are one before and after fine-tuning and, if given, its second seed: what changed heads
+    the report, and stands in tables and a figure of its own.
 
     Returns
     -------
@@ -76,6 +77,7 @@ def run(
     chosen_settings = replace(
         named,
         groups=named.groups if groups is None else groups,
+        bootstrap=named.bootstrap if bootstrap is None else bootstrap,
         shifts=named.shifts if shifts is None else shifts,
     )
     chosen = [each.name for each in find(measures or STANDARD, ("neuron", "layer", "head"))]

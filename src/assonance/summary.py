@@ -25,7 +25,7 @@ def sentences(comparison: Comparison) -> list[str]:
     list of str
         For each two models: which layers match, how far their spaces are shared against random
         weights, how far their neurons are against random rotations. What was not measured is
-        left out.
+        left out. Last, what made the intervals.
     """
     if len(comparison.models) < 2:
         return []
@@ -43,6 +43,8 @@ def sentences(comparison: Comparison) -> list[str]:
             single = _single(comparison, _ways(ridges["maxcorr"], a, b))
             lines.append(single + _localised(comparison, localised))
         lines += _overfitted(comparison, a, b)
+    if lines and comparison.method:
+        lines.append(f"Brackets hold 95 % intervals of {comparison.method}.")
     return lines
 
 

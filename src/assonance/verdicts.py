@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from assonance.claims import Claim, load_claims
 from assonance.contrasts import Lacking, Lattice, Mask, weigh
-from assonance.inference import DRAWS, METHODS, ROTATED, replicated
+from assonance.inference import DRAWS, METHODS, ROTATED, in_words, replicated
 from assonance.measures import MEASURES
 from assonance.results import CELL, Comparison
 
@@ -43,6 +43,8 @@ class Answer:
     degrees
         Of freedom of Student's t, from which interval and p are read; NaN where they are read off
         the draws of a bootstrap.
+    method
+        What made the interval, in words.
     allows_for
         What the interval allows for, and what it takes as given, in words.
     """
@@ -57,6 +59,7 @@ class Answer:
     p: float = np.nan
     q: float = np.nan
     degrees: float = np.nan
+    method: str = ""
     allows_for: str = ""
 
     @property
@@ -140,6 +143,7 @@ def to_dataframe(found: Sequence[Answer]) -> pd.DataFrame:
             "degrees_of_freedom": each.degrees,
             "verdict": each.verdict,
             "reason": each.reason,
+            "method": each.method,
             "allows_for": each.allows_for,
         }
         for each in found
@@ -184,7 +188,8 @@ def lines(found: Sequence[Answer]) -> list[str]:
             "the interval holds 0"
         )
         # What all of them allow for; the table in the file says what some do besides.
-        told.append(f"intervals allow for {min((each.allows_for for each in asked), key=len)}")
+        allowed = min((each.allows_for for each in asked), key=len)
+        told.append(f"intervals are those of {asked[0].method}, and allow for {allowed}")
     return told
 
 
@@ -233,6 +238,7 @@ class _Asker:
             parts=tuple(map(float, method(whole, replicates).estimate)),
             p=float(found.p),
             degrees=float(found.degrees),
+            method=in_words(self.replicates),
             allows_for=claim.allows_for(self.population),
         )
 

@@ -129,6 +129,14 @@ def fine_tuning(comparison: Comparison, pairs: Sequence[Pair]) -> Section | None
     return Section("change", "Fine-tuning", heading, text, tuple(panels))
 
 
+def _intervals(comparison: Comparison) -> str:
+    """Say what made the intervals, and what they are about."""
+    if not comparison.method:
+        return "There are no intervals"
+    about = comparison.provenance.population
+    return f"Intervals are those of {comparison.method}, and about {about}"
+
+
 def same_neurons(comparison: Comparison) -> Section | None:
     """Show whether what is shared lies in single neurons."""
     if len(comparison.models) < 2:
@@ -191,7 +199,7 @@ def trust(comparison: Comparison) -> Section | None:
         "sees these alone: read CKA of z-scored neurons beside it. Neighbouring frames are alike, "
         "so that many frames tell as much as a few independent ones: where these are fewer than "
         "the neurons, what is scored in sample is partly chance. "
-        f"Intervals are about {comparison.provenance.population or 'nothing: there are none'}; "
+        f"{_intervals(comparison)}; "
         "a measure without one (SVCCA, PWCCA) has a kink where nothing is shared, so that none "
         "would be honest; those of MaxCorr and LinReg's r are where neurons share something, and "
         "too high where they share nothing: read R² and held-out scores there."
