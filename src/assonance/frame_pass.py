@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from assonance.cautions import constant_neurons, few_effective_frames
 from assonance.describe import describe
 from assonance.frame_source import FrameReader, FrameSource
-from assonance.gathered import Ends, Gathered, PairOf, Plan
+from assonance.gathered import Ends, Gathered, Plan, View
 from assonance.measures import Measure, Settings
 from assonance.parallel import on_cores
 from assonance.progress import Progress
 from assonance.scores import LayerScores, Scores, half_scores
 from assonance.statistics import assign_parts, sample_indices
-from assonance.tiles import plan
+from assonance.tiles import plan, stacks
 
 Wanted = Callable[[str, str], bool]
 # What the shift null is read from. What compares distinct utterances has no floor but 0.
@@ -139,6 +139,13 @@ class FramePass:
             def each_pair(score: Callable[[str, str], None], pairs: Sequence[Ends]) -> None:
                 for _ in share(lambda pair: score(*pair), pairs):
                     pass
+
+            def again(scores: LayerScores, repeat: int, view: View, pairs: Sequence[Ends]) -> None:
+                if scores.of_pairs:
+                    each_pair(partial(self._add, scores, repeat, view), pairs)
+                add = partial(self._add_rows, scores, repeat, view)
+                for _ in share(lambda stack: add(*stack), stacks(pairs, widths)):
+                    pass
                 advance(len(tile.pairs) / 2 / rounds)
 
             for tile in tiles:
@@ -160,16 +167,16 @@ class FramePass:
                                 name,
                                 half_scores(gathered.moments, name, halved, self.settings),
                             )
-                each_pair(partial(self._add_whole, scores, gathered.pair), tile.pairs)
+                each_pair(partial(self._add_whole, scores, gathered.whole), tile.pairs)
+                advance(len(tile.pairs) / 2 / rounds)
                 chosen = [pair for pair in tile.pairs if self.replicated(*pair)]
                 for part in range(self.replicates):
-                    left = gathered.without(part)
-                    each_pair(partial(self._add, replicates, part, left), chosen)
+                    again(replicates, part, gathered.without(part), chosen)
                 # A layer has no floor against itself.
                 chosen = [(a, b) for a, b in tile.pairs if a != b and self.shifted_too(a, b)]
                 for shift in range(self.shifts):
                     moved = gathered.shifted((shift + 1) / (self.shifts + 1), chosen)
-                    each_pair(partial(self._add, nulls, shift, moved), chosen)
+                    again(nulls, shift, moved, chosen)
         return Found(
             scores,
             replicates,
@@ -180,11 +187,16 @@ class FramePass:
             ],
         )
 
-    def _add_whole(self, scores: Scores, pair: PairOf, a: str, b: str) -> None:
-        scores.add(a, b, pair(a, b), self.settings)
+    def _add_whole(self, scores: Scores, view: View, a: str, b: str) -> None:
+        scores.add(a, b, view.pair(a, b), self.settings)
 
-    def _add(self, scores: LayerScores, repeat: int, pair: PairOf, a: str, b: str) -> None:
-        scores.add(a, b, repeat, pair(a, b), self.settings)
+    def _add(self, scores: LayerScores, repeat: int, view: View, a: str, b: str) -> None:
+        scores.add(a, b, repeat, view.pair(a, b), self.settings)
+
+    def _add_rows(
+        self, scores: LayerScores, repeat: int, view: View, rows: Sequence[str], column: str
+    ) -> None:
+        scores.add_rows(rows, column, repeat, view.stack(rows, column), self.settings)
 
 
 @dataclass(frozen=True)

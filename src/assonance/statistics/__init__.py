@@ -12,6 +12,7 @@ from assonance.statistics.moments import CHUNK_FRAMES, Moments
 from assonance.statistics.pair import Pair
 from assonance.statistics.parts import Crossed, PartedMoments, assign_parts, halves
 from assonance.statistics.sample import KernelSample, sample_indices
+from assonance.statistics.stack import StackedPair
 
 __all__ = [
     "CHUNK_FRAMES",
@@ -29,6 +30,7 @@ __all__ = [
     "Moments",
     "Pair",
     "PartedMoments",
+    "StackedPair",
     "assign_folds",
     "assign_parts",
     "halves",

@@ -64,6 +64,8 @@ class PartedMoments:
     ----------
     by_fold : list of Moments
         Of each fold.
+    whole : FoldedMoments
+        Everything, by fold.
     """
 
     def __init__(self, parts: Sequence[Moments], folds: Sequence[int]) -> None:
@@ -76,10 +78,7 @@ class PartedMoments:
             for f in range(max(folds) + 1)
         ]
 
-    @property
-    def whole(self) -> FoldedMoments:
-        """Everything, by fold."""
-        return FoldedMoments(self.by_fold)
+        self.whole = FoldedMoments(self.by_fold)
 
     def without(self, part: int) -> FoldedMoments:
         """Everything but one part, by the same folds."""
@@ -91,7 +90,7 @@ class PartedMoments:
         ]
         by_fold: list[Moments | Remainder] = list(self.by_fold)
         by_fold[left] = Remainder(self.by_fold[left], self.parts[part], others)
-        return FoldedMoments(by_fold)
+        return FoldedMoments(by_fold, part_of=self.whole)
 
 
 class Remainder:

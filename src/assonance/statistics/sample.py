@@ -62,6 +62,12 @@ class KernelSample:
         return _centred(torch.exp(-distances / (2 * bandwidth)))
 
     @lazy
+    def rbf_norm(self) -> Tensor:
+        """Frobenius norm of `rbf`."""
+        norm: Tensor = torch.linalg.vector_norm(self.rbf)
+        return norm
+
+    @lazy
     def centred_distances(self) -> Tensor:
         """H·d·H of the Euclidean distances d; shape (n, n)."""
         return _centred(self.squared_distances().sqrt_())
@@ -104,6 +110,11 @@ class _Turned(KernelSample):
     def rbf(self) -> Tensor:
         """As of any sample; shape (n, n)."""
         return self._both(self._sample.rbf)
+
+    @lazy
+    def rbf_norm(self) -> Tensor:
+        """As of any sample."""
+        return self._sample.rbf_norm
 
     @lazy
     def centred_distances(self) -> Tensor:
