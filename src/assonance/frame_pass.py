@@ -150,23 +150,13 @@ class FramePass:
 
             for tile in tiles:
                 gathered = Gathered(self.reader, self.plan, tile, share, advance)
-                for name in tile.layers:
-                    if name not in cautions:
-                        layer = gathered.moments.layer(name)
-                        cautions[name] = constant_neurons(name, layer)
-                        found = describe(
-                            layer,
-                            gathered.samples.get(name),
-                            gathered.of_groups[name],
-                            len(self.source.sizes),
-                        )
-                        scores.describe(name, found)
-                        worth[name] = found["effective_frames"]
-                        if self.shifts:
-                            scores.halve(
-                                name,
-                                half_scores(gathered.moments, name, halved, self.settings),
-                            )
+                new = [name for name in tile.layers if name not in cautions]
+                alone = share(partial(self._alone, gathered, halved if self.shifts else ()), new)
+                for name, (found, of_halves) in zip(new, alone, strict=True):
+                    cautions[name] = constant_neurons(name, gathered.moments.layer(name))
+                    worth[name] = found["effective_frames"]
+                    scores.describe(name, found)
+                    scores.halve(name, of_halves)
                 each_pair(partial(self._add_whole, scores, gathered.whole), tile.pairs)
                 advance(len(tile.pairs) / 2 / rounds)
                 chosen = [pair for pair in tile.pairs if self.replicated(*pair)]
@@ -186,6 +176,15 @@ class FramePass:
                 *few_effective_frames(worth, widths),
             ],
         )
+
+    def _alone(
+        self, gathered: Gathered, halved: Sequence[Measure], name: str
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """Describe a layer, and score one half of its neurons against the other."""
+        moments = gathered.moments
+        sample, of_groups = gathered.samples.get(name), gathered.of_groups[name]
+        found = describe(moments.layer(name), sample, of_groups, len(self.source.sizes))
+        return found, half_scores(moments, name, halved, self.settings) if halved else {}
 
     def _add_whole(self, scores: Scores, view: View, a: str, b: str) -> None:
         scores.add(a, b, view.pair(a, b), self.settings)

@@ -126,7 +126,14 @@ class _Turned(KernelSample):
         return self._both(self._sample.nearest(count))
 
     def _both(self, matrix: Tensor) -> Tensor:
-        return matrix.roll((self._turn, self._turn), (0, 1))
+        # As `roll` along both axes, which would go over the matrix twice.
+        result = torch.empty_like(matrix)
+        cut = self._turn % len(matrix)
+        ways = ((slice(cut, None), slice(None, -cut)), (slice(cut), slice(-cut, None)))
+        for rows, from_rows in ways:
+            for columns, from_columns in ways:
+                result[rows, columns] = matrix[from_rows, from_columns]
+        return result
 
 
 def squared_distances(frames: Tensor) -> Tensor:
