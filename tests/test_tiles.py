@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assonance.tiles import Tile, plan, size
+from assonance.tiles import Tile, plan, size, stacks
 
 FLOAT64 = 8
 names = st.lists(st.text(max_size=6), min_size=1, max_size=12, unique=True)
@@ -122,3 +122,13 @@ def test_more_memory_never_makes_more_tiles():
 
 def test_what_nobody_wants_makes_no_tile():
     assert plan({"a": 4, "b": 4}, lambda a, b: False, parts=1, folds=1, memory=1e9) == []
+
+
+@given(st.lists(st.integers(1, 1500), min_size=1, max_size=7))
+def test_stacks_hold_every_pair_both_ways_once_and_few_neurons(sizes):
+    widths = {f"layer {number}": size for number, size in enumerate(sizes)}
+    pairs = list(combinations_with_replacement(widths, 2))
+    found = [(row, column) for rows, column in stacks(pairs, widths) for row in rows]
+    assert sorted(found) == sorted({*pairs, *((b, a) for a, b in pairs)})
+    for rows, _ in stacks(pairs, widths):
+        assert len(rows) == 1 or sum(widths[row] for row in rows) <= 2048

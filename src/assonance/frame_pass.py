@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from assonance.cautions import constant_neurons, few_effective_frames
 from assonance.describe import describe
 from assonance.frame_source import FrameReader, FrameSource
-from assonance.gathered import Ends, Gathered, PairOf, Plan
+from assonance.gathered import Ends, Gathered, Plan, View
 from assonance.measures import Measure, Settings
 from assonance.parallel import on_cores
 from assonance.progress import Progress
 from assonance.scores import LayerScores, Scores, half_scores
 from assonance.statistics import assign_parts, replicate_weights, sample_indices
-from assonance.tiles import plan
+from assonance.tiles import plan, stacks
 
 Wanted = Callable[[str, str], bool]
 # What the shift null is read from. What compares distinct utterances has no floor but 0.
@@ -152,37 +152,34 @@ class FramePass:
             def each_pair(score: Callable[[str, str], None], pairs: Sequence[Ends]) -> None:
                 for _ in share(lambda pair: score(*pair), pairs):
                     pass
+
+            def again(scores: LayerScores, repeat: int, view: View, pairs: Sequence[Ends]) -> None:
+                if scores.of_pairs:
+                    each_pair(partial(self._add, scores, repeat, view), pairs)
+                add = partial(self._add_rows, scores, repeat, view)
+                for _ in share(lambda stack: add(*stack), stacks(pairs, widths)):
+                    pass
                 advance(len(tile.pairs) / 2 / rounds)
 
             for tile in tiles:
                 gathered = Gathered(self.reader, self.plan, tile, share, advance)
-                for name in tile.layers:
-                    if name not in cautions:
-                        layer = gathered.moments.layer(name)
-                        cautions[name] = constant_neurons(name, layer)
-                        found = describe(
-                            layer,
-                            gathered.samples.get(name),
-                            gathered.of_groups[name],
-                            len(self.source.sizes),
-                        )
-                        scores.describe(name, found)
-                        worth[name] = found["effective_frames"]
-                        if self.shifts:
-                            scores.halve(
-                                name,
-                                half_scores(gathered.moments, name, halved, self.settings),
-                            )
-                each_pair(partial(self._add_whole, scores, gathered.pair), tile.pairs)
+                new = [name for name in tile.layers if name not in cautions]
+                alone = share(partial(self._alone, gathered, halved if self.shifts else ()), new)
+                for name, (found, of_halves) in zip(new, alone, strict=True):
+                    cautions[name] = constant_neurons(name, gathered.moments.layer(name))
+                    worth[name] = found["effective_frames"]
+                    scores.describe(name, found)
+                    scores.halve(name, of_halves)
+                each_pair(partial(self._add_whole, scores, gathered.whole), tile.pairs)
+                advance(len(tile.pairs) / 2 / rounds)
                 chosen = [pair for pair in tile.pairs if self.replicated(*pair)]
                 for number, weights in enumerate(self.replicates):
-                    drawn = gathered.weighted(weights)
-                    each_pair(partial(self._add, replicates, number, drawn), chosen)
+                    again(replicates, number, gathered.weighted(weights), chosen)
                 # A layer has no floor against itself.
                 chosen = [(a, b) for a, b in tile.pairs if a != b and self.shifted_too(a, b)]
                 for shift in range(self.shifts):
                     moved = gathered.shifted((shift + 1) / (self.shifts + 1), chosen)
-                    each_pair(partial(self._add, nulls, shift, moved), chosen)
+                    again(nulls, shift, moved, chosen)
         return Found(
             scores,
             replicates,
@@ -193,11 +190,25 @@ class FramePass:
             ],
         )
 
-    def _add_whole(self, scores: Scores, pair: PairOf, a: str, b: str) -> None:
-        scores.add(a, b, pair(a, b), self.settings)
+    def _alone(
+        self, gathered: Gathered, halved: Sequence[Measure], name: str
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """Describe a layer, and score one half of its neurons against the other."""
+        moments = gathered.moments
+        sample, of_groups = gathered.samples.get(name), gathered.of_groups[name]
+        found = describe(moments.layer(name), sample, of_groups, len(self.source.sizes))
+        return found, half_scores(moments, name, halved, self.settings) if halved else {}
 
-    def _add(self, scores: LayerScores, repeat: int, pair: PairOf, a: str, b: str) -> None:
-        scores.add(a, b, repeat, pair(a, b), self.settings)
+    def _add_whole(self, scores: Scores, view: View, a: str, b: str) -> None:
+        scores.add(a, b, view.pair(a, b), self.settings)
+
+    def _add(self, scores: LayerScores, repeat: int, view: View, a: str, b: str) -> None:
+        scores.add(a, b, repeat, view.pair(a, b), self.settings)
+
+    def _add_rows(
+        self, scores: LayerScores, repeat: int, view: View, rows: Sequence[str], column: str
+    ) -> None:
+        scores.add_rows(rows, column, repeat, view.stack(rows, column), self.settings)
 
 
 @dataclass(frozen=True)

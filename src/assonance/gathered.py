@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -20,12 +19,48 @@ from assonance.statistics import (
     Moments,
     Pair,
     PartedMoments,
+    StackedPair,
     weighted_blocks,
 )
 from assonance.tiles import Tile
 
 Ends = tuple[str, str]
-PairOf = Callable[[str, str], Pair]
+
+
+class View:
+    """Layers as they are seen in some frames.
+
+    Parameters
+    ----------
+    moments
+        Sums of the frames.
+    blocks
+        Sums for unbiased estimates, where measures need them.
+    samples
+        Sampled frames by name, of row layers and of column layers, where measures need them.
+    """
+
+    def __init__(
+        self,
+        moments: FoldedMoments,
+        blocks: BlockSums | None,
+        samples: tuple[Mapping[str, KernelSample], Mapping[str, KernelSample]] | None = None,
+    ) -> None:
+        self._moments = moments
+        self._blocks = blocks
+        self._samples = samples
+
+    def pair(self, a: str, b: str) -> Pair:
+        """Return layer a (rows) against layer b (columns)."""
+        sample = self._samples and (self._samples[0][a], self._samples[1][b])
+        pair = self._moments.pair(a, b, sample)
+        if self._blocks is not None:
+            pair.blocks = self._blocks.pair(a, b, pair.cross, pair.x.scatter, pair.y.scatter)
+        return pair
+
+    def stack(self, rows: Sequence[str], column: str) -> StackedPair:
+        """Return the neurons of several layers, one by one, against one layer (columns)."""
+        return self._moments.stack(rows, column)
 
 
 @dataclass(frozen=True)
@@ -117,18 +152,20 @@ class Gathered:
         self.blocks = weighted_blocks(self._blocks, whole) if self._blocks else None
         self.samples = self._samples()
 
-    def pair(self, a: str, b: str) -> Pair:
-        """Return layer a (rows) against layer b (columns)."""
-        sample = (self.samples[a], self.samples[b]) if self.samples else None
-        return _pair(self.moments, self.blocks, a, b, sample)
+    @property
+    def whole(self) -> View:
+        """All frames."""
+        return View(
+            self.moments, self.blocks, (self.samples, self.samples) if self.samples else None
+        )
 
-    def weighted(self, weights: Sequence[int]) -> PairOf:
-        """Give what returns two layers with each part of the frames as often as its weight says."""
+    def weighted(self, weights: Sequence[int]) -> View:
+        """Take each part of the frames as often as its weight says."""
         blocks = weighted_blocks(self._blocks, weights) if self._blocks else None
-        return partial(_pair, self._parted.weighted(weights), blocks)
+        return View(self._parted.weighted(weights), blocks)
 
-    def shifted(self, share: float, pairs: Sequence[Ends]) -> PairOf:
-        """Give what returns any of some pairs, the second layer's frames those of other places.
+    def shifted(self, share: float, pairs: Sequence[Ends]) -> View:
+        """Pair layers with what the second makes of other places, for some pairs.
 
         Within each fold speech is paired with that of utterances further on, round in a circle,
         so that every layer keeps its own frames in every fold. `share` says how far on, as a share
@@ -136,13 +173,14 @@ class Gathered:
         """
         products = []
         scratch = Scratch()
+        names = [name for name in self._tile.layers if any(name in pair for pair in pairs)]
         for fold in range(int(self._plan.folds.max()) + 1):
             groups = np.flatnonzero(self._plan.folds[self._plan.parts] == fold).tolist()
             added = {
                 (a, b): self._shift[a].new_zeros(len(self._shift[a]), len(self._shift[b]))
                 for a, b in pairs
             }
-            for rows, columns in self._reader.shifted(groups, self._tile.layers, share):
+            for rows, columns in self._reader.shifted(groups, names, share) if names else ():
                 x, y = (self._about_mean(frames) for frames in (rows, columns))
 
                 def add(
@@ -158,14 +196,9 @@ class Gathered:
             Crossed(own, added) for own, added in zip(self._parted.by_fold, products, strict=True)
         ]
         moments = self.moments.with_cross(crossed)
-        samples = self.samples
         turn = -round(share * len(self._plan.sampled))
-        turned = {name: each.turned(turn) for name, each in samples.items()}
-
-        def pair(a: str, b: str) -> Pair:
-            return _pair(moments, None, a, b, (samples[a], turned[b]) if samples else None)
-
-        return pair
+        turned = {name: each.turned(turn) for name, each in self.samples.items()}
+        return View(moments, None, (self.samples, turned) if turned else None)
 
     def _about_mean(self, frames: Frames) -> Frames:
         """Frames about the shift, in float32: a null needs no more digits."""
@@ -193,19 +226,6 @@ class Gathered:
         return {
             name: KernelSample(frames[order.to(frames.device)]) for name, frames in joined.items()
         }
-
-
-def _pair(
-    moments: FoldedMoments,
-    blocks: BlockSums | None,
-    a: str,
-    b: str,
-    sample: tuple[KernelSample, KernelSample] | None = None,
-) -> Pair:
-    pair = moments.pair(a, b, sample)
-    if blocks is not None:
-        pair.blocks = blocks.pair(a, b, pair.cross, pair.x.scatter, pair.y.scatter)
-    return pair
 
 
 def _pieces(

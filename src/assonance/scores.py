@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
 from numpy.typing import DTypeLike, NDArray
+from torch import Tensor
 
 from assonance.describe import DESCRIPTORS
 from assonance.inference import (
@@ -17,12 +18,13 @@ from assonance.inference import (
     whole_of,
 )
 from assonance.measures import LayerScore, Measure, NeuronScores, Settings
-from assonance.statistics import FoldedMoments, Pair, halves
+from assonance.statistics import FoldedMoments, Pair, StackedPair, halves
 
 CELL = ("layer_row", "layer_col")
 # Measures of single neurons between whose values the localisation index lies, best first.
 _LOCALISED = ("maxcorr", ROTATED)
 
+Score = TypeVar("Score")
 Value = NeuronScores | LayerScore | float
 LayerTable = NDArray[np.float64]
 
@@ -175,7 +177,9 @@ class LayerScores:
         others: NDArray[np.bool_],
         repeats: int,
     ) -> None:
-        self.measures = measures
+        self.of_rows = [each for each in measures if each.rowwise]
+        self.of_pairs = [each for each in measures if not each.rowwise]
+        self.widths = dict(widths)
         self.repeats = repeats
         self.index = {name: number for number, name in enumerate(widths)}
         self.others = others
@@ -192,24 +196,52 @@ class LayerScores:
         self._lock = Lock()
 
     def add(self, a: str, b: str, repeat: int, pair: Pair, settings: Settings) -> None:
-        """Score layer a (rows) against layer b (columns), and the other way round."""
-        for row, col, seen, measures in _both_ways(a, b, pair, self.measures):
-            i, j = self.index[row], self.index[col]
-            found = {each.name: each.function(seen, settings) for each in measures}
+        """Score layer a (rows) against layer b (columns), and the other way round.
+
+        Only by what takes two layers; see `add_rows`.
+        """
+        i, j = self.index[a], self.index[b]
+        for row, col, seen, measures in _both_ways(a, b, pair, self.of_pairs):
+            cell = self.index[row], self.index[col], repeat
             for each in measures:
-                if each.across is None:
-                    self.tables[each.name][i, j, repeat] = _of_layer(found[each.name])
-                elif self.others[i, j] and isinstance(value := found[each.name], NeuronScores):
-                    scores = value.values.cpu().numpy()
-                    lowest = self._lowest[each.name][i, repeat, : len(scores)]
-                    with self._lock:
-                        np.fmin(lowest, scores, out=lowest)
-            if row != col and LOCALISATION in self.tables:
-                self.tables[LOCALISATION][i, j, repeat] = _localised(found)
-        for each in self.measures:
-            if each.symmetric and each.across is None:
-                i, j = self.index[a], self.index[b]
+                self.tables[each.name][cell] = _of_layer(each.function(seen, settings))
+        for each in self.of_pairs:
+            if each.symmetric:
                 self.tables[each.name][j, i, repeat] = self.tables[each.name][i, j, repeat]
+
+    def add_rows(
+        self, rows: Sequence[str], column: str, repeat: int, stack: StackedPair, settings: Settings
+    ) -> None:
+        """Score the neurons of row layers, put together, against the column layer."""
+        found = {
+            each.name: self._by_layer(rows, each.function(stack, settings).values)
+            for each in self.of_rows
+        }
+        i, j = [self.index[row] for row in rows], self.index[column]
+        for each in self.of_rows:
+            if each.across is None:
+                self.tables[each.name][i, j, repeat] = nan_mean(found[each.name])
+                continue
+            others = self.others[i, j]
+            lowest = self._lowest[each.name]
+            with self._lock:
+                for row, scores in zip(
+                    i, np.where(others[:, None], found[each.name], np.nan), strict=True
+                ):
+                    np.fmin(lowest[row, repeat], scores, out=lowest[row, repeat])
+        if LOCALISATION in self.tables:
+            ends = _ends(found)
+            for number, row in enumerate(i):
+                if row != j:
+                    index = localisation_index(*(scores[number] for scores in ends))
+                    self.tables[LOCALISATION][row, j, repeat] = index
+
+    def _by_layer(self, rows: Sequence[str], scores: Tensor) -> NDArray[np.float64]:
+        """Part the scores of neurons by their layers; (rows, most), NaN where there is none."""
+        widths = [self.widths[row] for row in rows]
+        result = np.full((len(rows), max(self.widths.values())), np.nan)
+        result[np.arange(result.shape[1]) < np.array(widths)[:, None]] = scores.cpu().numpy()
+        return result
 
     def dataset(self, dim: str) -> xr.Dataset:
         """Label the scores; `dim` names what the repeats are. Nothing where there are none."""
@@ -327,12 +359,16 @@ def _localised(found: Mapping[str, Value]) -> float:
     A layer's neurons are their own best matches: of a layer with itself the index would say so
     and nothing else.
     """
-    whole = next((found[name] for name in WHOLE if name in found), None)
-    if whole is None or not found.keys() >= set(_LOCALISED):
+    if not (found.keys() >= set(_LOCALISED) and found.keys() & set(WHOLE)):
         return float("nan")
-    parts = (*(found[name] for name in _LOCALISED), whole)
-    neurons = [each.values.cpu().numpy() for each in parts if isinstance(each, NeuronScores)]
+    neurons = [each.values.cpu().numpy() for each in _ends(found) if isinstance(each, NeuronScores)]
     return localisation_index(*neurons)
+
+
+def _ends(found: Mapping[str, Score]) -> tuple[Score, Score, Score]:
+    """Pick what the localisation index is made of: best match, random bases, whole layer."""
+    best, rotated = _LOCALISED
+    return found[best], found[rotated], found[whole_of(found)]
 
 
 def localisation_attributes(measures: Sequence[Measure]) -> dict[str, Any]:

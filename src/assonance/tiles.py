@@ -15,6 +15,9 @@ _AT_WORK = 30
 # Copies of a chunk of frames: as read, laid end to end, and about their mean in both precisions.
 _COPIES = 5
 _FLOAT64, _FLOAT32 = 8, 4
+# Neurons of several layers that are measured together: enough to make products of small layers
+# worth a core's while, and few enough to stay in its cache.
+_TOGETHER = 2048
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,32 @@ def size(tile: Tile, widths: Mapping[str, int], *, parts: int, folds: int) -> fl
     chunk = _COPIES * CHUNK_FRAMES * sum(widths[name] for name in tile.layers)
     kept = parts + (folds if parts > folds else 0)
     return _FLOAT64 * (kept * products + factors + at_work) + _FLOAT32 * chunk
+
+
+def stacks(
+    pairs: Sequence[tuple[str, str]], widths: Mapping[str, int]
+) -> list[tuple[tuple[str, ...], str]]:
+    """Put together the layers that are to be measured against one and the same.
+
+    Parameters
+    ----------
+    pairs
+        Row and column layers, to be measured both ways.
+    widths
+        As for `plan`.
+
+    Returns
+    -------
+    list of tuple
+        Row layers and the column layer; every pair and its reverse in exactly one.
+    """
+    rows: dict[str, dict[str, int]] = {}
+    for a, b in pairs:
+        rows.setdefault(b, {})[a] = widths[a]
+        rows.setdefault(a, {})[b] = widths[b]
+    return [
+        (tuple(strip), column) for column, of in rows.items() for strip in _strips(of, _TOGETHER)
+    ]
 
 
 def _strips(widths: Mapping[str, int], most: float) -> Iterator[list[str]]:

@@ -268,3 +268,17 @@ def test_a_measure_says_what_it_is_and_whence(measure):
 
 def test_titles_tell_measures_apart():
     assert len({each.title for each in MEASURES.values()}) == len(MEASURES)
+
+
+@pytest.mark.parametrize("measure", [n for n in OF_FRAMES if MEASURES[n].level == "neuron"])
+def test_a_neuron_is_scored_without_regard_to_its_layer_where_that_is_declared(measure):
+    layers = make_layers({"row": 8, "column": 6}, frames=FRAMES)
+    few = {**layers, "row": layers["row"][:, :3]}
+
+    def scores(which):
+        found = similarity_matrix(which, [measure], groups=GROUPS, per_neuron=True)
+        cell = {"layer_row": "row"} | ({} if MEASURES[measure].across else {"layer_col": "column"})
+        return found[f"{measure}_by_neuron"].sel(cell)[:3]
+
+    alike = np.allclose(scores(few), scores(layers), rtol=0, atol=1e-9)
+    assert alike == MEASURES[measure].rowwise

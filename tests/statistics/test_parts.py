@@ -145,8 +145,8 @@ def test_other_products_leave_the_layers_as_they_are(parted):
     found = whole.with_cross(crossed)
     assert found.layer("a") is whole.layer("a")
     expected = (LAYERS["a"] - SHIFT["a"]).T @ (turned - SHIFT["b"])
-    torch.testing.assert_close(found.cross("a", "b"), expected, rtol=0, atol=1e-10)
-    torch.testing.assert_close(found.cross("b", "a"), expected.T, rtol=0, atol=1e-10)
+    torch.testing.assert_close(found.pair("a", "b").cross, expected, rtol=0, atol=1e-10)
+    torch.testing.assert_close(found.pair("b", "a").cross, expected.T, rtol=0, atol=1e-10)
 
 
 def test_halves_hold_each_neuron_once_but_for_an_odd_one(parted):

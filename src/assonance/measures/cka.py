@@ -96,8 +96,8 @@ def cka_rbf(pair: Pair, settings: Settings) -> float:
     """
     if pair.sample is None:
         raise ValueError("cka_rbf needs a sample of frames")
-    x, y = (sample.rbf for sample in pair.sample)
-    return _ratio((x * y).sum(), x.norm() * y.norm())
+    x, y = pair.sample
+    return _ratio(torch.dot(x.rbf.flatten(), y.rbf.flatten()), x.rbf_norm * y.rbf_norm)
 
 
 def _ratio(value: Tensor, scale: Tensor) -> float:

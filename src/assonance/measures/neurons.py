@@ -18,6 +18,7 @@ from assonance.statistics.lazy import once
     range=(0.0, 1.0),
     invariances=STANDARDISED,
     source="Wu et al. 2020 (MaxCorr); El Kheir et al. 2024 (neuronsim)",
+    rowwise=True,
 )
 def maxcorr(pair: Pair, settings: Settings) -> NeuronScores:
     """Absolute correlation of each neuron with its best match in the other layer.
@@ -27,14 +28,7 @@ def maxcorr(pair: Pair, settings: Settings) -> NeuronScores:
     however it is corrected: the interval is honest only where neurons share something (see
     docs/validity.md).
     """
-    varies = pair.x.varies
-    if not pair.y.varies.any():
-        return NeuronScores(torch.full_like(pair.x.norms, torch.nan), varies.long() * 0 - 1)
-    best = pair.correlation.abs().max(1)
-    columns = pair.y.varies.nonzero()[:, 0]
-    match = varies.long() * 0 - 1
-    match[varies] = columns[best.indices]
-    return NeuronScores(spread(best.values, varies), match)
+    return once(pair, "best", lambda: _best(pair))
 
 
 @measure(
@@ -46,6 +40,7 @@ def maxcorr(pair: Pair, settings: Settings) -> NeuronScores:
     invariances=STANDARDISED,
     source="Wu et al. 2020 (MinCorr)",
     across="min",
+    rowwise=True,
 )
 def mincorr(pair: Pair, settings: Settings) -> NeuronScores:
     """MaxCorr with whichever other layer matches the neuron worst: the consensus neurons.
@@ -63,6 +58,7 @@ def mincorr(pair: Pair, settings: Settings) -> NeuronScores:
     range=(0.0, 1.0),
     invariances=("translation", "scale", "neuron scale"),
     source="assonance: the rotation null",
+    rowwise=True,
 )
 def maxcorr_rotated(pair: Pair, settings: Settings) -> NeuronScores:
     """MaxCorr with the other layer in random bases: the floor that a shared subspace gives.
@@ -76,8 +72,8 @@ def maxcorr_rotated(pair: Pair, settings: Settings) -> NeuronScores:
         return NeuronScores(torch.full_like(pair.x.norms, torch.nan))
     chosen = settings.rotations, settings.seed
     bases = once(pair.y, ("rotated", *chosen), lambda: rotated_bases(pair.y, *chosen))
-    table = pair.correlation.to(bases[0].dtype)
-    best = [(table @ basis).abs().amax(1) for basis in bases]
+    table = pair.correlation.to(pair.product_type)
+    best = [(table @ basis.to(table)).abs().amax(1) for basis in bases]
     each = torch.stack(best).to(torch.float64).clamp(max=1)
     return NeuronScores(spread(each.mean(0), varies), draws=each.mean(1))
 
@@ -139,6 +135,17 @@ def soft_matching(pair: Pair, settings: Settings) -> NeuronScores:
     match = varies.long() * 0 - 1
     match[varies] = pair.y.varies.nonzero()[best, 0]
     return NeuronScores(spread((weights * table).sum(1).clamp(max=1), varies), match)
+
+
+def _best(pair: Pair) -> NeuronScores:
+    varies = pair.x.varies
+    if not pair.y.varies.any():
+        return NeuronScores(torch.full_like(pair.x.norms, torch.nan), varies.long() * 0 - 1)
+    best = pair.correlation.abs().max(1)
+    columns = pair.y.varies.nonzero()[:, 0]
+    match = varies.long() * 0 - 1
+    match[varies] = columns[best.indices]
+    return NeuronScores(spread(best.values, varies), match)
 
 
 def rotated_bases(layer: LayerStatistics, count: int, seed: int) -> list[torch.Tensor]:

@@ -173,6 +173,9 @@ class Measure:
     smooth
         Whether a jackknife tells its uncertainty. Not where the score has a kink at correlations
         of 0: there no interval is printed.
+    rowwise
+        Whether a neuron's score depends on no other neuron of its own layer, so that neurons of
+        several layers can be scored together.
     function
         From the statistics and the settings to the score.
     """
@@ -189,6 +192,7 @@ class Measure:
     across: Literal["min"] | None = None
     precise: bool = False
     smooth: bool = True
+    rowwise: bool = False
 
     @property
     def interval(self) -> bool:
@@ -228,6 +232,7 @@ def measure(
     across: Literal["min"] | None = None,
     precise: bool = False,
     smooth: bool = True,
+    rowwise: bool = False,
 ) -> Callable[[Function], Function]:
     """Register the decorated function as the measure of its name."""
 
@@ -246,6 +251,7 @@ def measure(
             across,
             precise,
             smooth,
+            rowwise,
         )
         return function
 

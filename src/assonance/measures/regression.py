@@ -1,7 +1,6 @@
 """Each neuron predicted linearly from the whole of the other layer, in sample and held out."""
 
 import torch
-from torch import Tensor
 
 from assonance.errors import AssonanceError
 from assonance.measures.registry import STANDARDISED, NeuronScores, Settings, measure, spread
@@ -17,6 +16,7 @@ from assonance.statistics.ridge import ridge_held_out
     range=(0.0, 1.0),
     invariances=STANDARDISED,
     source="Wu et al. 2020 (LinReg); El Kheir et al. 2024 (mixedsim)",
+    rowwise=True,
 )
 def linreg(pair: Pair, settings: Settings) -> NeuronScores:
     """Multiple correlation r of each neuron with the whole of the other layer, in sample.
@@ -24,7 +24,7 @@ def linreg(pair: Pair, settings: Settings) -> NeuronScores:
     A root, with a kink where nothing is shared: the interval is honest only where neurons share
     something (see docs/validity.md). `linreg_r2` and the held-out forms have none.
     """
-    squared = _explained(pair)
+    squared = pair.explained
     return NeuronScores(spread(squared.clamp(max=1).sqrt(), pair.x.varies))
 
 
@@ -36,10 +36,11 @@ def linreg(pair: Pair, settings: Settings) -> NeuronScores:
     range=(0.0, 1.0),
     invariances=STANDARDISED,
     source="the coefficient of determination; Wu et al. 2020 (LinReg) squared",
+    rowwise=True,
 )
 def linreg_r2(pair: Pair, settings: Settings) -> NeuronScores:
     """Share R² of each neuron's variance that the whole of the other layer explains, in sample."""
-    squared = _explained(pair)
+    squared = pair.explained
     return NeuronScores(spread(squared.clamp(max=1), pair.x.varies))
 
 
@@ -51,6 +52,7 @@ def linreg_r2(pair: Pair, settings: Settings) -> NeuronScores:
     range=(None, 1.0),
     invariances=STANDARDISED,
     source="assonance: design of held-out measures by folds of moments",
+    rowwise=True,
 )
 def linreg_heldout(pair: Pair, settings: Settings) -> NeuronScores:
     """Share R² of each neuron's variance that the other layer predicts in unseen utterances.
@@ -71,6 +73,7 @@ def linreg_heldout(pair: Pair, settings: Settings) -> NeuronScores:
     range=(-1.0, 1.0),
     invariances=STANDARDISED,
     source="assonance: design of held-out measures by folds of moments",
+    rowwise=True,
 )
 def linreg_heldout_r(pair: Pair, settings: Settings) -> NeuronScores:
     """Correlation of each neuron with its prediction from the other layer in unseen utterances.
@@ -106,8 +109,3 @@ def ridge_heldout(pair: Pair, settings: Settings) -> NeuronScores:
     variance, covariance, predicted = ridge_held_out(pair.folds)
     errors = variance - 2 * covariance + predicted
     return NeuronScores(torch.where(pair.x.varies, 1 - errors / variance, torch.nan))
-
-
-def _explained(pair: Pair) -> Tensor:
-    """Share of each varying neuron's variance that the whole of y explains; (Vx,)."""
-    return pair.projected.square().sum(1, dtype=torch.float64)

@@ -18,6 +18,7 @@ from assonance.statistics.parts import (
     replicate_weights,
 )
 from assonance.statistics.sample import KernelSample, sample_indices
+from assonance.statistics.stack import StackedPair
 
 __all__ = [
     "CHUNK_FRAMES",
@@ -35,6 +36,7 @@ __all__ = [
     "Moments",
     "Pair",
     "PartedMoments",
+    "StackedPair",
     "assign_folds",
     "assign_parts",
     "halves",

@@ -13,6 +13,7 @@ from assonance.statistics.layer import LayerStatistics
 from assonance.statistics.lazy import once
 from assonance.statistics.pair import Pair
 from assonance.statistics.sample import KernelSample
+from assonance.statistics.stack import StackedFold, StackedLayers, StackedPair
 
 
 def assign_folds(sizes: Sequence[int], folds: int, seed: int) -> np.ndarray:
@@ -78,11 +79,19 @@ class FoldedMoments:
     ----------
     parts
         Moments of each fold, made with one shift; a single part means no folds.
+    part_of
+        Moments of more frames, these among them.
     """
 
-    def __init__(self, parts: Sequence[FoldMoments]) -> None:
+    def __init__(
+        self,
+        parts: Sequence[FoldMoments],
+        *,
+        part_of: "FoldedMoments | None" = None,
+    ) -> None:
         self.parts = tuple(part for part in parts if part.n)
         self._alike: FoldedMoments = self
+        self._part_of = part_of
 
     def with_cross(self, parts: Sequence[FoldMoments]) -> Self:
         """Return moments of the same layers with other products of one layer with another.
@@ -100,25 +109,37 @@ class FoldedMoments:
         """Return one layer's statistics over all frames."""
         if self._alike is not self:
             return self._alike.layer(name)
-        return once(self, ("layer", name), lambda: self._layer(name, self.parts))
+
+        def make() -> LayerStatistics:
+            more = self._part_of.layer(name) if self._part_of else None
+            return self._layer(name, self.parts, more)
+
+        return once(self, ("layer", name), make)
 
     def pair(self, a: str, b: str, sample: tuple[KernelSample, KernelSample] | None = None) -> Pair:
         """Return layer a (rows) against layer b (columns), whole and by fold."""
-        folds = self._folds(a, b) if len(self.parts) > 1 else ()
-        return Pair(self.layer(a), self.layer(b), self.cross(a, b), folds, sample)
-
-    def cross(self, a: str, b: str) -> Tensor:
-        """Σ(x − mean)(y − mean)ᵀ of layers a (rows) and b (columns) over all frames."""
+        products = [part.product(a, b) for part in self.parts]
         x, y = self.layer(a), self.layer(b)
-        return torch.addr(
-            _add(part.product(a, b) for part in self.parts), x.mean, y.mean, alpha=-x.n
+        cross = torch.addr(_add(products), x.mean, y.mean, alpha=-x.n)
+        by_fold = Products(products, self._fold_layers(a), self._fold_layers(b))
+        folds = [Fold(number, by_fold) for number in range(len(by_fold.x))]
+        return Pair(x, y, cross, folds, sample)
+
+    def stack(self, rows: Sequence[str], column: str) -> StackedPair:
+        """Return the neurons of several layers, one by one, against one layer (columns)."""
+        x_folds = zip(*(self._fold_layers(name) for name in rows), strict=True)
+        return StackedPair(
+            StackedLayers([self.layer(name) for name in rows]),
+            self.layer(column),
+            [[part.product(name, column) for name in rows] for part in self.parts],
+            [StackedFold(layers) for layers in x_folds],
+            self._fold_layers(column),
         )
 
-    def _folds(self, a: str, b: str) -> list[Fold]:
-        numbers = range(len(self.parts))
-        x, y = ([self._fold_layer(name, number) for number in numbers] for name in (a, b))
-        products = Products([part.product(a, b) for part in self.parts], x, y)
-        return [Fold(number, products) for number in numbers]
+    def _fold_layers(self, name: str) -> list[FoldLayer]:
+        """Return a layer in each fold; in none where there is one alone."""
+        count = len(self.parts)
+        return [self._fold_layer(name, number) for number in range(count)] if count > 1 else []
 
     def _fold_layer(self, name: str, fold: int) -> FoldLayer:
         if self._alike is not self:
@@ -128,12 +149,18 @@ class FoldedMoments:
             # Training folds are added up, not subtracted from the total: where a neuron varies in
             # the held-out fold alone, a difference would leave rounding that passes for variation.
             others = [part for number, part in enumerate(self.parts) if number != fold]
-            training, held_out = self._layer(name, others), self._layer(name, [self.parts[fold]])
-            return FoldLayer(self.layer(name), training, held_out)
+            whole = self.layer(name)
+            more = whole.part_of or whole
+            training, held_out = (
+                self._layer(name, parts, more) for parts in (others, [self.parts[fold]])
+            )
+            return FoldLayer(whole, training, held_out)
 
         return once(self, (name, fold), make)
 
-    def _layer(self, name: str, parts: Sequence[FoldMoments]) -> LayerStatistics:
+    def _layer(
+        self, name: str, parts: Sequence[FoldMoments], part_of: LayerStatistics | None
+    ) -> LayerStatistics:
         n = sum(part.n for part in parts)
         mean = _add(part.sums[name] for part in parts) / n
         product = _add(part.product(name, name) for part in parts)
@@ -141,7 +168,7 @@ class FoldedMoments:
         exact = all(part.exact for part in self.parts)
         unit = max(part.unit for part in self.parts)
         shift = parts[0].shift[name]
-        return LayerStatistics(n, mean, scatter, shift, exact=exact, unit=unit)
+        return LayerStatistics(n, mean, scatter, shift, exact=exact, unit=unit, part_of=part_of)
 
 
 def _add(values: Iterable[Tensor]) -> Tensor:

@@ -13,12 +13,6 @@ from assonance.statistics.lazy import lazy, once
 if TYPE_CHECKING:
     from assonance.statistics.pair import Pair
 
-# A neuron of which less than this share of its variance is its own, unexplained by neurons before
-# it, makes the inverse of the correlations too large to be trusted without their eigenvalues.
-_OWN = 1e-8
-# Mean inflation of a slope's variance by the other neurons up to which float32 is precise enough.
-_INFLATION = 300.0
-
 
 class FoldLayer:
     """One layer's training frames and held-out frames, and what predicting from it takes.
@@ -67,23 +61,16 @@ class FoldLayer:
     def inverse(self) -> Tensor:
         """Inverse of Σyyᵀ of the training frames, 0 for neurons that are constant there; (D, D).
 
-        The pseudo-inverse where there are fewer directions than neurons. float32 where products
-        with it err by no more than 10⁻⁷ of a neuron's variance.
+        float32 where the training layer's own products may be, and that is precise enough.
         """
         training = self.training
-        factor, failed = torch.linalg.cholesky_ex(training.correlation)
-        if len(factor) and not failed and bool((factor.diagonal().square() > _OWN).all()):
-            inverse = torch.cholesky_inverse(factor)
-        else:
-            inverse = training.whitening @ training.whitening.T
-        inflation = float(inverse.diagonal().mean()) if len(inverse) else 0.0
         scale = 1 / (training.norms * self.units)[training.varies]
-        inverse = (inverse * scale[:, None]).mul_(scale)
+        inverse = (training.inverse * scale[:, None]).mul_(scale)
         if not training.varies.all():
             everywhere = inverse.new_zeros(self.whole.scatter.shape)
             everywhere[torch.outer(training.varies, training.varies)] = inverse.flatten()
             inverse = everywhere
-        return inverse.to(training.product_type if inflation <= _INFLATION else torch.float64)
+        return inverse.to(training.inverse_type(training.product_type))
 
 
 class Products:

@@ -20,6 +20,11 @@ SMALL = 256
 # Variance of a direction, in squared units of the last place of its neurons' values, up to which
 # it is the rounding of whoever computed them.
 _ROUNDED = 4.0
+# A neuron of which less than this share of its variance is its own, unexplained by neurons before
+# it, makes the inverse of the correlations too large to be trusted without their eigenvalues.
+_OWN = 1e-8
+# Mean inflation of a slope's variance up to which float32 is precise enough.
+_INFLATION = 300.0
 
 
 class LayerStatistics:
@@ -41,6 +46,9 @@ class LayerStatistics:
     unit
         Rounding of the frames' own values, as a share of them: what vanishes next to it is left
         out.
+    part_of
+        The same layer at more frames, these among them. What depends on each other exactly there
+        does so here, and need not be found again.
     """
 
     def __init__(
@@ -52,6 +60,7 @@ class LayerStatistics:
         *,
         exact: bool = True,
         unit: float = torch.finfo(torch.float64).eps,
+        part_of: "LayerStatistics | None" = None,
     ) -> None:
         self.n = n
         self.mean = mean
@@ -59,6 +68,7 @@ class LayerStatistics:
         self.shift = shift
         self.exact = exact
         self.unit = unit
+        self.part_of = part_of
 
     @lazy
     def norms(self) -> Tensor:
@@ -86,21 +96,82 @@ class LayerStatistics:
         largest eigenvalue, and that of the frames themselves where they were float32; and no more
         of them than frames allow.
         """
+        values, vectors, kept = self._eigen
+        return values[:kept], vectors[:, :kept].contiguous()
+
+    @lazy
+    def dependence(self) -> Tensor:
+        """Directions of the standardised neurons that are told from rounding no more; (V, M)."""
+        _, vectors, kept = self._eigen
+        return vectors[:, kept:]
+
+    @lazy
+    def _eigen(self) -> tuple[Tensor, Tensor, int]:
+        """All eigenvalues, largest first, and eigenvectors; how many are told from rounding."""
         values, vectors = torch.linalg.eigh(self.correlation)
         values, vectors = values.flip(0), vectors.flip(1)
         if not len(values):
-            return values, vectors
-        rounding = len(values) * torch.finfo(values.dtype).eps * values[0]
-        told_apart = values > torch.maximum(rounding, self._rounding_along(vectors))
+            return values, vectors, 0
+        told_apart = values > self._rounding(vectors, values[0])
         # Values fall and are cut at the first that is none, so that no direction is skipped.
-        kept = min(int(told_apart.long().cumprod(0).sum()), self.n - 1)
-        return values[:kept], vectors[:, :kept].contiguous()
+        return values, vectors, min(int(told_apart.long().cumprod(0).sum()), self.n - 1)
 
     @lazy
     def whitening(self) -> Tensor:
         """V×K matrix taking standardised neurons to uncorrelated directions of norm one."""
         values, vectors = self.spectrum
         return vectors / values.sqrt()
+
+    @lazy
+    def inverse(self) -> Tensor:
+        """Inverse of the correlations of the neurons that vary; (V, V).
+
+        The pseudo-inverse where there are fewer directions than neurons.
+        """
+        inverse = self._inverted(self.correlation)
+        if inverse is None:
+            inverse = self._inverted_within()
+        if inverse is None:
+            inverse = self.whitening @ self.whitening.T
+        return inverse
+
+    def inverse_type(self, precision: torch.dtype) -> torch.dtype:
+        """Give the precision, or float64 where the inverse is too large for it.
+
+        Products with it then err by no more than 10⁻⁷ of a neuron's variance.
+        """
+        return precision if self._inflation <= _INFLATION else torch.float64
+
+    @lazy
+    def _inflation(self) -> float:
+        """Mean inflation of a slope's variance by the other neurons."""
+        return float(self.inverse.diagonal().mean()) if len(self.inverse) else 0.0
+
+    def _inverted_within(self) -> Tensor | None:
+        """Pseudo-inverse where exactly those directions vanish that do at more frames.
+
+        With orthonormal N along them, C⁺ = (C + NNᵀ)⁻¹ − NNᵀ, which takes no eigenvalues.
+        """
+        more = self.part_of
+        if more is None or not torch.equal(more.varies, self.varies):
+            return None
+        # A sum of neurons that is constant at all frames is so at these.
+        directions = more.dependence * (self.norms / more.norms)[self.varies, None]
+        directions = torch.linalg.qr(directions)[0]
+        left = (directions * (self.correlation @ directions)).sum(0)
+        if not len(left) or bool((left > self._rounding(directions, len(self.correlation))).any()):
+            return None
+        projection = directions @ directions.T
+        inverse = self._inverted(self.correlation + projection)
+        return None if inverse is None else inverse - projection
+
+    @staticmethod
+    def _inverted(correlation: Tensor) -> Tensor | None:
+        """Inverse by Cholesky's factor; None where that cannot be trusted."""
+        factor, failed = torch.linalg.cholesky_ex(correlation)
+        if not len(factor) or failed or bool((factor.diagonal().square() <= _OWN).any()):
+            return None
+        return torch.cholesky_inverse(factor)
 
     @lazy
     def loadings(self) -> Tensor:
@@ -152,11 +223,16 @@ class LayerStatistics:
         count = 0 if small else int((self.spectrum[0] >= STRONG).sum())
         return self.whitening[:, :count].to(torch.float32) if count else None
 
-    def _rounding_along(self, vectors: Tensor) -> Tensor:
-        """Variance that the rounding of the frames' own values gives each direction; (K,)."""
+    def _rounding(self, vectors: Tensor, largest: Tensor | float) -> Tensor:
+        """Variance of each direction that is nothing but rounding; (K,).
+
+        That of sums whose largest eigenvalue is given, and that of the frames' own values.
+        """
+        of_sums = len(vectors) * torch.finfo(vectors.dtype).eps * largest
         mean, norms = (self.shift + self.mean)[self.varies], self.norms[self.varies]
         of_neurons = self.unit**2 * (1 + self.n * (mean / norms).square())
-        return _ROUNDED * (vectors.square() * of_neurons[:, None]).sum(0)
+        of_frames = _ROUNDED * (vectors.square() * of_neurons[:, None]).sum(0)
+        return of_frames.clamp(min=of_sums)
 
 
 def among(matrix: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

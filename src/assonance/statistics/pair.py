@@ -67,6 +67,11 @@ class Pair:
         """Whether the products of the two layers were made in float64."""
         return {self.x.product_type, self.y.product_type} == {torch.float64}
 
+    @property
+    def product_type(self) -> torch.dtype:
+        """In what products of bounded entries with the columns are made."""
+        return self.y.product_type
+
     @lazy
     def correlation(self) -> Tensor:
         """Correlations of the neurons that vary, rows of x and columns of y; shape (Vx, Vy)."""
@@ -83,6 +88,11 @@ class Pair:
             # The neurons of x by their own whitened directions: all of each, in its own layer.
             return self.x.loadings.to(self.whitened.dtype) @ self.whitened
         return self.y.whitened(self.correlation)
+
+    @lazy
+    def explained(self) -> Tensor:
+        """Share of each varying neuron's variance that the whole of y explains; (Vx,)."""
+        return self.projected.square().sum(1, dtype=torch.float64)
 
     @lazy
     def whitened(self) -> Tensor:

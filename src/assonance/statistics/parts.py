@@ -102,6 +102,8 @@ class PartedMoments:
     ----------
     by_fold : list of Moments
         Of each fold.
+    whole : FoldedMoments
+        Everything, by fold.
     """
 
     def __init__(self, parts: Sequence[Moments], folds: Sequence[int]) -> None:
@@ -114,16 +116,12 @@ class PartedMoments:
             for f in range(max(folds) + 1)
         ]
 
-    @property
-    def whole(self) -> FoldedMoments:
-        """Everything, by fold."""
-        return FoldedMoments(self.by_fold)
+        self.whole = FoldedMoments(self.by_fold)
 
     def weighted(self, weights: Sequence[int]) -> FoldedMoments:
         """Everything, each part as often as its weight says, by the same folds."""
-        return FoldedMoments(
-            [self._fold(number, whole, weights) for number, whole in enumerate(self.by_fold)]
-        )
+        by_fold = [self._fold(number, whole, weights) for number, whole in enumerate(self.by_fold)]
+        return FoldedMoments(by_fold, part_of=self.whole)
 
     def _fold(self, number: int, whole: Moments, weights: Sequence[int]) -> FoldMoments:
         own = [place for place, fold in enumerate(self.folds) if fold == number]

@@ -62,6 +62,12 @@ class KernelSample:
         return _centred(torch.exp(-distances / (2 * bandwidth)))
 
     @lazy
+    def rbf_norm(self) -> Tensor:
+        """Frobenius norm of `rbf`."""
+        norm: Tensor = torch.linalg.vector_norm(self.rbf)
+        return norm
+
+    @lazy
     def centred_distances(self) -> Tensor:
         """H·d·H of the Euclidean distances d; shape (n, n)."""
         return _centred(self.squared_distances().sqrt_())
@@ -106,6 +112,11 @@ class _Turned(KernelSample):
         return self._both(self._sample.rbf)
 
     @lazy
+    def rbf_norm(self) -> Tensor:
+        """As of any sample."""
+        return self._sample.rbf_norm
+
+    @lazy
     def centred_distances(self) -> Tensor:
         """As of any sample; shape (n, n)."""
         return self._both(self._sample.centred_distances)
@@ -115,7 +126,14 @@ class _Turned(KernelSample):
         return self._both(self._sample.nearest(count))
 
     def _both(self, matrix: Tensor) -> Tensor:
-        return matrix.roll((self._turn, self._turn), (0, 1))
+        # As `roll` along both axes, which would go over the matrix twice.
+        result = torch.empty_like(matrix)
+        cut = self._turn % len(matrix)
+        ways = ((slice(cut, None), slice(None, -cut)), (slice(cut), slice(-cut, None)))
+        for rows, from_rows in ways:
+            for columns, from_columns in ways:
+                result[rows, columns] = matrix[from_rows, from_columns]
+        return result
 
 
 def squared_distances(frames: Tensor) -> Tensor:
