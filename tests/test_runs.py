@@ -486,7 +486,7 @@ def test_a_bootstrap_is_said_wherever_intervals_are(pair, speech, tmp_path):
         assert found.replicates[name].sizes["draw"] == 40
         assert found.intervals[name].notnull().any()
     assert words in (out / "report.html").read_text("utf-8")
-    assert words in "\n".join(outcome.said)
+    assert words in outcome.out
     config = yaml.safe_load((out / "config.yaml").read_text("utf-8"))
     assert config["settings"]["bootstrap"] == 40
 
