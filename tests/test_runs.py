@@ -470,3 +470,30 @@ def test_uncertainty_can_be_left_out(pair, speech, tmp_path):
     for part in (found.replicates, found.intervals, found.nulls, found.halves):
         assert not part.data_vars
     assert "95" not in (out / "claims.csv").read_text("utf-8")
+
+
+def test_a_bootstrap_is_said_wherever_intervals_are(pair, speech, tmp_path):
+    out = tmp_path / "out"
+    chosen = [part for name in ("maxcorr", "attn_js") for part in ("-m", name)]
+    options = ("--no-twins", "--shifts", "1", "--groups", "6", "--bootstrap", "40", *chosen)
+    outcome = run("compare", *pair, "--audio", speech, "--out", out, *options)
+    assert outcome.status == 0
+    found = Comparison.load(out / "results.nc")
+    assert found.provenance.settings["bootstrap"] == 40
+    words = "a bootstrap of 40 draws of groups of utterances"
+    assert found.intervals.attrs["method"] == found.method == words
+    for name in ("maxcorr", "attn_js"):
+        assert found.replicates[name].dims[-1] == "draw"
+        assert found.replicates[name].sizes["draw"] == 40
+        assert found.intervals[name].notnull().any()
+    assert words in (out / "report.html").read_text("utf-8")
+    assert words in outcome.out
+    config = yaml.safe_load((out / "config.yaml").read_text("utf-8"))
+    assert config["settings"]["bootstrap"] == 40
+
+
+def test_too_few_draws_are_refused_in_one_line(pair, speech, tmp_path):
+    command = ("compare", *pair, "--audio", speech, "--out", tmp_path / "out", "--bootstrap", "5")
+    outcome = run(*command)
+    assert outcome.status == 1
+    assert "bootstrap must be at least 39 draws" in outcome.err

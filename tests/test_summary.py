@@ -51,6 +51,8 @@ def test_a_mean_over_layers_carries_its_interval(measure):
     )
     expected = jackknife(whole, np.mean(at, axis=0))
     assert (estimate, low, high) == pytest.approx((expected.estimate, *expected.ends))
+    *_, method = sentences(made)
+    assert method == f"Brackets hold 95 % intervals of {made.method}."
     said = " ".join(sentences(made))
     digits = 3 if high - low < 0.02 else 2
     assert f"{estimate:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]" in said
@@ -58,7 +60,7 @@ def test_a_mean_over_layers_carries_its_interval(measure):
 
 def test_overfitting_is_what_held_out_speech_takes_away():
     made = comparison(NAMES)
-    *_, said, _ = sentences(made)
+    *_, said = sentences(made)
     lost = []
     for row, col in (NAMES, NAMES[::-1]):
         held_out = made.matrix("linreg_heldout_r", row, col).values

@@ -12,6 +12,7 @@ from material import make_layers
 from assonance import AssonanceError, similarity_matrix
 from assonance.inference import Drawn, bootstrap, counting_p, intervals, jackknife
 from assonance.measures import MEASURES, Settings
+from assonance.scores import attributes
 from assonance.statistics import assign_folds, assign_parts, replicate_weights
 
 SETTINGS = Settings("few", sample_frames=400, folds=3, groups=6, shifts=2, rotations=2)
@@ -254,8 +255,8 @@ def test_the_score_is_counted_among_the_null_values():
 
 
 def test_no_interval_goes_beyond_the_range_of_its_measure():
-    attributes = {"range": [-1.0, 1.0]}
-    scores = xr.Dataset({"high": ("layer_row", [0.99], attributes), "free": ("layer_row", [0.99])})
+    about = {"range": [0.0, 1.0]}
+    scores = xr.Dataset({"high": ("layer_row", [0.99], about), "free": ("layer_row", [0.99])})
     left = xr.Dataset(
         {name: (("layer_row", "group"), [[0.9, 1.0, 0.97, 1.0]]) for name in ("high", "free")}
     )
@@ -267,12 +268,12 @@ def test_no_interval_goes_beyond_the_range_of_its_measure():
     )
 
 
-UNIT = {"range": [0.0, 1.0]}
+UNIT = {"range": [0.0, 1.0], "scale": "artanh"}
 LEFT = np.array([[0.62, 0.7, 0.58, 0.66, 0.71], [0.97, 1.0, 0.99, 0.98, 0.99]])
 
 
 @pytest.mark.parametrize(("dim", "method"), [("group", jackknife), ("draw", bootstrap)])
-def test_measures_from_0_to_1_have_intervals_on_the_scale_of_artanh(dim, method):
+def test_intervals_are_made_on_the_scale_of_artanh_and_brought_back(dim, method):
     scores = xr.Dataset({"score": ("layer_row", [0.65, 0.99], UNIT)})
     made = intervals(scores, xr.Dataset({"score": (("layer_row", dim), LEFT)}))["score"]
     found = method(np.arctanh(0.65), np.arctanh(LEFT[0]))
@@ -288,9 +289,9 @@ def test_a_score_at_the_end_of_its_range_is_certain():
     np.testing.assert_allclose(intervals(scores, left)["score"], 1, atol=1e-12)
 
 
-@pytest.mark.parametrize("bounds", [[-1.0, 1.0], [-np.inf, 1.0], [-np.inf, np.inf]])
-def test_measures_of_other_ranges_have_plain_intervals(bounds):
-    scores = xr.Dataset({"score": ("layer_row", [0.65], {"range": bounds})})
+@pytest.mark.parametrize("name", ["linreg_heldout", "linreg_heldout_r", "cka_utterance"])
+def test_intervals_of_held_out_and_unbounded_scores_are_plain(name):
+    scores = xr.Dataset({"score": ("layer_row", [0.65], attributes(MEASURES[name]))})
     made = intervals(scores, xr.Dataset({"score": (("layer_row", "group"), LEFT[:1])}))["score"]
     plain = jackknife(np.array(0.65), LEFT[0])
     np.testing.assert_allclose(made[0], [plain.estimate, *plain.ends], atol=1e-12)

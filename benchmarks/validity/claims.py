@@ -326,8 +326,6 @@ def section(rows: Sequence[Mapping[str, Any]]) -> str:
     """Write the figures down for docs/validity.md."""
     repeats = min(row["repeats"] for row in rows)
     lines = [
-        "## Claims",
-        "",
         f"How often each claim's one-sided test fires at .05, and how often its 95 % interval lies "
         f"above 0 (the verdict “supported”), over {repeats} repetitions: Gaussian AR(1) layers "
         f"(ρ = {MEMORY}) of {WIDTH} neurons, {LAYERS} layers a model, {UTTERANCES} utterances of "

@@ -7,17 +7,24 @@ covariances that follow.
 
 That is as published layers are: every neuron shares something with the other layer. Where a neuron
 shares nothing, its multiple correlation and its best match have a kink at 0 that no interval can
-know of: `unrelated` shows what then becomes of them.
+know of: the world `unrelated` shows what then becomes of them.
+
+The jackknife leaves groups out; the bootstrap draws utterances. Both are of the same corpora.
 """
 
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 
-from assonance import similarity_matrix
-from assonance.measures import Settings
-from benchmarks.validity.series import Array, ar1, groups, lengths
-from benchmarks.validity.study import Study, study
+from assonance.inference import intervals
+from assonance.measures import MEASURES
+from assonance.scores import CELL, attributes
+from benchmarks.validity.series import Array, ar1, lengths
+from benchmarks.validity.small import score_layers
+from benchmarks.validity.study import Found, Study, study
 
 WIDTH, SHARED, RHO = 12, 4, 0.9
 SIZES = {40: 10, 120: 20}  # utterances and groups
@@ -57,34 +64,81 @@ def truths(x: Array, y: Array) -> dict[str, float]:
     }
 
 
-SIZES = {40: 10, 120: 20}  # utterances and groups
+WORLDS: dict[str, Callable[[], tuple[Array, Array]]] = {
+    "shared": mixtures,
+    "unrelated": lambda: alone(mixtures()),
+    # Every neuron nearly the same as one of the other layer.
+    "near 1": lambda: (5 * np.eye(WIDTH), 5 * np.eye(WIDTH)),
+}
 
 
 def once(
-    seed: int, utterances: int, *, unrelated: bool = False
-) -> dict[str, tuple[float, float, float, float]]:
-    """Value, estimate, low and high end of one corpus."""
+    seed: int,
+    utterances: int,
+    *,
+    world: str = "shared",
+    draws: int | None = None,
+    scales: Sequence[str] | None = None,
+) -> dict[str, Found]:
+    """Value, estimate, low and high end of one corpus; with `scales`, on each of them."""
     rng = np.random.default_rng([seed, utterances])
     frames = lengths(rng, utterances, 50)
-    common = ar1(rng, frames, SHARED, RHO)
-    weights = alone(mixtures()) if unrelated else mixtures()
-    x, y = (common @ each + ar1(rng, frames, WIDTH, RHO) for each in weights)
+    weights = WORLDS[world]()
+    common = ar1(rng, frames, len(weights[0]), RHO)
+    layers = [common @ each + ar1(rng, frames, WIDTH, RHO) for each in weights]
     names = list(truths(*weights))
-    settings = Settings("coverage", groups=SIZES[utterances])
-    found = similarity_matrix(
-        {"x": x, "y": y}, names, groups=groups(frames), settings=settings, intervals=True
+    scored = score_layers(
+        np.stack(layers, 1),
+        frames,
+        names,
+        groups=SIZES[utterances] if draws is None else utterances,
+        seed=seed,
+        draws=draws,
     )
-    cell = {"layer_row": "x", "layer_col": "y"}
-    return {
-        name: (
-            float(found[name].sel(cell)),
-            *found[f"{name}_interval"].sel(cell).values.tolist(),
-        )
-        for name in names
-    }
+    dims = (*CELL, "group" if draws is None else "draw")
+    found = {}
+    for scale in scales or [None]:
+        about = {name: attributes(MEASURES[name]) for name in names}
+        if scale:
+            about = {name: each | {"scale": scale} for name, each in about.items()}
+        scores = xr.Dataset({name: (CELL, scored.scores[name], about[name]) for name in names})
+        replicates = xr.Dataset({name: (dims, scored.replicates[name]) for name in names})
+        for name, known in intervals(scores, replicates).data_vars.items():
+            label = f"{name}, {scale}" if scale else str(name)
+            found[label] = (float(scores[name][0, 1]), *known[0, 1].values.tolist())
+    return found
 
 
-def coverage(utterances: int, repetitions: int, *, unrelated: bool = False) -> Study:
+def coverage(
+    utterances: int, repetitions: int, *, world: str = "shared", draws: int | None = None
+) -> Study:
     """Repeat it, side by side on all cores."""
-    weights = alone(mixtures()) if unrelated else mixtures()
-    return study(partial(once, unrelated=unrelated), utterances, repetitions, truths(*weights))
+    simulated = partial(once, world=world, draws=draws)
+    return study(simulated, utterances, repetitions, truths(*WORLDS[world]()))
+
+
+def by_scale(utterances: int, repetitions: int, world: str) -> pd.DataFrame:
+    """Hold intervals made on the plain scale against those on the scale of artanh."""
+    scales = ("plain", "artanh")
+    true = truths(*WORLDS[world]())
+    known = {f"{name}, {scale}": value for name, value in true.items() for scale in scales}
+    found = study(partial(once, world=world, scales=scales), utterances, repetitions, known)
+    rows = {name: [found["coverage"][f"{name}, {scale}"] for scale in scales] for name in true}
+    columns = [f"{world}, {utterances}: {scale}" for scale in scales]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("measure")
+
+
+def beside(utterances: int, repetitions: int, draws: int) -> pd.DataFrame:
+    """Hold the bootstrap against the jackknife on the same corpora."""
+    both = {
+        "jackknife": coverage(utterances, repetitions),
+        "bootstrap": coverage(utterances, repetitions, draws=draws),
+    }
+    shown = {"bias, corrected": "bias", "coverage": "coverage", "width": "width"}
+    return pd.DataFrame(
+        {
+            f"{name}: {word}": found[column]
+            for name, found in both.items()
+            for column, word in shown.items()
+        }
+    )

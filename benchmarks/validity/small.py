@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 FOLDS = 5
 MEASURES = (
     *("cka_utterance", "linreg_heldout", "linreg_heldout_r", "maxcorr", "maxcorr_rotated"),
-    *("linreg", "linreg_r2", "cca_r2"),
+    *("linreg", "linreg_r2", "cca_r2", "cka"),
 )
 
 
@@ -89,6 +89,10 @@ def score_layers(
     if {"linreg", "linreg_r2", "cca_r2"} & set(measures):
         explained, found["cca_r2"] = _explained(correlation)
         found["linreg"], found["linreg_r2"] = np.sqrt(explained).mean(-1), explained.mean(-1)
+    if "cka" in measures:
+        shared = np.square(sums.scatter()).sum((2, 4))
+        own = np.sqrt(np.einsum("rii->ri", shared))
+        found["cka"] = shared / own[:, :, None] / own[:, None]
     if "maxcorr_rotated" in measures:
         each = _in_bases(correlation, bases, seed)
         found["maxcorr_rotated"] = each.mean(0)
@@ -206,14 +210,18 @@ class _Sums:
         """Part products of all neurons by layer; (R, L, D, L, D)."""
         return flat.reshape(len(flat), self.layers, self.width, self.layers, self.width)
 
-    def correlation(self) -> Array:
-        """Correlations of all neurons, (R, L, D, L, D)."""
+    def scatter(self) -> Array:
+        """Products of all neurons about their means, (R, L, D, L, D)."""
         n = self.kept @ self.counts
         mean = self.kept @ self.means / n[:, None]
         scatter = np.tensordot(self.kept, self.products, 1)
-        scatter -= n[:, None, None] * mean[:, :, None] * mean[:, None]
-        norms = np.sqrt(np.einsum("rii->ri", scatter))
-        return self._blocks(scatter / norms[:, :, None] / norms[:, None])
+        return self._blocks(scatter - n[:, None, None] * mean[:, :, None] * mean[:, None])
+
+    def correlation(self) -> Array:
+        """Correlations of all neurons, (R, L, D, L, D)."""
+        scatter = self.scatter()
+        norms = np.sqrt(np.einsum("riaia->ria", scatter))
+        return scatter / norms[:, :, :, None, None] / norms[:, None, None]
 
     def regression(self, folds: NDArray[np.int64]) -> tuple[Array, Array]:
         """R² and r of each layer's neurons, predicted from each other in held-out folds."""

@@ -12,9 +12,7 @@ from scipy import stats
 # Probability with which an interval holds what it is about.
 LEVEL = 0.95
 STATISTICS = ("estimate", "low", "high")
-# Range of the measures whose intervals are made on the scale of artanh. So near to its end is
-# rounding, which that would blow up.
-CURVED = (0.0, 1.0)
+# So near to 1 is rounding, which the scale of artanh would blow up.
 AT_THE_END = 1e-6
 LOCALISATION = "localisation"
 ROTATED = "maxcorr_rotated"
@@ -290,10 +288,9 @@ def intervals(scores: xr.Dataset, replicates: xr.Dataset) -> xr.Dataset:
     -------
     xarray.Dataset
         One variable a measure with a last dimension ``statistic``: estimate, low, high. That of
-        the localisation index allows for the random bases too (`variance_of_bases`). Measures
-        from 0 to 1 have theirs made on the scale of artanh (Fisher 1921), on which a score varies
-        alike wherever it lies; docs/architecture.md tells why no others. None goes beyond the
-        measure's range.
+        the localisation index allows for the random bases too (`variance_of_bases`). Where a
+        measure's ``scale`` is artanh (Fisher 1921), on which a score varies alike wherever it
+        lies, it is made there and brought back. None goes beyond the measure's range.
     """
     result = xr.Dataset(
         coords={"statistic": list(STATISTICS)}, attrs={"method": in_words(replicates)}
@@ -307,11 +304,12 @@ def intervals(scores: xr.Dataset, replicates: xr.Dataset) -> xr.Dataset:
             room = scores[whole_of(scores)].values - scores[ROTATED].values
             found = found.plus(*variance_of_bases(replicates[DRAWS].values, room))
         told = _statistics(found)
-        bounds = tuple(scores[name].attrs.get("range", (-np.inf, np.inf)))
-        if bounds == CURVED:
+        about = scores[name].attrs
+        if about.get("scale") == "artanh":
             told = _on_curve(method, scores[name].values, values.values, told)
         # The truth lies within the measure's range: cutting there costs no coverage.
-        result[name] = ((*values.dims[:-1], "statistic"), np.clip(told, *bounds))
+        told = np.clip(told, *about.get("range", (-np.inf, np.inf)))
+        result[name] = ((*values.dims[:-1], "statistic"), told)
     return result.assign_coords(scores.coords)
 
 
@@ -326,7 +324,7 @@ def _on_curve(
     replicates: NDArray[np.floating],
     plain: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Make intervals on the scale of artanh and bring them back; plain where a score is at 1."""
+    """Make intervals on the scale of artanh and bring them back; plain where a score is at ±1."""
     inside = np.maximum(np.abs(whole), np.abs(replicates).max(-1)) < 1 - AT_THE_END
     found = method(
         np.arctanh(np.where(inside, whole, 0)),

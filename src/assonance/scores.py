@@ -319,6 +319,7 @@ def attributes(measure: Measure) -> dict[str, Any]:
         "description": measure.summary,
         "range": [-np.inf if lowest is None else lowest, np.inf if highest is None else highest],
         "source": measure.source,
+        "scale": measure.scale,
     }
 
 

@@ -199,6 +199,14 @@ class Measure:
         """Whether its scores carry an interval: it is smooth, and a function of sums."""
         return self.smooth and self.needs != "sample"
 
+    @property
+    def scale(self) -> Literal["artanh", "plain"]:
+        """On what scale intervals are made: artanh where the range is bounded at both ends.
+
+        Not of held-out scores, which are biased downwards: it would take them further down.
+        """
+        return "plain" if None in self.range or self.needs == "folds" else "artanh"
+
     def replicated(self, settings: Settings) -> bool:
         """Whether its scores carry the interval that the settings ask for.
 
