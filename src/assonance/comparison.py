@@ -254,8 +254,10 @@ class _Job:
         )
         return of_one != two and of_two != one
 
-    def _both_trained(self, a: str, b: str) -> bool:
-        return all(self.named[self.layers[layer].model][1] is None for layer in (a, b))
+    def _two_trained(self, a: str, b: str) -> bool:
+        """No layer is asked whether it is like another of its own model by chance."""
+        one, two = (self.layers[layer].model for layer in (a, b))
+        return one != two and all(self.named[each][1] is None for each in (one, two))
 
     @property
     def nothing(self) -> xr.Dataset:
@@ -279,7 +281,7 @@ class _Job:
             wanted=self.wanted,
             device=self.device,
             replicates=self._apart if self.uncertainty else None,
-            shifts=self._both_trained if self.uncertainty else None,
+            shifts=self._two_trained if self.uncertainty else None,
         )
         self.notes += too_few_frames(frame_pass.frames, self.source.widths, measures)
         found = frame_pass.run(self._others(), memory=self.memory, progress=progress)

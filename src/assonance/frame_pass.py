@@ -32,6 +32,12 @@ def groups_left_out(
     )
 
 
+def _places(sizes: Sequence[int], folds: NDArray[np.int64]) -> list[int]:
+    """Count the places further on with which each fold's speech can be paired, all different."""
+    frames, groups = np.bincount(folds, weights=sizes), np.bincount(folds)
+    return [int(n if count == 1 else count) - 1 for n, count in zip(frames, groups, strict=True)]
+
+
 def _none(a: str, b: str) -> bool:
     return False
 
@@ -73,7 +79,6 @@ class FramePass:
         self.frames = sum(source.sizes)
         self.replicated = replicates or _none
         self.shifted_too = shifts or _none
-        self.shifts = settings.shifts if shifts else 0
         needs = {each.needs for each in measures}
         if replicates:
             parts, fold_of_part = groups_left_out(source.sizes, source.units, settings)
@@ -84,6 +89,9 @@ class FramePass:
             )
         # One part alone leaves nothing when it is left out.
         self.replicates = len(fold_of_part) if replicates and len(fold_of_part) > 1 else 0
+        self.shifts = (
+            min(settings.shifts, *_places(source.sizes, fold_of_part[parts])) if shifts else 0
+        )
         self.reader = FrameReader(source, device)
         self.plan = Plan(
             parts=parts,

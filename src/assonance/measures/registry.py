@@ -41,7 +41,8 @@ class Settings:
     groups
         Groups of utterances left out in turn for intervals: whole units, each within a fold.
     shifts
-        Places elsewhere in the corpus with which speech is paired for the shift null.
+        Places elsewhere in the corpus with which speech is paired for the shift null; fewer where
+        a fold has fewer utterances to be paired with.
     attention_seconds
         Longest stretch of speech whose attention is compared whole; longer utterances are cut
         into equal pieces. None: whole utterances, whatever their length.
@@ -61,7 +62,7 @@ class Settings:
     folds: int = 5
     rotations: int = 8
     groups: int = 20
-    shifts: int = 4
+    shifts: int = 19
     attention_seconds: float | None = 10.0
     seed: int = 0
 
