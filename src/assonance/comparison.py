@@ -21,7 +21,7 @@ from assonance.errors import AssonanceError, AssonanceWarning
 from assonance.extract import Extraction, extract
 from assonance.files import slug
 from assonance.frame_pass import FramePass, groups_left_out
-from assonance.inference import intervals
+from assonance.inference import STATISTICS, intervals
 from assonance.measures import Measure, Settings, find, find_settings
 from assonance.meeting import By, Meeting, Pool, Pooling, gather, meet
 from assonance.models import SpeechModel
@@ -182,7 +182,9 @@ def compare(
         warnings.warn(note, AssonanceWarning, stacklevel=2)
     found = {
         name: xr.merge([job.nothing, *(part[name] for part in parts if name in part)], join="exact")
-        for name in ("scores", "neurons", "heads", "replicates", "nulls", "halves")
+        for name in (
+            *("scores", "neurons", "neuron_intervals", "heads", "replicates", "nulls", "halves"),
+        )
     }
     return Comparison(
         **found,
@@ -295,6 +297,9 @@ class _Job:
         return {
             "scores": self._labelled(flat.drop_vars(single)),
             "neurons": self._labelled(flat[single].rename(neurons), np.float32),
+            "neuron_intervals": self._labelled(
+                found.replicates.neuron_dataset(), np.float32
+            ).assign_coords(statistic=list(STATISTICS)),
             "replicates": self._labelled(replicates),
             "nulls": self._labelled(found.nulls.dataset("shift")),
             "halves": self._labelled(found.scores.halves_dataset()),

@@ -123,6 +123,7 @@ class FramePass:
             [each for each in self.measures if each.interval],
             scores.others,
             self.replicates,
+            scores,
         )
         nulls = LayerScores(
             widths,

@@ -99,11 +99,14 @@ class NeuronScores:
         None where the measure matches no single neuron.
     draws
         Where the values are means over random draws, the layer's score in each; shape (R,).
+    deviations
+        There, the standard deviation of each neuron's score over the draws; shape (Dx,).
     """
 
     values: Tensor
     match: Tensor | None = None
     draws: Tensor | None = None
+    deviations: Tensor | None = None
 
     def mean(self) -> float:
         """Mean over the neurons that vary; NaN when none does."""
