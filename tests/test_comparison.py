@@ -576,13 +576,36 @@ def test_every_smooth_score_of_two_models_has_an_interval(whole):
     assert not {"svcca", "pwcca", "cka_rbf"} & set(whole.intervals.data_vars)
 
 
+def test_every_neuron_of_two_models_has_an_interval(whole):
+    a, b = whole.models
+    sure = {
+        name
+        for name in whole.provenance.measures
+        if MEASURES[name].interval and MEASURES[name].level == "neuron"
+    }
+    single = whole.neuron_intervals
+    assert set(single.data_vars) == sure | {"localisation"}
+    cell = {"model_row": a, "layer_row": "encoder.1", "model_col": b, "layer_col": "encoder.2"}
+    for name in sure - {"mincorr"}:
+        estimate, low, high = single[name].sel(cell).values.T
+        assert single[name].dtype == np.float32
+        assert (low <= high).all()
+        # The mean over neurons is linear: its estimate is that of the layer, but for cut ends.
+        if name in ("linreg_heldout", "maxcorr_rotated"):
+            of_layer = whole.intervals[name].sel({**cell, "statistic": "estimate"})
+            assert estimate.mean() == pytest.approx(float(of_layer), abs=0.02)
+        twin = single[name].sel({**cell, "model_col": whole.twin(a)})
+        assert twin.isnull().all()
+
+
 def test_shifted_speech_and_halves_are_of_trained_models(whole):
     a, b = whole.models
     for name in ("svcca", "maxcorr", "linreg_heldout", "cka_rbf"):
         nulls = whole.nulls[name]
-        assert nulls.sizes["shift"] == 4
+        assert nulls.sizes["shift"] == 1  # of six utterances in five folds, two share one
         assert nulls.sel(model_row=a, model_col=b).notnull().any()
         assert nulls.sel(model_row=a, model_col=whole.twin(b)).isnull().all()
+        assert nulls.sel(model_row=a, model_col=a).isnull().all()
     assert whole.halves["maxcorr"].sel(model_row=a, layer_row="encoder.1") > 0
     assert "cka_utterance" not in whole.nulls
 

@@ -1,14 +1,18 @@
 """Figures draw what their tables hold, on scales that they state."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from comparisons import LAYER_MEASURES, comparison
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from assonance import anchors, curves, plot, scales, tables
 from assonance.errors import AssonanceError
+from assonance.inference import STATISTICS
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +218,22 @@ def test_neurons_show_their_table(found):
     np.testing.assert_array_equal(
         drawn[0, "floor: best of randomly rotated neurons"], table["maxcorr_rotated"]
     )
+
+
+def test_neurons_have_the_ends_of_their_intervals():
+    whole = comparison()
+    ends = xr.DataArray([0.0, -0.1, 0.2], dims="statistic", coords={"statistic": list(STATISTICS)})
+    sure = (whole.neurons[["maxcorr", "linreg_heldout_r"]] + ends).transpose(..., "statistic")
+    index = (sure["maxcorr"] * 0 + ends).rename("localisation")
+    found = replace(whole, neuron_intervals=sure.assign(localisation=index))
+    table = tables.neurons(found, *tables.best_pair(found))
+    np.testing.assert_allclose(table["maxcorr_low"], table["maxcorr"] - 0.1, atol=1e-6)
+    np.testing.assert_allclose(
+        table["linreg_heldout_r_high"], table["linreg_heldout_r"] + 0.2, atol=1e-6
+    )
+    assert (table["localisation_high"] == 0.2).all()
+    assert "maxcorr_rotated_low" not in table  # it has none here
+    assert not [name for name in tables.neurons(whole, *tables.best_pair(whole)) if "low" in name]
 
 
 def test_constant_neurons_are_left_out():

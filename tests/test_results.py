@@ -17,7 +17,16 @@ def test_what_is_loaded_is_what_was_saved(tmp_path):
     made.save(tmp_path / "results.nc")
     found = Comparison.load(tmp_path / "results.nc")
     assert found.provenance == made.provenance
-    for part in ("scores", "neurons", "heads", "replicates", "intervals", "nulls", "halves"):
+    for part in (
+        "scores",
+        "neurons",
+        "heads",
+        "replicates",
+        "intervals",
+        "nulls",
+        "halves",
+        "neuron_intervals",
+    ):
         xr.testing.assert_identical(getattr(found, part), getattr(made, part))
 
 

@@ -16,7 +16,7 @@ from assonance.scores import attributes
 from assonance.statistics import assign_folds, assign_parts, replicate_weights
 
 SETTINGS = Settings("few", sample_frames=400, folds=3, groups=6, shifts=2, rotations=2)
-SIZES = [17, 30, 12, 25, 40, 22, 16, 28, 35, 15]
+SIZES = [17, 30, 22, 25, 40, 22, 16, 28, 35, 25]
 GROUPS = np.repeat(range(len(SIZES)), SIZES)
 LAYERS = make_layers({"a": 5, "b": 4, "c": 6}, sum(SIZES))
 PARTS, FOLD_OF_PART = assign_parts(SIZES, range(len(SIZES)), folds=3, parts=6, seed=0)
@@ -307,3 +307,16 @@ def test_intervals_say_what_made_them():
         "group": "a jackknife over 5 groups of utterances",
         "draw": "a bootstrap of 5 draws of groups of utterances",
     }
+
+
+@pytest.mark.parametrize(("utterances", "expected"), [(10, 2), (12, 3), (40, 7), (3, 7)])
+def test_shifts_are_no_more_than_there_are_places(utterances, expected):
+    groups = np.repeat(range(utterances), 20)
+    layers = make_layers({"a": 4, "b": 4}, len(groups))
+    settings = Settings("many shifts", folds=3, shifts=7)
+    # A held-out measure has speech parted into folds of utterances that are all of one length.
+    found = similarity_matrix(
+        layers, ["cka", "linreg_heldout"], groups=groups, settings=settings, shifts=True
+    )
+    nulls = found["cka_shifted"].sel(layer_row="a", layer_col="b").values
+    assert len(set(nulls.tolist())) == len(nulls) == expected

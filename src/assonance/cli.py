@@ -105,7 +105,7 @@ _Bootstrap = Annotated[
 ]
 _Shifts = Annotated[
     int | None,
-    typer.Option(help="Places of other speech to pair each layer with; 4 by default."),
+    typer.Option(help="Places of other speech to pair each layer with; at most 19 by default."),
 ]
 _AUDIO = (
     "A folder of audio, a .csv or .jsonl manifest, a Kaldi directory, lhotse cuts, "

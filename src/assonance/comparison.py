@@ -21,7 +21,7 @@ from assonance.errors import AssonanceError, AssonanceWarning
 from assonance.extract import Extraction, extract
 from assonance.files import slug
 from assonance.frame_pass import FramePass, groups_left_out, weights_of_replicates
-from assonance.inference import intervals
+from assonance.inference import STATISTICS, intervals
 from assonance.measures import Measure, Settings, find, find_settings
 from assonance.meeting import By, Meeting, Pool, Pooling, gather, meet
 from assonance.models import SpeechModel
@@ -182,7 +182,9 @@ def compare(
         warnings.warn(note, AssonanceWarning, stacklevel=2)
     found = {
         name: xr.merge([job.nothing, *(part[name] for part in parts if name in part)], join="exact")
-        for name in ("scores", "neurons", "heads", "replicates", "nulls", "halves")
+        for name in (
+            *("scores", "neurons", "neuron_intervals", "heads", "replicates", "nulls", "halves"),
+        )
     }
     return Comparison(
         **found,
@@ -254,8 +256,10 @@ class _Job:
         )
         return of_one != two and of_two != one
 
-    def _both_trained(self, a: str, b: str) -> bool:
-        return all(self.named[self.layers[layer].model][1] is None for layer in (a, b))
+    def _two_trained(self, a: str, b: str) -> bool:
+        """No layer is asked whether it is like another of its own model by chance."""
+        one, two = (self.layers[layer].model for layer in (a, b))
+        return one != two and all(self.named[each][1] is None for each in (one, two))
 
     @property
     def nothing(self) -> xr.Dataset:
@@ -279,7 +283,7 @@ class _Job:
             wanted=self.wanted,
             device=self.device,
             replicates=self._apart if self.uncertainty else None,
-            shifts=self._both_trained if self.uncertainty else None,
+            shifts=self._two_trained if self.uncertainty else None,
         )
         self.notes += too_few_frames(frame_pass.frames, self.source.widths, measures)
         found = frame_pass.run(self._others(), memory=self.memory, progress=progress)
@@ -293,6 +297,9 @@ class _Job:
         return {
             "scores": self._labelled(flat.drop_vars(single)),
             "neurons": self._labelled(flat[single].rename(neurons), np.float32),
+            "neuron_intervals": self._labelled(
+                found.replicates.neuron_dataset(), np.float32
+            ).assign_coords(statistic=list(STATISTICS)),
             "replicates": self._labelled(replicates),
             "nulls": self._labelled(found.nulls.dataset("shift")),
             "halves": self._labelled(found.scores.halves_dataset()),

@@ -43,6 +43,12 @@ def weights_of_replicates(folds: Sequence[int], settings: Settings) -> list[list
     return weights
 
 
+def _places(sizes: Sequence[int], folds: NDArray[np.int64]) -> list[int]:
+    """Count the places further on with which each fold's speech can be paired, all different."""
+    frames, groups = np.bincount(folds, weights=sizes), np.bincount(folds)
+    return [int(n if count == 1 else count) - 1 for n, count in zip(frames, groups, strict=True)]
+
+
 def _none(a: str, b: str) -> bool:
     return False
 
@@ -85,7 +91,6 @@ class FramePass:
         self.frames = sum(source.sizes)
         self.replicated = replicates or _none
         self.shifted_too = shifts or _none
-        self.shifts = settings.shifts if shifts else 0
         needs = {each.needs for each in measures}
         if replicates:
             parts, fold_of_part = groups_left_out(source.sizes, source.units, settings)
@@ -96,6 +101,9 @@ class FramePass:
             )
         self.replicates: list[list[int]] = (
             weights_of_replicates(fold_of_part.tolist(), settings) if replicates else []
+        )
+        self.shifts = (
+            min(settings.shifts, *_places(source.sizes, fold_of_part[parts])) if shifts else 0
         )
         self.reader = FrameReader(source, device)
         self.plan = Plan(
@@ -128,6 +136,8 @@ class FramePass:
             [each for each in self.measures if each.replicated(self.settings)],
             scores.others,
             len(self.replicates),
+            # Quantiles of draws are not told by sums over them.
+            scores if self.settings.bootstrap is None else None,
         )
         nulls = LayerScores(
             widths,

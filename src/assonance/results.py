@@ -16,9 +16,9 @@ from assonance.files import put_in_place
 from assonance.inference import STATISTICS, in_words
 from assonance.outside import one_line
 
-FORMAT = 2
+FORMAT = 3
 CELL = ("model_row", "layer_row", "model_col", "layer_col")
-_GROUPS = ("neurons", "heads", "replicates", "intervals", "nulls", "halves")
+_GROUPS = ("neurons", "neuron_intervals", "heads", "replicates", "intervals", "nulls", "halves")
 
 
 @dataclass(frozen=True)
@@ -163,6 +163,11 @@ class Comparison:
         Of the same measures, a last dimension ``statistic``: the bias-corrected ``estimate`` and
         the ``low`` and ``high`` end of its 95 % interval (see `assonance.inference.intervals`);
         its attribute ``method`` says what made them.
+    neuron_intervals : xarray.Dataset
+        Of the neuron measures among them, for each neuron, by the jackknife alone: last dimensions
+        ``neuron`` and ``statistic``. Also ``localisation`` of each neuron,
+        (maxcorr − rotated)/(whole layer's r − rotated), NaN where there is less than 0.01 between
+        them; its interval allows for the random bases, and is wide: a single neuron seldom tells.
     nulls : xarray.Dataset
         The scores where the column layer's frames are those of another place in the speech; a
         last dimension ``shift``.
@@ -179,6 +184,7 @@ class Comparison:
     intervals: xr.Dataset = field(default_factory=xr.Dataset)
     nulls: xr.Dataset = field(default_factory=xr.Dataset)
     halves: xr.Dataset = field(default_factory=xr.Dataset)
+    neuron_intervals: xr.Dataset = field(default_factory=xr.Dataset)
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -17,7 +17,13 @@ from assonance.inference import (
     localisation_index,
     whole_of,
 )
-from assonance.measures import LayerScore, Measure, NeuronScores, Settings
+from assonance.measures import MEASURES, LayerScore, Measure, NeuronScores, Settings
+from assonance.neuron_intervals import (
+    NeuronReplicates,
+    bases_of_neurons,
+    jackknife_of_sums,
+    localisation_of_neurons,
+)
 from assonance.statistics import FoldedMoments, Pair, StackedPair, halves
 
 CELL = ("layer_row", "layer_col")
@@ -63,6 +69,7 @@ class Scores:
         self.matches: dict[str, NDArray[np.int32]] = {}
         self.ranks: dict[str, NDArray[np.int32]] = {}
         self.draws: dict[str, LayerTable] = {}
+        self.deviations: dict[str, NDArray[np.float32]] = {}
         self.layers: dict[str, NDArray[np.float64]] = {}
         self.halves: dict[str, NDArray[np.float64]] = {}
 
@@ -122,6 +129,10 @@ class Scores:
             if value.draws is not None:
                 shape = (*self.others.shape, len(value.draws))
                 _table(self.draws, name, shape, np.nan, np.float64)[cell] = value.draws.cpu()
+            if value.deviations is not None:
+                shape = self.neurons[name].shape
+                table = _table(self.deviations, name, shape, np.nan, np.float32)
+                table[*cell, : len(scores)] = value.deviations.cpu()
 
     def dataset(self, *, per_neuron: bool) -> xr.Dataset:
         """Label the scores; with `per_neuron` those of single neurons too."""
@@ -162,6 +173,8 @@ class LayerScores:
         As for `Scores`.
     repeats
         How many times every pair is scored.
+    whole
+        Scores of all frames, where neurons are to have intervals; each pair's when it is repeated.
 
     Attributes
     ----------
@@ -176,6 +189,7 @@ class LayerScores:
         measures: Sequence[Measure],
         others: NDArray[np.bool_],
         repeats: int,
+        whole: Scores | None = None,
     ) -> None:
         self.of_rows = [each for each in measures if each.rowwise]
         self.of_pairs = [each for each in measures if not each.rowwise]
@@ -193,6 +207,11 @@ class LayerScores:
             for each in measures
             if each.across == "min"
         }
+        self._whole = whole
+        single = [each.name for each in measures if each.level == "neuron" and not each.across]
+        if LOCALISATION in names:
+            single.append(LOCALISATION)
+        self._single = NeuronReplicates(single, count, most, repeats if whole else 0)
         self._lock = Lock()
 
     def add(self, a: str, b: str, repeat: int, pair: Pair, settings: Settings) -> None:
@@ -204,7 +223,10 @@ class LayerScores:
         for row, col, seen, measures in _both_ways(a, b, pair, self.of_pairs):
             cell = self.index[row], self.index[col], repeat
             for each in measures:
-                self.tables[each.name][cell] = _of_layer(each.function(seen, settings))
+                value = each.function(seen, settings)
+                self.tables[each.name][cell] = _of_layer(value)
+                if isinstance(value, NeuronScores):
+                    self._add_neurons({each.name: self._by_layer([row], value.values)}, [row], col)
         for each in self.of_pairs:
             if each.symmetric:
                 self.tables[each.name][j, i, repeat] = self.tables[each.name][i, j, repeat]
@@ -229,12 +251,57 @@ class LayerScores:
                     i, np.where(others[:, None], found[each.name], np.nan), strict=True
                 ):
                     np.fmin(lowest[row, repeat], scores, out=lowest[row, repeat])
+        self._add_neurons(found, rows, column)
         if LOCALISATION in self.tables:
             ends = _ends(found)
             for number, row in enumerate(i):
                 if row != j:
                     index = localisation_index(*(scores[number] for scores in ends))
                     self.tables[LOCALISATION][row, j, repeat] = index
+
+    def _add_neurons(
+        self, found: Mapping[str, NDArray[np.float64]], rows: Sequence[str], column: str
+    ) -> None:
+        """Add what single neurons, (rows, most), have moved by."""
+        if self._whole is None:
+            return
+        i, j = [self.index[row] for row in rows], self.index[column]
+        whole = {name: self._whole.neurons[name][i, j] for name in found}
+        for name in found.keys() & set(self._single.names):
+            self._single.add(name, i, j, found[name] - whole[name])
+        if LOCALISATION in self._single.names and found.keys() >= set(_LOCALISED):
+            best, rotated, knows = _ends(found)
+            moved = (best - rotated) / (knows - rotated) - localisation_of_neurons(*_ends(whole))
+            moved[np.array(i) == j] = np.nan
+            self._single.add(LOCALISATION, i, j, moved)
+
+    def neuron_dataset(self) -> xr.Dataset:
+        """Label the intervals of neurons' scores; nothing where there are none.
+
+        One variable a measure, with last dimensions ``neuron`` and ``statistic``, and
+        ``localisation`` of each neuron, whose interval allows for the random bases too.
+        """
+        names = list(self.index)
+        result = xr.Dataset(coords={"layer_row": names, "layer_col": names})
+        if self._whole is None or self.repeats < 2:
+            return result
+        for name in self._single.names:
+            result[name] = ((*CELL, "neuron", "statistic"), self._interval(name, self._whole))
+        for name, lowest in self._lowest.items():
+            scores = worst(self._whole.neurons[name], self.others)
+            moved = np.where(np.isinf(lowest), np.nan, lowest) - scores[:, None]
+            found = jackknife_of_sums(scores, moved.sum(1), (moved**2).sum(1), self.repeats)
+            result[name] = ((CELL[0], "neuron", "statistic"), _within_range(name, found))
+        return result
+
+    def _interval(self, name: str, whole: Scores) -> NDArray[np.floating]:
+        """Estimate, low and high of the neurons' scores; (L, L, most, 3)."""
+        if name != LOCALISATION:
+            return _within_range(name, self._single.jackknife(name, whole.neurons[name]))
+        best, rotated, knows = _ends(whole.neurons)
+        count = whole.draws[ROTATED].shape[-1]
+        bases = bases_of_neurons(whole.deviations[ROTATED], count, knows - rotated)
+        return self._single.jackknife(name, localisation_of_neurons(best, rotated, knows), bases)
 
     def _by_layer(self, rows: Sequence[str], scores: Tensor) -> NDArray[np.float64]:
         """Part the scores of neurons by their layers; (rows, most), NaN where there is none."""
@@ -340,6 +407,13 @@ def worst(scores: NDArray[np.floating], others: NDArray[np.bool_]) -> NDArray[np
     """
     lowest = np.where(others[..., None] & ~np.isnan(scores), scores, np.inf).min(1)
     return np.where(np.isinf(lowest), np.nan, lowest)
+
+
+def _within_range(name: str, values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Cut at the ends of a measure's range."""
+    lowest, highest = attributes(MEASURES[name])["range"]
+    clipped: NDArray[np.floating] = np.clip(values, lowest, highest)
+    return clipped
 
 
 def nan_mean(values: NDArray[np.floating]) -> NDArray[np.floating]:

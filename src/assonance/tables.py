@@ -310,6 +310,8 @@ def neurons(
         Indexed by neuron; with linreg_heldout_r, maxcorr and, where measured, maxcorr_rotated and
         localisation (the share of the way from the rotated neurons to the whole layer that the
         best one goes, NaN where there is hardly a way) and match, the index of the best neuron.
+        With the ends of their 95 % intervals where there are any, such as maxcorr_low and
+        maxcorr_high; those of the localisation are about an estimate corrected for bias.
         Neurons that are constant are left out.
 
     Raises
@@ -335,6 +337,10 @@ def neurons(
         room = table["linreg_heldout_r"] - table[ROTATED]
         way = (table["maxcorr"] - table[ROTATED]) / room.where(room > LEAST_ROOM)
         table = table.assign(localisation=way)
+    sure = comparison.neuron_intervals
+    for name in [name for name in table if name in sure]:
+        for end in ("low", "high"):
+            table[f"{name}_{end}"] = sure[name].sel({**cell, "statistic": end}).to_numpy()
     if "maxcorr_match" in here:
         match = here["maxcorr_match"].to_numpy()
         table = table.assign(match=pd.array(match, dtype="Int64")).loc[match >= 0]

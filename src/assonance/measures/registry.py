@@ -46,7 +46,8 @@ class Settings:
         Draws of groups, with replacement, that intervals are made of; None: of the jackknife, each
         group left out in turn.
     shifts
-        Places elsewhere in the corpus with which speech is paired for the shift null.
+        Places elsewhere in the corpus with which speech is paired for the shift null; fewer where
+        a fold has fewer utterances to be paired with.
     attention_seconds
         Longest stretch of speech whose attention is compared whole; longer utterances are cut
         into equal pieces. None: whole utterances, whatever their length.
@@ -67,7 +68,7 @@ class Settings:
     rotations: int = 8
     groups: int = 20
     bootstrap: int | None = None
-    shifts: int = 4
+    shifts: int = 19
     attention_seconds: float | None = 10.0
     seed: int = 0
 
@@ -113,11 +114,14 @@ class NeuronScores:
         None where the measure matches no single neuron.
     draws
         Where the values are means over random draws, the layer's score in each; shape (R,).
+    deviations
+        There, the standard deviation of each neuron's score over the draws; shape (Dx,).
     """
 
     values: Tensor
     match: Tensor | None = None
     draws: Tensor | None = None
+    deviations: Tensor | None = None
 
     def mean(self) -> float:
         """Mean over the neurons that vary; NaN when none does."""
