@@ -7,12 +7,12 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
-from assonance import change_plot, changes, plot, scales, tables
+from assonance import anchors, change_plot, changes, plot, scales, tables
 from assonance.changes import Pair
 from assonance.measures import MEASURES
 from assonance.outside import one_line
 from assonance.report import change_section, head_section, trust_section
-from assonance.report.figures import Picture, listing, picture
+from assonance.report.figures import Picture, cell, listing, picture
 from assonance.results import Comparison
 
 _FIRST = ("linreg_heldout", "cka", "maxcorr", "attn_js")
@@ -36,6 +36,12 @@ _COLUMNS = {
     "neighbour": "ceiling: neighbouring layer",
     "halves": "ceiling: halves of its neurons",
     "share": "share of floor to ceiling",
+    "share_low": "share, 95 % from",
+    "share_high": "share, to",
+    "acoustics": anchors.ACOUSTICS,
+    "acoustics_low": "log-mel, 95 % from",
+    "acoustics_high": "log-mel, to",
+    "of_acoustics": "of what the other model explains, log-mel alone",
 }
 
 
@@ -68,6 +74,11 @@ class Section:
     text: str
     panels: tuple[Panel, ...]
     switch: bool = True
+
+    @property
+    def readings(self) -> bool:
+        """Whether some of its pictures can be read raw or as a share."""
+        return any(picture.reading for panel in self.panels for picture in panel.pictures)
 
 
 def sections(comparison: Comparison, pairs: Sequence[Pair]) -> list[Section]:
@@ -136,7 +147,7 @@ def same_neurons(comparison: Comparison) -> Section | None:
     pictures = [
         *_signature(comparison),
         *_localisation(comparison),
-        *_curves(comparison, "maxcorr", "neurons-maxcorr"),
+        *_curves(comparison, "maxcorr", "neurons-maxcorr", shares=False),
         *_consensus(comparison),
     ]
     if not pictures:
@@ -241,13 +252,28 @@ def _matrix(comparison: Comparison, measure: str) -> Iterator[Picture]:
         return
     name = scales.title(comparison, measure)
     models = listing([one_line(model) for model in comparison.models])
+    sure = measure in comparison.intervals
     yield picture(
         f"matrix-{_slug(comparison, measure)}",
         lambda: plot.matrix(comparison, measure),
-        table,
-        f"{name}: each row layer compared with each column layer.",
+        _with_intervals(comparison, measure, table) if sure else table,
+        f"{name}: each row layer compared with each column layer."
+        + (" The table has the 95 % interval of each." if sure else ""),
         f"Matrix of {name}, {len(table)} layers of {models}; {_between(table)}",
     )
+
+
+def _with_intervals(comparison: Comparison, measure: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Write each score of a matrix with its interval."""
+    low, high = (tables.matrix(comparison, measure, statistic=end) for end in ("low", "high"))
+    cells = [
+        [
+            cell(value) if start != start else f"{cell(value)} [{cell(start)}, {cell(end)}]"
+            for value, start, end in zip(*rows, strict=True)
+        ]
+        for rows in zip(table.to_numpy(), low.to_numpy(), high.to_numpy(), strict=True)
+    ]
+    return pd.DataFrame(cells, index=table.index, columns=table.columns)
 
 
 def _depth_panel(comparison: Comparison, measure: str) -> Panel:
@@ -257,7 +283,7 @@ def _depth_panel(comparison: Comparison, measure: str) -> Panel:
 
     def pictures() -> Iterator[Picture]:
         yield from _curves(comparison, measure, f"curves-{slug}")
-        table = tables.best_layers(comparison, measure)
+        table = tables.ridge(comparison, measure)
         if table["value"].isna().all():
             return
         apart = (table["depth_row"] - table["depth_col"]).abs().mean()
@@ -273,29 +299,69 @@ def _depth_panel(comparison: Comparison, measure: str) -> Panel:
     return _panel(comparison, measure, pictures())
 
 
-def _curves(comparison: Comparison, measure: str, id: str) -> Iterator[Picture]:
-    """Draw how similar the best layer is, and its floor."""
+def _curves(
+    comparison: Comparison, measure: str, id: str, *, shares: bool = True
+) -> Iterator[Picture]:
+    """Draw how similar the best layer is, and its floor; by itself, and as a share of the way."""
     if measure not in comparison.scores:
         return
     table = tables.best_layers(comparison, measure)
     if table["value"].isna().all():
         return
     name, floor = scales.title(comparison, measure), tables.floor_name(comparison, measure)
-    shown = _named(
-        table.drop(columns=["depth_row", "depth_col"]), value=name, floor=f"floor: {floor}"
-    )
+    of_way = table.columns.intersection(["share", "share_low", "share_high"])
+    shares = shares and len(of_way) > 0
+    shown = table.drop(columns=["depth_row", "depth_col", *of_way])
     words = f"; floor ({floor}) {_span(table['floor'])}" if floor else ""
     quiet = "; dotted, a ceiling" if "neighbour" in table or "seed" in table else ""
     band = "; band, the 95 % interval" if "low" in table else ""
     yield picture(
         id,
-        lambda: plot.depth_curves(comparison, measure),
+        lambda: plot.depth_curves(comparison, measure, table),
         _named(shown, value=name, floor=f"floor: {floor}"),
         f"{name} with the most similar layer of the other model"
         + (f"; dashed, the floor: {floor}" if floor else "")
-        + f"{quiet}{band}.",
+        + f"{quiet}{band}.{_of_acoustics(comparison, measure, table)}",
         f"Lines of {name} by depth, {_span(table['estimate'])}{words}.",
+        "raw" if shares else "",
     )
+    if shares:
+        ceiling = anchors.CEILINGS[tables.ceiling_name(table) or ""]
+        ends = {
+            "floor": f"floor (0): {floor}",
+            tables.ceiling_name(table): f"ceiling (1): {ceiling}",
+        }
+        shown = table[["layer_col", *of_way, *ends]].rename(columns=ends)
+        yield picture(
+            f"{id}-share",
+            lambda: plot.shares(comparison, measure, table),
+            _named(shown),
+            f"{name} with the most similar layer of the other model, as a share of the way from "
+            f"floor (0: {floor}) to ceiling (1: {ceiling}). Intervals are those of the score, with "
+            "floor and ceiling taken as they are; what lies beyond the axis is drawn at its end.",
+            f"Lines of the share by depth, {_span(table['share'])}.",
+            "share",
+        )
+
+
+def _of_acoustics(comparison: Comparison, measure: str, table: pd.DataFrame) -> str:
+    """Say how far log-mel frames alone go, and what this floor is not."""
+    if "acoustics" not in table:
+        return ""
+    said = f" Dash-dotted, the acoustics alone: log-mel frames reach {_span(table['acoustics'])}"
+    if "of_acoustics" in table:
+        said += (
+            f", on average {table['of_acoustics'].mean():.0%} of what the other model explains "
+            "of a layer (each layer's share is in the table)"
+        )
+    if measure == "maxcorr":
+        said += (
+            "; they offer a neuron 80 bands to be matched with, fewer than a wider layer's "
+            "neurons, so that this floor is low by that"
+        )
+    elif level(measure) == "neuron":
+        said += "; with 80 bands they can explain no more than 80 directions of a wider layer"
+    return f"{said}."
 
 
 def _signature(comparison: Comparison) -> Iterator[Picture]:
