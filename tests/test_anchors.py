@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from comparisons import comparison
 
-from assonance import anchors, plot, tables
+from assonance import anchors, tables, trust_plot
 from assonance.inference import STATISTICS
 
 NAMES = ("hubert-a", "hubert-b", "wav2vec2-c")
@@ -97,7 +97,7 @@ def test_measures_stand_beside_shifted_speech_and_random_weights(found):
     assert "attn_js" not in table.index
     assert table.loc["cka", "least p"] == 1 / 5
     assert table.loc["cka", "value"] == pytest.approx(anchors.chance(found, "cka")["value"].mean())
-    assert plot.chance(found).axes[0].get_yticklabels()
+    assert trust_plot.chance(found).axes[0].get_yticklabels()
 
 
 def test_without_twins_or_shifts_there_is_less_to_say():

@@ -8,7 +8,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
-from assonance import anchors, curves, plot, scales, tables
+from assonance import anchors, curves, plot, scales, tables, trust_plot
 from assonance.errors import AssonanceError
 
 
@@ -163,7 +163,7 @@ def test_log_mel_frames_have_a_line_of_their_own_and_no_tile():
     assert anchors.ACOUSTICS not in texts(plot.depth_curves(comparison(), "cka"))
     assert "mel" not in tables.matrix(made, "cka").index.get_level_values("model")
     assert "mel" in tables.matrix(made, "cka", twins=True).index.get_level_values("model")
-    assert "with log-mel frames" in texts(plot.chance(made))
+    assert "with log-mel frames" in texts(trust_plot.chance(made))
 
 
 def test_the_best_layer_is_the_highest_of_the_other_model(found):

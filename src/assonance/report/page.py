@@ -13,7 +13,8 @@ from assonance import changes
 from assonance.changes import Pair
 from assonance.outside import one_line
 from assonance.report.figures import cell, listing
-from assonance.report.sections import level, sections
+from assonance.report.sections import sections
+from assonance.report.words import level
 from assonance.results import Comparison, ModelRecord
 
 MOST_LEFT_OUT = 50

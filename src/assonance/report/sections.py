@@ -7,42 +7,16 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
-from assonance import anchors, change_plot, changes, plot, scales, tables
+from assonance import change_plot, changes, plot, scales, tables
 from assonance.changes import Pair
-from assonance.measures import MEASURES
 from assonance.outside import one_line
 from assonance.report import change_section, head_section, trust_section
+from assonance.report.depth_curves import curves
 from assonance.report.figures import Picture, cell, listing, picture
+from assonance.report.words import level, named, span
 from assonance.results import Comparison
 
 _FIRST = ("linreg_heldout", "cka", "maxcorr", "attn_js")
-_COLUMNS = {
-    "model_row": "model",
-    "model_col": "other model",
-    "layer_row": "layer",
-    "layer_col": "best layer of the other",
-    "depth_row": "depth (0 to 1)",
-    "depth_col": "depth of the best layer",
-    "linreg_heldout_r": "held-out r of the whole layer",
-    "maxcorr": "best single neuron",
-    "maxcorr_rotated": "floor: rotated neurons",
-    "match": "best neuron's index",
-    "localisation": "localisation index",
-    "estimate": "estimate",
-    "low": "95 % from",
-    "high": "to",
-    "shifted": "of shifted speech",
-    "seed": "ceiling: another seed",
-    "neighbour": "ceiling: neighbouring layer",
-    "halves": "ceiling: halves of its neurons",
-    "share": "share of floor to ceiling",
-    "share_low": "share, 95 % from",
-    "share_high": "share, to",
-    "acoustics": anchors.ACOUSTICS,
-    "acoustics_low": "log-mel, 95 % from",
-    "acoustics_high": "log-mel, to",
-    "of_acoustics": "of what the other model explains, log-mel alone",
-}
 
 
 @dataclass(frozen=True)
@@ -147,7 +121,7 @@ def same_neurons(comparison: Comparison) -> Section | None:
     pictures = [
         *_signature(comparison),
         *_localisation(comparison),
-        *_curves(comparison, "maxcorr", "neurons-maxcorr", shares=False),
+        *curves(comparison, "maxcorr", "neurons-maxcorr", shares=False),
         *_consensus(comparison),
     ]
     if not pictures:
@@ -209,13 +183,6 @@ def trust(comparison: Comparison) -> Section | None:
     )
     panel = Panel("", "", tuple(pictures))
     return Section("trust", "Trust", "Can I trust it?", text, (panel,), switch=False)
-
-
-def level(name: str) -> str:
-    """Tell what a measure compares: neuron, layer or head."""
-    if name == "localisation":
-        return "neuron"
-    return MEASURES[name].level if name in MEASURES else "layer"
 
 
 def _names(comparison: Comparison, *levels: str) -> list[str]:
@@ -282,7 +249,7 @@ def _depth_panel(comparison: Comparison, measure: str) -> Panel:
     slug = _slug(comparison, measure)
 
     def pictures() -> Iterator[Picture]:
-        yield from _curves(comparison, measure, f"curves-{slug}")
+        yield from curves(comparison, measure, f"curves-{slug}")
         table = tables.ridge(comparison, measure)
         if table["value"].isna().all():
             return
@@ -290,78 +257,13 @@ def _depth_panel(comparison: Comparison, measure: str) -> Panel:
         yield picture(
             f"ridge-{slug}",
             lambda: plot.best_layers(comparison, measure),
-            _named(table[["depth_row", "layer_col", "depth_col"]]),
+            named(table[["depth_row", "layer_col", "depth_col"]]),
             f"Where the most similar layer lies, by {name}; dashed: at equal depth.",
             f"Lines of the best-matching layer by depth; on average {apart:.2f} of a model's depth "
             "away from equal depth.",
         )
 
     return _panel(comparison, measure, pictures())
-
-
-def _curves(
-    comparison: Comparison, measure: str, id: str, *, shares: bool = True
-) -> Iterator[Picture]:
-    """Draw how similar the best layer is, and its floor; by itself, and as a share of the way."""
-    if measure not in comparison.scores:
-        return
-    table = tables.best_layers(comparison, measure)
-    if table["value"].isna().all():
-        return
-    name, floor = scales.title(comparison, measure), tables.floor_name(comparison, measure)
-    of_way = table.columns.intersection(["share", "share_low", "share_high"])
-    shares = shares and len(of_way) > 0
-    shown = table.drop(columns=["depth_row", "depth_col", *of_way])
-    words = f"; floor ({floor}) {_span(table['floor'])}" if floor else ""
-    quiet = "; dotted, a ceiling" if "neighbour" in table or "seed" in table else ""
-    band = "; band, the 95 % interval" if "low" in table else ""
-    yield picture(
-        id,
-        lambda: plot.depth_curves(comparison, measure, table),
-        _named(shown, value=name, floor=f"floor: {floor}"),
-        f"{name} with the most similar layer of the other model"
-        + (f"; dashed, the floor: {floor}" if floor else "")
-        + f"{quiet}{band}.{_of_acoustics(comparison, measure, table)}",
-        f"Lines of {name} by depth, {_span(table['estimate'])}{words}.",
-        "raw" if shares else "",
-    )
-    if shares:
-        ceiling = anchors.CEILINGS[tables.ceiling_name(table) or ""]
-        ends = {
-            "floor": f"floor (0): {floor}",
-            tables.ceiling_name(table): f"ceiling (1): {ceiling}",
-        }
-        shown = table[["layer_col", *of_way, *ends]].rename(columns=ends)
-        yield picture(
-            f"{id}-share",
-            lambda: plot.shares(comparison, measure, table),
-            _named(shown),
-            f"{name} with the most similar layer of the other model, as a share of the way from "
-            f"floor (0: {floor}) to ceiling (1: {ceiling}). Intervals are those of the score, with "
-            "floor and ceiling taken as they are; what lies beyond the axis is drawn at its end.",
-            f"Lines of the share by depth, {_span(table['share'])}.",
-            "share",
-        )
-
-
-def _of_acoustics(comparison: Comparison, measure: str, table: pd.DataFrame) -> str:
-    """Say how far log-mel frames alone go, and what this floor is not."""
-    if "acoustics" not in table:
-        return ""
-    said = f" Dash-dotted, the acoustics alone: log-mel frames reach {_span(table['acoustics'])}"
-    if "of_acoustics" in table:
-        said += (
-            f", on average {table['of_acoustics'].mean():.0%} of what the other model explains "
-            "of a layer (each layer's share is in the table)"
-        )
-    if measure == "maxcorr":
-        said += (
-            "; they offer a neuron 80 bands to be matched with, fewer than a wider layer's "
-            "neurons, so that this floor is low by that"
-        )
-    elif level(measure) == "neuron":
-        said += "; with 80 bands they can explain no more than 80 directions of a wider layer"
-    return f"{said}."
 
 
 def _signature(comparison: Comparison) -> Iterator[Picture]:
@@ -376,12 +278,12 @@ def _signature(comparison: Comparison) -> Iterator[Picture]:
     yield picture(
         "signature",
         lambda: plot.neurons(comparison, *pair),
-        _named(table),
+        named(table),
         f"Each neuron of {row} {layer_row}, against {col} {layer_col}: the pair of layers of which "
         "one says most of the other. On the line a neuron has a twin; among the crosses it shares "
         "the space alone.",
         f"Scatter of {len(table)} neurons: held-out r of the whole layer "
-        f"{_span(table['linreg_heldout_r'])}; best single neuron {_span(table['maxcorr'])}.",
+        f"{span(table['linreg_heldout_r'])}; best single neuron {span(table['maxcorr'])}.",
     )
 
 
@@ -399,11 +301,11 @@ def _localisation(comparison: Comparison) -> Iterator[Picture]:
     yield picture(
         "localisation",
         lambda: plot.localisation(comparison),
-        _named(shown, value="localisation", known=known),
+        named(shown, value="localisation", known=known),
         "Localisation: how far the best single neuron goes from the best of randomly rotated "
         "neurons (0) to all that the layer knows (1), at the layer of the other model with the "
         f"highest {known}.",
-        f"Lines of the localisation index by depth, {_span(table['value'])}.",
+        f"Lines of the localisation index by depth, {span(table['value'])}.",
     )
 
 
@@ -416,25 +318,12 @@ def _consensus(comparison: Comparison) -> Iterator[Picture]:
     yield picture(
         "consensus",
         lambda: plot.consensus(comparison),
-        _named(table.drop(columns="depth_row"), value=name, floor="floor: random weights"),
+        named(table.drop(columns="depth_row"), value=name, floor="floor: random weights"),
         f"{name}: how well a layer's neurons are matched, on average, in whichever layer of the "
         "other models matches them worst"
         + ("; dashed, the floor: random weights." if "floor" in table else "."),
-        f"Lines of {name} by depth, {_span(table['value'])}.",
+        f"Lines of {name} by depth, {span(table['value'])}.",
     )
-
-
-def _named(table: pd.DataFrame, **names: str) -> pd.DataFrame:
-    """Give a table headings that read as words."""
-    words = _COLUMNS | names
-    indexed = table.rename_axis([words.get(str(name), str(name)) for name in table.index.names])
-    return indexed.rename(columns=words)
-
-
-def _span(values: "pd.Series[float]") -> str:
-    """Say from where to where values go."""
-    known = values.dropna()
-    return f"from {known.min():.2f} to {known.max():.2f}" if len(known) else "not measured"
 
 
 def _between(table: pd.DataFrame) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from assonance import anchors, plot, tables
+from assonance import anchors, tables, trust_plot
 from assonance.describe import DESCRIPTORS
 from assonance.report.figures import Picture, picture
 from assonance.results import Comparison
@@ -31,7 +31,7 @@ def dominance(comparison: Comparison) -> Iterator[Picture]:
     most = table["top_ten_neurons"].max()
     yield picture(
         "dominance",
-        lambda: plot.dominance(comparison),
+        lambda: trust_plot.dominance(comparison),
         shown.rename_axis(["model", "layer"]),
         "Share of each layer's variance that its ten neurons of most variance own. The table also "
         "tells how many directions share the variance, neurons that hardly vary or never change, "
@@ -83,7 +83,7 @@ def chance(comparison: Comparison) -> Iterator[Picture]:
     titles = [str(comparison.scores[name].attrs.get("long_name", name)) for name in table.index]
     yield picture(
         "chance",
-        lambda: plot.chance(comparison),
+        lambda: trust_plot.chance(comparison),
         table.set_axis(titles, axis="index").rename_axis("measure").rename(columns=_COLUMNS),
         "What each measure reads between the models, with random weights, with log-mel frames (of "
         "neurons a low floor: they have 80 bands to match), and where each layer is "
@@ -108,7 +108,7 @@ def overfitting(comparison: Comparison) -> Iterator[Picture]:
         lost = table["overfitting"].mean()
         yield picture(
             f"overfitting-{name}",
-            lambda name=name, held_out=held_out: plot.overfitting(comparison, name, held_out),  # type: ignore[misc]
+            lambda name=name, held_out=held_out: trust_plot.overfitting(comparison, name, held_out),  # type: ignore[misc]
             _titled(table),
             "Each layer with the layer of the other model that knows it best: in sample against "
             "held out. What lies below the line is overfitting: on average "
