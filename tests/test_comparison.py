@@ -183,6 +183,10 @@ def test_every_model_stands_beside_log_mel_frames(pair, speech, whole):
     assert whole.nulls["cka"].sel(model_col="mel").isnull().all()
 
 
+def test_log_mel_frames_have_no_heads_to_compare(pair, speech):
+    assert compare(pair, speech, ["attn_pearson"]).baseline is None
+
+
 def test_log_mel_frames_are_compared_once(pair, speech):
     found = compare([*pair, "mel"], speech, ["cka"])
     assert found.baseline is None
@@ -416,7 +420,7 @@ compare({list(map(str, pair))!r}, {str(speech)!r}, out={str(tmp_path)!r}, progre
     assert kept
     compare(pair, speech, out=tmp_path).save(tmp_path / "results.nc")
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    assert len(list(tmp_path.rglob("*.safetensors"))) == 4 * 6
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 5 * 6
     whole.save(tmp_path / "whole.nc")
     assert (tmp_path / "results.nc").read_bytes() == (tmp_path / "whole.nc").read_bytes()
 
@@ -451,7 +455,7 @@ def test_every_stage_is_told_to_its_end(pair, speech):
             yield advance
 
     compare(pair, speech, progress=Told())
-    assert len(told) == 7  # loading, reading with four models, layers, attention
+    assert len(told) == 8  # loading, reading with five, layers, attention
     for total, done in told.values():
         assert done == pytest.approx(total)
 
@@ -713,7 +717,8 @@ def test_outputs_of_attention_heads_are_compared_as_layers(pair, speech):
     assert found.layers(found.twin(name)) == found.layers(name)
     cells = {"model_row": name, "layer_row": "heads.2", "model_col": found.models[1]}
     for measure in ("cka", "maxcorr"):
-        assert np.isfinite(found.scores[measure].sel(cells)).all()
+        scores = found.scores[measure].sel(cells)
+        assert np.isfinite(scores.sel(layer_col=list(found.layers(found.models[1])))).all()
     assert np.isnan(found.scores["attn_js"].sel(cells)).all()
     outputs = [
         np.concatenate(

@@ -142,6 +142,9 @@ def compare(
             precision=precision,
         )
         advance(1)
+    of_frames = any(each.level in _FRAME_LEVELS for each in chosen)
+    # A baseline has no heads.
+    named = {name: each for name, each in named.items() if of_frames or not each.baseline}
     first_of = by_name(named, seeds or {})
     with ExitStack() as until_done:
         folder = (
@@ -164,7 +167,7 @@ def compare(
         dropped = lacking(extractions, baselines)
         named = {name: each for name, each in named.items() if name not in dropped}
         extractions = {name: each for name, each in extractions.items() if name not in dropped}
-        if any(each.level in _FRAME_LEVELS for each in chosen):
+        if of_frames:
             meeting = meet(speech, extractions, pooling, on_error, followers=baselines)
         else:
             meeting = gather(speech, extractions)
