@@ -1,6 +1,7 @@
 """Comparisons made of nothing, as a run would label them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -27,16 +28,19 @@ def comparison(
     measures: Sequence[str] = (*MEASURES, "localisation"),
     *,
     twins: bool = True,
+    baseline: bool = False,
     uncertainty: bool = True,
     left_out: Sequence[LeftOut] = (),
     notes: Sequence[str] = (),
     seed: int = 0,
 ) -> Comparison:
-    """Models of different depth, their random twins, and scores that look like scores."""
+    """Models of different depth, their controls, and scores that look like scores."""
     rng = np.random.default_rng(seed)
     models = [record(name, count) for name, count in zip(names, layers, strict=True)]
     if twins:
         models += [record(f"{each.name} (random)", len(each.layers), each.name) for each in models]
+    if baseline:
+        models.append(replace(record("mel", 1), baseline=True))
     labels = list(max((each.layers for each in models), key=len))
     model_names = [each.name for each in models]
     coords = dict(zip(CELL, (model_names, labels, model_names, labels), strict=True))
@@ -146,11 +150,13 @@ def base_scores(
     result = np.full(shape, np.nan)
     for i, row in enumerate(models):
         for k, col in enumerate(models):
-            if row.twin_of and col.twin_of:
+            control = [bool(each.twin_of or each.baseline) for each in (row, col)]
+            if all(control):
                 continue
             n, m = len(row.layers), len(col.layers)
-            apart = np.abs(np.arange(n)[:, None] / (n - 1) - np.arange(m)[None] / (m - 1))
-            top = 0.3 if row.twin_of or col.twin_of else 0.95 if i == k else 0.7
+            depths = [np.arange(count) / max(count - 1, 1) for count in (n, m)]
+            apart = np.abs(depths[0][:, None] - depths[1][None])
+            top = 0.3 if any(control) else 0.95 if i == k else 0.7
             result[i, :n, k, :m] = top - 0.4 * apart + rng.uniform(-0.03, 0.03, (n, m))
     return result
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from comparisons import comparison
 
-from assonance import anchors, plot, tables
+from assonance import anchors, tables, trust_plot
 from assonance.inference import STATISTICS
 
 NAMES = ("hubert-a", "hubert-b", "wav2vec2-c")
@@ -53,6 +53,27 @@ def test_a_share_is_the_way_from_floor_to_ceiling():
     np.testing.assert_allclose(share, [0.5, -0.125, np.nan])
 
 
+def test_the_acoustics_are_what_log_mel_frames_reach_of_each_layer():
+    made = comparison(NAMES, (4, 4, 3), baseline=True)
+    assert made.models == NAMES
+    table = tables.best_layers(made, "linreg_heldout")
+    known = made.intervals["linreg_heldout"].sel(model_col="mel", layer_col="encoder.0")
+    for (row, _, layer), each in table.iterrows():
+        here = known.sel(model_row=row, layer_row=layer)
+        for name, end in (("", "estimate"), ("_low", "low"), ("_high", "high")):
+            assert each[f"acoustics{name}"] == here.sel(statistic=end)
+        expected = max(each["acoustics"], 0) / each["estimate"] if each["estimate"] > 0 else np.nan
+        assert each["of_acoustics"] == pytest.approx(expected, nan_ok=True)
+    assert "of_acoustics" not in tables.best_layers(made, "cka")
+    mean = float(made.scores["cka"].sel(model_row=list(NAMES), model_col="mel").mean())
+    assert anchors.chance_by_measure(made).loc["cka", "acoustics"] == pytest.approx(mean)
+
+
+def test_without_log_mel_frames_nothing_is_said_of_the_acoustics(found):
+    assert not tables.best_layers(found, "cka").columns.str.contains("acoustics").any()
+    assert anchors.chance_by_measure(found)["acoustics"].isna().all()
+
+
 def test_chance_is_counted_for_layers_of_different_models(found):
     table = anchors.chance(found, "cka")
     assert len(table) == 2 * (4 * 4 + 4 * 3 + 4 * 3)
@@ -76,7 +97,7 @@ def test_measures_stand_beside_shifted_speech_and_random_weights(found):
     assert "attn_js" not in table.index
     assert table.loc["cka", "least p"] == 1 / 5
     assert table.loc["cka", "value"] == pytest.approx(anchors.chance(found, "cka")["value"].mean())
-    assert plot.chance(found).axes[0].get_yticklabels()
+    assert trust_plot.chance(found).axes[0].get_yticklabels()
 
 
 def test_without_twins_or_shifts_there_is_less_to_say():

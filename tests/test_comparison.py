@@ -13,6 +13,7 @@ import oracles
 import pytest
 import soundfile
 import torch
+import xarray as xr
 from safetensors.torch import load_file, save_file
 from signals import voice
 
@@ -154,17 +155,69 @@ def test_an_interrupted_run_ends_with_the_same_bytes(pair, speech, tmp_path, at)
 def test_every_model_stands_beside_its_random_twin(whole):
     first, second = whole.models
     twins = [whole.twin(first), whole.twin(second)]
-    assert [each.twin_of for each in whole.provenance.models] == [None, None, first, second]
+    assert [each.twin_of for each in whole.provenance.models] == [None, None, first, second, None]
     for row in whole.models:
         for twin in twins:
             assert whole.matrix("cka", row, twin).notnull().all()
     assert whole.matrix("cka", *twins).isnull().all()
     for each in whole.provenance.models:
-        assert (each.objective == "none") == (each.twin_of is not None)
+        assert (each.objective == "none") == (each.name not in whole.models)
 
 
 def test_twins_can_be_left_out(pair, speech):
     assert compare(pair, speech, FEW, twins=False).scores.sizes["model_row"] == 2
+
+
+def test_every_model_stands_beside_log_mel_frames(pair, speech, whole):
+    assert whole.baseline == "mel"
+    assert whole.baseline not in whole.models
+    own = compare(["mel", pair[0]], speech, FEW, twins=False)
+    for row in whole.models:
+        assert whole.matrix("cka", row, "mel").notnull().all()
+        assert whole.intervals["cka"].sel(model_row=row, model_col="mel").notnull().any()
+    np.testing.assert_allclose(
+        whole.matrix("maxcorr", whole.models[0], "mel"), own.matrix("maxcorr", own.models[1], "mel")
+    )
+    for twin in map(whole.twin, whole.models):
+        assert whole.matrix("cka", twin, "mel").isnull().all()
+    assert whole.nulls["cka"].sel(model_col="mel").isnull().all()
+
+
+def test_log_mel_frames_have_no_heads_to_compare(pair, speech):
+    assert compare(pair, speech, ["attn_pearson"]).baseline is None
+
+
+def test_log_mel_frames_are_compared_once(pair, speech):
+    found = compare([*pair, "mel"], speech, ["cka"])
+    assert found.baseline is None
+    assert [each.name for each in found.provenance.models].count("mel") == 1
+    assert found.models[2] == "mel"
+
+
+@pytest.mark.parametrize("stride", [1, 2], ids=["half the stride of log-mel", "its stride"])
+def test_log_mel_frames_change_no_other_number(checkpoint, speech, monkeypatch, stride):
+    models = [
+        checkpoint(family, conv_stride=(5, 2, 2, 2, 2, 2, stride))
+        for family in ("wav2vec2", "hubert")
+    ]
+    few = Settings("few", groups=5, shifts=1)
+    beside = compare(models, speech, ["maxcorr", "mincorr", "cka", "attn_js"], settings=few)
+    load = assonance.comparison.load_named
+    monkeypatch.setattr(
+        "assonance.comparison.load_named",
+        lambda *given, **options: {
+            name: each for name, each in load(*given, **options).items() if not each.baseline
+        },
+    )
+    alone = compare(models, speech, ["maxcorr", "mincorr", "cka", "attn_js"], settings=few)
+    assert (alone.baseline, beside.baseline) == (None, "mel")
+    assert alone.provenance.corpus == beside.provenance.corpus
+    for kind in ("scores", "neurons", "heads", "replicates", "intervals", "nulls", "halves"):
+        expected, found = getattr(alone, kind), getattr(beside, kind)
+        # 80 bands are more than these models have neurons.
+        own = {dim: range(expected.sizes[dim]) for dim in expected.dims if dim not in CELL}
+        known = {dim: expected[dim].values for dim in CELL if dim in expected.dims}
+        xr.testing.assert_identical(found.sel(known).isel(own), expected)
 
 
 def test_a_model_against_itself_is_numbered_and_alike(pair, speech):
@@ -322,7 +375,7 @@ def test_no_model_takes_another_s_name(checkpoint, speech, tmp_path):
     assert [record.source for record in found.provenance.models[:4]] == [
         str(tmp_path / place) for place in places
     ]
-    assert len({record.name for record in found.provenance.models}) == 8
+    assert len({record.name for record in found.provenance.models}) == 9
     assert found.twin("mine") == "mine, random weights (2)"
     for row, col in combinations(found.models, 2):
         assert float(found.matrix("cka", row, col).max()) < 0.99  # all four are different models
@@ -367,7 +420,7 @@ compare({list(map(str, pair))!r}, {str(speech)!r}, out={str(tmp_path)!r}, progre
     assert kept
     compare(pair, speech, out=tmp_path).save(tmp_path / "results.nc")
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    assert len(list(tmp_path.rglob("*.safetensors"))) == 4 * 6
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 5 * 6
     whole.save(tmp_path / "whole.nc")
     assert (tmp_path / "results.nc").read_bytes() == (tmp_path / "whole.nc").read_bytes()
 
@@ -402,7 +455,7 @@ def test_every_stage_is_told_to_its_end(pair, speech):
             yield advance
 
     compare(pair, speech, progress=Told())
-    assert len(told) == 7  # loading, reading with four models, layers, attention
+    assert len(told) == 8  # loading, reading with five, layers, attention
     for total, done in told.values():
         assert done == pytest.approx(total)
 
@@ -450,7 +503,7 @@ def test_the_consensus_of_a_twin_is_that_of_its_model_s_place(whole):
 def test_without_twins_the_rest_is_the_same(pair, speech, whole):
     alone = compare(pair, speech, twins=False)
     for name, values in alone.scores.items():
-        among = {dim: list(alone.models) for dim in values.dims if dim.startswith("model")}
+        among = {dim: values[dim].values for dim in values.dims if dim in CELL}
         np.testing.assert_allclose(values, whole.scores[name].sel(among), rtol=0, atol=1e-12)
 
 
@@ -687,7 +740,8 @@ def test_outputs_of_attention_heads_are_compared_as_layers(pair, speech):
     assert found.layers(found.twin(name)) == found.layers(name)
     cells = {"model_row": name, "layer_row": "heads.2", "model_col": found.models[1]}
     for measure in ("cka", "maxcorr"):
-        assert np.isfinite(found.scores[measure].sel(cells)).all()
+        scores = found.scores[measure].sel(cells)
+        assert np.isfinite(scores.sel(layer_col=list(found.layers(found.models[1])))).all()
     assert np.isnan(found.scores["attn_js"].sel(cells)).all()
     outputs = [
         np.concatenate(

@@ -8,8 +8,10 @@ import soundfile
 from signals import voice
 
 from assonance import AssonanceError, Corpus, compare, load_model, similarity_matrix
+from assonance.corpus import LeftOut
 from assonance.extract import extract
-from assonance.meeting import Pooling, gather, meet
+from assonance.meeting import Pooling, gather, lacking, meet
+from assonance.rows import ranges_in
 
 FEW = ["maxcorr", "cka"]
 # Six short recordings are little speech, which is said.
@@ -87,6 +89,36 @@ def test_the_coarsest_frames_are_the_grid(extracted):
         expected = brute(extractions["fine"].store, utterance.id, "encoder.1", cells)
         found = rows_of(meeting, extractions, "fine", place, "encoder.1")
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("pool", ["frame", "phone", "utterance"])
+@pytest.mark.parametrize("follower", ["fine", "coarse"])
+def test_a_follower_decides_nothing(extracted, ctm, pool, follower):
+    corpus, extractions = extracted
+    (leader,) = extractions.keys() - {follower}
+    pooling = Pooling(pool, "mean", ctm)
+    alone = meet(corpus, {leader: extractions[leader]}, pooling, "skip")
+    both = meet(corpus, extractions, pooling, "skip", followers=[follower])
+    assert (both.speech, both.left_out, both.notes) == (alone.speech, (), alone.notes)
+    for place in range(len(corpus)):
+        own = rows_of(alone, extractions, leader, place, "encoder.1")
+        np.testing.assert_array_equal(rows_of(both, extractions, leader, place, "encoder.1"), own)
+        assert len(rows_of(both, extractions, follower, place, "encoder.1")) == len(own)
+
+
+def test_a_follower_without_a_frame_near_lends_its_nearest():
+    far = ranges_in(np.array([0.1, 0.12]), np.array([[0.1, 0.13], [0.5, 0.6]]), however_far=True)
+    np.testing.assert_array_equal(far, [[0, 2], [1, 2]])
+
+
+def test_a_follower_that_lacks_speech_of_the_others_is_named(extracted):
+    _, extractions = extracted
+    lost = LeftOut("prompt1", "prompt1.wav", "too short")
+    spoilt = extractions | {"coarse": replace(extractions["coarse"], left_out=(lost,))}
+    assert lacking(extractions, ["coarse"]) == {}
+    assert lacking(spoilt, ["coarse"]) == {"coarse": lost}
+    spoilt["fine"] = replace(extractions["fine"], left_out=(lost,))
+    assert lacking(spoilt, ["coarse"]) == {}
 
 
 @pytest.mark.parametrize("by", ["mean", "centre"])

@@ -9,8 +9,9 @@ import xarray as xr
 from comparisons import LAYER_MEASURES, comparison
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 
-from assonance import anchors, curves, plot, scales, tables
+from assonance import anchors, curves, plot, scales, tables, trust_plot
 from assonance.errors import AssonanceError
 from assonance.inference import STATISTICS
 
@@ -55,9 +56,8 @@ def test_matrix_begins_at_the_bottom_left_and_names_models_and_layers(found):
         *(f"encoder.{k}" for k in range(5)),
         "encoder.0",
     ]
-    above, beside = axes.child_axes
-    for labels in (above.get_xticklabels(), beside.get_yticklabels()):
-        assert tuple(label.get_text() for label in labels) == found.models
+    names = [each.get_text() for each in axes.texts if isinstance(each, Annotation)]
+    assert (tuple(names[::2]), tuple(names[1::2])) == (found.models, found.models)
 
 
 def test_matrix_adds_twins_when_asked(found):
@@ -113,9 +113,10 @@ def test_no_two_models_look_the_same():
 
 
 def test_numbers_stand_in_cells_where_they_fit(found):
-    assert len(plot.matrix(found, "cka").axes[0].texts) == 81
     large = comparison(("a", "b"), (13, 25))
-    assert len(plot.matrix(large, "cka").axes[0].texts) == 0
+    for made, count in ((found, 81), (large, 0)):
+        written = plot.matrix(made, "cka").axes[0].texts
+        assert sum(not isinstance(each, Annotation) for each in written) == count
 
 
 @pytest.mark.parametrize("measure", ["linreg_heldout", "maxcorr", "attn_js"])
@@ -132,6 +133,41 @@ def test_curves_show_their_table(found, measure):
             np.testing.assert_array_equal(
                 drawn[place, f"floor {col}"], part["floor"].clip(lower=low)
             )
+
+
+@pytest.mark.parametrize("measure", ["linreg_heldout", "maxcorr", "attn_js"])
+def test_shares_show_their_table_between_floor_and_ceiling(found, measure):
+    table, figure = tables.best_layers(found, measure), plot.shares(found, measure)
+    drawn = lines(figure)
+    for place, row in enumerate(found.models):
+        for col in set(found.models) - {row}:
+            part = table.loc[row, col]
+            room = part["neighbour"] - part["floor"]
+            for end, read in (("share", "estimate"), ("share_low", "low"), ("share_high", "high")):
+                way = ((part[read] - part["floor"]) / room).where(room > 0)
+                np.testing.assert_allclose(part[end], way)
+            np.testing.assert_array_equal(drawn[place, col], part["share"].clip(0, 1.25))
+    assert "≤ 0" in texts(figure)
+    assert "≥ 1.25" in texts(figure)
+
+
+def test_without_a_floor_there_is_no_share():
+    with pytest.raises(AssonanceError, match="cka: has no floor or no ceiling"):
+        plot.shares(comparison(twins=False), "cka")
+
+
+def test_log_mel_frames_have_a_line_of_their_own_and_no_tile():
+    made = comparison(baseline=True)
+    table, figure = tables.best_layers(made, "cka"), plot.depth_curves(made, "cka")
+    drawn = [line for line in figure.axes[0].lines if line.get_linestyle() == "-."]
+    first, second = made.models
+    (line,) = drawn
+    np.testing.assert_array_equal(line.get_ydata(), table.loc[first, second]["acoustics"])
+    assert anchors.ACOUSTICS in texts(figure)
+    assert anchors.ACOUSTICS not in texts(plot.depth_curves(comparison(), "cka"))
+    assert "mel" not in tables.matrix(made, "cka").index.get_level_values("model")
+    assert "mel" in tables.matrix(made, "cka", twins=True).index.get_level_values("model")
+    assert "with log-mel frames" in texts(trust_plot.chance(made))
 
 
 def test_the_best_layer_is_the_highest_of_the_other_model(found):

@@ -134,7 +134,7 @@ def test_tables_have_captions_and_headings_with_scope(page):
 
 
 def test_tables_hold_the_numbers_of_the_figures():
-    found = small()
+    found = small(uncertainty=False)
     table = tables.matrix(found, "cka")
     shown = grid(table)
     assert [[each.text for each in row] for row in shown.head] == [
@@ -147,6 +147,20 @@ def test_tables_hold_the_numbers_of_the_figures():
     np.testing.assert_allclose(numbers, table, atol=5.1e-4)
     text = Page(render(found, ())).text
     assert all(cell in text for _, cells in shown.body for cell in cells)
+
+
+def test_scores_of_a_matrix_stand_with_their_intervals():
+    found = small()
+    low, high = (tables.matrix(found, "cka", statistic=end) for end in ("low", "high"))
+    text = Page(render(found, ())).text
+    for at in np.ndindex(*low.shape):
+        value = tables.matrix(found, "cka").iloc[at]
+        assert f"{value:.3f} [{low.iloc[at]:.3f}, {high.iloc[at]:.3f}]" in text
+
+
+def test_the_page_says_in_words_what_in_sample_scores_and_dominance_do():
+    text = Page(render(comparison(layers=(3, 2)), ())).text
+    assert re.search(r"on average [\d.]+ of the [\d.]+ read in sample", text)
 
 
 def test_what_is_missing_is_a_dash():
@@ -201,6 +215,27 @@ def test_every_measure_can_be_chosen_without_a_script(page, text):
         assert ["checked" in each for each in radios].index(True) == 0
         for radio, panel in zip(radios, panels, strict=True):
             assert f"#{section}:has(#{radio['id']}:checked) .panel:not(#{panel})" in text
+
+
+def test_scores_can_be_read_raw_or_as_a_share_without_a_script(page, text):
+    raw, share = (each["id"] for each in page.all("input") if each["name"] == "depth-read")
+    for shown, hidden in ((raw, "share"), (share, "raw")):
+        assert f"#depth:has(#{shown}:checked) figure.{hidden}" in text
+    kinds = Counter(each.get("class", "") for each in page.all("figure"))
+    assert kinds["raw"] == kinds["share"] > 5
+    assert "floor (0: random weights) to ceiling (1: the neighbouring layer)" in page.text
+    assert text.count('type="radio" name="depth-read"') == 2
+
+
+def test_the_acoustics_are_shown_as_a_floor_and_never_as_a_model():
+    page = Page(render(small(measures=("cka", "linreg_heldout", "maxcorr"), baseline=True), ()))
+    top = page.text[: page.text.index("Which models are alike?")]
+    assert "log-mel frames: what the acoustics alone say" in top
+    assert "Dash-dotted, the acoustics alone" in page.text
+    assert "of what the other model explains" in page.text
+    assert "they offer a neuron 80 bands" in page.text
+    assert "no more than 80 directions" in page.text
+    assert "the floor that the acoustics alone give" in page.text
 
 
 def test_a_readers_matplotlib_settings_do_not_change_the_page():

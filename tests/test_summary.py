@@ -80,6 +80,14 @@ def test_the_shared_space_stands_beside_random_weights():
         assert f"{said} (with random weights: {floor:.2f})" in space
 
 
+def test_the_shared_space_stands_beside_the_acoustics():
+    made = comparison(NAMES, baseline=True)
+    _, space, *_ = sentences(made)
+    for row in NAMES:
+        floor = best(made, "linreg_heldout", row, "mel").mean()
+        assert f"log-mel frames alone: {floor:.2f})" in space
+
+
 def test_single_neurons_stand_beside_rotated_axes_and_the_index():
     made = comparison(NAMES)
     a, b = NAMES

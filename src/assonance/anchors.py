@@ -13,6 +13,9 @@ from assonance.inference import counting_p
 from assonance.measures import MEASURES
 from assonance.results import CELL, Comparison
 
+# Of the variance that the other layer explains, log-mel frames explain a share.
+EXPLAINED = ("linreg_heldout", "linreg_r2")
+ACOUSTICS = "acoustics alone: log-mel"
 CEILINGS = {
     "seed": "another training seed",
     "neighbour": "the neighbouring layer",
@@ -104,6 +107,37 @@ def best_in(
     return found
 
 
+def acoustics(comparison: Comparison, measure: str, layers: "pd.Index[Any]") -> pd.DataFrame:
+    """Say what log-mel frames alone would reach: the floor that the acoustics give.
+
+    Parameters
+    ----------
+    comparison, measure
+        Where to look; a measure of two layers.
+    layers
+        Entries that begin with a model and end with one of its layers.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the same index; acoustics and, where there is an interval, acoustics_low and
+        acoustics_high. No columns where the baseline was not compared or has no score.
+    """
+    nothing = pd.DataFrame(index=layers)
+    if comparison.baseline is None:
+        return nothing
+    others = [comparison.baseline] * len(layers)
+    found = {"acoustics": best_in(estimates(comparison, measure), layers, others)}
+    if np.isnan(found["acoustics"]).all():
+        return nothing
+    if measure in comparison.intervals:
+        # The baseline has one layer, so that the ends are those of the best.
+        for end in ("low", "high"):
+            bound = comparison.intervals[measure].sel(statistic=end, drop=True)
+            found[f"acoustics_{end}"] = best_in(bound, layers, others)
+    return pd.DataFrame(found, index=layers)
+
+
 def share(value: pd.Series, floor: pd.Series, ceiling: pd.Series) -> pd.Series:
     """Read a score as a share of the way from its floor to its ceiling; NaN without a way.
 
@@ -144,8 +178,9 @@ def chance_by_measure(comparison: Comparison) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Indexed by measure; with value, shifted, random weights (NaN where no twin was compared),
-        least p (the lowest that so few shifts can give) and above, the share of pairs with q of at
-        most 0.05.
+        acoustics (log-mel frames in place of the other model; NaN where they were not), least p
+        (the lowest that so few shifts can give) and above, the share of pairs with q of at most
+        0.05.
     """
     rows = {}
     models = list(comparison.models)
@@ -161,11 +196,21 @@ def chance_by_measure(comparison: Comparison) -> pd.DataFrame:
             "value": table["value"].mean(),
             "shifted": table["shifted"].mean(),
             "random weights": float(apart.mean()) if twins else np.nan,
+            "acoustics": _of_acoustics(comparison, name),
             "least p": 1 / (1 + comparison.nulls.sizes["shift"]),
             "above": float((table["q"] <= 0.05).mean()),
         }
-    columns = ["value", "shifted", "random weights", "least p", "above"]
+    columns = ["value", "shifted", "random weights", "acoustics", "least p", "above"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("measure")
+
+
+def _of_acoustics(comparison: Comparison, measure: str) -> float:
+    """Mean score of all layers of models in the baseline; NaN where there is none."""
+    if comparison.baseline is None:
+        return float("nan")
+    models = list(comparison.models)
+    here = comparison.scores[measure].sel(model_row=models, model_col=comparison.baseline)
+    return float(here.mean())
 
 
 def _most(scores: NDArray[np.floating]) -> NDArray[np.floating]:

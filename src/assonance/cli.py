@@ -78,7 +78,11 @@ _Settings = Annotated[
     str, typer.Option(help="default, or elkheir2024 for the published definitions.", metavar="NAME")
 ]
 _Twins = Annotated[
-    bool, typer.Option(help="Compare with the models' architectures at random weights too.")
+    bool,
+    typer.Option(
+        help="Compare with what learnt nothing too: the models' architectures at random "
+        "weights, and log-mel frames."
+    ),
 ]
 _Memory = Annotated[
     str,

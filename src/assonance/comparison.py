@@ -23,9 +23,9 @@ from assonance.files import slug
 from assonance.frame_pass import FramePass, groups_left_out, weights_of_replicates
 from assonance.inference import STATISTICS, intervals
 from assonance.measures import Measure, Settings, find, find_settings
-from assonance.meeting import By, Meeting, Pool, Pooling, gather, meet
+from assonance.meeting import By, Meeting, Pool, Pooling, gather, lacking, meet
 from assonance.models import SpeechModel
-from assonance.named_models import Named, by_name, load_named
+from assonance.named_models import Compared, Named, by_name, load_named
 from assonance.progress import Progress, Silent
 from assonance.results import CELL, Comparison, CorpusRecord, ModelRecord, Provenance
 from assonance.sizes import MEMORY, bytes_of
@@ -81,8 +81,10 @@ def compare(
     settings
         ``"default"``, ``"elkheir2024"`` for the published definitions, or `Settings`.
     twins
-        Whether to compare with each model's twin of random weights too: the floor that the
-        architecture and the speech alone give. The settings' seed draws their weights.
+        Whether to compare with what has learnt nothing too: each model's twin of random weights
+        (the floor that the architecture and the speech alone give; the settings' seed draws
+        them), and log-mel frames (the floor that the acoustics alone give). Neither changes
+        another number.
     pool, pool_by, alignments, skip_silence
         What a row of the neuron and layer measures is: see `assonance.meeting.Pooling`.
     out
@@ -140,6 +142,9 @@ def compare(
             precision=precision,
         )
         advance(1)
+    of_frames = any(each.level in _FRAME_LEVELS for each in chosen)
+    # A baseline has no heads.
+    named = {name: each for name, each in named.items() if of_frames or not each.baseline}
     first_of = by_name(named, seeds or {})
     with ExitStack() as until_done:
         folder = (
@@ -149,16 +154,21 @@ def compare(
         )
         extractions = {
             name: extract(
-                model,
+                each.model,
                 speech,
-                folder / "activations" / f"{slug(name)}-{model.fingerprint[:8]}",
+                folder / "activations" / f"{slug(name)}-{each.model.fingerprint[:8]}",
                 progress=progress,
-                on_error=on_error,
+                on_error="skip" if each.baseline else on_error,
             )
-            for name, (model, _) in named.items()
+            for name, each in named.items()
         }
-        if any(each.level in _FRAME_LEVELS for each in chosen):
-            meeting = meet(speech, extractions, pooling, on_error)
+        baselines = [name for name, each in named.items() if each.baseline]
+        # Speech is what the models can use: a baseline that took some away would change scores.
+        dropped = lacking(extractions, baselines)
+        named = {name: each for name, each in named.items() if name not in dropped}
+        extractions = {name: each for name, each in extractions.items() if name not in dropped}
+        if of_frames:
+            meeting = meet(speech, extractions, pooling, on_error, followers=baselines)
         else:
             meeting = gather(speech, extractions)
         speech = meeting.speech
@@ -166,15 +176,15 @@ def compare(
         parts = [job.frame_scores(progress), job.head_scores(progress)]
     notes = (
         *miniatures(
-            {
-                name: model.info.n_parameters
-                for name, (model, twin_of) in named.items()
-                if twin_of is None
-            }
+            {name: each.model.info.n_parameters for name, each in named.items() if not each.control}
         ),
         *speech.notes,
         *_resampled(extractions, named),
         *(note for each in extractions.values() for note in each.notes),
+        *(
+            f"{name} is not compared as a floor: {left.path}: {left.reason}"
+            for name, left in dropped.items()
+        ),
         *meeting.notes,
         *job.notes,
     )
@@ -193,7 +203,7 @@ def compare(
             versions={"assonance": __version__, **{name: version(name) for name in LIBRARIES}},
             measures=tuple(each.name for each in chosen),
             settings=asdict(settings),
-            models=tuple(_record(name, *each, first_of.get(name)) for name, each in named.items()),
+            models=tuple(_record(name, each, first_of.get(name)) for name, each in named.items()),
             corpus=CorpusRecord(
                 name=speech.name,
                 source=speech.source,
@@ -236,8 +246,8 @@ class _Job:
         self.notes: list[str] = []
         self.layers = {
             f"{name} {label}": Layer(name, label, extractions[name].store)
-            for name, (model, _) in named.items()
-            for label in model.layers
+            for name, each in named.items()
+            for label in each.model.layers
         }
         self.source = StoredLayers(
             self.layers, [each.id for each in self.speech], self.units, meeting.rows
@@ -245,21 +255,21 @@ class _Job:
         self.frames = sum(self.source.sizes)
 
     def wanted(self, a: str, b: str) -> bool:
-        """Two random networks have nothing to tell about the models."""
-        twins = [self.named[self.layers[layer].model][1] is not None for layer in (a, b)]
-        return not all(twins)
+        """Two that have learnt nothing have nothing to tell about the models."""
+        return not (self._of(a).control and self._of(b).control)
+
+    def _of(self, layer: str) -> Compared:
+        return self.named[self.layers[layer].model]
 
     def _apart(self, a: str, b: str) -> bool:
         """No model is asked how surely it is unlike its own twin."""
-        (one, of_one), (two, of_two) = (
-            (self.layers[layer].model, self.named[self.layers[layer].model][1]) for layer in (a, b)
-        )
-        return of_one != two and of_two != one
+        one, two = self.layers[a].model, self.layers[b].model
+        return self._of(a).twin_of != two and self._of(b).twin_of != one
 
     def _two_trained(self, a: str, b: str) -> bool:
         """No layer is asked whether it is like another of its own model by chance."""
-        one, two = (self.layers[layer].model for layer in (a, b))
-        return one != two and all(self.named[each][1] is None for each in (one, two))
+        one, two = self.layers[a].model, self.layers[b].model
+        return one != two and not (self._of(a).control or self._of(b).control)
 
     @property
     def nothing(self) -> xr.Dataset:
@@ -313,7 +323,7 @@ class _Job:
         # The same for frames and for attention.
         parts, folds = groups_left_out(self.source.sizes, self.units, self.settings)
         attention = AttentionPass(
-            {name: model for name, (model, _) in self.named.items()},
+            {name: each.model for name, each in self.named.items() if not each.baseline},
             tuple(self.speech),
             measures,
             self.settings,
@@ -346,13 +356,13 @@ class _Job:
         return found
 
     def _others(self) -> NDArray[np.bool_]:
-        """For consensus over models: the layers of the other models, twins not counted.
+        """For consensus over models: the layers of the other models, controls not counted.
 
         A twin stands in its model's place: its own model is none of the others.
         """
         models = np.array([layer.model for layer in self.layers.values()])
-        places = np.array([self.named[model][1] or model for model in models])
-        counts = models == places
+        places = np.array([self.named[model].twin_of or model for model in models])
+        counts = np.array([not self.named[model].control for model in models])
         others: NDArray[np.bool_] = (places[:, None] != places) & counts
         return others
 
@@ -391,20 +401,22 @@ class _Job:
 def _resampled(extractions: Mapping[str, Extraction], named: Named) -> list[str]:
     return [
         f"{extraction.resampled} of {len(extraction.ids)} utterances were resampled to the "
-        f"{named[name][0].sampling_rate} Hz of {name}"
+        f"{named[name].model.sampling_rate} Hz of {name}"
         for name, extraction in extractions.items()
-        if extraction.resampled and named[name][1] is None
+        if extraction.resampled and not named[name].control
     ]
 
 
-def _record(name: str, model: SpeechModel, twin_of: str | None, seed_of: str | None) -> ModelRecord:
+def _record(name: str, compared: Compared, seed_of: str | None) -> ModelRecord:
+    model = compared.model
     return ModelRecord(
         name=name,
         **asdict(model.info),
         fingerprint=model.fingerprint,
         layers=dict(model.meanings),
-        twin_of=twin_of,
+        twin_of=compared.twin_of,
         seed_of=seed_of,
+        baseline=compared.baseline,
     )
 
 

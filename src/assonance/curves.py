@@ -28,6 +28,7 @@ STYLES = (
     ("#000000", "X"),
 )
 QUIET = "#767676"
+ACOUSTICS: dict[str, Any] = {"color": "#444444", "ls": "-.", "lw": 1.3}
 
 
 def short(name: str, most: int = 26) -> str:
@@ -107,7 +108,7 @@ def line(axes: Axes, table: pd.DataFrame, name: str, look: dict[str, Any], limit
     if "low" in table:
         low, high = (limits.clip(table[end]) for end in ("low", "high"))
         axes.fill_between(table["depth_row"], low, high, color=look["color"], alpha=0.2, lw=0)
-    ceiling = next((each for each in ("seed", "neighbour") if each in table), None)
+    ceiling = tables.ceiling_name(table)
     if ceiling is not None:
         above = look | {"lw": 1.1, "ls": ":", "marker": "", "alpha": 0.7}
         axes.plot(table["depth_row"], limits.clip(table[ceiling]), label=f"ceiling {name}", **above)
@@ -124,16 +125,28 @@ def value_axis(axes: Axes, limits: Scale) -> None:
     labels = [number(place) for place in places]
     if limits.clipped:
         labels[0] = f"≤ {labels[0]}"
+    if limits.capped:
+        labels[-1] = f"≥ {labels[-1]}"
     axes.set_yticks(places, labels)
 
 
 def ceiling_handles(table: pd.DataFrame) -> list[Line2D]:
     """Make the legend's sample of a dotted line, where there is a ceiling."""
-    for name in ("seed", "neighbour"):
-        if name in table:
-            label = f"ceiling: {anchors.CEILINGS[name]}"
-            return [Line2D([], [], color=QUIET, ls=":", lw=1.1, label=label)]
-    return []
+    name = tables.ceiling_name(table)
+    if name is None:
+        return []
+    label = f"ceiling: {anchors.CEILINGS[name]}"
+    return [Line2D([], [], color=QUIET, ls=":", lw=1.1, label=label)]
+
+
+def acoustics(axes: Axes, table: pd.DataFrame, limits: Scale) -> None:
+    """Draw what log-mel frames alone reach of a model's layers: the same beside every other."""
+    axes.plot(table["depth_row"], limits.clip(table["acoustics"]), **ACOUSTICS)
+
+
+def acoustics_handles(table: pd.DataFrame) -> list[Line2D]:
+    """Make the legend's sample of the line of log-mel frames, where they were compared."""
+    return [Line2D([], [], label=anchors.ACOUSTICS, **ACOUSTICS)] if "acoustics" in table else []
 
 
 def band_handles(table: pd.DataFrame) -> list[Patch]:

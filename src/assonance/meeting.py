@@ -1,6 +1,6 @@
 """Where models meet: the rows that all of them have of each utterance, found by time."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -99,6 +99,7 @@ def meet(
     extractions: Mapping[str, Extraction],
     pooling: Pooling,
     on_error: Literal["skip", "stop"],
+    followers: Collection[str] = (),
 ) -> Meeting:
     """Find the rows of every utterance that every model could use.
 
@@ -118,6 +119,9 @@ def meet(
         What a row is.
     on_error
         Leave an utterance without a row out, or stop there.
+    followers
+        Models that have all utterances of the others, and follow: rows are what they are without
+        them, and where a follower has no frame near, its nearest stands in.
 
     Returns
     -------
@@ -131,7 +135,8 @@ def meet(
         `on_error` is "stop".
     """
     alignments = None if pooling.alignments is None else Alignments(pooling.alignments)
-    left_out = _lost(speech, extractions)
+    leaders = {name: each for name, each in extractions.items() if name not in followers}
+    left_out = _lost(speech, leaders)
     together = [each for each in speech if each.id not in left_out]
     if not together:
         _refuse_none_left(left_out)
@@ -139,14 +144,14 @@ def meet(
         name: [extraction.store.times(each.id) for each in together]
         for name, extraction in extractions.items()
     }
-    coarsest = min(times, key=lambda name: sum(map(len, times[name])))
+    coarsest = min(leaders, key=lambda name: sum(map(len, times[name])))
     kept = []
     rows: dict[str, list[Rows | None]] = {name: [] for name in extractions}
     finer: set[str] = set()
     for place, utterance in enumerate(together):
         own = {name: each[place] for name, each in times.items()}
         try:
-            found = _rows(utterance, own, coarsest, pooling, alignments)
+            found = _rows(utterance, own, coarsest, pooling, alignments, followers)
         except UnusableAudio as error:
             if on_error == "stop":
                 raise UnusableAudio(error.reason, utterance.path) from error
@@ -155,7 +160,7 @@ def meet(
             )
             continue
         kept.append(utterance)
-        finer |= {name for name in own if not same([own[name], own[coarsest]])}
+        finer |= {name for name in leaders if not same([own[name], own[coarsest]])}
         for name, each in found.items():
             rows[name].append(each)
     if not kept:
@@ -183,6 +188,29 @@ def gather(speech: Corpus, extractions: Mapping[str, Extraction]) -> Meeting:
     return Meeting(replace(speech, utterances=kept), {}, tuple(left_out.values()), ())
 
 
+def lacking(
+    extractions: Mapping[str, Extraction], followers: Collection[str]
+) -> dict[str, LeftOut]:
+    """Find the followers that lack an utterance which every other model could use.
+
+    Returns
+    -------
+    dict of LeftOut
+        By follower, the first such utterance.
+    """
+    lost = {
+        left.id
+        for name, each in extractions.items()
+        if name not in followers
+        for left in each.left_out
+    }
+    first = {
+        name: next((left for left in extractions[name].left_out if left.id not in lost), None)
+        for name in followers
+    }
+    return {name: left for name, left in first.items() if left is not None}
+
+
 def _lost(speech: Corpus, extractions: Mapping[str, Extraction]) -> dict[str, LeftOut]:
     """Gather, by id, what the corpus or a model left out."""
     left_out = {each.id: each for each in speech.left_out}
@@ -205,44 +233,62 @@ def _rows(
     coarsest: str,
     pooling: Pooling,
     alignments: Alignments | None,
+    followers: Collection[str],
 ) -> _AllRows:
     """Find the rows of one utterance, by model."""
     spoken = None
     if alignments is not None and pooling.skip_silence:
         spoken = np.array([each[:2] for each in alignments.spoken(utterance)]).reshape(-1, 2)
     if pooling.pool == "utterance":
-        return {name: _whole(each, spoken, pooling.by) for name, each in times.items()}
+        return {
+            name: _whole(each, spoken, pooling.by, follows=name in followers)
+            for name, each in times.items()
+        }
     if pooling.pool == "frame":
-        return _on_grid(times, coarsest, spoken)
+        return _on_grid(times, coarsest, spoken, followers)
     assert alignments is not None  # noqa: S101 - as Pooling sees to
     spans = alignments.spans(utterance, pooling.pool)
     bounds = np.array(
         [each[:2] for each in spans if not (pooling.skip_silence and each.silent)]
     ).reshape(-1, 2)
     ranges = {
-        name: ranges_in(each, bounds, centre=pooling.by == "centre") for name, each in times.items()
+        name: ranges_in(each, bounds, centre=pooling.by == "centre", however_far=name in followers)
+        for name, each in times.items()
     }
     return _in_all(ranges, f"has no {pooling.pool} that every model has a frame of")
 
 
-def _on_grid(times: _Times, coarsest: str, spoken: NDArray[np.float64] | None) -> _AllRows:
+def _on_grid(
+    times: _Times,
+    coarsest: str,
+    spoken: NDArray[np.float64] | None,
+    followers: Collection[str],
+) -> _AllRows:
     grid = times[coarsest]
     wanted = np.ones(len(grid), bool) if spoken is None else inside(grid, spoken)
-    if wanted.all() and same(list(times.values())):
-        return dict.fromkeys(times)
     bounds = cells(grid)[wanted]
+    if wanted.all() and same([each for name, each in times.items() if name not in followers]):
+        own: _AllRows = dict.fromkeys(times)
+        for name in followers:
+            if not same([times[name], grid]):
+                own[name] = joined(ranges_in(times[name], bounds, however_far=True))
+        return own
     ranges = {}
     for name, each in times.items():
         if same([each, grid]):
             places = np.flatnonzero(wanted)
             ranges[name] = np.stack([places, places + 1], axis=1)
         else:
-            ranges[name] = ranges_in(each, bounds)
+            ranges[name] = ranges_in(each, bounds, however_far=name in followers)
     return _in_all(ranges, "has no frame that every model has a frame near")
 
 
-def _whole(times: NDArray[np.float64], spoken: NDArray[np.float64] | None, by: By) -> Rows:
+def _whole(
+    times: NDArray[np.float64], spoken: NDArray[np.float64] | None, by: By, *, follows: bool
+) -> Rows:
     frames = np.arange(len(times)) if spoken is None else np.flatnonzero(inside(times, spoken))
+    if follows and spoken is not None and not len(frames):
+        frames = ranges_in(times, spoken, centre=True, however_far=True)[:, 0]
     if not len(frames):
         raise UnusableAudio("has no frame in which somebody speaks")
     if by == "mean":

@@ -1,15 +1,41 @@
-"""Models and their random-weights twins, each under a name of its own."""
+"""Models and what they are held against, each under a name of its own."""
 
 from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 
 from assonance.errors import AssonanceError
 from assonance.models import SpeechModel, load_model
+from assonance.models.baselines import mel
 from assonance.outside import one_line
 
-# By name the model and, for a twin, whose twin it is.
-Named = Mapping[str, tuple[SpeechModel, str | None]]
+
+@dataclass(frozen=True)
+class Compared:
+    """A model and its part in a comparison.
+
+    Attributes
+    ----------
+    model
+        The model.
+    twin_of
+        Name of the model whose random-weights twin this is; None for any other.
+    baseline
+        Whether it is what the acoustics alone give.
+    """
+
+    model: SpeechModel
+    twin_of: str | None = None
+    baseline: bool = False
+
+    @property
+    def control(self) -> bool:
+        """Whether models are held against it, and nothing is asked about it."""
+        return self.baseline or self.twin_of is not None
+
+
+Named = Mapping[str, Compared]
 
 
 def load_named(
@@ -21,21 +47,24 @@ def load_named(
     record: str | Iterable[str],
     precision: str,
 ) -> Named:
-    """Load models and then their twins, each under a name of its own.
+    """Load models, then their twins and the baseline, each under a name of its own.
+
+    The baseline, log-mel frames, stands beside models that have twins: only these hear speech and
+    are trained. It is left out where it is one of the models.
 
     Parameters
     ----------
     models
         Models, or names of models as `load_model` takes them.
     seed
-        Draws the twins' weights; None for no twins.
+        Draws the twins' weights; None for neither twins nor baseline.
     device, offline, record, precision
         As for `load_model`, for models that are not loaded yet. Twins have the layers of theirs.
 
     Returns
     -------
     mapping
-        By name the model and, for a twin, whose twin it is.
+        By name, in this order.
 
     Raises
     ------
@@ -53,14 +82,19 @@ def load_named(
     ]
     if not loaded:
         raise AssonanceError("no models to compare; give at least one")
-    named: dict[str, tuple[SpeechModel, str | None]] = {}
+    named: dict[str, Compared] = {}
     for model in loaded:
-        named[_unlike(model.name, named)] = model, None
+        named[_unlike(model.name, named)] = Compared(model)
     if seed is not None:
-        for name, (model, _) in list(named.items()):
-            twin = None if model.info.objective == "none" else model.twin(seed)
+        for name, each in list(named.items()):
+            twin = None if each.model.info.objective == "none" else each.model.twin(seed)
             if twin is not None:
-                named[_unlike(f"{name}, random weights", named)] = twin, name
+                named[_unlike(f"{name}, random weights", named)] = Compared(twin, twin_of=name)
+        baseline = mel()
+        if len(named) > len(loaded) and all(
+            each.fingerprint != baseline.fingerprint for each in loaded
+        ):
+            named[_unlike(baseline.name, named)] = Compared(baseline, baseline=True)
     return named
 
 
@@ -86,9 +120,9 @@ def by_name(named: Named, seeds: Mapping[str, str]) -> dict[str, str]:
     """
     known = {
         key: name
-        for name, (model, twin_of) in named.items()
-        if twin_of is None
-        for key in (model.info.source, Path(model.info.source).name, name)
+        for name, each in named.items()
+        if not each.control
+        for key in (each.model.info.source, Path(each.model.info.source).name, name)
     }
     for each in (*seeds, *seeds.values()):
         if each not in known:

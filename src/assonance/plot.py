@@ -15,13 +15,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from assonance import anchors, curves, tables
+from assonance import curves, tables
 from assonance.errors import AssonanceError
 from assonance.outside import one_line
 from assonance.results import Comparison
 from assonance.scales import Scale, scale, title
 
 NUMBERED = 14  # columns up to which a matrix has room for its numbers
+# A ceiling hardly above its floor makes shares without bounds: from here on they are drawn alike.
+HIGHEST_SHARE = 1.25
 
 
 def matrix(comparison: Comparison, measure: str, *, twins: bool = False) -> Figure:
@@ -32,7 +34,7 @@ def matrix(comparison: Comparison, measure: str, *, twins: bool = False) -> Figu
     comparison, measure
         What to draw; a measure of two layers.
     twins
-        Whether random-weights twins have tiles too.
+        Whether random-weights twins and the baseline have tiles too.
 
     Returns
     -------
@@ -66,13 +68,14 @@ def matrix(comparison: Comparison, measure: str, *, twins: bool = False) -> Figu
         axes.axhline(edge, color="white", lw=2)
         axes.axvline(edge, color="white", lw=2)
     _layer_ticks(axes, table, sizes.tolist())
-    middles = (edges[:-1] + edges[1:]) / 2
-    names = [curves.short(str(name), int(8 * side * size / count)) for name, size in sizes.items()]
-    above, beside = axes.secondary_xaxis("top"), axes.secondary_yaxis("right")
-    above.set_xticks(middles, names, weight="bold")
-    beside.set_yticks(middles, names, weight="bold", rotation=-90, va="center")
-    for each in (above, beside):
-        each.tick_params(length=0)
+    for middle, (name, size) in zip((edges[:-1] + edges[1:]) / 2, sizes.items(), strict=True):
+        words = curves.short(str(name), int(8 * side * size / count))
+        look: dict[str, Any] = {"textcoords": "offset points", "weight": "bold"}
+        above, beside = axes.get_xaxis_transform(), axes.get_yaxis_transform()
+        axes.annotate(words, (middle, 1), (0, 3.5), above, ha="center", va="bottom", **look)
+        axes.annotate(
+            words, (1, middle), (3.5, 0), beside, ha="left", va="center", rotation=-90, **look
+        )
     if count <= NUMBERED:
         _numbers(axes, table, limits)
     bar = figure.colorbar(
@@ -85,40 +88,92 @@ def matrix(comparison: Comparison, measure: str, *, twins: bool = False) -> Figu
     return figure
 
 
-def depth_curves(comparison: Comparison, measure: str) -> Figure:
+def depth_curves(comparison: Comparison, measure: str, table: pd.DataFrame | None = None) -> Figure:
     """Draw how similar each layer is to the best layer of each other model, by depth.
 
     Parameters
     ----------
     comparison, measure
         What to draw; a measure of two layers.
+    table
+        What `assonance.tables.best_layers` gives, where it is at hand.
 
     Returns
     -------
     matplotlib.figure.Figure
         One panel a model, one line each other model with the band of its interval, its floor
-        dashed and the layer's ceiling dotted. The numbers are ``estimate``, ``low``, ``high``,
-        ``floor`` and ``seed`` or ``neighbour`` of `assonance.tables.best_layers`.
+        dashed and the layer's ceiling dotted, and one line of what log-mel frames alone reach.
+        The numbers are ``estimate``, ``low``, ``high``, ``floor``, ``seed`` or ``neighbour``, and
+        ``acoustics`` of `assonance.tables.best_layers`.
 
     Raises
     ------
     AssonanceError
         The measure was not measured, or there is one model alone.
     """
-    table = tables.best_layers(comparison, measure)
+    table = tables.best_layers(comparison, measure) if table is None else table
     limits = scale(comparison, measure)
     floor = tables.floor_name(comparison, measure)
     figure, places = curves.panels(comparison)
     parts = curves.pairs(table)
     for row, axes in places.items():
         curves.draw(axes, parts, row, comparison, limits)
+        if "acoustics" in table:
+            other = next(col for col in comparison.models if col != row)
+            curves.acoustics(axes, parts[row, other], limits)
         axes.set_ylabel(f"{title(comparison, measure)},\nbest layer of the other model")
         curves.value_axis(axes, limits)
     extra: list[Line2D | Patch] = []
     if floor is not None:
         extra.append(curves.floor_handle(f"floor: {floor}"))
-    extra += [*curves.ceiling_handles(table), *curves.band_handles(table)]
+    extra += [*curves.acoustics_handles(table), *curves.ceiling_handles(table)]
+    extra += curves.band_handles(table)
     curves.finish(figure, comparison, f"How alike, by depth? {title(comparison, measure)}", extra)
+    return figure
+
+
+def shares(comparison: Comparison, measure: str, table: pd.DataFrame | None = None) -> Figure:
+    """Draw how far each layer's best score goes from its floor to its ceiling, by depth.
+
+    Parameters
+    ----------
+    comparison, measure
+        What to draw; a measure of two layers that has a floor and a ceiling here.
+    table
+        What `assonance.tables.best_layers` gives, where it is at hand.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        As `depth_curves`, with the floor at 0 and the ceiling at 1. The numbers are ``share``,
+        ``share_low`` and ``share_high`` of `assonance.tables.best_layers`.
+
+    Raises
+    ------
+    AssonanceError
+        The measure was not measured or has no floor or no ceiling, or there is one model alone.
+    """
+    table = tables.best_layers(comparison, measure) if table is None else table
+    if "share" not in table:
+        raise AssonanceError(f"{measure}: has no floor or no ceiling here to be a share between")
+    ends = {"share": "estimate", "share_low": "low", "share_high": "high"}
+    shown = table.filter(["depth_row", *ends]).rename(columns=ends)
+    limits = Scale(0.0, HIGHEST_SHARE, clipped=True, capped=True)
+    figure, places = curves.panels(comparison)
+    parts = curves.pairs(shown)
+    for row, axes in places.items():
+        axes.axhline(0, color=curves.QUIET, lw=1.1, ls="--")
+        axes.axhline(1, color=curves.QUIET, lw=1.1, ls=":")
+        curves.draw(axes, parts, row, comparison, limits)
+        axes.set_ylabel(f"{title(comparison, measure)}: share\nof the way from floor to ceiling")
+        curves.value_axis(axes, limits)
+    extra: list[Line2D | Patch] = [
+        curves.floor_handle(f"floor: {tables.floor_name(comparison, measure)}"),
+        *curves.ceiling_handles(table),
+        *curves.band_handles(shown),
+    ]
+    heading = f"How far from floor to ceiling, by depth? {title(comparison, measure)}"
+    curves.finish(figure, comparison, heading, extra)
     return figure
 
 
@@ -134,16 +189,15 @@ def best_layers(comparison: Comparison, measure: str) -> Figure:
     -------
     matplotlib.figure.Figure
         One panel a model, one line each other model, and the line of equal depth. The numbers are
-        ``depth_row`` and ``depth_col`` of `assonance.tables.best_layers`.
+        ``depth_row`` and ``depth_col`` of `assonance.tables.ridge`.
 
     Raises
     ------
     AssonanceError
         The measure was not measured, or there is one model alone.
     """
-    table = tables.best_layers(comparison, measure)
     figure, places = curves.panels(comparison)
-    parts = curves.pairs(table)
+    parts = curves.pairs(tables.ridge(comparison, measure))
     for row, axes in places.items():
         axes.plot([0, 1], [0, 1], color=curves.QUIET, lw=1, ls="--")
         others = [name for name in comparison.models if name != row]
@@ -228,89 +282,6 @@ def consensus(comparison: Comparison) -> Figure:
     curves.finish(
         figure, comparison, "Neurons that every layer of the others has", extra, "layers of"
     )
-    return figure
-
-
-def dominance(comparison: Comparison) -> Figure:
-    """Draw how much of each layer's variance its ten neurons of most variance own.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        One line a model, by depth. The numbers are ``top_ten_neurons`` of
-        `assonance.tables.descriptors`.
-    """
-    table = tables.descriptors(comparison)
-    figure = Figure(figsize=(6, 4.6), layout="constrained")
-    axes = figure.add_subplot()
-    for model in comparison.models:
-        part = table.loc[[model]]
-        axes.plot(
-            part["depth_row"],
-            part["top_ten_neurons"],
-            label=model,
-            **curves.style(comparison, model),
-        )
-    axes.set(xlim=(-0.05, 1.05), ylim=(-0.03, 1.03))
-    axes.set_xticks([0, 0.5, 1], ["first layer", "middle", "last layer"])
-    axes.set_xlabel("layer of the model, by relative depth")
-    axes.set_ylabel("share of the variance (0 to 1)")
-    curves.ruled(axes)
-    heading = "Do a few neurons own a layer's variance? The top ten"
-    curves.finish(figure, comparison, heading, [], "layers of")
-    return figure
-
-
-def overfitting(comparison: Comparison, in_sample: str, held_out: str) -> Figure:
-    """Draw each layer's in-sample score against its held-out score.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        One point a layer and other model. The numbers are those of `assonance.tables.overfitting`.
-    """
-    table = tables.overfitting(comparison, in_sample, held_out)
-    figure = Figure(figsize=(5.4, 5.2), layout="constrained")
-    axes = figure.add_subplot()
-    axes.plot([0, 1], [0, 1], color=curves.QUIET, lw=1, ls="--")
-    limits = Scale(0.0, 1.0, clipped=True)
-    for model in comparison.models:
-        part = table.loc[[model]]
-        look = curves.style(comparison, model) | {"ls": "", "alpha": 0.8}
-        axes.plot(limits.clip(part["in_sample"]), limits.clip(part["held_out"]), **look)
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
-    axes.set_xlabel(f"{title(comparison, in_sample)}, in sample")
-    axes.set_ylabel(title(comparison, held_out))
-    curves.ruled(axes)
-    heading = "How much is overfitting?"
-    extra = [curves.floor_handle("nothing is")]
-    curves.finish(figure, comparison, heading, extra, "layers of")
-    return figure
-
-
-def chance(comparison: Comparison) -> Figure:
-    """Draw what measures read between models beside what they read of nothing shared.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        One line a measure. The numbers are ``value``, ``shifted`` and ``random weights`` of
-        `assonance.anchors.chance_by_measure`.
-    """
-    table = anchors.chance_by_measure(comparison)
-    figure = Figure(figsize=(7, 1.6 + 0.34 * len(table)), layout="constrained")
-    axes = figure.add_subplot()
-    places = np.arange(len(table))[::-1]
-    looks = (("value", "o", "between models"), ("random weights", "s", "with random weights"))
-    for (name, marker, words), (color, _) in zip(looks, curves.STYLES, strict=False):
-        axes.plot(table[name], places, ls="", marker=marker, color=color, label=words)
-    axes.plot(table["shifted"], places, ls="", marker="x", color="#444444", label="shifted speech")
-    axes.axvline(0, color=curves.QUIET, lw=0.8)
-    axes.set_yticks(places, [title(comparison, str(name)) for name in table.index])
-    axes.set_xlabel("mean over all layers of different models")
-    curves.ruled(axes)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    figure.suptitle("What do measures read where nothing is shared?", weight="bold")
     return figure
 
 

@@ -41,6 +41,8 @@ class ModelRecord:
         Name of the model whose random-weights twin this is; None for a model of its own.
     seed_of
         Name of the model of whose recipe this is another training seed: its ceiling.
+    baseline
+        Whether this is no model but what the acoustics alone give: log-mel frames.
     """
 
     name: str
@@ -54,6 +56,7 @@ class ModelRecord:
     layers: Mapping[str, str]
     twin_of: str | None = None
     seed_of: str | None = None
+    baseline: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class Provenance:
     measures, settings
         Names of the measures; every choice that their definitions leave open.
     models
-        Models first, then their random-weights twins.
+        Models first, then their random-weights twins, then the baseline.
     corpus
         The speech that was used.
     left_out
@@ -143,7 +146,8 @@ class Comparison:
         One variable a measure, and ``localisation`` where its parts were measured; ``mincorr``
         has model_row, layer_row alone, as what describes a layer by itself has (see
         `assonance.describe.DESCRIPTORS`); ``<measure>_rank`` counts the canonical correlations
-        that went into a score. NaN between two random-weights twins, which nobody asks.
+        that went into a score. NaN between any two of random-weights twins and baseline, which
+        nobody asks.
     neurons : xarray.Dataset
         One variable a neuron measure with a last dimension ``neuron`` (of the row layer), and
         ``maxcorr_match``, the index of the matched neuron (−1: none).
@@ -188,8 +192,12 @@ class Comparison:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Names of the models compared, twins not counted."""
-        return tuple(model.name for model in self.provenance.models if model.twin_of is None)
+        """Names of the models compared; twins and the baseline are none of them."""
+        return tuple(
+            model.name
+            for model in self.provenance.models
+            if model.twin_of is None and not model.baseline
+        )
 
     @property
     def method(self) -> str:
@@ -202,6 +210,11 @@ class Comparison:
             if each.twin_of == model:
                 return each.name
         return None
+
+    @property
+    def baseline(self) -> str | None:
+        """Name of what gives the acoustics alone, if that was compared too."""
+        return next((model.name for model in self.provenance.models if model.baseline), None)
 
     def layers(self, model: str) -> tuple[str, ...]:
         """Labels of a model's layers, from the input up.
@@ -224,7 +237,7 @@ class Comparison:
         measure
             Name of a variable of `scores` with rows and columns.
         row, col
-            Names of models or twins.
+            Names of models, twins or the baseline.
 
         Returns
         -------

@@ -96,7 +96,11 @@ def cells(times: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def ranges_in(
-    times: NDArray[np.float64], spans: NDArray[np.float64], *, centre: bool = False
+    times: NDArray[np.float64],
+    spans: NDArray[np.float64],
+    *,
+    centre: bool = False,
+    however_far: bool = False,
 ) -> NDArray[np.int64]:
     """Find the frames that lie in spans of time.
 
@@ -108,6 +112,8 @@ def ranges_in(
         Start and end in seconds, start included and end not; shape (K, 2).
     centre
         Whether to take of each span only the frame nearest to its centre.
+    however_far
+        Whether a frame stands in however far it is from the span.
 
     Returns
     -------
@@ -124,7 +130,8 @@ def ranges_in(
     found = np.stack(
         [np.where(single, nearest, first), np.where(single, nearest + 1, last)], axis=1
     )
-    found[single & (away > stride + _SLACK)] = 0
+    if not however_far:
+        found[single & (away > stride + _SLACK)] = 0
     return found.astype(np.int64)
 
 

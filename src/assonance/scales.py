@@ -16,6 +16,7 @@ class Scale:
     low: float
     high: float
     clipped: bool = False
+    capped: bool = False
 
     def __str__(self) -> str:
         """Say it in words."""
@@ -23,8 +24,8 @@ class Scale:
         return f"{words}, lower values drawn as {number(self.low)}" if self.clipped else words
 
     def clip(self, values: pd.Series) -> pd.Series:
-        """Bring what lies below up to the foot."""
-        return values.clip(lower=self.low)
+        """Bring what lies below up to the foot and, where capped, what lies above to the head."""
+        return values.clip(lower=self.low, upper=self.high if self.capped else None)
 
 
 def scale(comparison: Comparison, measure: str) -> Scale:

@@ -1,5 +1,6 @@
 """The first lines a reader wants: which layers match, what is shared, and whether in neurons."""
 
+from collections.abc import Mapping
 from itertools import combinations, groupby
 
 import pandas as pd
@@ -81,7 +82,7 @@ def _shared(comparison: Comparison, measure: str, ways: _Ways) -> str:
     what = " of the variance" if measure == "linreg_heldout" else ""
     parts = [
         f"{col} {verb} {_sure(comparison, measure, ridge)}{what} of {row}"
-        + _beside(ridge, "with random weights")
+        + _beside(ridge, {"floor": "with random weights", "acoustics": "log-mel frames alone"})
         for row, col, ridge in ways
     ]
     return f"Shared space: {'; '.join(parts)} ({MEASURES[measure].title}, mean over layers)."
@@ -91,7 +92,7 @@ def _single(comparison: Comparison, ways: _Ways) -> str:
     parts = [
         f"the best single neuron of {col} reaches "
         f"{_sure(comparison, 'maxcorr', ridge)} for one of {row}"
-        + _beside(ridge, "in randomly rotated axes")
+        + _beside(ridge, {"floor": "in randomly rotated axes"})
         for row, col, ridge in ways
     ]
     return f"Shared neurons: {'; '.join(parts)} (MaxCorr, mean over layers)."
@@ -111,11 +112,14 @@ def _localised(comparison: Comparison, ways: _Ways) -> str:
     )
 
 
-def _beside(ridge: pd.DataFrame, floor: str) -> str:
-    """Name the floor, where it was measured."""
-    if "floor" not in ridge or ridge["floor"].isna().all():
-        return ""
-    return f" ({floor}: {_mean(ridge, 'floor')})"
+def _beside(ridge: pd.DataFrame, floors: Mapping[str, str]) -> str:
+    """Name the floors that were measured, each a column with its words."""
+    known = [
+        f"{words}: {_mean(ridge, column)}"
+        for column, words in floors.items()
+        if column in ridge and ridge[column].notna().any()
+    ]
+    return f" ({', '.join(known)})" if known else ""
 
 
 def _overfitted(comparison: Comparison, a: str, b: str) -> list[str]:

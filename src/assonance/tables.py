@@ -33,7 +33,9 @@ def measures(comparison: Comparison) -> tuple[str, ...]:
     )
 
 
-def matrix(comparison: Comparison, measure: str, *, twins: bool = False) -> pd.DataFrame:
+def matrix(
+    comparison: Comparison, measure: str, *, twins: bool = False, statistic: str | None = None
+) -> pd.DataFrame:
     """Scores of all layers of all models against each other.
 
     Parameters
@@ -41,7 +43,10 @@ def matrix(comparison: Comparison, measure: str, *, twins: bool = False) -> pd.D
     comparison, measure
         Where to look; a measure of two layers.
     twins
-        Whether random-weights twins have rows and columns too.
+        Whether random-weights twins and the baseline have rows and columns too.
+    statistic
+        ``"estimate"``, ``"low"`` or ``"high"`` of the intervals in place of the scores, for a
+        measure that has them.
 
     Returns
     -------
@@ -53,7 +58,7 @@ def matrix(comparison: Comparison, measure: str, *, twins: bool = False) -> pd.D
     AssonanceError
         The measure was not measured.
     """
-    models = [each.name for each in comparison.provenance.models if twins or not each.twin_of]
+    models = [each.name for each in comparison.provenance.models] if twins else comparison.models
     cells = [(model, layer) for model in models for layer in comparison.layers(model)]
     places = {
         f"{part}_{side}": xr.DataArray([cell[i] for cell in cells], dims=side)
@@ -61,8 +66,54 @@ def matrix(comparison: Comparison, measure: str, *, twins: bool = False) -> pd.D
         for i, part in enumerate(("model", "layer"))
     }
     labels = pd.MultiIndex.from_tuples(cells, names=("model", "layer"))
-    scores = _of_layers(comparison, measure).sel(places)
+    scores = _of_layers(comparison, measure)
+    if statistic is not None:
+        scores = comparison.intervals[measure].sel(statistic=statistic)
+    scores = scores.sel(places)
     return pd.DataFrame(scores.to_numpy(), index=labels, columns=labels)
+
+
+def ridge(comparison: Comparison, measure: str) -> pd.DataFrame:
+    """For each layer, find the layer of each other model that is most similar.
+
+    Parameters
+    ----------
+    comparison, measure
+        Where to look; a measure of two layers.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The first columns of `best_layers`: layer_col, depth_row, depth_col, value.
+
+    Raises
+    ------
+    AssonanceError
+        The measure was not measured, or there is one model alone.
+    """
+    _of_layers(comparison, measure)
+    models = comparison.models
+    if len(models) < 2:
+        raise AssonanceError("one model alone has no layers of another to be compared with")
+    rows = []
+    for row in models:
+        for col in (other for other in models if other != row):
+            scores = comparison.matrix(measure, row, col).to_numpy()
+            for i, layer in enumerate(comparison.layers(row)):
+                known = not np.isnan(scores[i]).all()
+                j = int(np.nanargmax(scores[i])) if known else None
+                rows.append(
+                    {
+                        "model_row": row,
+                        "model_col": col,
+                        "layer_row": layer,
+                        "layer_col": None if j is None else comparison.layers(col)[j],
+                        "depth_row": depth(i, scores.shape[0]),
+                        "depth_col": np.nan if j is None else depth(j, scores.shape[1]),
+                        "value": np.nan if j is None else float(scores[i, j]),
+                    }
+                )
+    return pd.DataFrame(rows).set_index(["model_row", "model_col", "layer_row"])
 
 
 def best_layers(comparison: Comparison, measure: str) -> pd.DataFrame:
@@ -79,17 +130,19 @@ def best_layers(comparison: Comparison, measure: str) -> pd.DataFrame:
         Indexed by model_row, model_col and layer_row; with layer_col, the relative depths
         depth_row and depth_col (0 the first layer, 1 the last), value, estimate (corrected for
         bias where there is an interval: low, high), and, where they are known, floor (see
-        `floor_name`), shifted (what the two layers read of shifted speech), ceilings (see
-        `assonance.anchors.ceilings`) and share, how far the estimate lies from floor to ceiling:
-        another seed where one was compared, the neighbouring layer otherwise. What is undefined
-        is NaN.
+        `floor_name`), acoustics (what log-mel frames alone reach of the row layer, with its
+        interval; see `assonance.anchors.acoustics`) and, where variance is explained, of_acoustics
+        (how much of what the other model explains they explain), shifted (what the two layers
+        read of shifted speech), ceilings (see `assonance.anchors.ceilings`) and share, how far
+        the estimate lies from floor to ceiling (see `ceiling_name`), with its interval:
+        share_low, share_high, floor and ceiling taken as they are. What is undefined is NaN.
 
     Raises
     ------
     AssonanceError
         The measure was not measured, or there is one model alone.
     """
-    table = _ridge(comparison, measure)
+    table = ridge(comparison, measure)
     known = anchors.estimates(comparison, measure)
     table = table.assign(estimate=_at_ridge(known, table))
     if measure in comparison.intervals:
@@ -102,14 +155,29 @@ def best_layers(comparison: Comparison, measure: str) -> pd.DataFrame:
             table = table.assign(floor=_at_ridge(rotated, table))
         else:
             table = table.assign(floor=_of_twins(comparison, known, table))
+    if measure != ROTATED:
+        table = table.join(anchors.acoustics(comparison, measure, table.index))
+    if "acoustics" in table and measure in anchors.EXPLAINED:
+        explained = table["estimate"].where(table["estimate"] > 0)
+        table["of_acoustics"] = table["acoustics"].clip(lower=0) / explained
     if measure in comparison.nulls:
         shifted = comparison.nulls[measure].mean("shift")
         table = table.assign(shifted=_at_ridge(shifted, table))
     table = table.join(anchors.ceilings(comparison, measure, table.index))
-    ceiling = next((name for name in ("seed", "neighbour") if name in table), None)
+    ceiling = ceiling_name(table)
     if "floor" in table and ceiling is not None:
-        table["share"] = anchors.share(table["estimate"], table["floor"], table[ceiling])
+        for name, read in (("share", "estimate"), ("share_low", "low"), ("share_high", "high")):
+            if read in table:
+                table[name] = anchors.share(table[read], table["floor"], table[ceiling])
     return table
+
+
+def ceiling_name(table: pd.DataFrame) -> str | None:
+    """Name the column of `best_layers` that is the ceiling, a key of `assonance.anchors.CEILINGS`.
+
+    Another seed where one was compared, the neighbouring layer otherwise; None without either.
+    """
+    return next((name for name in ("seed", "neighbour") if name in table), None)
 
 
 def _of_twins(
@@ -184,7 +252,7 @@ def overfitting(comparison: Comparison, in_sample: str, held_out: str) -> pd.Dat
         Indexed as `best_layers` of the held-out measure; with layer_col, in_sample, held_out and
         overfitting, their difference.
     """
-    table = _ridge(comparison, held_out)
+    table = ridge(comparison, held_out)
     scores = _at_ridge(comparison.scores[in_sample], table)
     found = pd.DataFrame({"layer_col": table["layer_col"], "in_sample": scores}, index=table.index)
     found["held_out"] = table["value"]
@@ -231,7 +299,7 @@ def localisation(comparison: Comparison) -> pd.DataFrame:
         raise AssonanceError(
             "localisation was not measured; compare with maxcorr, maxcorr_rotated, linreg_heldout"
         )
-    table = _ridge(comparison, knowing)
+    table = ridge(comparison, knowing)
     found = table.assign(known=table["value"])
     found["value"] = _at_ridge(comparison.scores["localisation"], table)
     found["estimate"] = _at_ridge(anchors.estimates(comparison, "localisation"), table)
@@ -286,12 +354,12 @@ def best_pair(comparison: Comparison) -> tuple[str, str, str, str] | None:
     knowing = knowing_measure(comparison)
     if knowing is None or len(comparison.models) < 2:
         return None
-    table = _ridge(comparison, knowing)["value"]
-    if table.isna().all():
+    table = ridge(comparison, knowing)
+    if table["value"].isna().all():
         return None
-    row, col, layer_row = table.index[int(np.nanargmax(table))]
-    layer_col = str(_ridge(comparison, knowing).at[(row, col, layer_row), "layer_col"])
-    return row, layer_row, col, layer_col
+    place = int(np.nanargmax(table["value"]))
+    row, col, layer_row = table.index[place]
+    return row, layer_row, col, str(table["layer_col"].iloc[place])
 
 
 def neurons(
@@ -355,33 +423,6 @@ def _of_layers(comparison: Comparison, measure: str) -> xr.DataArray:
             f"{', '.join(measures(comparison)) or 'nothing'}"
         )
     return comparison.scores[measure]
-
-
-def _ridge(comparison: Comparison, measure: str) -> pd.DataFrame:
-    """Find the best column layer of each row layer, in each other model."""
-    _of_layers(comparison, measure)
-    models = comparison.models
-    if len(models) < 2:
-        raise AssonanceError("one model alone has no layers of another to be compared with")
-    rows = []
-    for row in models:
-        for col in (other for other in models if other != row):
-            scores = comparison.matrix(measure, row, col).to_numpy()
-            for i, layer in enumerate(comparison.layers(row)):
-                known = not np.isnan(scores[i]).all()
-                j = int(np.nanargmax(scores[i])) if known else None
-                rows.append(
-                    {
-                        "model_row": row,
-                        "model_col": col,
-                        "layer_row": layer,
-                        "layer_col": None if j is None else comparison.layers(col)[j],
-                        "depth_row": depth(i, scores.shape[0]),
-                        "depth_col": np.nan if j is None else depth(j, scores.shape[1]),
-                        "value": np.nan if j is None else float(scores[i, j]),
-                    }
-                )
-    return pd.DataFrame(rows).set_index(["model_row", "model_col", "layer_row"])
 
 
 def _at_ridge(scores: xr.DataArray, ridge: pd.DataFrame) -> NDArray[np.float64]:

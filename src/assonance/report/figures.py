@@ -47,6 +47,8 @@ class Picture:
         For all readers; for those who see no picture.
     svg, grid
         The figure and its numbers.
+    reading
+        "raw" or "share" where there are two pictures of one thing, of which one is shown.
     """
 
     id: str
@@ -54,13 +56,19 @@ class Picture:
     alternative: str
     svg: Markup
     grid: Grid
+    reading: str = ""
 
 
 def picture(
-    id: str, draw: Callable[[], Figure], table: pd.DataFrame, caption: str, alternative: str
+    id: str,
+    draw: Callable[[], Figure],
+    table: pd.DataFrame,
+    caption: str,
+    alternative: str,
+    reading: str = "",
 ) -> Picture:
     """Draw a figure and set its table."""
-    return Picture(id, caption, alternative, svg(draw, id), grid(table))
+    return Picture(id, caption, alternative, svg(draw, id), grid(table), reading)
 
 
 def svg(draw: Callable[[], Figure], id: str) -> Markup:

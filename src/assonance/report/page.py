@@ -13,7 +13,8 @@ from assonance import changes
 from assonance.changes import Pair
 from assonance.outside import one_line
 from assonance.report.figures import cell, listing
-from assonance.report.sections import level, sections
+from assonance.report.sections import sections
+from assonance.report.words import level
 from assonance.results import Comparison, ModelRecord
 
 MOST_LEFT_OUT = 50
@@ -51,7 +52,8 @@ def render(
     return environment.get_template("page.html.j2").render(
         record=record,
         question=_question(comparison),
-        models=[model for model in record.models if model.twin_of is None],
+        models=[model for model in record.models if model.name in comparison.models],
+        baseline=comparison.baseline,
         twins=[model for model in record.models if model.twin_of is not None],
         facts=facts,
         sentences=sentences,
@@ -67,6 +69,9 @@ def render(
 
 def facts(model: ModelRecord) -> list[str]:
     """Say of a model what a reader must know, a few words each."""
+    layers = f"{len(model.layers)} layer{'s' if len(model.layers) != 1 else ''}"
+    if not model.n_parameters:
+        return [model.family, model.size, "nothing learnt", layers]
     weights = "fine-tuned" if model.fine_tuned else "pretrained"
     if model.objective == "none":
         weights = "random weights"
@@ -76,7 +81,7 @@ def facts(model: ModelRecord) -> list[str]:
         model.size,
         f"{model.n_parameters / 1e6:.1f} M parameters",
         weights,
-        f"{len(model.layers)} layers",
+        layers,
     ]
 
 

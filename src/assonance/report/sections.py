@@ -9,34 +9,14 @@ import pandas as pd
 
 from assonance import change_plot, changes, plot, scales, tables
 from assonance.changes import Pair
-from assonance.measures import MEASURES
 from assonance.outside import one_line
 from assonance.report import change_section, head_section, trust_section
-from assonance.report.figures import Picture, listing, picture
+from assonance.report.depth_curves import curves
+from assonance.report.figures import Picture, cell, listing, picture
+from assonance.report.words import level, named, span
 from assonance.results import Comparison
 
 _FIRST = ("linreg_heldout", "cka", "maxcorr", "attn_js")
-_COLUMNS = {
-    "model_row": "model",
-    "model_col": "other model",
-    "layer_row": "layer",
-    "layer_col": "best layer of the other",
-    "depth_row": "depth (0 to 1)",
-    "depth_col": "depth of the best layer",
-    "linreg_heldout_r": "held-out r of the whole layer",
-    "maxcorr": "best single neuron",
-    "maxcorr_rotated": "floor: rotated neurons",
-    "match": "best neuron's index",
-    "localisation": "localisation index",
-    "estimate": "estimate",
-    "low": "95 % from",
-    "high": "to",
-    "shifted": "of shifted speech",
-    "seed": "ceiling: another seed",
-    "neighbour": "ceiling: neighbouring layer",
-    "halves": "ceiling: halves of its neurons",
-    "share": "share of floor to ceiling",
-}
 
 
 @dataclass(frozen=True)
@@ -68,6 +48,11 @@ class Section:
     text: str
     panels: tuple[Panel, ...]
     switch: bool = True
+
+    @property
+    def readings(self) -> bool:
+        """Whether some of its pictures can be read raw or as a share."""
+        return any(picture.reading for panel in self.panels for picture in panel.pictures)
 
 
 def sections(comparison: Comparison, pairs: Sequence[Pair]) -> list[Section]:
@@ -144,7 +129,7 @@ def same_neurons(comparison: Comparison) -> Section | None:
     pictures = [
         *_signature(comparison),
         *_localisation(comparison),
-        *_curves(comparison, "maxcorr", "neurons-maxcorr"),
+        *curves(comparison, "maxcorr", "neurons-maxcorr", shares=False),
         *_consensus(comparison),
     ]
     if not pictures:
@@ -208,13 +193,6 @@ def trust(comparison: Comparison) -> Section | None:
     return Section("trust", "Trust", "Can I trust it?", text, (panel,), switch=False)
 
 
-def level(name: str) -> str:
-    """Tell what a measure compares: neuron, layer or head."""
-    if name == "localisation":
-        return "neuron"
-    return MEASURES[name].level if name in MEASURES else "layer"
-
-
 def _names(comparison: Comparison, *levels: str) -> list[str]:
     """Name the measures of some levels, the telling ones first."""
     names = [name for name in tables.measures(comparison) if level(name) in levels]
@@ -249,13 +227,28 @@ def _matrix(comparison: Comparison, measure: str) -> Iterator[Picture]:
         return
     name = scales.title(comparison, measure)
     models = listing([one_line(model) for model in comparison.models])
+    sure = measure in comparison.intervals
     yield picture(
         f"matrix-{_slug(comparison, measure)}",
         lambda: plot.matrix(comparison, measure),
-        table,
-        f"{name}: each row layer compared with each column layer.",
+        _with_intervals(comparison, measure, table) if sure else table,
+        f"{name}: each row layer compared with each column layer."
+        + (" The table has the 95 % interval of each." if sure else ""),
         f"Matrix of {name}, {len(table)} layers of {models}; {_between(table)}",
     )
+
+
+def _with_intervals(comparison: Comparison, measure: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Write each score of a matrix with its interval."""
+    low, high = (tables.matrix(comparison, measure, statistic=end) for end in ("low", "high"))
+    cells = [
+        [
+            cell(value) if start != start else f"{cell(value)} [{cell(start)}, {cell(end)}]"
+            for value, start, end in zip(*rows, strict=True)
+        ]
+        for rows in zip(table.to_numpy(), low.to_numpy(), high.to_numpy(), strict=True)
+    ]
+    return pd.DataFrame(cells, index=table.index, columns=table.columns)
 
 
 def _depth_panel(comparison: Comparison, measure: str) -> Panel:
@@ -264,46 +257,21 @@ def _depth_panel(comparison: Comparison, measure: str) -> Panel:
     slug = _slug(comparison, measure)
 
     def pictures() -> Iterator[Picture]:
-        yield from _curves(comparison, measure, f"curves-{slug}")
-        table = tables.best_layers(comparison, measure)
+        yield from curves(comparison, measure, f"curves-{slug}")
+        table = tables.ridge(comparison, measure)
         if table["value"].isna().all():
             return
         apart = (table["depth_row"] - table["depth_col"]).abs().mean()
         yield picture(
             f"ridge-{slug}",
             lambda: plot.best_layers(comparison, measure),
-            _named(table[["depth_row", "layer_col", "depth_col"]]),
+            named(table[["depth_row", "layer_col", "depth_col"]]),
             f"Where the most similar layer lies, by {name}; dashed: at equal depth.",
             f"Lines of the best-matching layer by depth; on average {apart:.2f} of a model's depth "
             "away from equal depth.",
         )
 
     return _panel(comparison, measure, pictures())
-
-
-def _curves(comparison: Comparison, measure: str, id: str) -> Iterator[Picture]:
-    """Draw how similar the best layer is, and its floor."""
-    if measure not in comparison.scores:
-        return
-    table = tables.best_layers(comparison, measure)
-    if table["value"].isna().all():
-        return
-    name, floor = scales.title(comparison, measure), tables.floor_name(comparison, measure)
-    shown = _named(
-        table.drop(columns=["depth_row", "depth_col"]), value=name, floor=f"floor: {floor}"
-    )
-    words = f"; floor ({floor}) {_span(table['floor'])}" if floor else ""
-    quiet = "; dotted, a ceiling" if "neighbour" in table or "seed" in table else ""
-    band = "; band, the 95 % interval" if "low" in table else ""
-    yield picture(
-        id,
-        lambda: plot.depth_curves(comparison, measure),
-        _named(shown, value=name, floor=f"floor: {floor}"),
-        f"{name} with the most similar layer of the other model"
-        + (f"; dashed, the floor: {floor}" if floor else "")
-        + f"{quiet}{band}.",
-        f"Lines of {name} by depth, {_span(table['estimate'])}{words}.",
-    )
 
 
 def _signature(comparison: Comparison) -> Iterator[Picture]:
@@ -318,12 +286,12 @@ def _signature(comparison: Comparison) -> Iterator[Picture]:
     yield picture(
         "signature",
         lambda: plot.neurons(comparison, *pair),
-        _named(table),
+        named(table),
         f"Each neuron of {row} {layer_row}, against {col} {layer_col}: the pair of layers of which "
         "one says most of the other. On the line a neuron has a twin; among the crosses it shares "
         "the space alone.",
         f"Scatter of {len(table)} neurons: held-out r of the whole layer "
-        f"{_span(table['linreg_heldout_r'])}; best single neuron {_span(table['maxcorr'])}.",
+        f"{span(table['linreg_heldout_r'])}; best single neuron {span(table['maxcorr'])}.",
     )
 
 
@@ -341,11 +309,11 @@ def _localisation(comparison: Comparison) -> Iterator[Picture]:
     yield picture(
         "localisation",
         lambda: plot.localisation(comparison),
-        _named(shown, value="localisation", known=known),
+        named(shown, value="localisation", known=known),
         "Localisation: how far the best single neuron goes from the best of randomly rotated "
         "neurons (0) to all that the layer knows (1), at the layer of the other model with the "
         f"highest {known}.",
-        f"Lines of the localisation index by depth, {_span(table['value'])}.",
+        f"Lines of the localisation index by depth, {span(table['value'])}.",
     )
 
 
@@ -358,25 +326,12 @@ def _consensus(comparison: Comparison) -> Iterator[Picture]:
     yield picture(
         "consensus",
         lambda: plot.consensus(comparison),
-        _named(table.drop(columns="depth_row"), value=name, floor="floor: random weights"),
+        named(table.drop(columns="depth_row"), value=name, floor="floor: random weights"),
         f"{name}: how well a layer's neurons are matched, on average, in whichever layer of the "
         "other models matches them worst"
         + ("; dashed, the floor: random weights." if "floor" in table else "."),
-        f"Lines of {name} by depth, {_span(table['value'])}.",
+        f"Lines of {name} by depth, {span(table['value'])}.",
     )
-
-
-def _named(table: pd.DataFrame, **names: str) -> pd.DataFrame:
-    """Give a table headings that read as words."""
-    words = _COLUMNS | names
-    indexed = table.rename_axis([words.get(str(name), str(name)) for name in table.index.names])
-    return indexed.rename(columns=words)
-
-
-def _span(values: "pd.Series[float]") -> str:
-    """Say from where to where values go."""
-    known = values.dropna()
-    return f"from {known.min():.2f} to {known.max():.2f}" if len(known) else "not measured"
 
 
 def _between(table: pd.DataFrame) -> str:

@@ -4,13 +4,21 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from assonance import anchors, plot, tables
+from assonance import anchors, tables, trust_plot
 from assonance.describe import DESCRIPTORS
 from assonance.report.figures import Picture, picture
 from assonance.results import Comparison
 
 # In-sample measures and what the same reads of held-out speech.
 HELD_OUT = {"linreg": "linreg_heldout_r", "linreg_r2": "linreg_heldout"}
+_COLUMNS = {
+    "value": "between models",
+    "shifted": "of shifted speech",
+    "random weights": "with random weights",
+    "acoustics": "with log-mel frames",
+    "least p": "least possible p",
+    "above": "share of pairs with q ≤ 0.05",
+}
 
 
 def dominance(comparison: Comparison) -> Iterator[Picture]:
@@ -23,13 +31,42 @@ def dominance(comparison: Comparison) -> Iterator[Picture]:
     most = table["top_ten_neurons"].max()
     yield picture(
         "dominance",
-        lambda: plot.dominance(comparison),
+        lambda: trust_plot.dominance(comparison),
         shown.rename_axis(["model", "layer"]),
         "Share of each layer's variance that its ten neurons of most variance own. The table also "
-        "tells how many directions share the variance, neurons that never change, and how many "
-        "independent frames these frames are worth.",
+        "tells how many directions share the variance, neurons that hardly vary or never change, "
+        "and how many independent frames these frames are worth." + _in_short(comparison, table),
         f"Lines by depth of the variance that ten neurons own, at most {most:.2f}.",
     )
+
+
+def _in_short(comparison: Comparison, table: pd.DataFrame) -> str:
+    """Say in a line or two what the layers are like, and what dominance does to CKA."""
+    said = ""
+    if "dead_neurons" in table:
+        said += (
+            f" Effective rank {_span(table['effective_rank'])}; dead neurons in all: "
+            f"{table['dead_neurons'].sum():.0f}."
+        )
+    if "effective_frames" in table:
+        said += (
+            f" Of a mean, the {comparison.provenance.corpus.frames} frames tell as much as "
+            f"independent ones {_span(table['effective_frames'])} in number; where that is "
+            "fewer than a layer's neurons, the page says so first and names the remedy."
+        )
+    known = [
+        anchors.chance(comparison, name)["value"].mean() for name in ("cka", "cka_standardized")
+    ]
+    if not any(value != value for value in known):
+        said += (
+            f" Between models CKA reads {known[0]:.2f} with neurons as they are, "
+            f"{known[1]:.2f} where each counts the same."
+        )
+    return said
+
+
+def _span(values: "pd.Series[float]") -> str:
+    return f"from {values.min():.0f} to {values.max():.0f}"
 
 
 def chance(comparison: Comparison) -> Iterator[Picture]:
@@ -46,13 +83,15 @@ def chance(comparison: Comparison) -> Iterator[Picture]:
     titles = [str(comparison.scores[name].attrs.get("long_name", name)) for name in table.index]
     yield picture(
         "chance",
-        lambda: plot.chance(comparison),
-        table.set_axis(titles, axis="index").rename_axis("measure"),
-        "What each measure reads between the models, with random weights, and where each layer is "
+        lambda: trust_plot.chance(comparison),
+        table.set_axis(titles, axis="index").rename_axis("measure").rename(columns=_COLUMNS),
+        "What each measure reads between the models, with random weights, with log-mel frames (of "
+        "neurons a low floor: they have 80 bands to match), and where each layer is "
         "paired with what the other makes of other speech: the floor for this much speech, layers "
         "this wide and frames this dependent. Measures of different utterances (CKA, distinct "
-        "utterances) have a floor of 0 by construction. Above: share of pairs whose q "
-        "(Benjamini–Hochberg over all pairs of layers) is at most 0.05." + more,
+        "utterances) have a floor of 0 by construction. The table has the share of pairs of "
+        "layers that are above shifted speech with q (Benjamini–Hochberg over all pairs) of at "
+        "most 0.05." + more,
         f"Dots of {len(table)} measures beside what they read of shifted speech, "
         f"{table['shifted'].min():.2f} to {table['shifted'].max():.2f}.",
     )
@@ -69,10 +108,11 @@ def overfitting(comparison: Comparison) -> Iterator[Picture]:
         lost = table["overfitting"].mean()
         yield picture(
             f"overfitting-{name}",
-            lambda name=name, held_out=held_out: plot.overfitting(comparison, name, held_out),  # type: ignore[misc]
+            lambda name=name, held_out=held_out: trust_plot.overfitting(comparison, name, held_out),  # type: ignore[misc]
             _titled(table),
             "Each layer with the layer of the other model that knows it best: in sample against "
-            "held out. What lies below the line is overfitting.",
+            "held out. What lies below the line is overfitting: on average "
+            f"{lost:.3f} of the {table['in_sample'].mean():.3f} read in sample.",
             f"Scatter of in-sample against held-out scores; on average {lost:.2f} is overfitting.",
         )
         return

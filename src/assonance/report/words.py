@@ -1,0 +1,54 @@
+"""Words that figures and tables of the report share."""
+
+import pandas as pd
+
+from assonance import anchors
+from assonance.measures import MEASURES
+
+COLUMNS = {
+    "model_row": "model",
+    "model_col": "other model",
+    "layer_row": "layer",
+    "layer_col": "best layer of the other",
+    "depth_row": "depth (0 to 1)",
+    "depth_col": "depth of the best layer",
+    "linreg_heldout_r": "held-out r of the whole layer",
+    "maxcorr": "best single neuron",
+    "maxcorr_rotated": "floor: rotated neurons",
+    "match": "best neuron's index",
+    "localisation": "localisation index",
+    "estimate": "estimate",
+    "low": "95 % from",
+    "high": "to",
+    "shifted": "of shifted speech",
+    "seed": "ceiling: another seed",
+    "neighbour": "ceiling: neighbouring layer",
+    "halves": "ceiling: halves of its neurons",
+    "share": "share of floor to ceiling",
+    "share_low": "share, 95 % from",
+    "share_high": "share, to",
+    "acoustics": anchors.ACOUSTICS,
+    "acoustics_low": "log-mel, 95 % from",
+    "acoustics_high": "log-mel, to",
+    "of_acoustics": "of what the other model explains, log-mel alone",
+}
+
+
+def level(name: str) -> str:
+    """Tell what a measure compares: neuron, layer or head."""
+    if name == "localisation":
+        return "neuron"
+    return MEASURES[name].level if name in MEASURES else "layer"
+
+
+def named(table: pd.DataFrame, **names: str) -> pd.DataFrame:
+    """Give a table headings that read as words."""
+    words = COLUMNS | names
+    indexed = table.rename_axis([words.get(str(name), str(name)) for name in table.index.names])
+    return indexed.rename(columns=words)
+
+
+def span(values: "pd.Series[float]") -> str:
+    """Say from where to where values go."""
+    known = values.dropna()
+    return f"from {known.min():.2f} to {known.max():.2f}" if len(known) else "not measured"
