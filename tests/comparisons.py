@@ -8,7 +8,7 @@ import xarray as xr
 
 from assonance.corpus import LeftOut
 from assonance.head_tables import DESCRIPTORS
-from assonance.inference import intervals
+from assonance.inference import STATISTICS, intervals
 from assonance.measures import MEASURES
 from assonance.results import CELL, Comparison, CorpusRecord, ModelRecord, Provenance
 from assonance.scores import attributes
@@ -89,6 +89,9 @@ def comparison(
     halves = xr.Dataset(coords=coords).assign(
         {name: (CELL[:2], moved[name].values[:, :, 0, 0] * 0 + 0.9) for name in moved}
     )
+    ends = xr.DataArray([0.0, -0.1, 0.2], dims="statistic", coords={"statistic": list(STATISTICS)})
+    sure = neurons[[name for name in neurons.data_vars if not str(name).endswith("_match")]]
+    neuron_intervals = (sure + ends).transpose(..., "statistic")
     if not uncertainty:
         return Comparison(scores, neurons, heads, provenance)
     return Comparison(
@@ -100,6 +103,7 @@ def comparison(
         intervals=intervals(scores, replicates),
         nulls=nulls,
         halves=halves,
+        neuron_intervals=neuron_intervals,
     )
 
 

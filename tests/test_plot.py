@@ -1,11 +1,8 @@
 """Figures draw what their tables hold, on scales that they state."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 from comparisons import LAYER_MEASURES, comparison
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -13,7 +10,6 @@ from matplotlib.text import Annotation
 
 from assonance import anchors, curves, plot, scales, tables, trust_plot
 from assonance.errors import AssonanceError
-from assonance.inference import STATISTICS
 
 
 @pytest.fixture(scope="module")
@@ -256,20 +252,13 @@ def test_neurons_show_their_table(found):
     )
 
 
-def test_neurons_have_the_ends_of_their_intervals():
-    whole = comparison()
-    ends = xr.DataArray([0.0, -0.1, 0.2], dims="statistic", coords={"statistic": list(STATISTICS)})
-    sure = (whole.neurons[["maxcorr", "linreg_heldout_r"]] + ends).transpose(..., "statistic")
-    index = (sure["maxcorr"] * 0 + ends).rename("localisation")
-    found = replace(whole, neuron_intervals=sure.assign(localisation=index))
+def test_neurons_have_the_ends_of_their_intervals(found):
     table = tables.neurons(found, *tables.best_pair(found))
-    np.testing.assert_allclose(table["maxcorr_low"], table["maxcorr"] - 0.1, atol=1e-6)
-    np.testing.assert_allclose(
-        table["linreg_heldout_r_high"], table["linreg_heldout_r"] + 0.2, atol=1e-6
-    )
-    assert (table["localisation_high"] == 0.2).all()
-    assert "maxcorr_rotated_low" not in table  # it has none here
-    assert not [name for name in tables.neurons(whole, *tables.best_pair(whole)) if "low" in name]
+    for name in ("maxcorr", "maxcorr_rotated", "linreg_heldout_r"):
+        np.testing.assert_allclose(table[f"{name}_low"], table[name] - 0.1, atol=1e-6)
+        np.testing.assert_allclose(table[f"{name}_high"], table[name] + 0.2, atol=1e-6)
+    plain = comparison(uncertainty=False)
+    assert not [name for name in tables.neurons(plain, *tables.best_pair(plain)) if "low" in name]
 
 
 def test_constant_neurons_are_left_out():
