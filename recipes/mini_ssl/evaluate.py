@@ -1,11 +1,11 @@
-"""Measure what two models learned, on speech that neither was trained on.
+"""Measure what a model learned, on speech that it was not trained on.
 
-Run from the root of the repository, after exporting both::
+Run from the root of the repository, after exporting it and a partner of the other objective::
 
-    python -m recipes.mini_ssl.evaluate recipes/mini_ssl/configs/{hubert,wav2vec2}-mini.yaml
+    python -m recipes.mini_ssl.evaluate recipes/mini_ssl/configs/hubert-mini.yaml wav2vec2-mini
 
-Writes ``evaluation.json`` into the folder of each model: settings, training curve, and every number
-of its card. The exported weights are measured; only the task itself is measured on the training
+Writes ``evaluation.json`` into the model's folder: settings, training curve, and every number of
+its card. The exported weights are measured; only the task itself is measured on the training
 checkpoints, which have the head of HuBERT and the steps on the way of a fine-tuning.
 """
 
@@ -130,19 +130,27 @@ def curve(log: Path) -> list[dict[str, float]]:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("recipes", type=Path, nargs=2, help="YAML files of the two models")
+    parser.add_argument("recipe", type=Path, help="YAML file of the model")
+    parser.add_argument("partner", help="name of an exported model of as many layers")
     parser.add_argument("--manifest", type=Path, default=Path("data/speech/manifest.csv"))
     parser.add_argument("--training", type=Path, default=Path("training"))
     parser.add_argument("--models", type=Path, default=Path("src/assonance/demo/models"))
     arguments = parser.parse_args()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    recipes = [load_recipe(path) for path in arguments.recipes]
-    evaluate_pair(recipes, arguments.manifest, arguments.training, arguments.models)
+    evaluate_model(
+        load_recipe(arguments.recipe),
+        arguments.partner,
+        arguments.manifest,
+        arguments.training,
+        arguments.models,
+    )
 
 
-def evaluate_pair(recipes: list[Recipe], manifest: Path, training: Path, models: Path) -> None:
-    """Evaluate two models, each by itself and against the other, and write the results."""
+def evaluate_model(
+    recipe: Recipe, partner: str, manifest: Path, training: Path, models: Path
+) -> None:
+    """Evaluate a model by itself and against a partner, and write the results."""
     seen = load_prompts(manifest, held_out=False)
     unseen = load_prompts(manifest, held_out=True)
     long = [len(wave) >= SHORTEST * RATE for wave in unseen.waves]
@@ -150,47 +158,46 @@ def evaluate_pair(recipes: list[Recipe], manifest: Path, training: Path, models:
     waves = [wave for wave, keep in zip(unseen.waves, long, strict=True) if keep]
     sentences = [name_of(row["id"]) for row in rows]
 
-    networks = [load_encoder(models / recipe.name) for recipe in recipes]
-    trained = [layers_of(network, waves) for network in networks]
-    random = [
-        [layers_of(untrained(models / recipe.name, seed), waves) for seed in RANDOM_SEEDS]
-        for recipe in recipes
-    ]
-
-    for this, other in ((0, 1), (1, 0)):
-        recipe = recipes[this]
-        floors = [shared_space(layers, trained[this], sentences) for layers in random[other]]
-        folder = training / recipe.name
-        result = {
-            "name": recipe.name,
-            "partner": recipes[other].name,
-            "recipe": recipe.as_dict(),
-            "steps": restore(recipe, folder)[1],
-            "parameters": sum(p.numel() for p in networks[this].parameters()),
-            "speech": {
-                **amount_of_training(recipe, seen),
-                "held_out_prompts": len(unseen.waves),
-                "held_out_minutes": unseen.seconds / 60,
-                "measured_prompts": len(waves),
-                "measured_minutes": sum(map(len, waves)) / RATE / 60,
-            },
-            "curve": curve(folder / LOG),
-            "curve_batches": EVALUATION_BATCHES,
-            "task": task_result(recipe, training, unseen),
-            "probe": {
-                "trained": probe_layers(trained[this], rows),
-                "random": mean_over([probe_layers(layers, rows) for layers in random[this]]),
-                "random_networks": len(RANDOM_SEEDS),
-            },
-            "predicted_by_partner": {
-                "trained": shared_space(trained[other], trained[this], sentences),
-                "random": np.mean(floors, axis=0).tolist(),
-            },
-        }
-        write_json(models / recipe.name / "evaluation.json", result)
-        print(f"{models / recipe.name / 'evaluation.json'}")
-        for step in recipe.task.get("milestones", ()):
-            write_milestone(models / exported_name(recipe, step), step, result)
+    folder = models / recipe.name
+    network = load_encoder(folder)
+    own = layers_of(network, waves)
+    probes, floors = [], []
+    for seed in RANDOM_SEEDS:
+        probes.append(probe_layers(layers_of(untrained(folder, seed), waves), rows))
+        other = layers_of(untrained(models / partner, seed), waves)
+        floors.append(shared_space(other, own, sentences))
+    other = layers_of(load_encoder(models / partner), waves)
+    logs = training / recipe.name
+    result = {
+        "name": recipe.name,
+        "partner": partner,
+        "recipe": recipe.as_dict(),
+        "steps": restore(recipe, logs)[1],
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "speech": {
+            **amount_of_training(recipe, seen),
+            "held_out_prompts": len(unseen.waves),
+            "held_out_minutes": unseen.seconds / 60,
+            "measured_prompts": len(waves),
+            "measured_minutes": sum(map(len, waves)) / RATE / 60,
+        },
+        "curve": curve(logs / LOG),
+        "curve_batches": EVALUATION_BATCHES,
+        "task": task_result(recipe, training, unseen),
+        "probe": {
+            "trained": probe_layers(own, rows),
+            "random": mean_over(probes),
+            "random_networks": len(RANDOM_SEEDS),
+        },
+        "predicted_by_partner": {
+            "trained": shared_space(other, own, sentences),
+            "random": np.mean(floors, axis=0).tolist(),
+        },
+    }
+    write_json(folder / "evaluation.json", result)
+    print(folder / "evaluation.json")
+    for step in recipe.task.get("milestones", ()):
+        write_milestone(models / exported_name(recipe, step), step, result)
 
 
 def write_milestone(folder: Path, step: int, end: dict[str, Any]) -> None:

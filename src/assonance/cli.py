@@ -4,7 +4,6 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +11,26 @@ import typer
 
 from assonance import __version__
 from assonance.errors import AssonanceError, AssonanceWarning
-from assonance.sizes import MEMORY, bytes_of
+from assonance.options import (
+    AUDIO,
+    Bootstrap,
+    By,
+    Channel,
+    Device,
+    Groups,
+    Measure,
+    Memory,
+    Offline,
+    OnError,
+    Out,
+    Pool,
+    Remedy,
+    Settings,
+    Shifts,
+    Twins,
+    Uncertainty,
+)
+from assonance.sizes import MEMORY
 
 # torch, transformers and matplotlib take seconds to import: only a command that runs waits.
 if TYPE_CHECKING:
@@ -32,99 +50,6 @@ _SHOWN = 10
 _WINDOW = 30.0  # seconds
 _SPEECH = {"window": _WINDOW, "channel": None, "max_hours": None, "seed": 0}
 _POOLING = {"pool": "frame", "pool_by": "mean", "alignments": None, "skip_silence": False}
-
-
-class OnError(StrEnum):
-    """What to do about an utterance that cannot be used."""
-
-    SKIP = "skip"
-    STOP = "stop"
-
-
-class Pool(StrEnum):
-    """What a row of the neuron and layer measures is."""
-
-    FRAME = "frame"
-    PHONE = "phone"
-    WORD = "word"
-    UTTERANCE = "utterance"
-
-
-class By(StrEnum):
-    """What stands for a phone, word or utterance."""
-
-    MEAN = "mean"
-    CENTRE = "centre"
-
-
-def _amount(text: str) -> str:
-    try:
-        bytes_of(text)
-    except AssonanceError as error:
-        raise typer.BadParameter(str(error)) from None
-    return text
-
-
-_Measure = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--measure",
-        "-m",
-        help="A measure to take, once for each; a standard set by default.",
-        metavar="NAME",
-    ),
-]
-_Settings = Annotated[
-    str, typer.Option(help="default, or elkheir2024 for the published definitions.", metavar="NAME")
-]
-_Twins = Annotated[
-    bool,
-    typer.Option(
-        help="Compare with what learnt nothing too: the models' architectures at random "
-        "weights, and log-mel frames."
-    ),
-]
-_Memory = Annotated[
-    str,
-    typer.Option(help="What the statistics may take at once.", metavar="AMOUNT", callback=_amount),
-]
-_Uncertainty = Annotated[
-    bool, typer.Option(help="Work out intervals, and what shifted speech gives.")
-]
-_Groups = Annotated[
-    int | None,
-    typer.Option(
-        help="Groups of utterances (of speakers, where there are ten) left out in turn, or drawn, "
-        "for intervals; 20 by default."
-    ),
-]
-_Bootstrap = Annotated[
-    int | None,
-    typer.Option(
-        help="Make intervals by a bootstrap instead of the jackknife: of so many draws of groups, "
-        "with replacement, 199 say. Each draw costs what leaving out one group does. With --groups "
-        "as many as there are utterances it is the bootstrap over utterances, which covers best.",
-        metavar="DRAWS",
-    ),
-]
-_Shifts = Annotated[
-    int | None,
-    typer.Option(help="Places of other speech to pair each layer with; at most 19 by default."),
-]
-_AUDIO = (
-    "A folder of audio, a .csv or .jsonl manifest, a Kaldi directory, lhotse cuts, "
-    "or a saved Hugging Face dataset."
-)
-_Channel = Annotated[
-    int | None,
-    typer.Option(help="Channel to read where there are several, from 0; their mean by default."),
-]
-_Out = Annotated[Path | None, typer.Option(help="Folder for the results; runs/MODELS by default.")]
-_Offline = Annotated[bool, typer.Option(help="Never reach for the network.")]
-_OnError = Annotated[
-    OnError, typer.Option(help="Leave out an utterance that cannot be used, or stop there.")
-]
-_Device = Annotated[str, typer.Option(help="cpu, or a device of torch such as cuda.")]
 
 
 def _version(asked: bool) -> None:
@@ -154,11 +79,11 @@ def compare(
             metavar="MODEL...",
         ),
     ],
-    audio: Annotated[str, typer.Option(help=_AUDIO, metavar="PATH")],
-    out: _Out = None,
-    measure: _Measure = None,
-    settings: _Settings = "default",
-    twins: _Twins = True,
+    audio: Annotated[str, typer.Option(help=AUDIO, metavar="PATH")],
+    out: Out = None,
+    measure: Measure = None,
+    settings: Settings = "default",
+    twins: Twins = True,
     window: Annotated[
         float,
         typer.Option(
@@ -167,7 +92,7 @@ def compare(
             metavar="SECONDS",
         ),
     ] = _WINDOW,
-    channel: _Channel = None,
+    channel: Channel = None,
     max_hours: Annotated[
         float | None,
         typer.Option(help="Draw so much of the speech at random, balanced by speaker."),
@@ -186,9 +111,9 @@ def compare(
     skip_silence: Annotated[
         bool, typer.Option("--skip-silence", help="Leave silence out, by the alignments.")
     ] = False,
-    memory: _Memory = MEMORY,
-    device: _Device = "cpu",
-    offline: _Offline = False,
+    memory: Memory = MEMORY,
+    device: Device = "cpu",
+    offline: Offline = False,
     record: Annotated[
         list[str],
         typer.Option(
@@ -203,7 +128,7 @@ def compare(
             metavar="NAME",
         ),
     ] = "float32",
-    on_error: _OnError = OnError.SKIP,
+    on_error: OnError = Remedy.SKIP,
     seed_of: Annotated[
         list[str],
         typer.Option(
@@ -212,10 +137,10 @@ def compare(
             metavar="SECOND=FIRST",
         ),
     ] = [],  # noqa: B006 - read only
-    uncertainty: _Uncertainty = True,
-    groups: _Groups = None,
-    bootstrap: _Bootstrap = None,
-    shifts: _Shifts = None,
+    uncertainty: Uncertainty = True,
+    groups: Groups = None,
+    bootstrap: Bootstrap = None,
+    shifts: Shifts = None,
 ) -> None:
     """Compare models on speech, every layer with every layer."""
     from assonance.runs import folder_for
@@ -257,25 +182,25 @@ def compare(
 def diff(
     pretrained: Annotated[str, typer.Argument(help="The model before.", metavar="PRETRAINED")],
     fine_tuned: Annotated[str, typer.Argument(help="The same after.", metavar="FINETUNED")],
-    audio: Annotated[str, typer.Option(help=_AUDIO, metavar="PATH")],
+    audio: Annotated[str, typer.Option(help=AUDIO, metavar="PATH")],
     seed_twin: Annotated[
         str | None,
         typer.Option(
             help="PRETRAINED from another seed: how far two trainings differ.", metavar="MODEL"
         ),
     ] = None,
-    out: _Out = None,
-    measure: _Measure = None,
-    settings: _Settings = "default",
-    twins: _Twins = True,
-    uncertainty: _Uncertainty = True,
-    groups: _Groups = None,
-    bootstrap: _Bootstrap = None,
-    shifts: _Shifts = None,
-    memory: _Memory = MEMORY,
-    device: _Device = "cpu",
-    offline: _Offline = False,
-    on_error: _OnError = OnError.SKIP,
+    out: Out = None,
+    measure: Measure = None,
+    settings: Settings = "default",
+    twins: Twins = True,
+    uncertainty: Uncertainty = True,
+    groups: Groups = None,
+    bootstrap: Bootstrap = None,
+    shifts: Shifts = None,
+    memory: Memory = MEMORY,
+    device: Device = "cpu",
+    offline: Offline = False,
+    on_error: OnError = Remedy.SKIP,
 ) -> None:
     """Say what fine-tuning changed: neurons, subspaces and heads, layer by layer."""
     from assonance.runs import folder_for
@@ -308,16 +233,16 @@ def diff(
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/demo"),
-    measure: _Measure = None,
-    settings: _Settings = "default",
-    twins: _Twins = True,
+    measure: Measure = None,
+    settings: Settings = "default",
+    twins: Twins = True,
     every: Annotated[
         bool, typer.Option("--all", help="Compare all bundled models, and not a chosen few.")
     ] = False,
-    uncertainty: _Uncertainty = True,
-    groups: _Groups = None,
-    bootstrap: _Bootstrap = None,
-    shifts: _Shifts = None,
+    uncertainty: Uncertainty = True,
+    groups: Groups = None,
+    bootstrap: Bootstrap = None,
+    shifts: Shifts = None,
 ) -> None:
     """Compare bundled miniature models on bundled speech, offline."""
     from assonance.demo import MODELS, SPEECH, miniatures
@@ -394,8 +319,8 @@ def measures() -> None:
 
 @corpus.command()
 def check(
-    audio: Annotated[str, typer.Argument(help=_AUDIO, metavar="PATH")],
-    channel: _Channel = None,
+    audio: Annotated[str, typer.Argument(help=AUDIO, metavar="PATH")],
+    channel: Channel = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Look at the listing and headers alone.")
     ] = False,
