@@ -11,6 +11,7 @@ import json
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from assonance.bars import Bars
 from assonance.changes import KEPT, Pair, layers
 from assonance.demo import SPEECH, Miniature, miniatures
 from assonance.errors import AssonanceWarning
+from assonance.measures import find_settings
 from assonance.verdicts import answers
 from benchmarks.validity.__main__ import markdown
 
@@ -29,6 +31,8 @@ KINSHIP = (
     *("linreg_heldout", "linreg_heldout_r", "cka_utterance"),
     *("maxcorr", "maxcorr_rotated", "attn_pearson"),
 )
+# Nothing is read off shifted speech here, and ten groups are half the time of twenty.
+SETTINGS = replace(find_settings("default"), groups=10, shifts=1)
 FINE_TUNING = ("fine-tuning, late layers", "fine-tuning, contrastive")
 
 
@@ -98,7 +102,7 @@ def main() -> None:
     """Compare, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", type=Path, help="where to write the page")
-    parser.add_argument("--out", type=Path, default=Path("runs/zoo"))
+    parser.add_argument("--out", type=Path, default=Path("runs/zoo"), help="for activations")
     given = parser.parse_args()
     warnings.simplefilter("ignore", AssonanceWarning)
     models = miniatures()
@@ -109,7 +113,7 @@ def main() -> None:
     ends = [each for each in tuned if not each.milestone]
     page += ["## Fine-tuning\n", CHANGED]
     before = [known[each.fine_tuned_from] for each in ends if each.fine_tuned_from]
-    found = _compare([*before, *ends], CHANGE, given.out / "fine-tuning", twins=False)
+    found = _compare([*before, *ends], CHANGE, given.out, twins=False)
     page += [markdown(changed(found, _pairs(ends))), "", verdicts(found, FINE_TUNING), ""]
 
     way = {each.fine_tuned_from for each in tuned if each.milestone}
@@ -118,11 +122,11 @@ def main() -> None:
         key=lambda each: each.milestone or math.inf,
     )
     start = [each for each in models if each.name in way]
-    found = _compare([*start, *followed], CHANGE, given.out / "milestones", twins=False)
+    found = _compare([*start, *followed], CHANGE, given.out, twins=False)
     page += [ALONG, markdown(changed(found, _pairs(followed))), ""]
 
     first = [each for each in models if not each.fine_tuned_from]
-    found = _compare(first, KINSHIP, given.out / "kinship", twins=True)
+    found = _compare(first, KINSHIP, given.out, twins=True)
     page += ["## Models with each other\n", KIN, markdown(between(found)), "", verdicts(found), ""]
     text = "\n".join(page)
     print(text)
@@ -139,6 +143,7 @@ def _compare(
             [each.path for each in models],
             SPEECH,
             measures,
+            settings=SETTINGS,
             twins=twins,
             offline=True,
             out=out,
