@@ -107,7 +107,7 @@ def test_standard_output_holds_the_findings_and_nothing_else(done):
         f"results: {out / 'results.nc'}, {out / 'results.csv'}, {out / 'claims.csv'}",
         f"report:  {out / 'report.html'}",
     ]
-    assert len(sentences(found)) == 4
+    assert len(sentences(found)) == 5
 
 
 def test_standard_error_tells_of_stages_and_notes(done):
