@@ -25,8 +25,9 @@ def maxcorr(pair: Pair, settings: Settings) -> NeuronScores:
 
     The matched neuron is the first of the best. In sample; see `maxcorr_rotated` for what a
     shared space in unrelated bases gives. The best of correlations that are all 0 is above 0,
-    however it is corrected: the interval is honest only where neurons share something (see
-    docs/validity.md).
+    however it is corrected: the interval is honest only where neurons share something, and even
+    there the jackknife's is a little too short, since a maximum has a kink; the bootstrap's is not
+    (see docs/validity.md).
     """
     return once(pair, "best", lambda: _best(pair))
 

@@ -186,8 +186,9 @@ def trust(comparison: Comparison) -> Section | None:
         "the neurons, what is scored in sample is partly chance. "
         f"{_intervals(comparison)}; "
         "a measure without one (SVCCA, PWCCA) has a kink where nothing is shared, so that none "
-        "would be honest; those of MaxCorr and LinReg's r are where neurons share something, and "
-        "too high where they share nothing: read R² and held-out scores there."
+        "would be honest; those of MaxCorr (a little short by the jackknife) and LinReg's r are "
+        "where neurons share something, and too high where they share nothing: read R² and "
+        "held-out scores there."
     )
     panel = Panel("", "", tuple(pictures))
     return Section("trust", "Trust", "Can I trust it?", text, (panel,), switch=False)
