@@ -76,7 +76,7 @@ def maxcorr_rotated(pair: Pair, settings: Settings) -> NeuronScores:
     table = pair.correlation.to(pair.product_type)
     best = [(table @ basis.to(table)).abs().amax(1) for basis in bases]
     each = torch.stack(best).to(torch.float64).clamp(max=1)
-    deviations = each.std(0) if len(each) > 1 else torch.zeros_like(each[0])
+    deviations = each.std(0) if len(each) > 1 and each.numel() else torch.zeros_like(each[0])
     return NeuronScores(
         spread(each.mean(0), varies), draws=each.mean(1), deviations=spread(deviations, varies)
     )

@@ -167,7 +167,7 @@ class BatchedModel(SpeechModel, Protocol):
         Returns
         -------
         list of LayerOutputs
-            Within 1e-5 of what `SpeechModel.run` gives, relative to a layer's deviation; padding
+            Within 2e-5 of what `SpeechModel.run` gives, relative to a layer's deviation; padding
             is nowhere in it.
 
         Raises
