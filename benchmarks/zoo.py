@@ -20,6 +20,7 @@ import pandas as pd
 from assonance import Comparison, compare
 from assonance.bars import Bars
 from assonance.changes import KEPT, Pair, layers
+from assonance.claims import Claim, load_claims
 from assonance.demo import SPEECH, Miniature, miniatures
 from assonance.errors import AssonanceWarning
 from assonance.measures import find_settings
@@ -90,12 +91,10 @@ def between(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index(["model", "from"])
 
 
-def verdicts(comparison: Comparison, names: Sequence[str] = ()) -> str:
-    """List what the comparison says to claims, to all it can where none is named."""
-    found = [each for each in answers(comparison) if each.asked]
-    return "\n".join(
-        f"- {each.sentence()}" for each in found if not names or each.claim.name in names
-    )
+def verdicts(comparison: Comparison, claims: Sequence[Claim]) -> str:
+    """List what the comparison says to claims, of those that it can be asked."""
+    found = [each for each in answers(comparison, claims) if each.asked]
+    return "\n".join(f"- {each.sentence()}" for each in found)
 
 
 def main() -> None:
@@ -109,12 +108,14 @@ def main() -> None:
     known = {each.name: each for each in models}
     page = [INTRODUCTION, "## What they learned\n", LEARNED, markdown(learned(models)), ""]
 
+    own = load_claims(Path(__file__).with_suffix(".yaml"))
+    about_change = [*(each for each in load_claims() if each.name in FINE_TUNING), *own]
     tuned = [each for each in models if each.fine_tuned_from]
     ends = [each for each in tuned if not each.milestone]
     page += ["## Fine-tuning\n", CHANGED]
     before = [known[each.fine_tuned_from] for each in ends if each.fine_tuned_from]
     found = _compare([*before, *ends], CHANGE, given.out, twins=False)
-    page += [markdown(changed(found, _pairs(ends))), "", verdicts(found, FINE_TUNING), ""]
+    page += [markdown(changed(found, _pairs(ends))), "", verdicts(found, about_change), ""]
 
     way = {each.fine_tuned_from for each in tuned if each.milestone}
     followed = sorted(
@@ -127,7 +128,14 @@ def main() -> None:
 
     first = [each for each in models if not each.fine_tuned_from]
     found = _compare(first, KINSHIP, given.out, twins=True)
-    page += ["## Models with each other\n", KIN, markdown(between(found)), "", verdicts(found), ""]
+    page += [
+        "## Models with each other\n",
+        KIN,
+        markdown(between(found)),
+        "",
+        verdicts(found, load_claims()),
+        "",
+    ]
     text = "\n".join(page)
     print(text)
     if given.write:

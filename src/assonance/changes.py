@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from assonance import tables
+from assonance.anchors import estimates
 from assonance.errors import AssonanceError
 from assonance.head_tables import head_measures
 from assonance.inference import METHODS
@@ -95,7 +96,8 @@ def layers(comparison: Comparison, pair: Pair) -> pd.DataFrame:
     pandas.DataFrame
         Indexed by measure, way (`KEPT`: how much of the pretrained layer the fine-tuned one has;
         `FORESEEN`: the other way round; symmetric measures have the first alone) and layer; with
-        level, depth (0 the first layer, 1 the last), value, low, high (its interval), ceiling,
+        level, depth (0 the first layer, 1 the last), value (corrected for bias where it has an
+        interval), low, high (the interval), ceiling,
         ceiling_low, ceiling_high (the pretrained model with its second seed), floor (as
         `assonance.tables.floor_name`) and beyond, whether the layer has changed by more than two
         trainings differ: value − ceiling, with its own interval where there is one, lies below 0.
@@ -270,7 +272,7 @@ def _scores(comparison: Comparison, pair: Pair, measure: str) -> Iterator[dict[s
     ways = {KEPT: (pair.pretrained, pair.fine_tuned)}
     if not MEASURES[measure].symmetric:
         ways[FORESEEN] = (pair.fine_tuned, pair.pretrained)
-    scores = comparison.scores
+    scores = estimates(comparison, measure)
     ladder = comparison.layers(pair.pretrained)
     for way, (row, col) in ways.items():
         for place, layer in enumerate(ladder):
@@ -282,9 +284,9 @@ def _scores(comparison: Comparison, pair: Pair, measure: str) -> Iterator[dict[s
                 "depth": tables.depth(place, len(ladder)),
             }
             one, other = (pair.pretrained, pair.second_seed)[:: 1 if way == KEPT else -1]
-            found["value"] = _cell(scores[measure], row, col, layer)
+            found["value"] = _cell(scores, row, col, layer)
             found["low"], found["high"] = _interval(comparison, measure, row, col, layer)
-            found["ceiling"] = _cell(scores[measure], one, other, layer)
+            found["ceiling"] = _cell(scores, one, other, layer)
             found["ceiling_low"], found["ceiling_high"] = _interval(
                 comparison, measure, one, other, layer
             )
