@@ -45,12 +45,13 @@ class Readings:
     def __init__(self, recipe: Recipe, prompts: Prompts, seed: int) -> None:
         self.recipe, self.seed = recipe, seed
         self.spoken, self.texts = prompts.transcribed(recipe.task["language"])
+        self.lengths = [len(wave) for wave in self.spoken]
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
         """Clips, mask, samples in each clip, and characters of each, of a step."""
         recipe = self.recipe
         chosen = draw_prompts(
-            [len(wave) for wave in self.spoken],
+            self.lengths,
             self.seed,
             step,
             recipe.clips,

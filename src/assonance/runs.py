@@ -73,12 +73,10 @@ def run(
     AssonanceError
         As `assonance.compare`, or the folder cannot be written.
     """
-    named = find_settings(settings)
+    given: dict[str, Any] = {"groups": groups, "bootstrap": bootstrap, "shifts": shifts}
     chosen_settings = replace(
-        named,
-        groups=named.groups if groups is None else groups,
-        bootstrap=named.bootstrap if bootstrap is None else bootstrap,
-        shifts=named.shifts if shifts is None else shifts,
+        find_settings(settings),
+        **{name: value for name, value in given.items() if value is not None},
     )
     chosen = [each.name for each in find(measures or STANDARD, ("neuron", "layer", "head"))]
     config = {

@@ -133,7 +133,7 @@ def test_utterances_count_the_same_whether_multiplied_at_once_or_later(monkeypat
     expected = sums_of(layers, groups)
     monkeypatch.setattr("assonance.statistics.blocks.UTTERANCES_KEPT", kept)
     found = sums_of(layers, groups, order=range(7))
-    found = found.merge(sums_of(layers, groups, order=range(7, 12)))
+    found = weighted_blocks([found, sums_of(layers, groups, order=range(7, 12))], [1, 1])
     assert found._products
     assert_equal_to_rounding(found, expected, layers)
 
@@ -173,7 +173,7 @@ def test_any_split_and_any_order_of_utterances_agree(seed, random):
     ]
     while len(parts) > 1:
         random.shuffle(parts)
-        parts.append(parts.pop().merge(parts.pop()))
+        parts.append(weighted_blocks([parts.pop(), parts.pop()], [1, 1]))
     assert_equal_to_rounding(parts[0], sums_of(layers, groups), layers)
 
 
@@ -181,7 +181,8 @@ def test_neither_of_two_merged_changes():
     layers, groups = make_layers(WIDTHS, frames=60), make_groups(60, 9)
     one, two = (sums_of(layers, groups, order=order) for order in (range(4), range(4, 9)))
     before = [pairs_of(each, layers) for each in (one, two)]
-    one.merge(two).update({name: torch.from_numpy(values) for name, values in layers.items()})
+    both = weighted_blocks([one, two], [1, 1])
+    both.update({name: torch.from_numpy(values) for name, values in layers.items()})
     for each, known in zip((one, two), before, strict=True):
         each._own.clear()
         assert repr(pairs_of(each, layers)) == repr(known)
@@ -365,7 +366,7 @@ def test_sums_made_differently_cannot_be_merged(other):
     one = BlockSums({"a": torch.zeros(3)}, [])
     for this, that in [(one, other), (other, one)]:
         with pytest.raises(ValueError, match="different layers, pairs or shifts"):
-            this.merge(that)
+            weighted_blocks([this, that], [1, 1])
 
 
 def test_layers_of_one_utterance_have_the_same_frames():

@@ -7,6 +7,7 @@ import pandas as pd
 from assonance import anchors, tables, trust_plot
 from assonance.describe import DESCRIPTORS
 from assonance.report.figures import Picture, picture
+from assonance.report.words import span
 from assonance.results import Comparison
 
 # In-sample measures and what the same reads of held-out speech.
@@ -45,14 +46,14 @@ def _in_short(comparison: Comparison, table: pd.DataFrame) -> str:
     said = ""
     if "dead_neurons" in table:
         said += (
-            f" Effective rank {_span(table['effective_rank'])}; dead neurons in all: "
+            f" Effective rank {span(table['effective_rank'], digits=0)}; dead neurons in all: "
             f"{table['dead_neurons'].sum():.0f}."
         )
     if "effective_frames" in table:
         said += (
             f" Of a mean, the {comparison.provenance.corpus.frames} frames tell as much as "
-            f"independent ones {_span(table['effective_frames'])} in number; where that is "
-            "fewer than a layer's neurons, the page says so first and names the remedy."
+            f"independent ones {span(table['effective_frames'], digits=0)} in number; where that "
+            "is fewer than a layer's neurons, the page says so first and names the remedy."
         )
     known = [
         anchors.chance(comparison, name)["value"].mean() for name in ("cka", "cka_standardized")
@@ -63,10 +64,6 @@ def _in_short(comparison: Comparison, table: pd.DataFrame) -> str:
             f"{known[1]:.2f} where each counts the same."
         )
     return said
-
-
-def _span(values: "pd.Series[float]") -> str:
-    return f"from {values.min():.0f} to {values.max():.0f}"
 
 
 def chance(comparison: Comparison) -> Iterator[Picture]:

@@ -48,7 +48,9 @@ def named(table: pd.DataFrame, **names: str) -> pd.DataFrame:
     return indexed.rename(columns=words)
 
 
-def span(values: "pd.Series[float]") -> str:
+def span(values: "pd.Series[float]", digits: int = 2) -> str:
     """Say from where to where values go."""
     known = values.dropna()
-    return f"from {known.min():.2f} to {known.max():.2f}" if len(known) else "not measured"
+    if known.empty:
+        return "not measured"
+    return f"from {known.min():.{digits}f} to {known.max():.{digits}f}"

@@ -180,21 +180,6 @@ class BlockSums:
         if self.utterances:
             self._add_rows(block.sums)
 
-    def merge(self, other: "BlockSums") -> "BlockSums":
-        """Return the sums over the utterances of both; neither is changed.
-
-        Raises
-        ------
-        ValueError
-            When the two were made with different shifts, layers or pairs.
-        """
-        same = self.shift.keys() == other.shift.keys() and all(
-            torch.equal(value, other.shift[name]) for name, value in self.shift.items()
-        )
-        if not same or self.pairs != other.pairs or self.utterances != other.utterances:
-            raise ValueError("sums of different layers, pairs or shifts cannot be merged")
-        return weighted_blocks([self, other], [1, 1])
-
     def _add_weighted(self, part: "BlockSums", times: int) -> None:
         """Add the utterances of another, each frame as often as `times` says.
 
@@ -382,8 +367,19 @@ def weighted_blocks(parts: Sequence[BlockSums], weights: Sequence[int]) -> Block
         Made with the same shift, layers and pairs; not changed.
     weights
         How often the utterances of each count.
+
+    Raises
+    ------
+    ValueError
+        When they were made with different shifts, layers or pairs.
     """
     first = parts[0]
+    for part in parts[1:]:
+        same = first.shift.keys() == part.shift.keys() and all(
+            torch.equal(value, part.shift[name]) for name, value in first.shift.items()
+        )
+        if not same or first.pairs != part.pairs or first.utterances != part.utterances:
+            raise ValueError("sums of different layers, pairs or shifts cannot be merged")
     result = BlockSums(first.shift, first.pairs, utterances=first.utterances)
     for part, times in zip(parts, weights, strict=True):
         if times:
