@@ -38,7 +38,9 @@ def comparison(
     rng = np.random.default_rng(seed)
     models = [record(name, count) for name, count in zip(names, layers, strict=True)]
     if twins:
-        models += [record(f"{each.name} (random)", len(each.layers), each.name) for each in models]
+        models += [
+            record(f"{each.name} (random)", len(each.layers), (each.name,)) for each in models
+        ]
     if baseline:
         models.append(replace(record("mel", 1), baseline=True))
     labels = list(max((each.layers for each in models), key=len))
@@ -129,7 +131,7 @@ def descriptors(
     return found
 
 
-def record(name: str, layers: int, twin_of: str | None = None) -> ModelRecord:
+def record(name: str, layers: int, twin_of: tuple[str, ...] = ()) -> ModelRecord:
     """Describe a model that does not exist."""
     words = ["the input of block 1", *(f"the output of block {k}" for k in range(1, layers))]
     return ModelRecord(

@@ -155,7 +155,7 @@ def test_an_interrupted_run_ends_with_the_same_bytes(pair, speech, tmp_path, at)
 def test_every_model_stands_beside_its_random_twin(whole):
     first, second = whole.models
     twins = [whole.twin(first), whole.twin(second)]
-    assert [each.twin_of for each in whole.provenance.models] == [None, None, first, second, None]
+    assert [each.twin_of for each in whole.provenance.models] == [(), (), (first,), (second,), ()]
     for row in whole.models:
         for twin in twins:
             assert whole.matrix("cka", row, twin).notnull().all()
@@ -375,7 +375,7 @@ def test_no_model_takes_another_s_name(checkpoint, speech, tmp_path):
     assert [record.source for record in found.provenance.models[:4]] == [
         str(tmp_path / place) for place in places
     ]
-    assert len({record.name for record in found.provenance.models}) == 9
+    assert len({record.name for record in found.provenance.models}) == 6
     assert found.twin("mine") == "mine, random weights (2)"
     for row, col in combinations(found.models, 2):
         assert float(found.matrix("cka", row, col).max()) < 0.99  # all four are different models
@@ -476,6 +476,20 @@ def test_a_twin_is_scored_as_the_random_model_that_it_is(pair, speech, whole):
             model_row=row, layer_row=layer_row, model_col=col, layer_col=layer_col
         )
         assert float(found) == pytest.approx(expected.mean(), abs=1e-9)
+
+
+def test_models_of_one_architecture_have_one_twin(checkpoint, pair, speech):
+    first, other = pair
+    second = checkpoint("wav2vec2", "base", "ForCTC", seed=3)
+    found = compare([first, other, second], speech, ["cka", "mincorr"])
+    a, b, c = found.models
+    assert list(found.twins.values()) == [(a, c), (b,)]
+    assert found.twin(a) == found.twin(c)
+    alone = compare([second, other], speech, ["cka"])
+    np.testing.assert_array_equal(
+        found.matrix("cka", b, found.twin(c)), alone.matrix("cka", b, alone.twin(c))
+    )
+    assert found.intervals["cka"].sel(model_row=a, model_col=found.twin(c)).notnull().any()
 
 
 def test_the_seed_of_the_settings_draws_the_twins(pair, speech):

@@ -20,8 +20,8 @@ MODELS = (
     model("wb", objective="contrastive", family="wav2vec2"),
     model("hl ft", 7, size="large", fine_tuned=True),
     model("hb 2", seed_of="hb"),
-    model("hb random", objective="none", twin_of="hb"),
-    model("wb random", objective="none", family="wav2vec2", twin_of="wb"),
+    model("hb random", objective="none", twin_of=("hb", "hb 2")),
+    model("wb random", objective="none", family="wav2vec2", twin_of=("wb",)),
     model("mel", objective="none", family="mel", size="mel", layers={"mel": "bands"}),
 )
 LABELS = [*(f"encoder.{k}" for k in range(7)), "mel"]
@@ -65,7 +65,7 @@ def test_within_is_one_model_and_never_a_layer_with_itself():
 
 def test_random_weights_take_the_column_models_place():
     known = pairs("random weights")
-    twins = {"hb": "hb random", "wb": "wb random"}
+    twins = {"hb": "hb random", "hb 2": "hb random", "wb": "wb random"}
     assert known == {(row, twins[col]) for row, col in pairs("across") if col in twins}
 
 

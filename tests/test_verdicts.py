@@ -31,7 +31,7 @@ def models(names=MODELS, twins=True):
         for name in names
     ]
     random = [
-        replace(each, name=f"{each.name}, random", objective="none", twin_of=each.name)
+        replace(each, name=f"{each.name}, random", objective="none", twin_of=(each.name,))
         for each in made
     ]
     return [*made, *(random if twins else [])]

@@ -61,7 +61,7 @@ FOUR = tuple(
     record(f"{objective[0]}-{size}", objective, size)
     for objective, size in product(("predictive", "contrastive"), ("base", "large"))
 )
-TWINS = tuple(record(f"{each.name}, random", "none", twin_of=each.name) for each in FOUR)
+TWINS = tuple(record(f"{each.name}, random", "none", twin_of=(each.name,)) for each in FOUR)
 TUNED = tuple(
     record(f"{objective}{tuned}", objective, fine_tuned=bool(tuned))
     for objective, tuned in product(("predictive", "contrastive"), ("", ", tuned"))

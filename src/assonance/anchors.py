@@ -184,13 +184,13 @@ def chance_by_measure(comparison: Comparison) -> pd.DataFrame:
     """
     rows = {}
     models = list(comparison.models)
-    twins = [name for model in models if (name := comparison.twin(model))]
+    twins = comparison.twins
     for name in map(str, comparison.nulls.data_vars):
         table = chance(comparison, name) if comparison.nulls[name].dims[:4] == CELL else None
         if table is None or table.empty or name not in MEASURES:
             continue
-        floor = comparison.scores[name].sel(model_row=models, model_col=twins)
-        own = np.array([[comparison.twin(row) == col for col in twins] for row in models], bool)
+        floor = comparison.scores[name].sel(model_row=models, model_col=list(twins))
+        own = np.array([[of == (row,) for of in twins.values()] for row in models], dtype=bool)
         apart = floor.where(~xr.DataArray(own, dims=("model_row", "model_col")))
         rows[name] = {
             "value": table["value"].mean(),

@@ -58,7 +58,7 @@ def pairs(comparison: Comparison) -> tuple[Pair, ...]:
     A fine-tuned model comes from the pretrained one of its architecture that is most like it in
     the first layer; another of that architecture is a second seed.
     """
-    models = [each for each in comparison.provenance.models if each.twin_of is None]
+    models = [each for each in comparison.provenance.models if not each.twin_of]
     measure = tables.knowing_measure(comparison)
     found = []
     for tuned in (each for each in models if each.fine_tuned):

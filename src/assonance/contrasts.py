@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,9 +98,14 @@ class Lattice:
         return found[:, None, :, None]
 
     def of_recipes(self, holds: Callable[[ModelRecord, ModelRecord], bool]) -> Mask:
-        """Mark the pairs of models of which something holds; a twin stands for its model."""
-        stands = {name: self.models[each.twin_of or name] for name, each in self.models.items()}
-        return self.of_models(lambda row, col: holds(stands[row.name], stands[col.name]))
+        """Mark the pairs of models of which something holds; a twin stands for its models."""
+
+        def stands_for(model: ModelRecord) -> list[ModelRecord]:
+            return [self.models[name] for name in model.twin_of or (model.name,)]
+
+        return self.of_models(
+            lambda row, col: any(holds(*both) for both in product(stands_for(row), stands_for(col)))
+        )
 
     def of_layers(self, holds: Mask) -> Mask:
         """Mark the cells whose layers are both marked; of shape (models, labels)."""
@@ -140,7 +146,7 @@ class Lattice:
 
     def against_random(self, row: ModelRecord, col: ModelRecord) -> bool:
         """Tell whether the column is the twin of a model that `across` would take."""
-        return col.twin_of is not None and self.across(row, self.models[col.twin_of])
+        return any(self.across(row, self.models[name]) for name in col.twin_of)
 
     def tuned(self, row: ModelRecord, col: ModelRecord) -> bool:
         """Tell whether the column is the row, fine-tuned."""
@@ -170,7 +176,7 @@ class Relation:
 
 def _trained(model: ModelRecord) -> bool:
     """Tell whether it learned something, and in its own axes: a rotated model is a control."""
-    controls = model.twin_of is not None or model.source.startswith(ROTATED_MODEL)
+    controls = bool(model.twin_of) or model.source.startswith(ROTATED_MODEL)
     return not controls and model.objective != "none"
 
 
@@ -191,7 +197,7 @@ def _pretrained(models: Sequence[ModelRecord]) -> Mapping[str, str]:
             and (each.family, each.size) == (tuned.family, tuned.size)
             and tuple(each.layers) == tuple(tuned.layers)
         ]
-        if tuned.fine_tuned and tuned.twin_of is None and len(like) == 1:
+        if tuned.fine_tuned and not tuned.twin_of and len(like) == 1:
             found[tuned.name] = like[0]
     return found
 

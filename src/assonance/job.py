@@ -64,9 +64,9 @@ class Job:
         return self.named[self.layers[layer].model]
 
     def _apart(self, a: str, b: str) -> bool:
-        """No model is asked how surely it is unlike its own twin."""
+        """No model is asked how surely it is unlike a twin that is its own alone."""
         one, two = self.layers[a].model, self.layers[b].model
-        return self._of(a).twin_of != two and self._of(b).twin_of != one
+        return self._of(a).twin_of != (two,) and self._of(b).twin_of != (one,)
 
     def _two_trained(self, a: str, b: str) -> bool:
         """No layer is asked whether it is like another of its own model by chance."""
@@ -160,10 +160,10 @@ class Job:
     def _others(self) -> NDArray[np.bool_]:
         """For consensus over models: the layers of the other models, controls not counted.
 
-        A twin stands in its model's place: its own model is none of the others.
+        A twin stands in the place of its model, of several the first, which is none of the others.
         """
         models = np.array([layer.model for layer in self.layers.values()])
-        places = np.array([self.named[model].twin_of or model for model in models])
+        places = np.array([next(iter(self.named[model].twin_of), model) for model in models])
         counts = np.array([not self.named[model].control for model in models])
         others: NDArray[np.bool_] = (places[:, None] != places) & counts
         return others

@@ -20,19 +20,19 @@ class Compared:
     model
         The model.
     twin_of
-        Name of the model whose random-weights twin this is; None for any other.
+        Names of the models whose random-weights twin this is; empty for any other.
     baseline
         Whether it is what the acoustics alone give.
     """
 
     model: SpeechModel
-    twin_of: str | None = None
+    twin_of: tuple[str, ...] = ()
     baseline: bool = False
 
     @property
     def control(self) -> bool:
         """Whether models are held against it, and nothing is asked about it."""
-        return self.baseline or self.twin_of is not None
+        return self.baseline or bool(self.twin_of)
 
 
 Named = Mapping[str, Compared]
@@ -48,6 +48,8 @@ def load_named(
     precision: str,
 ) -> Named:
     """Load models, then their twins and the baseline, each under a name of its own.
+
+    Models of one architecture and preprocessing have one twin, since theirs would be the same.
 
     The baseline, log-mel frames, stands beside models that have twins: only these hear speech and
     are trained. It is left out where it is one of the models.
@@ -86,10 +88,8 @@ def load_named(
     for model in loaded:
         named[_unlike(model.name, named)] = Compared(model)
     if seed is not None:
-        for name, each in list(named.items()):
-            twin = None if each.model.info.objective == "none" else each.model.twin(seed)
-            if twin is not None:
-                named[_unlike(f"{name}, random weights", named)] = Compared(twin, twin_of=name)
+        for twin, names in _twins(named, seed):
+            named[_unlike(f"{names[0]}, random weights", named)] = Compared(twin, twin_of=names)
         baseline = mel()
         if len(named) > len(loaded) and all(
             each.fingerprint != baseline.fingerprint for each in loaded
@@ -135,6 +135,17 @@ def by_name(named: Named, seeds: Mapping[str, str]) -> dict[str, str]:
         if second == first:
             raise AssonanceError(f"seed of a model: {one_line(second)} cannot be its own")
     return found
+
+
+def _twins(named: Named, seed: int) -> list[tuple[SpeechModel, tuple[str, ...]]]:
+    """Make the twins that can be made, each with the names of its models."""
+    twins: dict[str, tuple[SpeechModel, tuple[str, ...]]] = {}
+    for name, each in named.items():
+        twin = None if each.model.info.objective == "none" else each.model.twin(seed)
+        if twin is not None:
+            same, names = twins.get(twin.fingerprint, (twin, ()))
+            twins[twin.fingerprint] = same, (*names, name)
+    return list(twins.values())
 
 
 def _unlike(name: str, taken: Container[str]) -> str:

@@ -38,7 +38,7 @@ class ModelRecord:
     layers
         Labels from the input up, and what each is.
     twin_of
-        Name of the model whose random-weights twin this is; None for a model of its own.
+        Names of the models whose random-weights twin this is; empty for a model of its own.
     seed_of
         Name of the model of whose recipe this is another training seed: its ceiling.
     baseline
@@ -54,7 +54,7 @@ class ModelRecord:
     fine_tuned: bool
     fingerprint: str
     layers: Mapping[str, str]
-    twin_of: str | None = None
+    twin_of: tuple[str, ...] = ()
     seed_of: str | None = None
     baseline: bool = False
 
@@ -125,7 +125,10 @@ class Provenance:
             versions=record["versions"],
             measures=tuple(record["measures"]),
             settings=record["settings"],
-            models=tuple(ModelRecord(**model) for model in record["models"]),
+            models=tuple(
+                ModelRecord(**{**model, "twin_of": tuple(model["twin_of"])})
+                for model in record["models"]
+            ),
             corpus=CorpusRecord(**corpus),
             left_out=tuple(LeftOut(**each) for each in record["left_out"]),
             notes=tuple(record["notes"]),
@@ -196,7 +199,7 @@ class Comparison:
         return tuple(
             model.name
             for model in self.provenance.models
-            if model.twin_of is None and not model.baseline
+            if not model.twin_of and not model.baseline
         )
 
     @property
@@ -204,12 +207,14 @@ class Comparison:
         """What made the intervals, in words with an article; empty where there are none."""
         return in_words(self.replicates)
 
+    @property
+    def twins(self) -> dict[str, tuple[str, ...]]:
+        """Names of the random-weights twins, each with those of the models it is the twin of."""
+        return {each.name: each.twin_of for each in self.provenance.models if each.twin_of}
+
     def twin(self, model: str) -> str | None:
-        """Name of a model's random-weights twin, if it was compared too."""
-        for each in self.provenance.models:
-            if each.twin_of == model:
-                return each.name
-        return None
+        """Name of a model's random-weights twin, if one was compared; it may be others' too."""
+        return next((twin for twin, models in self.twins.items() if model in models), None)
 
     @property
     def baseline(self) -> str | None:

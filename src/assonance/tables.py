@@ -271,7 +271,7 @@ def floor_name(comparison: Comparison, measure: str) -> str | None:
     if measure == "maxcorr" and ROTATED in comparison.scores:
         return "randomly rotated neurons"
     scores = _of_layers(comparison, measure)
-    twins = [twin for model in comparison.models if (twin := comparison.twin(model))]
+    twins = list(comparison.twins)
     if measure in ("maxcorr", ROTATED) or not twins:
         return None
     known = scores.sel(model_row=list(comparison.models), model_col=twins).notnull().any()

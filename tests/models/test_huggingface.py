@@ -341,6 +341,25 @@ def test_anything_that_decides_activations_changes_the_fingerprint(checkpoint, t
     assert len({load_model(folder).fingerprint for folder in folders}) == len(folders)
 
 
+def test_what_has_a_part_in_training_alone_has_none_in_the_fingerprint(checkpoint, tmp_path):
+    trained_otherwise = copy(checkpoint(), tmp_path / "trained otherwise")
+    config = json.loads((trained_otherwise / "config.json").read_text())
+    unlike = {
+        "hidden_dropout": 0.3,
+        "layerdrop": 0.2,
+        "mask_time_prob": 0.5,
+        "ctc_zero_infinity": True,
+        "vocab_size": 99,
+    }
+    assert all(config[key] != value for key, value in unlike.items())
+    (trained_otherwise / "config.json").write_text(json.dumps(config | unlike))
+    mine, other = load_model(checkpoint()), load_model(trained_otherwise)
+    assert mine.fingerprint == other.fingerprint
+    samples = voice(0.5, seed=3)
+    for label, activations in run(mine, samples)[0].items():
+        np.testing.assert_array_equal(activations, run(other, samples)[0][label])
+
+
 def test_a_weight_that_is_only_used_in_training_may_be_missing_and_has_no_part(
     checkpoint, tmp_path
 ):

@@ -32,6 +32,8 @@ from assonance.outside import UnusableAudio
 _SIZES = {(12, 768): "base", (24, 1024): "large", (48, 1280): "extra large"}
 # Of the configuration, what says where a model came from rather than what it computes.
 _BOOKKEEPING = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
+# And what has a part in training, or behind the encoder, alone: these occur in the keys.
+_TRAINING = ("dropout", "layerdrop", "mask_", "spec_augment", "ctc_", "vocab_size")
 
 
 class HuggingFaceModel:
@@ -108,7 +110,11 @@ class HuggingFaceModel:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of configuration, preprocessing and every weight; where they lay has no part."""
-        config = {k: v for k, v in self._config.to_dict().items() if k not in _BOOKKEEPING}
+        config = {
+            key: value
+            for key, value in self._config.to_dict().items()
+            if key not in _BOOKKEEPING and not any(word in key for word in _TRAINING)
+        }
         digest = hashlib.sha256(
             json.dumps(
                 [config, self._inputs.settings(), self.precision, *self.layers],

@@ -54,7 +54,7 @@ def render(
         question=_question(comparison),
         models=[model for model in record.models if model.name in comparison.models],
         baseline=comparison.baseline,
-        twins=[model for model in record.models if model.twin_of is not None],
+        twins=[model for model in record.models if model.twin_of],
         facts=facts,
         sentences=sentences,
         sections=sections(comparison, changes.pairs(comparison) if pairs is None else pairs),
