@@ -14,7 +14,8 @@ from assonance.gathered import Ends, Gathered, Plan, View
 from assonance.measures import Measure, Settings
 from assonance.parallel import on_cores
 from assonance.progress import Progress
-from assonance.scores import LayerScores, Scores, half_scores
+from assonance.repeated_scores import LayerScores
+from assonance.scores import Scores, half_scores
 from assonance.statistics import assign_parts, replicate_weights, sample_indices
 from assonance.tiles import plan, stacks
 

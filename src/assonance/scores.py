@@ -1,36 +1,20 @@
 """Scores of many layer pairs, filled in as they come and labelled at the end."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from threading import Lock
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import DTypeLike, NDArray
-from torch import Tensor
 
 from assonance.describe import DESCRIPTORS
-from assonance.inference import (
-    LOCALISATION,
-    ROTATED,
-    WHOLE,
-    localisation_index,
-    whole_of,
-)
-from assonance.measures import MEASURES, LayerScore, Measure, NeuronScores, Settings
-from assonance.neuron_intervals import (
-    NeuronReplicates,
-    bases_of_neurons,
-    jackknife_of_sums,
-    localisation_of_neurons,
-)
-from assonance.statistics import FoldedMoments, Pair, StackedPair, halves
+from assonance.inference import LOCALISATION, localisation_index
+from assonance.localisation import is_localised, localisation_attributes, localisation_terms
+from assonance.measures import LayerScore, Measure, NeuronScores, Settings
+from assonance.statistics import FoldedMoments, Pair, halves
 
 CELL = ("layer_row", "layer_col")
-# Measures of single neurons between whose values the localisation index lies, best first.
-_LOCALISED = ("maxcorr", ROTATED)
 
-Score = TypeVar("Score")
 Value = NeuronScores | LayerScore | float
 LayerTable = NDArray[np.float64]
 
@@ -93,7 +77,7 @@ class Scores:
 
     def add(self, a: str, b: str, pair: Pair, settings: Settings) -> None:
         """Score layer a (rows) against layer b (columns), and the other way round."""
-        for row, col, seen, measures in _both_ways(a, b, pair, self.measures):
+        for row, col, seen, measures in both_ways(a, b, pair, self.measures):
             cell = self.index[row], self.index[col]
             found = {each.name: each.function(seen, settings) for each in measures}
             for name, value in found.items():
@@ -116,7 +100,7 @@ class Scores:
         )
 
     def _put(self, name: str, cell: tuple[int, int], value: Value) -> None:
-        self.values[name][cell] = _of_layer(value)
+        self.values[name][cell] = of_layer(value)
         if isinstance(value, LayerScore):
             _table(self.ranks, name, self.others.shape, -1, np.int32)[cell] = value.rank
         elif isinstance(value, NeuronScores):
@@ -155,172 +139,12 @@ class Scores:
                 if each.name in self.matches and each.across is None:
                     matches = self.matches[each.name]
                     result[f"{each.name}_match"] = ((*dims, "neuron"), matches)
-        if is_localised(self.measures):
-            result[LOCALISATION] = (CELL, self.localised, localisation_attributes(self.measures))
+        if is_localised(self.values):
+            result[LOCALISATION] = (CELL, self.localised, localisation_attributes(self.values))
         for name, found in self.layers.items():
             told = DESCRIPTORS[name]
             about = {"long_name": told.title, "description": told.meaning}
             result[name] = (CELL[:1], found, about)
-        return result
-
-
-class LayerScores:
-    """Scores of layers against layers alone, once and again: what intervals and nulls are made of.
-
-    Parameters
-    ----------
-    widths, measures, others
-        As for `Scores`.
-    repeats
-        How many times every pair is scored.
-    whole
-        Scores of all frames, where neurons are to have intervals; each pair's when it is repeated.
-
-    Attributes
-    ----------
-    tables : dict
-        Measure to scores, shape (L, L, repeats); with `LOCALISATION` where its parts are measured.
-        Of measures taken over all other layers, shape (L, repeats), see `dataset`.
-    """
-
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        measures: Sequence[Measure],
-        others: NDArray[np.bool_],
-        repeats: int,
-        whole: Scores | None = None,
-    ) -> None:
-        self.of_rows = [each for each in measures if each.rowwise]
-        self.of_pairs = [each for each in measures if not each.rowwise]
-        self.widths = dict(widths)
-        self.repeats = repeats
-        self.index = {name: number for number, name in enumerate(widths)}
-        self.others = others
-        count, most = len(widths), max(widths.values())
-        names = [each.name for each in measures if each.across is None]
-        if is_localised(measures):
-            names.append(LOCALISATION)
-        self.tables = {name: np.full((count, count, repeats), np.nan) for name in names}
-        self._lowest = {
-            each.name: np.full((count, repeats, most), np.inf)
-            for each in measures
-            if each.across == "min"
-        }
-        self._whole = whole
-        single = [each.name for each in measures if each.level == "neuron" and not each.across]
-        if LOCALISATION in names:
-            single.append(LOCALISATION)
-        self._single = NeuronReplicates(single, count, most, repeats if whole else 0)
-        self._lock = Lock()
-
-    def add(self, a: str, b: str, repeat: int, pair: Pair, settings: Settings) -> None:
-        """Score layer a (rows) against layer b (columns), and the other way round.
-
-        Only by what takes two layers; see `add_rows`.
-        """
-        i, j = self.index[a], self.index[b]
-        for row, col, seen, measures in _both_ways(a, b, pair, self.of_pairs):
-            cell = self.index[row], self.index[col], repeat
-            for each in measures:
-                value = each.function(seen, settings)
-                self.tables[each.name][cell] = _of_layer(value)
-                if isinstance(value, NeuronScores):
-                    self._add_neurons({each.name: self._by_layer([row], value.values)}, [row], col)
-        for each in self.of_pairs:
-            if each.symmetric:
-                self.tables[each.name][j, i, repeat] = self.tables[each.name][i, j, repeat]
-
-    def add_rows(
-        self, rows: Sequence[str], column: str, repeat: int, stack: StackedPair, settings: Settings
-    ) -> None:
-        """Score the neurons of row layers, put together, against the column layer."""
-        found = {
-            each.name: self._by_layer(rows, each.function(stack, settings).values)
-            for each in self.of_rows
-        }
-        i, j = [self.index[row] for row in rows], self.index[column]
-        for each in self.of_rows:
-            if each.across is None:
-                self.tables[each.name][i, j, repeat] = nan_mean(found[each.name])
-                continue
-            others = self.others[i, j]
-            lowest = self._lowest[each.name]
-            with self._lock:
-                for row, scores in zip(
-                    i, np.where(others[:, None], found[each.name], np.nan), strict=True
-                ):
-                    np.fmin(lowest[row, repeat], scores, out=lowest[row, repeat])
-        self._add_neurons(found, rows, column)
-        if LOCALISATION in self.tables:
-            ends = _ends(found)
-            for number, row in enumerate(i):
-                if row != j:
-                    index = localisation_index(*(scores[number] for scores in ends))
-                    self.tables[LOCALISATION][row, j, repeat] = index
-
-    def _add_neurons(
-        self, found: Mapping[str, NDArray[np.float64]], rows: Sequence[str], column: str
-    ) -> None:
-        """Add what single neurons, (rows, most), have moved by."""
-        if self._whole is None:
-            return
-        i, j = [self.index[row] for row in rows], self.index[column]
-        whole = {name: self._whole.neurons[name][i, j] for name in found}
-        for name in found.keys() & set(self._single.names):
-            self._single.add(name, i, j, found[name] - whole[name])
-        if LOCALISATION in self._single.names and found.keys() >= set(_LOCALISED):
-            best, rotated, knows = _ends(found)
-            moved = (best - rotated) / (knows - rotated) - localisation_of_neurons(*_ends(whole))
-            moved[np.array(i) == j] = np.nan
-            self._single.add(LOCALISATION, i, j, moved)
-
-    def neuron_dataset(self) -> xr.Dataset:
-        """Label the intervals of neurons' scores; nothing where there are none.
-
-        One variable a measure, with last dimensions ``neuron`` and ``statistic``, and
-        ``localisation`` of each neuron, whose interval allows for the random bases too.
-        """
-        names = list(self.index)
-        result = xr.Dataset(coords={"layer_row": names, "layer_col": names})
-        if self._whole is None or self.repeats < 2:
-            return result
-        for name in self._single.names:
-            result[name] = ((*CELL, "neuron", "statistic"), self._interval(name, self._whole))
-        for name, lowest in self._lowest.items():
-            scores = worst(self._whole.neurons[name], self.others)
-            moved = np.where(np.isinf(lowest), np.nan, lowest) - scores[:, None]
-            found = jackknife_of_sums(scores, moved.sum(1), (moved**2).sum(1), self.repeats)
-            result[name] = ((CELL[0], "neuron", "statistic"), _within_range(name, found))
-        return result
-
-    def _interval(self, name: str, whole: Scores) -> NDArray[np.floating]:
-        """Estimate, low and high of the neurons' scores; (L, L, most, 3)."""
-        if name != LOCALISATION:
-            return _within_range(name, self._single.jackknife(name, whole.neurons[name]))
-        best, rotated, knows = _ends(whole.neurons)
-        count = whole.draws[ROTATED].shape[-1]
-        bases = bases_of_neurons(whole.deviations[ROTATED], count, knows - rotated)
-        return self._single.jackknife(name, localisation_of_neurons(best, rotated, knows), bases)
-
-    def _by_layer(self, rows: Sequence[str], scores: Tensor) -> NDArray[np.float64]:
-        """Part the scores of neurons by their layers; (rows, most), NaN where there is none."""
-        widths = [self.widths[row] for row in rows]
-        result = np.full((len(rows), max(self.widths.values())), np.nan)
-        result[np.arange(result.shape[1]) < np.array(widths)[:, None]] = scores.cpu().numpy()
-        return result
-
-    def dataset(self, dim: str) -> xr.Dataset:
-        """Label the scores; `dim` names what the repeats are. Nothing where there are none."""
-        names = list(self.index)
-        result = xr.Dataset(coords={"layer_row": names, "layer_col": names})
-        if not self.repeats:
-            return result
-        for name, values in self.tables.items():
-            result[name] = ((*CELL, dim), values)
-        for name, lowest in self._lowest.items():
-            known = np.where(np.isinf(lowest), np.nan, lowest)
-            result[name] = ((CELL[0], dim), nan_mean(known))
         return result
 
 
@@ -338,14 +162,13 @@ def half_scores(
         return {}
     pair = halves(moments, layer, settings.seed).pair("first", "second")
     return {
-        each.name: sum(_of_layer(each.function(one, settings)) for one in (pair, pair.swapped()))
-        / 2
+        each.name: sum(of_layer(each.function(one, settings)) for one in (pair, pair.swapped())) / 2
         for each in measures
         if each.across is None
     }
 
 
-def _both_ways(
+def both_ways(
     a: str, b: str, pair: Pair, measures: Sequence[Measure]
 ) -> Iterator[tuple[str, str, Pair, Sequence[Measure]]]:
     """Give what is to be measured of a pair, and of the same seen the other way round."""
@@ -357,7 +180,7 @@ def _both_ways(
             yield b, a, pair.swapped(), directed
 
 
-def _of_layer(value: Value) -> float:
+def of_layer(value: Value) -> float:
     """Reduce a score to one number."""
     if isinstance(value, LayerScore):
         return value.value
@@ -409,23 +232,10 @@ def worst(scores: NDArray[np.floating], others: NDArray[np.bool_]) -> NDArray[np
     return np.where(np.isinf(lowest), np.nan, lowest)
 
 
-def _within_range(name: str, values: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Cut at the ends of a measure's range."""
-    lowest, highest = attributes(MEASURES[name])["range"]
-    clipped: NDArray[np.floating] = np.clip(values, lowest, highest)
-    return clipped
-
-
 def nan_mean(values: NDArray[np.floating]) -> NDArray[np.floating]:
     """Mean over the last axis of what is not NaN; NaN, without a warning, where nothing is."""
     count = np.isfinite(values).sum(-1)
     return np.where(count, np.nansum(values, -1) / np.maximum(count, 1), np.nan)
-
-
-def is_localised(measures: Sequence[Measure]) -> bool:
-    """Whether all that the localisation index lies between is measured."""
-    names = {each.name for each in measures}
-    return names.issuperset(_LOCALISED) and not names.isdisjoint(WHOLE)
 
 
 def _localised(found: Mapping[str, Value]) -> float:
@@ -434,27 +244,8 @@ def _localised(found: Mapping[str, Value]) -> float:
     A layer's neurons are their own best matches: of a layer with itself the index would say so
     and nothing else.
     """
-    if not (found.keys() >= set(_LOCALISED) and found.keys() & set(WHOLE)):
+    if not is_localised(found):
         return float("nan")
-    neurons = [each.values.cpu().numpy() for each in _ends(found) if isinstance(each, NeuronScores)]
+    terms = localisation_terms(found)
+    neurons = [each.values.cpu().numpy() for each in terms if isinstance(each, NeuronScores)]
     return localisation_index(*neurons)
-
-
-def _ends(found: Mapping[str, Score]) -> tuple[Score, Score, Score]:
-    """Pick what the localisation index is made of: best match, random bases, whole layer."""
-    best, rotated = _LOCALISED
-    return found[best], found[rotated], found[whole_of(found)]
-
-
-def localisation_attributes(measures: Sequence[Measure]) -> dict[str, Any]:
-    """Describe the localisation index."""
-    names = {each.name for each in measures}
-    whole = whole_of(names)
-    return {
-        "long_name": "Localisation index",
-        "description": "Share of what the whole other layer knows of a neuron, beyond a random "
-        "basis of it, that one neuron knows: 0 for a space shared in unrelated bases, 1 where one "
-        "neuron says all",
-        "range": [-np.inf, np.inf],
-        "source": f"assonance: Σ(maxcorr − maxcorr_rotated)/Σ({whole} − maxcorr_rotated)",
-    }

@@ -127,17 +127,6 @@ def test_utterances_longer_than_the_rows_made_at_once_count_the_same(monkeypatch
     assert_equal_to_rounding(sums_of(layers, groups), expected, layers)
 
 
-@pytest.mark.parametrize("kept", [0, 5, 11])
-def test_utterances_count_the_same_whether_multiplied_at_once_or_later(monkeypatch, kept):
-    layers, groups = make_layers(WIDTHS, frames=150), make_groups(150, 12)
-    expected = sums_of(layers, groups)
-    monkeypatch.setattr("assonance.statistics.blocks.UTTERANCES_KEPT", kept)
-    found = sums_of(layers, groups, order=range(7))
-    found = weighted_blocks([found, sums_of(layers, groups, order=range(7, 12))], [1, 1])
-    assert found._products
-    assert_equal_to_rounding(found, expected, layers)
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_no_bit_of_a_pair_depends_on_other_layers(dtype):
     widths = {name: 40 + number for number, name in enumerate("abcdefghi")}

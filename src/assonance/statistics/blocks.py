@@ -10,12 +10,11 @@ from torch import Tensor
 
 from assonance.statistics.hsic import BlockPair, Hsic, HsicSums, Powers
 from assonance.statistics.order import in_order
+from assonance.statistics.outer import OuterSums, weighted_outer
 
 # Rows of an utterance's Gram matrices made at once: those of all layers should stay in the
 # processor's cache, and what lies beyond the diagonal block is never computed.
 ROWS_AT_ONCE = 128
-# Sums of so many utterances are kept as they are before they are multiplied.
-UTTERANCES_KEPT = 1024
 # Data whose mean is nearer to zero than this share of their deviation are about their mean.
 CENTRED = 1e-7
 
@@ -106,9 +105,8 @@ class BlockSums:
         self._norms = like.new_zeros(2, count)
         # For every other layer y, of frames: Σ x‖y‖². Of utterances: ΣC_u t_u, Σ s_u‖t_u‖².
         self._vectors = {name: like.new_zeros(3, width, count) for name, width in widths.items()}
-        self._rows: dict[str, list[Tensor]] = {name: [] for name in widths}
-        self._waiting = 0
-        self._products: dict[tuple[str, str], Tensor] = {}
+        # Σ s_u t_uᵀ.
+        self._between = OuterSums(list(widths), self.pairs)
         self._own: dict[str, tuple[float, float]] = {}
 
     @property
@@ -178,7 +176,7 @@ class BlockSums:
             self._sums[name] += of
             self._vectors[name][: len(vectors)] += vectors
         if self.utterances:
-            self._add_rows(block.sums)
+            self._add_sums(block.sums)
 
     def _add_weighted(self, part: "BlockSums", times: int) -> None:
         """Add the utterances of another, each frame as often as `times` says.
@@ -195,12 +193,6 @@ class BlockSums:
         for name in self.shift:
             self._sums[name].add_(part._sums[name], alpha=one)
             self._vectors[name] += part._vectors[name] * vectors
-            self._rows[name] += [rows * times for rows in part._rows[name]]
-        self._waiting += part._waiting
-        for pair, product in part._products.items():
-            known = self._products.get(pair)
-            scaled = product * two
-            self._products[pair] = scaled if known is None else known + scaled
 
     def pair(
         self, a: str, b: str, cross: Tensor, x_scatter: Tensor, y_scatter: Tensor
@@ -271,7 +263,7 @@ class BlockSums:
         ).hsic(Powers(n, n, n, n))
         if not self.utterances:
             return of_frames, float("nan")
-        between = self._between(a, b)
+        between = self._between.product(a, b)
         joint = float(s @ between @ t)
         of_utterances = HsicSums(
             whole=whole,
@@ -293,20 +285,6 @@ class BlockSums:
         ).hsic(self._powers)
         return of_frames, of_utterances
 
-    def _between(self, a: str, b: str) -> Tensor:
-        """Σ s_u t_uᵀ over utterances, rows of a; shape (Dx, Dy)."""
-        for name in (a, b):
-            if len(self._rows[name]) > 1:
-                self._rows[name] = [torch.cat(self._rows[name])]
-        product = self._products.get((a, b))
-        if product is None and (b, a) in self._products:
-            product = self._products[b, a].T
-        if not self._waiting:
-            assert product is not None  # noqa: S101 - there were frames
-            return product
-        rows, columns = self._rows[a][0], self._rows[b][0]
-        return rows.T @ columns if product is None else torch.addmm(product, rows.T, columns)
-
     def _total(self, name: str) -> Tensor:
         """Σx, (D,), and 0 where what is left of the mean is rounding."""
         total = self._sums[name]
@@ -323,27 +301,14 @@ class BlockSums:
         index = self.index
         return torch.stack([torch.dot(exact[index[a]], exact[index[b]]) for a, b in self.pairs])
 
-    def _add_rows(self, sums: list[Tensor]) -> None:
+    def _add_sums(self, sums: list[Tensor]) -> None:
         """Take in the sums of one utterance's frames, (D,) a layer."""
         squares = torch.stack([of @ of for of in sums])
         self._tables[3] += self._dots(list(squares[:, None]))
         self._norms[1] += squares
         for name, of in zip(self.shift, sums, strict=True):
             self._vectors[name][2] += torch.outer(of, squares)
-            self._rows[name].append(of[None])
-        self._waiting += 1
-        self._multiply_rows()
-
-    def _multiply_rows(self) -> None:
-        if self._waiting <= UTTERANCES_KEPT:
-            return
-        rows = {name: torch.cat(some) for name, some in self._rows.items()}
-        for a, b in self.pairs:
-            if (a, b) not in self._products:
-                self._products[a, b] = rows[a].new_zeros(rows[a].shape[1], rows[b].shape[1])
-            self._products[a, b].addmm_(rows[a].T, rows[b])
-        self._rows = {name: [] for name in rows}
-        self._waiting = 0
+        self._between.add(sums)
 
     def _centre(self, name: str, frames: Tensor, exact: bool) -> Tensor:
         if exact:
@@ -384,7 +349,7 @@ def weighted_blocks(parts: Sequence[BlockSums], weights: Sequence[int]) -> Block
     for part, times in zip(parts, weights, strict=True):
         if times:
             result._add_weighted(part, int(times))
-    result._multiply_rows()
+    result._between = weighted_outer([part._between for part in parts], weights)
     return result
 
 
