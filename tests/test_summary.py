@@ -1,6 +1,8 @@
 """The first sentences state the numbers of the comparison."""
 
+from dataclasses import replace
 from functools import partial
+from itertools import combinations, permutations
 
 import comparisons
 import numpy as np
@@ -128,10 +130,6 @@ def test_what_was_not_measured_is_not_said():
     assert sentences(comparison(NAMES, measures=["attn_js"])) == []
 
 
-def test_three_models_are_three_pairs():
-    assert len(sentences(comparison(("a", "b", "c"), (3, 4, 5)))) == 12
-
-
 def test_one_model_alone_has_nothing_to_match():
     assert sentences(comparison(("a",), (4,))) == []
 
@@ -149,17 +147,78 @@ def test_layers_that_match_the_same_one_are_named_as_a_run():
     assert said == "encoder.0 → encoder.0, encoder.1–3 → encoder.2, encoder.4 → encoder.1"
 
 
-def test_each_pair_of_three_is_told_by_its_own_numbers():
-    made = comparison(("a", "b", "c"), (3, 4, 5))
-    lines = sentences(made)
-    for number, (row, col) in enumerate([("a", "b"), ("a", "c"), ("b", "c")]):
-        matching, space, neurons = lines[4 * number : 4 * number + 3]
-        assert f"{row} → {col}: encoder.0" in matching
-        for x, y in ((row, col), (col, row)):
-            known = best(made, "linreg_heldout", x, y).mean()
-            assert f"{y} predicts {known:.2f} of the variance of {x} " in space
-            single = best(made, "maxcorr", x, y).mean()
-            assert f"of {y} reaches {single:.2f} for one of {x} " in neurons
+THREE = ("a", "b", "c")
+
+
+def of_three(**about):
+    made = comparison(THREE, (3, 4, 5))
+    records = [
+        replace(each, **about.get(each.name, {}), family=each.name)
+        for each in made.provenance.models
+    ]
+    return replace(made, provenance=replace(made.provenance, models=tuple(records)))
+
+
+def means(made, measure, pairs):
+    return {pair: best(made, measure, *pair).mean() for pair in pairs}
+
+
+def test_of_three_models_the_least_and_the_most_are_told():
+    made = of_three()
+    nearest, space, neurons, overfitting = sentences(made)
+    pairs = list(permutations(THREE, 2))
+    known = means(made, "linreg_heldout", pairs)
+    for row in THREE:
+        col = max((b for a, b in pairs if a == row), key=lambda name: known[row, name])
+        assert f"{row} → {col}" in nearest
+    assert space.startswith("Shared space, least and most: ")
+    ends = [min(known, key=known.get), max(known, key=known.get)]
+    for part, (row, col) in zip(space.split("; "), ends, strict=True):
+        assert f"{col} predicts {known[row, col]:.2f} of the variance of {row} (" in part
+    single = means(made, "maxcorr", pairs)
+    ends = [min(single, key=single.get), max(single, key=single.get)]
+    assert neurons.startswith("Shared neurons, least and most: ")
+    for part, (row, col) in zip(neurons.split("; "), ends, strict=True):
+        assert f"of {col} reaches {single[row, col]:.2f} for one of {row} (" in part
+    assert overfitting.startswith("Overfitting, at most: ")
+
+
+def test_overfitting_of_three_is_that_of_the_worst_pair():
+    made = of_three()
+    *_, said = sentences(made)
+    lost = {}
+    for a, b in combinations(THREE, 2):
+        parts = []
+        for row, col in ((a, b), (b, a)):
+            held_out = made.matrix("linreg_heldout_r", row, col).values
+            at = np.arange(len(held_out)), held_out.argmax(1)
+            parts += list(made.matrix("linreg", row, col).values[at] - held_out[at])
+        lost[a, b] = np.mean(parts)
+    a, b = max(lost, key=lost.get)
+    assert f"{lost[a, b]:.2f} of it" in said
+    assert f"({a} and {b}, " in said
+
+
+def test_another_seed_is_told_apart_from_models_trained_apart():
+    made = of_three(b={"seed_of": "a"})
+    nearest, space, kindred, *_ = sentences(made)
+    assert {part for part in ("a → c", "b → c") if part in nearest} == {"a → c", "b → c"}
+    assert kindred.startswith("Shared by models of one origin (another seed, or fine-tuned): ")
+    for row, col in (("a", "b"), ("b", "a")):
+        known = best(made, "linreg_heldout", row, col).mean()
+        assert f"{col} predicts {known:.2f} of the variance of {row} (" in kindred
+        assert f"{col} predicts {known:.2f} of the variance of {row} (" not in space
+
+
+def test_where_no_models_were_trained_apart_all_are_told():
+    made = of_three(b={"seed_of": "a"}, c={"seed_of": "a"})
+    assert [line.split(":")[0] for line in sentences(made)][1] == "Shared space, least and most"
+
+
+def test_many_models_take_no_more_sentences_than_a_few():
+    names = tuple("abcdef")
+    made = comparison(names, (3,) * 6)
+    assert len(sentences(made)) <= 5
 
 
 def test_the_most_trustworthy_measure_leads_and_says_what_it_is():

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from assonance.models.rotated import PREFIX as ROTATED_MODEL
+from assonance.kinship import Kinship, trained
 from assonance.results import ModelRecord
 
 Mask = NDArray[np.bool_]
@@ -75,7 +75,7 @@ class Lattice:
     def __init__(self, models: Sequence[ModelRecord], labels: Sequence[str]) -> None:
         self.models = {each.name: each for each in models}
         self.labels = tuple(labels)
-        self.pretrained = _pretrained(models)
+        self.kinship = Kinship(models)
         shape = len(models), len(labels)
         self.main = np.zeros(shape, dtype=bool)
         self.there = np.zeros(shape, dtype=bool)
@@ -135,28 +135,6 @@ class Lattice:
         same: Mask = apart == nearest[..., None]
         return same
 
-    def root(self, model: ModelRecord) -> str:
-        """Name the model that a fine-tuned one, or another seed, goes back to."""
-        name = self.pretrained.get(model.name, model.name)
-        return self.models[name].seed_of or name
-
-    def across(self, row: ModelRecord, col: ModelRecord) -> bool:
-        """Tell whether both were trained, and neither goes back to the other."""
-        return _trained(row) and _trained(col) and self.root(row) != self.root(col)
-
-    def against_random(self, row: ModelRecord, col: ModelRecord) -> bool:
-        """Tell whether the column is the twin of a model that `across` would take."""
-        return any(self.across(row, self.models[name]) for name in col.twin_of)
-
-    def tuned(self, row: ModelRecord, col: ModelRecord) -> bool:
-        """Tell whether the column is the row, fine-tuned."""
-        return self.pretrained.get(col.name) == row.name
-
-    def other_seed(self, row: ModelRecord, col: ModelRecord) -> bool:
-        """Tell whether the two differ in the seed of their training alone."""
-        seeds = {each.seed_of or each.name for each in (row, col)}
-        return row.name != col.name and _trained(row) and _trained(col) and len(seeds) == 1
-
 
 @dataclass(frozen=True)
 class Relation:
@@ -174,55 +152,31 @@ class Relation:
     lacking: str
 
 
-def _trained(model: ModelRecord) -> bool:
-    """Tell whether it learned something, and in its own axes: a rotated model is a control."""
-    controls = bool(model.twin_of) or model.source.startswith(ROTATED_MODEL)
-    return not controls and model.objective != "none"
-
-
 def _known(row: ModelRecord, col: ModelRecord) -> bool:
     return "unknown" not in (row.objective, col.objective)
-
-
-def _pretrained(models: Sequence[ModelRecord]) -> Mapping[str, str]:
-    """Find the model that each fine-tuned one was made of: the only one of its architecture."""
-    found = {}
-    for tuned in models:
-        like = [
-            each.name
-            for each in models
-            if _trained(each)
-            and not each.fine_tuned
-            and each.seed_of is None
-            and (each.family, each.size) == (tuned.family, tuned.size)
-            and tuple(each.layers) == tuple(tuned.layers)
-        ]
-        if tuned.fine_tuned and not tuned.twin_of and len(like) == 1:
-            found[tuned.name] = like[0]
-    return found
 
 
 # Words that say which two models: a term has one of them, or names models.
 BETWEEN: Mapping[str, Relation] = {
     "across": Relation(
-        lambda at: at.of_models(at.across),
+        lambda at: at.of_models(at.kinship.apart),
         "no two models that were trained apart are compared",
     ),
     "within": Relation(
-        lambda at: at.of_models(lambda row, col: row.name == col.name and _trained(row)),
+        lambda at: at.of_models(lambda row, col: row.name == col.name and trained(row)),
         "no trained model has two layers here",
     ),
     "random weights": Relation(
-        lambda at: at.of_models(at.against_random),
+        lambda at: at.of_models(at.kinship.against_random),
         "no random-weights twin of another model was compared",
     ),
     "fine-tuned": Relation(
-        lambda at: at.of_models(at.tuned),
+        lambda at: at.of_models(at.kinship.tuned),
         "no fine-tuned model is compared with the one it was made of (the only other of its "
         "family, size and layers)",
     ),
     "other seed": Relation(
-        lambda at: at.of_models(at.other_seed),
+        lambda at: at.of_models(at.kinship.other_seed),
         "no model is compared with another training seed of itself",
     ),
 }

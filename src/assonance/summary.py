@@ -1,11 +1,12 @@
 """The first lines a reader wants: which layers match, what is shared, and whether in neurons."""
 
 from collections.abc import Mapping
-from itertools import combinations, groupby
+from itertools import groupby, permutations
 
 import pandas as pd
 
 from assonance import tables
+from assonance.kinship import Kinship
 from assonance.measures import MEASURES
 from assonance.results import Comparison
 
@@ -24,44 +25,72 @@ def sentences(comparison: Comparison) -> list[str]:
     Returns
     -------
     list of str
-        For each two models: which layers match, how far their spaces are shared against random
-        weights, how far their neurons are against random rotations. What was not measured is
-        left out. Last, what made the intervals.
+        Of two models: which layers match, how far their spaces are shared against random
+        weights, how far their neurons are against random rotations. Of more: which are nearest,
+        and of those trained apart the two that share least and the two that share most; the same
+        of those of one origin. What was not measured is left out. Last, what made the intervals.
     """
-    if len(comparison.models) < 2:
-        return []
     leading = next((name for name in _LEADING if name in comparison.scores), None)
-    names = {leading, "maxcorr"} & set(comparison.scores.data_vars)
-    ridges = {name: tables.best_layers(comparison, str(name)) for name in names}
-    index = tables.localisation(comparison) if "localisation" in comparison.scores else None
+    apart, kindred = _pairs(comparison)
+    several = len(comparison.models) > 2
     lines = []
-    for a, b in combinations(comparison.models, 2):
-        if leading is not None:
-            ways = _ways(ridges[leading], a, b)
-            lines += [_matching(leading, ways), _shared(comparison, leading, ways)]
-        if "maxcorr" in ridges:
-            localised = [] if index is None else _ways(index, a, b)
-            single = _single(comparison, _ways(ridges["maxcorr"], a, b))
-            lines.append(single + _localised(comparison, localised))
-        lines += _overfitted(comparison, a, b)
+    if leading is not None and apart:
+        ridge = tables.best_layers(comparison, leading)
+        ways = _ways(ridge, apart)
+        lines.append(_nearest(leading, ways) if several else _matching(leading, ways))
+        lines.append(_shared(comparison, leading, _SPACE, ways))
+        if kindred:
+            lines.append(_shared(comparison, leading, _KINDRED, _ways(ridge, kindred)))
+    if "maxcorr" in comparison.scores and apart:
+        lines.append(_single(comparison, _ways(tables.best_layers(comparison, "maxcorr"), apart)))
+    lines += _overfitted(comparison, apart)
     if lines and comparison.method:
         lines.append(f"Brackets hold 95 % intervals of {comparison.method}.")
     return lines
 
 
+_SPACE = "Shared space"
+_KINDRED = "Shared by models of one origin (another seed, or fine-tuned)"
+_Pairs = list[tuple[str, str]]
 _Ways = list[tuple[str, str, pd.DataFrame]]
 
 
-def _ways(table: pd.DataFrame, a: str, b: str) -> _Ways:
-    """Take the rows of two models out of a table, either way round."""
+def _pairs(comparison: Comparison) -> tuple[_Pairs, _Pairs]:
+    """Find the pairs of models, either way round, that were trained apart, and of one origin.
+
+    Where there are no more than two models, or none were trained apart, all are told alike.
+    """
+    every = list(permutations(comparison.models, 2))
+    kin = Kinship(comparison.provenance.models)
+    apart, kindred = (
+        [pair for pair in every if related(*(kin.models[name] for name in pair))]
+        for related in (kin.apart, kin.of_one_origin)
+    )
+    return (apart, kindred) if len(comparison.models) > 2 and apart else (every, [])
+
+
+def _ways(table: pd.DataFrame, pairs: _Pairs) -> _Ways:
+    """Take the rows of each pair of models out of a table."""
     return [
-        (
-            row,
-            col,
-            pd.DataFrame(table.xs((row, col), level=("model_row", "model_col"), drop_level=False)),
-        )
-        for row, col in ((a, b), (b, a))
+        (*pair, pd.DataFrame(table.xs(pair, level=("model_row", "model_col"), drop_level=False)))
+        for pair in pairs
     ]
+
+
+def _ends(ways: _Ways) -> tuple[str, _Ways]:
+    """Leave of many the least and the most, with words for that."""
+    if len(ways) <= 2:
+        return "", ways
+    known = [each for each in ways if each[2]["value"].notna().any()]
+    ordered = sorted(known, key=lambda each: float(each[2]["estimate"].mean()))
+    return ", least and most", [ordered[0], ordered[-1]] if len(ordered) > 1 else ordered
+
+
+def _nearest(measure: str, ways: _Ways) -> str:
+    means = pd.Series({(row, col): table["value"].mean() for row, col, table in ways}).dropna()
+    nearest = means.groupby(level=0, sort=False).idxmax()
+    parts = [f"{row} → {col}" for row, col in nearest]
+    return f"Nearest of the models trained apart by {MEASURES[measure].title}: {', '.join(parts)}."
 
 
 def _matching(measure: str, ways: _Ways) -> str:
@@ -77,7 +106,8 @@ def _matching(measure: str, ways: _Ways) -> str:
     return f"Best-matching layers by {MEASURES[measure].title}: {'; '.join(parts)}."
 
 
-def _shared(comparison: Comparison, measure: str, ways: _Ways) -> str:
+def _shared(comparison: Comparison, measure: str, what_is: str, ways: _Ways) -> str:
+    which, ways = _ends(ways)
     verb = "predicts" if measure == "linreg_heldout" else "reaches"
     what = " of the variance" if measure == "linreg_heldout" else ""
     parts = [
@@ -85,23 +115,28 @@ def _shared(comparison: Comparison, measure: str, ways: _Ways) -> str:
         + _beside(ridge, {"floor": "with random weights", "acoustics": "log-mel frames alone"})
         for row, col, ridge in ways
     ]
-    return f"Shared space: {'; '.join(parts)} ({MEASURES[measure].title}, mean over layers)."
+    told = "; ".join(parts)
+    return f"{what_is}{which}: {told} ({MEASURES[measure].title}, mean over layers)."
 
 
 def _single(comparison: Comparison, ways: _Ways) -> str:
+    which, ways = _ends(ways)
     parts = [
         f"the best single neuron of {col} reaches "
         f"{_sure(comparison, 'maxcorr', ridge)} for one of {row}"
         + _beside(ridge, {"floor": "in randomly rotated axes"})
         for row, col, ridge in ways
     ]
-    return f"Shared neurons: {'; '.join(parts)} (MaxCorr, mean over layers)."
+    told = f"Shared neurons{which}: {'; '.join(parts)} (MaxCorr, mean over layers)."
+    return told + _localised(comparison, [(row, col) for row, col, _ in ways])
 
 
-def _localised(comparison: Comparison, ways: _Ways) -> str:
+def _localised(comparison: Comparison, pairs: _Pairs) -> str:
+    if "localisation" not in comparison.scores:
+        return ""
     known = [
         _sure(comparison, "localisation", table)
-        for _, _, table in ways
+        for _, _, table in _ways(tables.localisation(comparison), pairs)
         if table["value"].notna().any()
     ]
     if not known:
@@ -122,18 +157,26 @@ def _beside(ridge: pd.DataFrame, floors: Mapping[str, str]) -> str:
     return f" ({', '.join(known)})" if known else ""
 
 
-def _overfitted(comparison: Comparison, a: str, b: str) -> list[str]:
-    """Tell how much of an in-sample number is overfitting here."""
-    if not {"linreg", "linreg_heldout_r"} <= set(comparison.scores.data_vars):
+def _overfitted(comparison: Comparison, pairs: _Pairs) -> list[str]:
+    """Tell how much of an in-sample number is overfitting here, of many models at most."""
+    if not pairs or not {"linreg", "linreg_heldout_r"} <= set(comparison.scores.data_vars):
         return []
     table = tables.overfitting(comparison, "linreg", "linreg_heldout_r")
-    rows = pd.concat([part for _, _, part in _ways(table, a, b)]).mean(numeric_only=True)
-    if rows.isna().any():
+    two = {tuple(sorted(pair, key=comparison.models.index)): None for pair in pairs}
+    found = {
+        (a, b): pd.concat([part for _, _, part in _ways(table, [(a, b), (b, a)])]).mean(
+            numeric_only=True
+        )
+        for a, b in two
+    }
+    found = {names: rows for names, rows in found.items() if rows.notna().all()}
+    if not found:
         return []
+    (a, b), rows = max(found.items(), key=lambda each: float(each[1]["overfitting"]))
     return [
-        f"Overfitting: LinReg reads {rows['in_sample']:.2f} in sample and {rows['held_out']:.2f} "
-        f"on held-out speech, so that {rows['overfitting']:.2f} of it is none of the models' "
-        f"({a} and {b}, mean over layers)."
+        f"Overfitting{', at most' if len(found) > 1 else ''}: LinReg reads "
+        f"{rows['in_sample']:.2f} in sample and {rows['held_out']:.2f} on held-out speech, so that "
+        f"{rows['overfitting']:.2f} of it is none of the models' ({a} and {b}, mean over layers)."
     ]
 
 
