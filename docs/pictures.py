@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from assonance import Comparison, plot, tables
+from assonance import Comparison, match_tables, plot
 
 HERE = Path(__file__).parent / "images"
 
@@ -13,7 +13,7 @@ def main(results: str) -> None:
     comparison = Comparison.load(results)
     pictures = {
         "matrix": plot.matrix(comparison, "linreg_heldout"),
-        "neurons": plot.neurons(comparison, *(tables.best_pair(comparison) or ())),
+        "neurons": plot.neurons(comparison, *(match_tables.best_pair(comparison) or ())),
     }
     for name, figure in pictures.items():
         figure.savefig(HERE / f"{name}.png", dpi=110, metadata={"Software": None})

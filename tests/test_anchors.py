@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from comparisons import comparison
 
-from assonance import anchors, tables, trust_plot
+from assonance import anchors, match_tables, trust_plot
 from assonance.inference import STATISTICS
 
 NAMES = ("hubert-a", "hubert-b", "wav2vec2-c")
@@ -31,7 +31,7 @@ def test_estimates_are_scores_where_there_is_no_interval(found):
 
 
 def test_a_ceiling_is_another_seed_a_neighbour_or_half_a_layer(found):
-    table = tables.best_layers(found, "cka")
+    table = match_tables.best_layers(found, "cka")
     scores = anchors.estimates(found, "cka")
     for (row, col, layer), each in table.iterrows():
         here = scores.sel(model_row=row, layer_row=layer)
@@ -56,7 +56,7 @@ def test_a_share_is_the_way_from_floor_to_ceiling():
 def test_the_acoustics_are_what_log_mel_frames_reach_of_each_layer():
     made = comparison(NAMES, (4, 4, 3), baseline=True)
     assert made.models == NAMES
-    table = tables.best_layers(made, "linreg_heldout")
+    table = match_tables.best_layers(made, "linreg_heldout")
     known = made.intervals["linreg_heldout"].sel(model_col="mel", layer_col="encoder.0")
     for (row, _, layer), each in table.iterrows():
         here = known.sel(model_row=row, layer_row=layer)
@@ -64,13 +64,13 @@ def test_the_acoustics_are_what_log_mel_frames_reach_of_each_layer():
             assert each[f"acoustics{name}"] == here.sel(statistic=end)
         expected = max(each["acoustics"], 0) / each["estimate"] if each["estimate"] > 0 else np.nan
         assert each["of_acoustics"] == pytest.approx(expected, nan_ok=True)
-    assert "of_acoustics" not in tables.best_layers(made, "cka")
+    assert "of_acoustics" not in match_tables.best_layers(made, "cka")
     mean = float(made.scores["cka"].sel(model_row=list(NAMES), model_col="mel").mean())
     assert anchors.chance_by_measure(made).loc["cka", "acoustics"] == pytest.approx(mean)
 
 
 def test_without_log_mel_frames_nothing_is_said_of_the_acoustics(found):
-    assert not tables.best_layers(found, "cka").columns.str.contains("acoustics").any()
+    assert not match_tables.best_layers(found, "cka").columns.str.contains("acoustics").any()
     assert anchors.chance_by_measure(found)["acoustics"].isna().all()
 
 

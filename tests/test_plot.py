@@ -1,14 +1,13 @@
 """Figures draw what their tables hold, on scales that they state."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from comparisons import LAYER_MEASURES, comparison
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
-from assonance import anchors, curves, plot, scales, tables, trust_plot
+from assonance import anchors, curves, match_tables, neuron_tables, plot, scales, tables, trust_plot
 from assonance.errors import AssonanceError
 
 
@@ -117,7 +116,10 @@ def test_numbers_stand_in_cells_where_they_fit(found):
 
 @pytest.mark.parametrize("measure", ["linreg_heldout", "maxcorr", "attn_js"])
 def test_curves_show_their_table(found, measure):
-    table, drawn = tables.best_layers(found, measure), lines(plot.depth_curves(found, measure))
+    table, drawn = (
+        match_tables.best_layers(found, measure),
+        lines(plot.depth_curves(found, measure)),
+    )
     low = scales.scale(found, measure).low
     for place, row in enumerate(found.models):
         for col in set(found.models) - {row}:
@@ -133,7 +135,7 @@ def test_curves_show_their_table(found, measure):
 
 @pytest.mark.parametrize("measure", ["linreg_heldout", "maxcorr", "attn_js"])
 def test_shares_show_their_table_between_floor_and_ceiling(found, measure):
-    table, figure = tables.best_layers(found, measure), plot.shares(found, measure)
+    table, figure = match_tables.best_layers(found, measure), plot.shares(found, measure)
     drawn = lines(figure)
     for place, row in enumerate(found.models):
         for col in set(found.models) - {row}:
@@ -154,7 +156,7 @@ def test_without_a_floor_there_is_no_share():
 
 def test_log_mel_frames_have_a_line_of_their_own_and_no_tile():
     made = comparison(baseline=True)
-    table, figure = tables.best_layers(made, "cka"), plot.depth_curves(made, "cka")
+    table, figure = match_tables.best_layers(made, "cka"), plot.depth_curves(made, "cka")
     drawn = [line for line in figure.axes[0].lines if line.get_linestyle() == "-."]
     first, second = made.models
     (line,) = drawn
@@ -166,51 +168,25 @@ def test_log_mel_frames_have_a_line_of_their_own_and_no_tile():
     assert "with log-mel frames" in texts(trust_plot.chance(made))
 
 
-def test_the_best_layer_is_the_highest_of_the_other_model(found):
-    table = tables.best_layers(found, "cka")
-    for (row, col, layer), best in table.iterrows():
-        scores = found.matrix("cka", row, col).sel(layer_row=layer)
-        assert best["value"] == scores.max()
-        assert best["layer_col"] == scores["layer_col"][int(scores.argmax("layer_col"))]
-        floor = anchors.estimates(found, "cka").sel(
-            model_row=row, model_col=found.twin(col), layer_row=layer
-        )
-        assert best["floor"] == floor.max()
-    assert table.loc[("hubert-a", "wav2vec2-b"), "depth_row"].tolist() == [0, 0.25, 0.5, 0.75, 1]
-
-
-def test_the_floor_of_maxcorr_is_the_rotated_score_of_the_same_layers(found):
-    table = tables.best_layers(found, "maxcorr")
-    for (row, col, layer), best in table.iterrows():
-        rotated = anchors.estimates(found, "maxcorr_rotated").sel(model_row=row, model_col=col)
-        assert best["floor"] == rotated.sel(layer_row=layer, layer_col=best["layer_col"])
-
-
 def test_without_twins_there_is_no_floor():
     found = comparison(twins=False)
-    assert tables.floor_name(found, "cka") is None
-    assert "floor" not in tables.best_layers(found, "cka")
+    assert match_tables.floor_name(found, "cka") is None
+    assert "floor" not in match_tables.best_layers(found, "cka")
     assert "floor" not in texts(plot.depth_curves(found, "cka"))
-    assert tables.floor_name(found, "maxcorr") == "randomly rotated neurons"
-
-
-def test_a_layer_without_scores_has_no_best_layer(found):
-    first = tables.best_layers(found, "attn_js").loc[("hubert-a", "wav2vec2-b", "encoder.0")]
-    assert pd.isna(first["layer_col"])
-    assert np.isnan(first["value"])
+    assert match_tables.floor_name(found, "maxcorr") == "randomly rotated neurons"
 
 
 def test_the_ridge_shows_its_table(found):
-    table, drawn = tables.best_layers(found, "cka"), lines(plot.best_layers(found, "cka"))
+    table, drawn = match_tables.best_layers(found, "cka"), lines(plot.best_layers(found, "cka"))
     for place, row in enumerate(found.models):
         for col in set(found.models) - {row}:
             np.testing.assert_array_equal(drawn[place, col], table.loc[row, col]["depth_col"])
 
 
 def test_localisation_is_read_where_the_held_out_score_is_highest(found):
-    table = tables.localisation(found)
+    table = match_tables.localisation(found)
     drawn = lines(plot.localisation(found))
-    best = tables.best_layers(found, "linreg_heldout")
+    best = match_tables.best_layers(found, "linreg_heldout")
     assert table["layer_col"].tolist() == best["layer_col"].tolist()
     for (row, col, layer), each in table.iterrows():
         values = found.matrix("localisation", row, col)
@@ -244,39 +220,12 @@ def test_models_keep_the_order_in_which_they_were_given():
 
 
 def test_neurons_show_their_table(found):
-    pair = tables.best_pair(found)
-    table, drawn = tables.neurons(found, *pair), lines(plot.neurons(found, *pair))
+    pair = match_tables.best_pair(found)
+    table, drawn = neuron_tables.neurons(found, *pair), lines(plot.neurons(found, *pair))
     np.testing.assert_array_equal(drawn[0, "a neuron and its best match"], table["maxcorr"])
     np.testing.assert_array_equal(
         drawn[0, "floor: best of randomly rotated neurons"], table["maxcorr_rotated"]
     )
-
-
-def test_neurons_have_the_ends_of_their_intervals(found):
-    table = tables.neurons(found, *tables.best_pair(found))
-    for name in ("maxcorr", "maxcorr_rotated", "linreg_heldout_r"):
-        np.testing.assert_allclose(table[f"{name}_low"], table[name] - 0.1, atol=1e-6)
-        np.testing.assert_allclose(table[f"{name}_high"], table[name] + 0.2, atol=1e-6)
-    plain = comparison(uncertainty=False)
-    assert not [name for name in tables.neurons(plain, *tables.best_pair(plain)) if "low" in name]
-
-
-def test_constant_neurons_are_left_out():
-    found = comparison()
-    found.neurons["maxcorr_match"][..., 3] = -1
-    for name in ("maxcorr", "linreg_heldout_r", "maxcorr_rotated"):
-        found.neurons[name][..., 3] = np.nan
-    table = tables.neurons(found, *tables.best_pair(found))
-    assert 3 not in table.index
-    assert len(table) == 23
-
-
-def test_the_best_pair_is_of_two_models(found):
-    row, layer_row, col, layer_col = tables.best_pair(found)
-    assert {row, col} == set(found.models)
-    best = tables.best_layers(found, "linreg_heldout")["value"].max()
-    score = found.matrix("linreg_heldout", row, col).sel(layer_row=layer_row, layer_col=layer_col)
-    assert score == best
 
 
 def test_what_was_not_measured_is_refused_with_what_was():
@@ -291,11 +240,6 @@ def test_what_was_not_measured_is_refused_with_what_was():
     with pytest.raises(AssonanceError, match="one model alone"):
         plot.depth_curves(alone, "cka")
     assert plot.matrix(alone, "cka")
-
-
-def test_unknown_layers_are_refused(found):
-    with pytest.raises(AssonanceError, match="no such model or layer"):
-        plot.neurons(found, "hubert-a", "encoder.9", "wav2vec2-b", "encoder.0")
 
 
 def test_a_score_by_layer_alone_is_no_matrix(found):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from comparisons import comparison
 
-from assonance import tables
+from assonance import match_tables, tables
 from assonance.corpus import LeftOut
 from assonance.errors import AssonanceError
 from assonance.report import write_report
@@ -164,7 +164,7 @@ def test_the_page_says_in_words_what_in_sample_scores_and_dominance_do():
 
 
 def test_what_is_missing_is_a_dash():
-    first = grid(tables.best_layers(small(measures=("attn_js",)), "attn_js")).body[0]
+    first = grid(match_tables.best_layers(small(measures=("attn_js",)), "attn_js")).body[0]
     assert first[0] == ("hubert-a", "wav2vec2-b", "encoder.0")
     assert first[1][0] == first[1][2] == "–"
 

@@ -8,7 +8,7 @@ import comparisons
 import numpy as np
 import pytest
 
-from assonance import tables
+from assonance import match_tables
 from assonance.inference import jackknife
 from assonance.measures import MEASURES
 from assonance.summary import sentences
@@ -34,9 +34,9 @@ def test_sentences_say_layers_space_neurons_and_overfitting():
 def test_a_mean_over_layers_carries_its_interval(measure):
     made = comparisons.comparison(NAMES)
     leading = "maxcorr" if measure == "maxcorr" else "linreg_heldout"
-    best_of = tables.best_layers(made, leading)
+    best_of = match_tables.best_layers(made, leading)
     ridge = best_of.xs(NAMES, level=("model_row", "model_col"), drop_level=False)
-    estimate, low, high = tables.mean_over_layers(made, measure, ridge)
+    estimate, low, high = match_tables.mean_over_layers(made, measure, ridge)
     at = [
         made.replicates[measure].sel(
             model_row=row, layer_row=layer, model_col=col, layer_col=each["layer_col"]

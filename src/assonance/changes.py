@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from assonance import tables
+from assonance import match_tables, tables
 from assonance.anchors import estimates
 from assonance.errors import AssonanceError
 from assonance.head_tables import head_measures
@@ -59,7 +59,7 @@ def pairs(comparison: Comparison) -> tuple[Pair, ...]:
     the first layer; another of that architecture is a second seed.
     """
     models = [each for each in comparison.provenance.models if not each.twin_of]
-    measure = tables.knowing_measure(comparison)
+    measure = match_tables.knowing_measure(comparison)
     found = []
     for tuned in (each for each in models if each.fine_tuned):
         alike = [
@@ -99,8 +99,9 @@ def layers(comparison: Comparison, pair: Pair) -> pd.DataFrame:
         level, depth (0 the first layer, 1 the last), value (corrected for bias where it has an
         interval), low, high (the interval), ceiling,
         ceiling_low, ceiling_high (the pretrained model with its second seed), floor (as
-        `assonance.tables.floor_name`) and beyond, whether the layer has changed by more than two
-        trainings differ: value − ceiling, with its own interval where there is one, lies below 0.
+        `assonance.match_tables.floor_name`) and beyond, whether the layer has changed by more than
+        two trainings differ: value − ceiling, with its own interval where there is one, lies below
+        0.
         What was not measured is NaN, `beyond` without a ceiling is <NA>.
         ``<measure>_own`` is of neurons or heads each with itself: the share of neurons that are
         their own best match, the mean score of heads with themselves.

@@ -12,7 +12,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from assonance import anchors, tables
+from assonance import anchors, match_tables, tables
 from assonance.outside import one_line
 from assonance.results import Comparison
 from assonance.scales import Scale, number
@@ -108,7 +108,7 @@ def line(axes: Axes, table: pd.DataFrame, name: str, look: dict[str, Any], limit
     if "low" in table:
         low, high = (limits.clip(table[end]) for end in ("low", "high"))
         axes.fill_between(table["depth_row"], low, high, color=look["color"], alpha=0.2, lw=0)
-    ceiling = tables.ceiling_name(table)
+    ceiling = match_tables.ceiling_name(table)
     if ceiling is not None:
         above = look | {"lw": 1.1, "ls": ":", "marker": "", "alpha": 0.7}
         axes.plot(table["depth_row"], limits.clip(table[ceiling]), label=f"ceiling {name}", **above)
@@ -132,7 +132,7 @@ def value_axis(axes: Axes, limits: Scale) -> None:
 
 def ceiling_handles(table: pd.DataFrame) -> list[Line2D]:
     """Make the legend's sample of a dotted line, where there is a ceiling."""
-    name = tables.ceiling_name(table)
+    name = match_tables.ceiling_name(table)
     if name is None:
         return []
     label = f"ceiling: {anchors.CEILINGS[name]}"

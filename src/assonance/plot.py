@@ -1,4 +1,4 @@
-"""Figures of a comparison, each drawn from the table of the same name in `assonance.tables`.
+"""Figures of a comparison, each drawn from a table: of layers, their best matches, neurons.
 
 Every function returns a `matplotlib.figure.Figure` of its own: nothing is shown, no global state
 is touched. Save it with ``figure.savefig(path)``.
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from assonance import curves, tables
+from assonance import curves, match_tables, neuron_tables, tables
 from assonance.errors import AssonanceError
 from assonance.outside import one_line
 from assonance.results import Comparison
@@ -96,7 +96,7 @@ def depth_curves(comparison: Comparison, measure: str, table: pd.DataFrame | Non
     comparison, measure
         What to draw; a measure of two layers.
     table
-        What `assonance.tables.best_layers` gives, where it is at hand.
+        What `assonance.match_tables.best_layers` gives, where it is at hand.
 
     Returns
     -------
@@ -104,16 +104,16 @@ def depth_curves(comparison: Comparison, measure: str, table: pd.DataFrame | Non
         One panel a model, one line each other model with the band of its interval, its floor
         dashed and the layer's ceiling dotted, and one line of what log-mel frames alone reach.
         The numbers are ``estimate``, ``low``, ``high``, ``floor``, ``seed`` or ``neighbour``, and
-        ``acoustics`` of `assonance.tables.best_layers`.
+        ``acoustics`` of `assonance.match_tables.best_layers`.
 
     Raises
     ------
     AssonanceError
         The measure was not measured, or there is one model alone.
     """
-    table = tables.best_layers(comparison, measure) if table is None else table
+    table = match_tables.best_layers(comparison, measure) if table is None else table
     limits = scale(comparison, measure)
-    floor = tables.floor_name(comparison, measure)
+    floor = match_tables.floor_name(comparison, measure)
     figure, places = curves.panels(comparison)
     parts = curves.pairs(table)
     for row, axes in places.items():
@@ -140,20 +140,20 @@ def shares(comparison: Comparison, measure: str, table: pd.DataFrame | None = No
     comparison, measure
         What to draw; a measure of two layers that has a floor and a ceiling here.
     table
-        What `assonance.tables.best_layers` gives, where it is at hand.
+        What `assonance.match_tables.best_layers` gives, where it is at hand.
 
     Returns
     -------
     matplotlib.figure.Figure
         As `depth_curves`, with the floor at 0 and the ceiling at 1. The numbers are ``share``,
-        ``share_low`` and ``share_high`` of `assonance.tables.best_layers`.
+        ``share_low`` and ``share_high`` of `assonance.match_tables.best_layers`.
 
     Raises
     ------
     AssonanceError
         The measure was not measured or has no floor or no ceiling, or there is one model alone.
     """
-    table = tables.best_layers(comparison, measure) if table is None else table
+    table = match_tables.best_layers(comparison, measure) if table is None else table
     if "share" not in table:
         raise AssonanceError(f"{measure}: has no floor or no ceiling here to be a share between")
     ends = {"share": "estimate", "share_low": "low", "share_high": "high"}
@@ -168,7 +168,7 @@ def shares(comparison: Comparison, measure: str, table: pd.DataFrame | None = No
         axes.set_ylabel(f"{title(comparison, measure)}: share\nof the way from floor to ceiling")
         curves.value_axis(axes, limits)
     extra: list[Line2D | Patch] = [
-        curves.floor_handle(f"floor: {tables.floor_name(comparison, measure)}"),
+        curves.floor_handle(f"floor: {match_tables.floor_name(comparison, measure)}"),
         *curves.ceiling_handles(table),
         *curves.band_handles(shown),
     ]
@@ -189,7 +189,7 @@ def best_layers(comparison: Comparison, measure: str) -> Figure:
     -------
     matplotlib.figure.Figure
         One panel a model, one line each other model, and the line of equal depth. The numbers are
-        ``depth_row`` and ``depth_col`` of `assonance.tables.ridge`.
+        ``depth_row`` and ``depth_col`` of `assonance.match_tables.ridge`.
 
     Raises
     ------
@@ -197,7 +197,7 @@ def best_layers(comparison: Comparison, measure: str) -> Figure:
         The measure was not measured, or there is one model alone.
     """
     figure, places = curves.panels(comparison)
-    parts = curves.pairs(tables.ridge(comparison, measure))
+    parts = curves.pairs(match_tables.ridge(comparison, measure))
     for row, axes in places.items():
         axes.plot([0, 1], [0, 1], color=curves.QUIET, lw=1, ls="--")
         others = [name for name in comparison.models if name != row]
@@ -227,14 +227,14 @@ def localisation(comparison: Comparison) -> Figure:
     matplotlib.figure.Figure
         One panel a model, one line each other model with the band of its interval, at the layer
         that knows it best. The numbers are ``estimate``, ``low`` and ``high`` of
-        `assonance.tables.localisation`.
+        `assonance.match_tables.localisation`.
 
     Raises
     ------
     AssonanceError
         It was not measured, or there is one model alone.
     """
-    table = tables.localisation(comparison)
+    table = match_tables.localisation(comparison)
     limits = Scale(0.0, 1.0, clipped=True)
     figure, places = curves.panels(comparison)
     parts = curves.pairs(table)
@@ -297,14 +297,14 @@ def neurons(comparison: Comparison, row: str, layer_row: str, col: str, layer_co
     -------
     matplotlib.figure.Figure
         Points on the diagonal have a twin neuron; points among the quiet ones live only in the
-        shared space. The numbers are those of `assonance.tables.neurons`.
+        shared space. The numbers are those of `assonance.neuron_tables.neurons`.
 
     Raises
     ------
     AssonanceError
         Neurons were not measured, or a model or layer is unknown.
     """
-    table = tables.neurons(comparison, row, layer_row, col, layer_col)
+    table = neuron_tables.neurons(comparison, row, layer_row, col, layer_col)
     if table.empty:
         raise AssonanceError(f"{one_line(row)}, {one_line(layer_row)}: no neuron has a score here")
     figure = Figure(figsize=(6, 5.6), layout="constrained")

@@ -5,7 +5,7 @@ from itertools import groupby, permutations
 
 import pandas as pd
 
-from assonance import tables
+from assonance import match_tables
 from assonance.kinship import Kinship
 from assonance.measures import MEASURES
 from assonance.results import Comparison
@@ -35,14 +35,16 @@ def sentences(comparison: Comparison) -> list[str]:
     several = len(comparison.models) > 2
     lines = []
     if leading is not None and apart:
-        ridge = tables.best_layers(comparison, leading)
+        ridge = match_tables.best_layers(comparison, leading)
         ways = _ways(ridge, apart)
         lines.append(_nearest(leading, ways) if several else _matching(leading, ways))
         lines.append(_shared(comparison, leading, _SPACE, ways))
         if kindred:
             lines.append(_shared(comparison, leading, _KINDRED, _ways(ridge, kindred)))
     if "maxcorr" in comparison.scores and apart:
-        lines.append(_single(comparison, _ways(tables.best_layers(comparison, "maxcorr"), apart)))
+        lines.append(
+            _single(comparison, _ways(match_tables.best_layers(comparison, "maxcorr"), apart))
+        )
     lines += _overfitted(comparison, apart)
     if lines and comparison.method:
         lines.append(f"Brackets hold 95 % intervals of {comparison.method}.")
@@ -136,7 +138,7 @@ def _localised(comparison: Comparison, pairs: _Pairs) -> str:
         return ""
     known = [
         _sure(comparison, "localisation", table)
-        for _, _, table in _ways(tables.localisation(comparison), pairs)
+        for _, _, table in _ways(match_tables.localisation(comparison), pairs)
         if table["value"].notna().any()
     ]
     if not known:
@@ -161,7 +163,7 @@ def _overfitted(comparison: Comparison, pairs: _Pairs) -> list[str]:
     """Tell how much of an in-sample number is overfitting here, of many models at most."""
     if not pairs or not {"linreg", "linreg_heldout_r"} <= set(comparison.scores.data_vars):
         return []
-    table = tables.overfitting(comparison, "linreg", "linreg_heldout_r")
+    table = match_tables.overfitting(comparison, "linreg", "linreg_heldout_r")
     two = {tuple(sorted(pair, key=comparison.models.index)): None for pair in pairs}
     found = {
         (a, b): pd.concat([part for _, _, part in _ways(table, [(a, b), (b, a)])]).mean(
@@ -182,7 +184,7 @@ def _overfitted(comparison: Comparison, pairs: _Pairs) -> list[str]:
 
 def _sure(comparison: Comparison, measure: str, ridge: pd.DataFrame) -> str:
     """Write a mean over layers with its interval, where there is one."""
-    estimate, low, high = tables.mean_over_layers(comparison, measure, ridge)
+    estimate, low, high = match_tables.mean_over_layers(comparison, measure, ridge)
     if low != low:
         return f"{estimate:.2f}"
     digits = 3 if high - low < 0.02 else 2  # as many as the interval earns

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from assonance import anchors, curves, tables
+from assonance import anchors, curves, match_tables, tables
 from assonance.results import Comparison
 from assonance.scales import Scale, title
 
@@ -44,9 +44,10 @@ def overfitting(comparison: Comparison, in_sample: str, held_out: str) -> Figure
     Returns
     -------
     matplotlib.figure.Figure
-        One point a layer and other model. The numbers are those of `assonance.tables.overfitting`.
+        One point a layer and other model. The numbers are those of
+        `assonance.match_tables.overfitting`.
     """
-    table = tables.overfitting(comparison, in_sample, held_out)
+    table = match_tables.overfitting(comparison, in_sample, held_out)
     figure = Figure(figsize=(5.4, 5.2), layout="constrained")
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color=curves.QUIET, lw=1, ls="--")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from assonance import anchors, plot, scales, tables
+from assonance import anchors, match_tables, plot, scales
 from assonance.report.figures import Picture, picture
 from assonance.report.words import level, named, span
 from assonance.results import Comparison
@@ -16,10 +16,10 @@ def curves(
     """Draw how similar the best layer is, and its floor; by itself, and as a share of the way."""
     if measure not in comparison.scores:
         return
-    table = tables.best_layers(comparison, measure)
+    table = match_tables.best_layers(comparison, measure)
     if table["value"].isna().all():
         return
-    name, floor = scales.title(comparison, measure), tables.floor_name(comparison, measure)
+    name, floor = scales.title(comparison, measure), match_tables.floor_name(comparison, measure)
     of_way = table.columns.intersection(["share", "share_low", "share_high"])
     shares = shares and len(of_way) > 0
     shown = table.drop(columns=["depth_row", "depth_col", *(of_way if shares else ())])
@@ -37,10 +37,10 @@ def curves(
         "raw" if shares else "",
     )
     if shares:
-        ceiling = anchors.CEILINGS[tables.ceiling_name(table) or ""]
+        ceiling = anchors.CEILINGS[match_tables.ceiling_name(table) or ""]
         ends = {
             "floor": f"floor (0): {floor}",
-            tables.ceiling_name(table): f"ceiling (1): {ceiling}",
+            match_tables.ceiling_name(table): f"ceiling (1): {ceiling}",
         }
         shown = table[["layer_col", *of_way, *ends]].rename(columns=ends)
         yield picture(

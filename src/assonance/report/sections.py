@@ -7,7 +7,7 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
-from assonance import change_plot, changes, plot, scales, tables
+from assonance import change_plot, changes, match_tables, neuron_tables, plot, scales, tables
 from assonance.changes import Pair
 from assonance.outside import one_line
 from assonance.report import change_section, head_section, trust_section
@@ -259,7 +259,7 @@ def _depth_panel(comparison: Comparison, measure: str) -> Panel:
 
     def pictures() -> Iterator[Picture]:
         yield from curves(comparison, measure, f"curves-{slug}")
-        table = tables.ridge(comparison, measure)
+        table = match_tables.ridge(comparison, measure)
         if table["value"].isna().all():
             return
         apart = (table["depth_row"] - table["depth_col"]).abs().mean()
@@ -277,10 +277,10 @@ def _depth_panel(comparison: Comparison, measure: str) -> Panel:
 
 def _signature(comparison: Comparison) -> Iterator[Picture]:
     """Draw the neurons of the two layers that know most of each other."""
-    pair = tables.best_pair(comparison)
+    pair = match_tables.best_pair(comparison)
     if pair is None or not {"linreg_heldout_r", "maxcorr"} <= set(comparison.neurons.data_vars):
         return
-    table = tables.neurons(comparison, *pair)
+    table = neuron_tables.neurons(comparison, *pair)
     if table.empty:
         return
     row, layer_row, col, layer_col = map(one_line, pair)
@@ -298,10 +298,10 @@ def _signature(comparison: Comparison) -> Iterator[Picture]:
 
 def _localisation(comparison: Comparison) -> Iterator[Picture]:
     """Draw the localisation index by depth."""
-    knowing = tables.knowing_measure(comparison)
+    knowing = match_tables.knowing_measure(comparison)
     if "localisation" not in comparison.scores or knowing is None:
         return
-    table = tables.localisation(comparison)
+    table = match_tables.localisation(comparison)
     if table["value"].isna().all():
         return
     known = scales.title(comparison, knowing)

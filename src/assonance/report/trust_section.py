@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from assonance import anchors, tables, trust_plot
+from assonance import anchors, match_tables, tables, trust_plot
 from assonance.describe import DESCRIPTORS
 from assonance.report.figures import Picture, picture
 from assonance.report.words import span
@@ -99,7 +99,7 @@ def overfitting(comparison: Comparison) -> Iterator[Picture]:
     for name, held_out in HELD_OUT.items():
         if len(comparison.models) < 2 or not {name, held_out} <= set(comparison.scores.data_vars):
             continue
-        table = tables.overfitting(comparison, name, held_out)
+        table = match_tables.overfitting(comparison, name, held_out)
         if table.isna().all(axis=None):
             return
         lost = table["overfitting"].mean()
