@@ -19,11 +19,12 @@ import pandas as pd
 
 from assonance import Comparison, compare
 from assonance.bars import Bars
-from assonance.changes import KEPT, Pair, layers
+from assonance.changes import KEPT, layers
 from assonance.claims import Claim, load_claims
 from assonance.demo import SPEECH, Miniature, miniatures
 from assonance.errors import AssonanceWarning
 from assonance.measures import find_settings
+from assonance.tuned_pairs import Pair
 from assonance.verdicts import answers
 from benchmarks.validity.__main__ import markdown
 

@@ -1,7 +1,8 @@
 """Comparisons made of nothing, as a run would label them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -107,6 +108,21 @@ def comparison(
         halves=halves,
         neuron_intervals=neuron_intervals,
     )
+
+
+def tuned(
+    scores: Mapping[tuple[str, str, str], Sequence[float]] | None = None, **options: Any
+) -> Comparison:
+    """Models before and after, and a second seed; `scores` are set layer by layer."""
+    made = comparison(("before", "after", "again"), (5, 5, 5), **options)
+    for (measure, row, col), values in (scores or {}).items():
+        for layer, value in enumerate(values):
+            at = {"model_row": row, "model_col": col}
+            label = {"layer_row": f"encoder.{layer}", "layer_col": f"encoder.{layer}"}
+            made.scores[measure].loc[at | label] = value
+    models = [replace(each, fine_tuned=each.name == "after") for each in made.provenance.models]
+    provenance = replace(made.provenance, models=tuple(models))
+    return replace(made, provenance=provenance, intervals=xr.Dataset(), replicates=xr.Dataset())
 
 
 def descriptors(

@@ -6,33 +6,20 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from comparisons import comparison
+from comparisons import comparison, tuned
 
 from assonance import change_plot, changes
 from assonance.change_summary import sentences
-from assonance.changes import FORESEEN, KEPT, Pair
+from assonance.changes import FORESEEN, KEPT
 from assonance.errors import AssonanceError
 from assonance.inference import intervals
-from assonance.results import Comparison
+from assonance.tuned_pairs import Pair
 
 PAIR = Pair("before", "after", "again")
 
 
-def compared(scores=None, **options) -> Comparison:
-    """Models before and after, and a second seed; `scores` are set layer by layer."""
-    made = comparison(("before", "after", "again"), (5, 5, 5), **options)
-    for (measure, row, col), values in (scores or {}).items():
-        for layer, value in enumerate(values):
-            at = {"model_row": row, "model_col": col}
-            label = {"layer_row": f"encoder.{layer}", "layer_col": f"encoder.{layer}"}
-            made.scores[measure].loc[at | label] = value
-    models = [replace(each, fine_tuned=each.name == "after") for each in made.provenance.models]
-    provenance = replace(made.provenance, models=tuple(models))
-    return replace(made, provenance=provenance, intervals=xr.Dataset(), replicates=xr.Dataset())
-
-
 def test_each_row_is_the_cell_of_its_layer_both_ways():
-    found = compared()
+    found = tuned()
     table = changes.layers(found, PAIR)
     for layer in found.layers("before"):
         for way, row, col in ((KEPT, "before", "after"), (FORESEEN, "after", "before")):
@@ -47,7 +34,7 @@ def test_each_row_is_the_cell_of_its_layer_both_ways():
 
 
 def test_without_a_second_seed_nothing_is_said_to_be_beyond():
-    table = changes.layers(compared(), Pair("before", "after"))
+    table = changes.layers(tuned(), Pair("before", "after"))
     assert table["ceiling"].isna().all()
     assert table["beyond"].isna().all()
 
@@ -57,16 +44,16 @@ def test_change_begins_where_all_that_follows_lies_below_the_ceiling():
         ("cka", "before", "after"): [0.4, 0.9, 0.8, 0.4, 0.3],
         ("cka", "before", "again"): [0.5] * 5,
     }
-    part = changes.curve(changes.layers(compared(scores), PAIR), "cka")
+    part = changes.curve(changes.layers(tuned(scores), PAIR), "cka")
     assert changes.onset(part) == "encoder.3"
     scores["cka", "before", "again"] = [0.1] * 5
-    part = changes.curve(changes.layers(compared(scores), PAIR), "cka")
+    part = changes.curve(changes.layers(tuned(scores), PAIR), "cka")
     assert changes.onset(part) is None
 
 
 def test_without_a_ceiling_change_begins_below_the_middle_of_the_curve():
     scores = {("cka", "before", "after"): [1.0, 0.9, 0.7, 0.4, 0.2]}
-    part = changes.curve(changes.layers(compared(scores), Pair("before", "after")), "cka")
+    part = changes.curve(changes.layers(tuned(scores), Pair("before", "after")), "cka")
     assert changes.onset(part) == "encoder.3"
 
 
@@ -75,7 +62,7 @@ def test_a_difference_whose_interval_reaches_0_is_not_beyond_the_ceiling():
         ("cka", "before", "after"): [0.9, 0.9, 0.9, 0.4, 0.4],
         ("cka", "before", "again"): [0.5] * 5,
     }
-    found = compared(scores)
+    found = tuned(scores)
     # Groups differ alike in both, and beside that by much in layer 3 and by little in layer 4.
     shared = np.array([-0.2, 0.0, 0.2])
     replicates = found.scores["cka"].expand_dims(group=3, axis=-1) + shared
@@ -98,7 +85,7 @@ def test_a_difference_whose_interval_reaches_0_is_not_beyond_the_ceiling():
 
 
 def test_neurons_that_are_their_own_best_match_are_counted():
-    found = compared()
+    found = tuned()
     match = found.neurons["maxcorr_match"]
     at = {"model_row": "before", "model_col": "after"}
     cell = at | {"layer_row": "encoder.2", "layer_col": "encoder.2"}
@@ -109,7 +96,7 @@ def test_neurons_that_are_their_own_best_match_are_counted():
 
 
 def test_heads_are_compared_with_themselves_and_with_their_best_match():
-    found = compared()
+    found = tuned()
     table = changes.heads(found, PAIR, "attn_js")
     scores = (
         found.heads["attn_js"]
@@ -123,23 +110,12 @@ def test_heads_are_compared_with_themselves_and_with_their_best_match():
     assert own.at["encoder.3", "value"] == pytest.approx(np.diagonal(scores).mean())
 
 
-def test_a_fine_tuned_model_belongs_to_the_one_whose_first_layer_it_shares():
-    scores = {
-        ("linreg_heldout", "before", "after"): [0.99] * 5,
-        ("linreg_heldout", "again", "after"): [0.5] * 5,
-    }
-    assert changes.pairs(compared(scores)) == (PAIR,)
-    scores["linreg_heldout", "again", "after"] = [1.0] * 5
-    assert changes.pairs(compared(scores)) == (Pair("again", "after", "before"),)
-    assert changes.pairs(comparison()) == ()
-
-
 def test_sentences_tell_of_subspaces_neurons_and_heads():
     scores = {
         ("linreg_heldout", "before", "after"): [0.99, 0.9, 0.8, 0.4, 0.3],
         ("linreg_heldout", "before", "again"): [0.5] * 5,
     }
-    lines = sentences(compared(scores), PAIR)
+    lines = sentences(tuned(scores), PAIR)
     assert [line.split(":")[0] for line in lines] == ["Subspaces", "Neurons", "Heads"]
     assert "0.99 at encoder.0 to 0.30 at encoder.4" in lines[0]
     assert "from encoder.3 on it lies below what two trainings share, 0.50" in lines[0]
@@ -155,7 +131,7 @@ def test_models_of_other_architectures_are_told():
 
 
 def test_an_unknown_measure_lists_those_that_are_there():
-    found = compared(measures=("cka",))
+    found = tuned(measures=("cka",))
     with pytest.raises(AssonanceError, match="you can use: cka"):
         changes.curve(changes.layers(found, PAIR), "svcca")
     with pytest.raises(AssonanceError, match="you can use: nothing"):
@@ -167,7 +143,7 @@ def test_the_curve_is_drawn_with_its_ceiling_floor_and_onset():
         ("cka", "before", "after"): [0.9, 0.9, 0.9, 0.4, 0.4],
         ("cka", "before", "again"): [0.5] * 5,
     }
-    axes = change_plot.layers(compared(scores), [PAIR], "cka").axes[0]
+    axes = change_plot.layers(tuned(scores), [PAIR], "cka").axes[0]
     drawn = [np.asarray(line.get_ydata(), float).tolist() for line in axes.lines]
     assert drawn[0] == [0.9, 0.9, 0.9, 0.4, 0.4]
     assert [0.5] * 5 in drawn
@@ -175,7 +151,7 @@ def test_the_curve_is_drawn_with_its_ceiling_floor_and_onset():
 
 
 def test_heads_are_drawn_a_point_each():
-    found = compared()
+    found = tuned()
     table = changes.heads(found, PAIR, "attn_js")
     axes = change_plot.heads(found, PAIR, "attn_js").axes[0]
     values = pd.Series(np.asarray(axes.lines[0].get_ydata(), float))

@@ -6,9 +6,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from assonance import changes, curves
-from assonance.changes import OWN, Pair
+from assonance.changes import OWN
 from assonance.results import Comparison
 from assonance.scales import Scale, scale, title
+from assonance.tuned_pairs import Pair
 
 
 def layers(comparison: Comparison, pairs: Sequence[Pair], measure: str) -> Figure:

@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from assonance.changes import OWN, TELLING, Pair, curve, layers, onset, telling
+from assonance.changes import OWN, TELLING, curve, layers, onset, telling
 from assonance.results import Comparison
+from assonance.tuned_pairs import Pair
 
 
 def sentences(comparison: Comparison, pair: Pair) -> list[str]:

@@ -3,22 +3,22 @@
 The numbers behind the figures and sentences of `assonance diff`, read off a comparison.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from assonance import match_tables, tables
+from assonance import tables, tuned_pairs
 from assonance.anchors import estimates
 from assonance.errors import AssonanceError
 from assonance.head_tables import head_measures
-from assonance.inference import METHODS
+from assonance.inference import METHODS, ROTATED
 from assonance.measures import MEASURES
 from assonance.outside import one_line
-from assonance.results import CELL, Comparison, ModelRecord
+from assonance.results import CELL, Comparison
+from assonance.tuned_pairs import Pair
 
 # Which way a directional measure asks: what of the one layer is still, or was already, in the
 # other.
@@ -29,56 +29,9 @@ TELLING = {
     "Neurons": ("maxcorr",),
     "Heads": ("attn_js", "attn_pearson", "attn_frobenius"),
 }
-# Family, parameters and layers.
-Architecture = tuple[str, int, tuple[str, ...]]
+# Names of a row and a column model; None for one that was not compared.
+_Models = tuple[str | None, str | None]
 OWN = "_own"  # of a neuron or head with itself, by its number, and not with its best match
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A model before and after fine-tuning, by their names in a comparison.
-
-    Attributes
-    ----------
-    pretrained, fine_tuned
-        Before and after; models of the same layers.
-    second_seed
-        A pretrained model of the same recipe from another seed: what two trainings share is the
-        ceiling that change is held against. None where there is none.
-    """
-
-    pretrained: str
-    fine_tuned: str
-    second_seed: str | None = None
-
-
-def pairs(comparison: Comparison) -> tuple[Pair, ...]:
-    """Find the fine-tuned models whose pretrained ones were compared too.
-
-    A fine-tuned model comes from the pretrained one of its architecture that is most like it in
-    the first layer; another of that architecture is a second seed.
-    """
-    models = [each for each in comparison.provenance.models if not each.twin_of]
-    measure = match_tables.knowing_measure(comparison)
-    found = []
-    for tuned in (each for each in models if each.fine_tuned):
-        alike = [
-            each.name
-            for each in models
-            if not each.fine_tuned
-            and each.objective != "none"
-            and _architecture(each) == _architecture(tuned)
-        ]
-        if alike and measure is not None:
-            first = next(iter(tuned.layers))
-            shared = {
-                name: float(_cell(comparison.scores[measure], name, tuned.name, first))
-                for name in alike
-            }
-            alike.sort(key=lambda name: -np.nan_to_num(shared[name], nan=-np.inf))
-            seeds = [each.name for each in models if each.seed_of == alike[0]]
-            found.append(Pair(alike[0], tuned.name, *(seeds or alike[1:])[:1]))
-    return tuple(found)
 
 
 def layers(comparison: Comparison, pair: Pair) -> pd.DataFrame:
@@ -111,20 +64,19 @@ def layers(comparison: Comparison, pair: Pair) -> pd.DataFrame:
     AssonanceError
         The models are of different architectures, or nothing was measured between them.
     """
-    _check(comparison, pair)
-    rows = [
-        row
+    tuned_pairs.check(comparison, pair)
+    parts = [
+        part
         for measure in tables.measures(comparison)
-        if measure != "maxcorr_rotated"
-        for row in (*_scores(comparison, pair, measure), *_own(comparison, pair, measure))
+        if measure != ROTATED
+        for part in (*_scores(comparison, pair, measure), *_own(comparison, pair, measure))
     ]
-    table = pd.DataFrame(rows)
-    if not rows or table["value"].isna().all():
+    if all(part["value"].isna().all() for part in parts):
         raise AssonanceError(
             f"nothing was measured between {one_line(pair.pretrained)} and "
             f"{one_line(pair.fine_tuned)}"
         )
-    table["beyond"] = table["beyond"].astype("boolean")
+    table = pd.concat(parts).astype({"beyond": "boolean"})
     return table.set_index(["measure", "way", "layer"])
 
 
@@ -150,7 +102,7 @@ def heads(comparison: Comparison, pair: Pair, measure: str) -> pd.DataFrame:
     AssonanceError
         The measure was not measured, or the models are of different architectures.
     """
-    _check(comparison, pair)
+    tuned_pairs.check(comparison, pair)
     if measure not in head_measures(comparison):
         raise AssonanceError(
             f"{measure}: not measured of heads here; you can use: "
@@ -230,110 +182,73 @@ def onset(part: pd.DataFrame) -> str | None:
     return str(part.index[first]) if first < len(part) else None
 
 
-def of_one_architecture(architectures: Mapping[str, Architecture]) -> None:
-    """Refuse models whose layers are not those of the first.
-
-    Parameters
-    ----------
-    architectures
-        By the models' names, the pretrained one first.
-
-    Raises
-    ------
-    AssonanceError
-        One is of another architecture.
-    """
-    first = next(iter(architectures))
-    for name, architecture in architectures.items():
-        if architecture != architectures[first]:
-            raise AssonanceError(
-                f"{one_line(name)} is of another architecture than {one_line(first)}: "
-                "change is followed layer by layer; give checkpoints of one architecture"
-            )
-
-
-def _check(comparison: Comparison, pair: Pair) -> None:
-    known = {each.name: each for each in comparison.provenance.models}
-    for name in _named(pair):
-        if name not in known:
-            raise AssonanceError(f"{one_line(name)}: no such model here")
-    of_one_architecture({name: _architecture(known[name]) for name in _named(pair)})
-
-
-def _architecture(model: ModelRecord) -> Architecture:
-    return model.family, model.n_parameters, tuple(model.layers)
-
-
-def _named(pair: Pair) -> list[str]:
-    return [name for name in (pair.pretrained, pair.fine_tuned, pair.second_seed) if name]
-
-
-def _scores(comparison: Comparison, pair: Pair, measure: str) -> Iterator[dict[str, object]]:
-    """Rows of a measure, one a way and layer."""
-    ways = {KEPT: (pair.pretrained, pair.fine_tuned)}
+def _scores(comparison: Comparison, pair: Pair, measure: str) -> Iterator[pd.DataFrame]:
+    """Tell what a measure says of each layer with itself, one table a way."""
+    change, seeds = (pair.pretrained, pair.fine_tuned), (pair.pretrained, pair.second_seed)
+    ways: dict[str, tuple[_Models, _Models]] = {KEPT: (change, seeds)}
     if not MEASURES[measure].symmetric:
-        ways[FORESEEN] = (pair.fine_tuned, pair.pretrained)
+        ways[FORESEEN] = (change[::-1], seeds[::-1])
     scores = estimates(comparison, measure)
     ladder = comparison.layers(pair.pretrained)
-    for way, (row, col) in ways.items():
-        for place, layer in enumerate(ladder):
-            found: dict[str, object] = {
-                "measure": measure,
-                "way": way,
-                "layer": layer,
-                "level": MEASURES[measure].level,
-                "depth": tables.depth(place, len(ladder)),
-            }
-            one, other = (pair.pretrained, pair.second_seed)[:: 1 if way == KEPT else -1]
-            found["value"] = _cell(scores, row, col, layer)
-            found["low"], found["high"] = _interval(comparison, measure, row, col, layer)
-            found["ceiling"] = _cell(scores, one, other, layer)
-            found["ceiling_low"], found["ceiling_high"] = _interval(
-                comparison, measure, one, other, layer
-            )
-            found["floor"] = _floor(comparison, measure, row, col, layer)
-            found["beyond"] = _beyond(comparison, measure, (row, col), (one, other), layer)
-            yield found
+    for way, (models, ends) in ways.items():
+        low, high = _interval(comparison, measure, models, ladder)
+        ceiling_low, ceiling_high = _interval(comparison, measure, ends, ladder)
+        yield _labelled(measure, way, ladder).assign(
+            value=_each(scores, models, ladder),
+            low=low,
+            high=high,
+            ceiling=_each(scores, ends, ladder),
+            ceiling_low=ceiling_low,
+            ceiling_high=ceiling_high,
+            floor=_floor(comparison, measure, models, ladder),
+            beyond=_beyond(comparison, measure, models, ends, ladder),
+        )
 
 
-def _own(comparison: Comparison, pair: Pair, measure: str) -> Iterator[dict[str, object]]:
-    """Rows of neurons or heads each with itself."""
-    ladder = comparison.layers(pair.pretrained)
+def _own(comparison: Comparison, pair: Pair, measure: str) -> Iterator[pd.DataFrame]:
+    """Tell what a measure says of neurons or heads each with itself."""
     if measure == "maxcorr" and "maxcorr_match" in comparison.neurons:
         measured = _same_neurons
     elif measure in head_measures(comparison):
         measured = _same_heads
     else:
         return
-    for place, layer in enumerate(ladder):
-        yield {
-            "measure": f"{measure}{OWN}",
-            "way": KEPT,
-            "layer": layer,
+    ladder = comparison.layers(pair.pretrained)
+    value, ceiling = (
+        [measured(comparison, measure, pair.pretrained, other, layer) for layer in ladder]
+        if other
+        else np.nan
+        for other in (pair.fine_tuned, pair.second_seed)
+    )
+    yield _labelled(measure, KEPT, ladder).assign(
+        measure=f"{measure}{OWN}", value=value, ceiling=ceiling
+    )
+
+
+def _labelled(measure: str, way: str, ladder: Sequence[str]) -> pd.DataFrame:
+    """Name what the rows of a table are about."""
+    return pd.DataFrame(
+        {
+            "measure": measure,
+            "way": way,
+            "layer": ladder,
             "level": MEASURES[measure].level,
-            "depth": tables.depth(place, len(ladder)),
-            "value": measured(comparison, measure, pair.pretrained, pair.fine_tuned, layer),
-            "ceiling": measured(comparison, measure, pair.pretrained, pair.second_seed, layer),
+            "depth": [tables.depth(place, len(ladder)) for place in range(len(ladder))],
         }
+    )
 
 
-def _same_neurons(
-    comparison: Comparison, measure: str, row: str, col: str | None, layer: str
-) -> float:
+def _same_neurons(comparison: Comparison, measure: str, row: str, col: str, layer: str) -> float:
     """Share of neurons whose best match is the neuron of their own number."""
-    if col is None:
-        return np.nan
     match = _select(comparison.neurons[f"{measure}_match"], row, col, layer).to_numpy()
     alive = match >= 0
     own = match == np.arange(len(match))
     return float(own[alive].mean()) if alive.any() else np.nan
 
 
-def _same_heads(
-    comparison: Comparison, measure: str, row: str, col: str | None, layer: str
-) -> float:
+def _same_heads(comparison: Comparison, measure: str, row: str, col: str, layer: str) -> float:
     """Mean score of heads with the heads of their own numbers."""
-    scores = _heads(comparison, measure, row, col, layer) if col else np.empty((0, 0))
+    scores = _heads(comparison, measure, row, col, layer)
     return float(np.diagonal(scores).mean()) if scores.size else np.nan
 
 
@@ -349,60 +264,53 @@ def _heads(
     return alive
 
 
-def _floor(comparison: Comparison, measure: str, row: str, col: str, layer: str) -> float:
-    """Tell what the two layers would score if they shared nothing that is learnt."""
+def _floor(
+    comparison: Comparison, measure: str, models: _Models, ladder: Sequence[str]
+) -> NDArray[np.float64]:
+    """Tell what layers would score if they shared nothing that is learnt."""
     if measure == "maxcorr":
-        return _cell(comparison.scores.get("maxcorr_rotated"), row, col, layer)
-    return _cell(comparison.scores.get(measure), row, comparison.twin(col), layer)
+        return _each(comparison.scores.get(ROTATED), models, ladder)
+    row, col = models
+    twin = comparison.twin(col) if col else None
+    return _each(comparison.scores[measure], (row, twin), ladder)
 
 
 def _interval(
-    comparison: Comparison, measure: str, row: str | None, col: str | None, layer: str
-) -> tuple[float, float]:
-    """Tell the ends of a score's interval; NaN where it has none."""
-    if measure not in comparison.intervals or row is None or col is None:
-        return np.nan, np.nan
-    ends = _select(comparison.intervals[measure], row, col, layer)
-    return float(ends.sel(statistic="low")), float(ends.sel(statistic="high"))
+    comparison: Comparison, measure: str, models: _Models, ladder: Sequence[str]
+) -> tuple[NDArray[np.float64], ...]:
+    """Low and high ends of scores' intervals; NaN where there are none."""
+    known = comparison.intervals.get(measure)
+    return tuple(
+        _each(None if known is None else known.sel(statistic=end), models, ladder)
+        for end in ("low", "high")
+    )
 
 
 def _beyond(
-    comparison: Comparison,
-    measure: str,
-    change: tuple[str, str],
-    seeds: tuple[str | None, str | None],
-    layer: str,
-) -> bool | None:
-    """Whether a layer lies below its ceiling: the interval of their difference, where it is known.
+    comparison: Comparison, measure: str, change: _Models, seeds: _Models, ladder: Sequence[str]
+) -> pd.Series:
+    """Whether layers lie below their ceilings: by the interval of the difference, where known.
 
     Both scores are of the same speech: what they have in common falls out of the difference.
     """
-    one, other = seeds
-    if one is None or other is None:
-        return None
-    difference = _difference(comparison.scores[measure], change, (one, other), layer)
-    if np.isnan(difference):
-        return None
-    if measure not in comparison.replicates:
-        return bool(difference < 0)
-    known = comparison.replicates[measure]
-    replicates = _difference(known, change, (one, other), layer)
-    _, high = METHODS[str(known.dims[-1])](difference, replicates).ends
-    return bool(high < 0)
+    scores, replicates = comparison.scores[measure], comparison.replicates.get(measure)
+    highest = difference = _each(scores, change, ladder) - _each(scores, seeds, ladder)
+    if replicates is not None and None not in seeds:
+        again = _each(replicates, change, ladder) - _each(replicates, seeds, ladder)
+        _, highest = METHODS[str(replicates.dims[-1])](difference, again).ends
+    return pd.Series(highest < 0, dtype="boolean").mask(np.isnan(difference))
 
 
-def _difference(
-    array: xr.DataArray, change: tuple[str, str], seeds: tuple[str, str], layer: str
-) -> NDArray[np.floating]:
-    first, second = (_select(array, *models, layer).to_numpy() for models in (change, seeds))
-    return np.asarray(first - second, dtype=np.float64)
-
-
-def _cell(array: xr.DataArray | None, row: str | None, col: str | None, layer: str) -> float:
+def _each(
+    array: xr.DataArray | None, models: _Models, ladder: Sequence[str]
+) -> NDArray[np.float64]:
+    """Take what is known of each layer of a model and the same of another; NaN if nothing is."""
+    row, col = models
     if array is None or row is None or col is None:
-        return np.nan
-    return float(_select(array, row, col, layer))
+        return np.full(len(ladder), np.nan)
+    here = _select(array, row, col, xr.DataArray(list(ladder), dims="layer"))
+    return here.transpose("layer", ...).to_numpy().astype(np.float64)
 
 
-def _select(array: xr.DataArray, row: str, col: str, layer: str) -> xr.DataArray:
+def _select(array: xr.DataArray, row: str, col: str, layer: str | xr.DataArray) -> xr.DataArray:
     return array.sel(dict(zip(CELL, (row, layer, col, layer), strict=True)))

@@ -9,8 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 import yaml
 
-from assonance import __version__, change_plot, change_summary, changes
-from assonance.changes import Pair
+from assonance import __version__, change_plot, change_summary, changes, tuned_pairs
 from assonance.claims import load_claims
 from assonance.comparison import STANDARD, compare
 from assonance.corpus import Corpus
@@ -24,6 +23,7 @@ from assonance.progress import Progress
 from assonance.report import write_report
 from assonance.results import Comparison
 from assonance.summary import sentences
+from assonance.tuned_pairs import Pair
 from assonance.verdicts import Answer, answers, to_dataframe
 
 RESULTS, TABLE, CONFIG, REPORT = "results.nc", "results.csv", "config.yaml", "report.html"
@@ -143,7 +143,7 @@ def run(
 def _of_one_architecture(models: Iterable[SpeechModel]) -> list[SpeechModel]:
     """Load what is to be followed layer by layer, before anything is computed."""
     loaded = list(models)
-    changes.of_one_architecture(
+    tuned_pairs.of_one_architecture(
         {
             each.info.source: (each.info.family, each.info.n_parameters, each.layers)
             for each in loaded

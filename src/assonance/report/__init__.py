@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from assonance.changes import Pair
 from assonance.files import write_text
 from assonance.report.page import render
 from assonance.results import Comparison
+from assonance.tuned_pairs import Pair
 
 
 def write_report(
@@ -29,7 +29,8 @@ def write_report(
     path
         Where to write; its folder is made where there is none.
     pairs
-        Models before and after fine-tuning; those that `assonance.changes.pairs` finds by default.
+        Models before and after fine-tuning; those that `assonance.tuned_pairs.pairs` finds by
+        default.
 
     Raises
     ------

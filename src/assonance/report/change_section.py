@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from assonance import change_plot, changes
-from assonance.changes import Pair
 from assonance.head_tables import head_measures
 from assonance.outside import one_line
 from assonance.report.figures import Picture, listing, picture
 from assonance.results import Comparison
+from assonance.tuned_pairs import Pair
 
 TEXT = (
     "The same layer before and after fine-tuning. The dotted ceiling is what two trainings of one "

@@ -9,13 +9,13 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from assonance import changes
-from assonance.changes import Pair
+from assonance import tuned_pairs
 from assonance.outside import one_line
 from assonance.report.figures import cell, listing
 from assonance.report.sections import sections
 from assonance.report.words import level
 from assonance.results import Comparison, ModelRecord
+from assonance.tuned_pairs import Pair
 
 MOST_LEFT_OUT = 50
 
@@ -32,7 +32,8 @@ def render(
     sentences
         The answer, a claim each.
     pairs
-        Models before and after fine-tuning; those that `assonance.changes.pairs` finds by default.
+        Models before and after fine-tuning; those that `assonance.tuned_pairs.pairs` finds by
+        default.
 
     Returns
     -------
@@ -57,7 +58,7 @@ def render(
         twins=[model for model in record.models if model.twin_of],
         facts=facts,
         sentences=sentences,
-        sections=sections(comparison, changes.pairs(comparison) if pairs is None else pairs),
+        sections=sections(comparison, tuned_pairs.pairs(comparison) if pairs is None else pairs),
         measures=list(_measures(comparison)),
         left_out=record.left_out[:MOST_LEFT_OUT],
         more_left_out=max(len(record.left_out) - MOST_LEFT_OUT, 0),

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from assonance import change_plot, changes, match_tables, neuron_tables, plot, scales, tables
-from assonance.changes import Pair
 from assonance.outside import one_line
 from assonance.report import change_section, head_section, trust_section
 from assonance.report.depth_curves import curves
 from assonance.report.figures import Picture, cell, listing, picture
 from assonance.report.words import level, named, span
 from assonance.results import Comparison
+from assonance.tuned_pairs import Pair
 
 _FIRST = ("linreg_heldout", "cka", "maxcorr", "attn_js")
 
