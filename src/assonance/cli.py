@@ -1,41 +1,28 @@
 """The command line: `assonance compare`, `diff`, `demo`, `claims`, `models` and more."""
 
 import sys
-import warnings
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from assonance import __version__
-from assonance.errors import AssonanceError, AssonanceWarning
+from assonance import __version__, cli_corpus
+from assonance.errors import AssonanceError
 from assonance.options import (
     AUDIO,
-    Bootstrap,
-    By,
-    Channel,
-    Device,
-    Groups,
-    Measure,
-    Memory,
-    Offline,
+    Certainty,
+    Machine,
+    Measuring,
     OnError,
     Out,
-    Pool,
     Remedy,
-    Settings,
-    Shifts,
-    Twins,
-    Uncertainty,
+    Rows,
+    Speech,
 )
-from assonance.sizes import MEMORY
+from assonance.spread import spread
 
 # torch, transformers and matplotlib take seconds to import: only a command that runs waits.
-if TYPE_CHECKING:
-    from assonance.results import Comparison
-
 app = typer.Typer(
     help="Compare what speech models represent: neurons, layers and attention heads.",
     no_args_is_help=True,
@@ -43,13 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-corpus = typer.Typer(help="Look at speech before it is compared on.", no_args_is_help=True)
-app.add_typer(corpus, name="corpus")
-_SHOWN = 10
-# What is read and what a row is, unless something else is asked for.
-_WINDOW = 30.0  # seconds
-_SPEECH = {"window": _WINDOW, "channel": None, "max_hours": None, "seed": 0}
-_POOLING = {"pool": "frame", "pool_by": "mean", "alignments": None, "skip_silence": False}
+app.add_typer(cli_corpus.app, name="corpus")
 
 
 def _version(asked: bool) -> None:
@@ -68,7 +49,9 @@ def _common(
 
 
 @app.command()
+@spread
 def compare(
+    *,
     models: Annotated[
         list[str],
         typer.Argument(
@@ -81,39 +64,10 @@ def compare(
     ],
     audio: Annotated[str, typer.Option(help=AUDIO, metavar="PATH")],
     out: Out = None,
-    measure: Measure = None,
-    settings: Settings = "default",
-    twins: Twins = True,
-    window: Annotated[
-        float,
-        typer.Option(
-            help="Longest stretch that a model is given at once: longer utterances are cut into "
-            "equal windows. 0 cuts none.",
-            metavar="SECONDS",
-        ),
-    ] = _WINDOW,
-    channel: Channel = None,
-    max_hours: Annotated[
-        float | None,
-        typer.Option(help="Draw so much of the speech at random, balanced by speaker."),
-    ] = None,
-    sample_seed: Annotated[int, typer.Option(help="Decides what --max-hours draws.")] = 0,
-    pool: Annotated[
-        Pool, typer.Option(help="What a row of the neuron and layer measures is.")
-    ] = Pool.FRAME,
-    pool_by: Annotated[
-        By, typer.Option(help="Pool by the mean of the frames, or take the one at the centre.")
-    ] = By.MEAN,
-    alignments: Annotated[
-        Path | None,
-        typer.Option(help="Where phones and words are: a folder of TextGrids, or a CTM file."),
-    ] = None,
-    skip_silence: Annotated[
-        bool, typer.Option("--skip-silence", help="Leave silence out, by the alignments.")
-    ] = False,
-    memory: Memory = MEMORY,
-    device: Device = "cpu",
-    offline: Offline = False,
+    measuring: Measuring,
+    speech: Speech,
+    rows: Rows,
+    machine: Machine,
     record: Annotated[
         list[str],
         typer.Option(
@@ -137,49 +91,32 @@ def compare(
             metavar="SECOND=FIRST",
         ),
     ] = [],  # noqa: B006 - read only
-    uncertainty: Uncertainty = True,
-    groups: Groups = None,
-    bootstrap: Bootstrap = None,
-    shifts: Shifts = None,
+    certainty: Certainty,
 ) -> None:
     """Compare models on speech, every layer with every layer."""
     from assonance.runs import folder_for
+    from assonance.terminal import run
 
-    _run(
+    run(
         models,
         audio,
         out or folder_for(models),
-        measures=measure or [],
-        settings=settings,
-        twins=twins,
-        speech={
-            "window": window or None,
-            "channel": channel,
-            "max_hours": max_hours,
-            "seed": sample_seed,
-        },
-        pooling={
-            "pool": pool.value,
-            "pool_by": pool_by.value,
-            "alignments": None if alignments is None else str(alignments),
-            "skip_silence": skip_silence,
-        },
-        memory=memory,
-        device=device,
-        offline=offline,
+        measuring,
+        speech,
+        rows,
+        machine,
+        certainty,
+        seeds=_pairs(seed_of),
         record=record,
         precision=precision,
-        on_error=on_error.value,
-        seeds=_pairs(seed_of),
-        uncertainty=uncertainty,
-        groups=groups,
-        bootstrap=bootstrap,
-        shifts=shifts,
+        on_error=on_error,
     )
 
 
 @app.command()
+@spread
 def diff(
+    *,
     pretrained: Annotated[str, typer.Argument(help="The model before.", metavar="PRETRAINED")],
     fine_tuned: Annotated[str, typer.Argument(help="The same after.", metavar="FINETUNED")],
     audio: Annotated[str, typer.Option(help=AUDIO, metavar="PATH")],
@@ -190,85 +127,58 @@ def diff(
         ),
     ] = None,
     out: Out = None,
-    measure: Measure = None,
-    settings: Settings = "default",
-    twins: Twins = True,
-    uncertainty: Uncertainty = True,
-    groups: Groups = None,
-    bootstrap: Bootstrap = None,
-    shifts: Shifts = None,
-    memory: Memory = MEMORY,
-    device: Device = "cpu",
-    offline: Offline = False,
+    measuring: Measuring,
+    certainty: Certainty,
+    machine: Machine,
     on_error: OnError = Remedy.SKIP,
 ) -> None:
     """Say what fine-tuning changed: neurons, subspaces and heads, layer by layer."""
     from assonance.runs import folder_for
+    from assonance.terminal import run
 
     models = [pretrained, fine_tuned, *([seed_twin] if seed_twin else [])]
-    _run(
+    run(
         models,
         audio,
         out or folder_for(models[:2]),
-        measures=measure or [],
-        settings=settings,
-        twins=twins,
-        speech=_SPEECH,
-        pooling=_POOLING,
+        measuring,
+        Speech(),
+        Rows(),
+        machine,
+        certainty,
         seeds={seed_twin: pretrained} if seed_twin else {},
-        uncertainty=uncertainty,
-        groups=groups,
-        bootstrap=bootstrap,
-        shifts=shifts,
-        memory=memory,
-        device=device,
-        offline=offline,
-        record=["blocks"],
-        precision="float32",
-        on_error=on_error.value,
+        on_error=on_error,
         diff=True,
     )
 
 
 @app.command()
+@spread
 def demo(
+    *,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/demo"),
-    measure: Measure = None,
-    settings: Settings = "default",
-    twins: Twins = True,
+    measuring: Measuring,
     every: Annotated[
         bool, typer.Option("--all", help="Compare all bundled models, and not a chosen few.")
     ] = False,
-    uncertainty: Uncertainty = True,
-    groups: Groups = None,
-    bootstrap: Bootstrap = None,
-    shifts: Shifts = None,
+    certainty: Certainty,
 ) -> None:
     """Compare bundled miniature models on bundled speech, offline."""
     from assonance.demo import MODELS, SPEECH, miniatures
+    from assonance.terminal import run
 
     chosen = [each for each in miniatures() if every or each.path in MODELS]
     names = {each.name for each in chosen}
-    _run(
+    run(
         [str(each.path) for each in chosen],
         str(SPEECH),
         out,
-        measures=measure or [],
-        settings=settings,
-        twins=twins,
-        speech=_SPEECH,
-        pooling=_POOLING,
-        memory=MEMORY,
-        device="cpu",
-        offline=True,
-        record=["blocks"],
-        precision="float32",
-        on_error="skip",
+        measuring,
+        Speech(),
+        Rows(),
+        Machine(offline=True),
+        certainty,
         seeds={each.name: each.seed_of for each in chosen if each.seed_of in names},
-        uncertainty=uncertainty,
-        groups=groups,
-        bootstrap=bootstrap,
-        shifts=shifts,
     )
 
 
@@ -317,43 +227,6 @@ def measures() -> None:
         typer.echo(f"    needs {each.needs}; unchanged by: {unchanged}")
 
 
-@corpus.command()
-def check(
-    audio: Annotated[str, typer.Argument(help=AUDIO, metavar="PATH")],
-    channel: Channel = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Look at the listing and headers alone.")
-    ] = False,
-) -> None:
-    """Say what is wrong with speech before a long run; fail where some cannot be used."""
-    from assonance.bars import Bars
-    from assonance.corpus import Corpus
-    from assonance.corpus.check import check as find
-    from assonance.outside import one_line
-
-    speech = Corpus.from_path(audio, window=None, channel=channel)
-    with Bars() as bars:
-        found = find(speech, deep=not quick, progress=bars)
-    typer.echo(
-        f"{one_line(speech.name)}: {len(speech)} utterances, {speech.hours:.2f} hours, "
-        f"{len(speech.speakers)} speakers named"
-    )
-    for note in speech.notes:
-        typer.echo(f"note: {note}")
-    count: Counter[str] = Counter()
-    for each in found:
-        count[each.severity] += len(each.where)
-        typer.echo(f"{each.severity}: {len(each.where)} {each.what}")
-        for line in each.where[:_SHOWN]:
-            typer.echo(f"    {line}")
-        if len(each.where) > _SHOWN:
-            typer.echo(f"    and {len(each.where) - _SHOWN} more")
-    unheard = "; no sample was read (--quick)" if quick else ""
-    typer.echo(f"{count['error']} errors, {count['warning']} warnings{unheard}")
-    if count["error"]:
-        raise typer.Exit(1)
-
-
 def _pairs(texts: Sequence[str]) -> dict[str, str]:
     """Part SECOND=FIRST."""
     for text in texts:
@@ -369,42 +242,3 @@ def main() -> None:
     except AssonanceError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(1)
-
-
-def _run(models: Sequence[str], audio: str, out: Path, **options: Any) -> None:
-    from assonance.bars import Bars
-    from assonance.runs import run
-
-    try:
-        with Bars() as bars, warnings.catch_warnings():
-            warnings.simplefilter("ignore", AssonanceWarning)  # they are among the notes
-            comparison = run(models, audio, out, progress=bars, **options)
-    except KeyboardInterrupt:
-        typer.echo("interrupted; the same command goes on from here", err=True)
-        raise typer.Exit(130) from None
-    _tell(comparison, out, diff=options.get("diff", False))
-
-
-def _tell(comparison: "Comparison", out: Path, *, diff: bool) -> None:
-    """Print what a researcher wants first."""
-    from assonance.outside import one_line
-    from assonance.runs import CHANGES, CLAIMS, REPORT, RESULTS, TABLE, answer, pairs_of
-
-    record = comparison.provenance
-    for note in record.notes:
-        typer.echo(f"note: {note}", err=True)
-    for each in record.left_out[:_SHOWN]:
-        typer.echo(f"left out: {each.path}: {each.reason}", err=True)
-    if len(record.left_out) > _SHOWN:
-        more = len(record.left_out) - _SHOWN
-        typer.echo(f"left out: {more} more; the report names them", err=True)
-    speech = record.corpus
-    typer.echo(
-        f"{' and '.join(comparison.models)} on {speech.utterances} utterances, "
-        f"{speech.seconds / 60:.1f} minutes, {speech.frames} frames"
-    )
-    for sentence in answer(comparison, pairs_of(comparison, diff=diff)):
-        typer.echo(f"  {sentence}")
-    names = (RESULTS, TABLE, CLAIMS, *([CHANGES] if diff else []))
-    typer.echo(f"results: {', '.join(one_line(out / name) for name in names)}")
-    typer.echo(f"report:  {one_line(out / REPORT)}")
