@@ -100,6 +100,19 @@ def test_the_layers_of_the_study_fit_into_four_gigabytes_a_tile():
     assert max(len(tile.layers) for tile in tiles) >= 10
 
 
+@given(st.integers(2, 12), st.integers(1, 400), st.floats(min_value=0, max_value=3e7))
+def test_kernels_of_sampled_frames_count_too(count, sampled, memory):
+    layers = [f"layer {number}" for number in range(count)]
+    widths, about = dict.fromkeys(layers, 8), {"parts": 1, "folds": 1}
+    kernels = {"sampled": sampled, "kernels": 1}
+    tiles = plan(widths, everything, **about, memory=memory, **kernels)
+    for tile in tiles:
+        kept = FLOAT64 * sampled**2 * len(tile.layers)
+        assert size(tile, widths, **about, **kernels) >= size(tile, widths, **about) + kept
+        assert len(tile.layers) <= 2 or kept <= memory
+    assert len(tiles) >= len(plan(widths, everything, **about, memory=memory))
+
+
 def test_without_memory_each_pair_stands_alone():
     tiles = plan(dict.fromkeys("abc", 4), everything, parts=1, folds=1, memory=0)
     assert tiles == [

@@ -163,5 +163,5 @@ def uniformity(sample: KernelSample, sharpness: float = 2.0) -> float:
     count = len(frames)
     if count < 2:
         return float("nan")
-    kernel = torch.exp(-sharpness * squared_distances(frames))
+    kernel = squared_distances(frames).mul_(-sharpness).exp_()
     return float(((kernel.sum() - count) / (count * (count - 1))).log())

@@ -153,6 +153,8 @@ class FramePass:
             parts=len(self.plan.folds),
             folds=int(self.plan.folds.max()) + 1,
             memory=memory,
+            sampled=len(self.plan.sampled),
+            kernels=sum(each.needs == "sample" for each in self.measures),
         )
         rounds = 1 + len(self.replicates) + self.shifts
         cautions: dict[str, list[str]] = {}

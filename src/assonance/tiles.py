@@ -15,6 +15,8 @@ _AT_WORK = 30
 # Copies of a chunk of frames: as read, laid end to end, and about their mean in both precisions.
 _COPIES = 5
 _FLOAT64, _FLOAT32 = 8, 4
+# Matrices of sampled frames by sampled frames while two kernels are made.
+_KERNELS_AT_WORK = 6
 # Neurons of several layers that are measured together: enough to make products of small layers
 # worth a core's while, and few enough to stay in its cache.
 _TOGETHER = 2048
@@ -43,6 +45,8 @@ def plan(
     parts: int,
     folds: int,
     memory: float,
+    sampled: int = 0,
+    kernels: int = 0,
 ) -> list[Tile]:
     """Cut all pairs of layers into tiles that fit into memory.
 
@@ -58,6 +62,8 @@ def plan(
         Into how many parts the sums are kept, and how many folds they make up.
     memory
         Bytes that a tile may take; the smallest tile, of two layers, may take more.
+    sampled, kernels
+        Frames that are sampled, and how many matrices of frames by frames each layer keeps.
 
     Returns
     -------
@@ -70,17 +76,29 @@ def plan(
     tiles: list[Tile] = []
     for most in (*(total / count for count in range(1, len(widths) + 1)), 0):
         tiles = list(_tiles(list(_strips(widths, most)), chosen))
-        if all(size(tile, widths, parts=parts, folds=folds) <= memory for tile in tiles):
+        sizes = (
+            size(tile, widths, parts=parts, folds=folds, sampled=sampled, kernels=kernels)
+            for tile in tiles
+        )
+        if all(each <= memory for each in sizes):
             break
     return tiles
 
 
-def size(tile: Tile, widths: Mapping[str, int], *, parts: int, folds: int) -> float:
-    """Estimate the bytes that a tile's sums and factors take.
+def size(
+    tile: Tile,
+    widths: Mapping[str, int],
+    *,
+    parts: int,
+    folds: int,
+    sampled: int = 0,
+    kernels: int = 0,
+) -> float:
+    """Estimate the bytes that a tile's sums, factors and kernels take.
 
     Parameters
     ----------
-    tile, widths, parts, folds
+    tile, widths, parts, folds, sampled, kernels
         As for `plan`.
     """
     own = sum(widths[name] ** 2 for name in tile.layers)
@@ -89,7 +107,8 @@ def size(tile: Tile, widths: Mapping[str, int], *, parts: int, folds: int) -> fl
     at_work = _AT_WORK * max(widths[a] * widths[b] for a, b in tile.pairs)
     chunk = _COPIES * CHUNK_FRAMES * sum(widths[name] for name in tile.layers)
     kept = parts + (folds if parts > folds else 0)
-    return _FLOAT64 * (kept * products + factors + at_work) + _FLOAT32 * chunk
+    of_frames = sampled**2 * (kernels * len(tile.layers) + (_KERNELS_AT_WORK if kernels else 0))
+    return _FLOAT64 * (kept * products + factors + at_work + of_frames) + _FLOAT32 * chunk
 
 
 def stacks(

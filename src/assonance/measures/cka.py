@@ -97,7 +97,7 @@ def cka_rbf(pair: Pair, settings: Settings) -> float:
     if pair.sample is None:
         raise ValueError("cka_rbf needs a sample of frames")
     x, y = pair.sample
-    return _ratio(torch.dot(x.rbf.flatten(), y.rbf.flatten()), x.rbf_norm * y.rbf_norm)
+    return _ratio(x.rbf_product(y), x.rbf_norm * y.rbf_norm)
 
 
 def _ratio(value: Tensor, scale: Tensor) -> float:

@@ -11,6 +11,7 @@ from assonance.statistics.lazy import lazy
 # their products.
 NEARLY_EQUAL = 1e-6
 PAIRS_AT_ONCE = 4096
+ROWS_AT_ONCE = 256
 
 
 def sample_indices(n_frames: int, size: int, seed: int) -> np.ndarray:
@@ -30,7 +31,7 @@ class KernelSample:
     """What measures of frames against frames are functions of: one layer at sampled frames.
 
     The squared distances themselves are not kept: making them again takes less time than what
-    each measure makes of them, and they are as large.
+    each measure makes of them, and they are as large. Nor is what is only turned.
 
     Parameters
     ----------
@@ -59,18 +60,21 @@ class KernelSample:
         distances = self.squared_distances()
         # torch.quantile refuses as few as 2²⁴ values.
         bandwidth = float(np.median(distances.cpu().numpy()))
-        return _centred(torch.exp(-distances / (2 * bandwidth)))
+        return _centre(distances.neg_().div_(2 * bandwidth).exp_())
 
     @lazy
     def rbf_norm(self) -> Tensor:
         """Frobenius norm of `rbf`."""
-        norm: Tensor = torch.linalg.vector_norm(self.rbf)
-        return norm
+        return self.rbf_product(self).sqrt()
+
+    def rbf_product(self, other: "KernelSample") -> Tensor:
+        """Inner product of both samples' `rbf`."""
+        return torch.dot(self.rbf.flatten(), other.rbf.flatten())
 
     @lazy
     def centred_distances(self) -> Tensor:
         """H·d·H of the Euclidean distances d; shape (n, n)."""
-        return _centred(self.squared_distances().sqrt_())
+        return _centre(self.squared_distances().sqrt_())
 
     @lazy
     def ranks(self) -> Tensor:
@@ -106,7 +110,7 @@ class _Turned(KernelSample):
         self._sample = sample
         self._turn = turn
 
-    @lazy
+    @property
     def rbf(self) -> Tensor:
         """As of any sample; shape (n, n)."""
         return self._both(self._sample.rbf)
@@ -116,7 +120,7 @@ class _Turned(KernelSample):
         """As of any sample."""
         return self._sample.rbf_norm
 
-    @lazy
+    @property
     def centred_distances(self) -> Tensor:
         """As of any sample; shape (n, n)."""
         return self._both(self._sample.centred_distances)
@@ -142,18 +146,21 @@ def squared_distances(frames: Tensor) -> Tensor:
     From products, and again from the differences where frames are too near for that.
     """
     squares = (frames**2).sum(1)
-    scale = squares[:, None] + squares
-    distances = torch.addmm(scale, frames, frames.T, alpha=-2)
+    distances = (squares[:, None] + squares).addmm_(frames, frames.T, alpha=-2)
     # Not every library makes the two triangles of a product with bits alike.
-    distances = (distances + distances.T) / 2
-    near = (distances < NEARLY_EQUAL * scale).triu(1).nonzero()
-    for start in range(0, len(near), PAIRS_AT_ONCE):
-        i, j = near[start : start + PAIRS_AT_ONCE].T
-        exact = (frames[i] - frames[j]).square().sum(1)
-        distances[i, j] = exact
-        distances[j, i] = exact
-    return torch.clamp(distances.fill_diagonal_(0), min=0)
+    distances = (distances + distances.T).div_(2)
+    for start in range(0, len(frames), ROWS_AT_ONCE):
+        rows = distances[start : start + ROWS_AT_ONCE]
+        scale = squares[start : start + ROWS_AT_ONCE, None] + squares
+        near = (rows < NEARLY_EQUAL * scale).triu(start + 1).nonzero()
+        for some in near.split(PAIRS_AT_ONCE):
+            i, j = some[:, 0] + start, some[:, 1]
+            exact = (frames[i] - frames[j]).square().sum(1)
+            distances[i, j] = exact
+            distances[j, i] = exact
+    return distances.fill_diagonal_(0).clamp_(min=0)
 
 
-def _centred(matrix: Tensor) -> Tensor:
-    return matrix - matrix.mean(0) - matrix.mean(1, keepdim=True) + matrix.mean()
+def _centre(matrix: Tensor) -> Tensor:
+    rows, columns, whole = matrix.mean(1, keepdim=True), matrix.mean(0), matrix.mean()
+    return matrix.sub_(columns).sub_(rows).add_(whole)
