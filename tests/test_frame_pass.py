@@ -1,5 +1,6 @@
 """The pass over the frames sees each of them once, whatever is in work at a time."""
 
+import weakref
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -7,7 +8,7 @@ import oracles
 import pytest
 from told import Told
 
-from assonance import Corpus, frame_source, gathered, load_model, similarity_matrix
+from assonance import Corpus, frame_pass, frame_source, gathered, load_model, similarity_matrix
 from assonance.extract import extract
 from assonance.frame_pass import FramePass
 from assonance.measures import MEASURES, Settings, find
@@ -182,3 +183,17 @@ def test_progress_ends_at_its_total(layers, corpus, memory):
     frame_scores(layers, corpus, ["cka"], memory=memory, told=told)
     assert told.total == len(list(combinations_with_replacement(layers, 2)))
     assert told.done == pytest.approx(told.total)
+
+
+def test_a_tile_s_sums_are_gone_before_the_next_are_gathered(layers, corpus, monkeypatch):
+    made = []
+
+    class Counted(gathered.Gathered):
+        def __init__(self, *args, **about):
+            assert not any(each() for each in made)
+            super().__init__(*args, **about)
+            made.append(weakref.ref(self))
+
+    monkeypatch.setattr(frame_pass, "Gathered", Counted)
+    frame_scores(layers, corpus, memory=0)
+    assert len(made) > 2

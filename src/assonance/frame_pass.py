@@ -1,6 +1,6 @@
 """The pass over the frames: neuron and layer measures of layers seen at the same frames."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,12 +12,12 @@ from assonance.describe import describe
 from assonance.frame_source import FrameReader, FrameSource
 from assonance.gathered import Ends, Gathered, Plan, View
 from assonance.measures import Measure, Settings
-from assonance.parallel import on_cores
+from assonance.parallel import Map, give_back, on_cores
 from assonance.progress import Progress
 from assonance.repeated_scores import LayerScores
 from assonance.scores import Scores, half_scores
 from assonance.statistics import assign_parts, replicate_weights, sample_indices
-from assonance.tiles import plan, stacks
+from assonance.tiles import Tile, plan, stacks
 
 Wanted = Callable[[str, str], bool]
 # What the shift null is read from. What compares distinct utterances has no floor but 0.
@@ -146,7 +146,6 @@ class FramePass:
             scores.others,
             self.shifts,
         )
-        halved = [each for each in self.measures if each.needs in ("moments", "folds")]
         tiles = plan(
             widths,
             self.wanted,
@@ -156,61 +155,74 @@ class FramePass:
             sampled=len(self.plan.sampled),
             kernels=sum(each.needs == "sample" for each in self.measures),
         )
-        rounds = 1 + len(self.replicates) + self.shifts
-        cautions: dict[str, list[str]] = {}
-        worth: dict[str, float] = {}
+        found = Found(scores, replicates, nulls, [])
+        alone: dict[str, _Alone] = {}
         stage = progress.stage("comparing layers", sum(len(tile.pairs) for tile in tiles))
         with stage as advance, on_cores() as share:
-
-            def each_pair(score: Callable[[str, str], None], pairs: Sequence[Ends]) -> None:
-                for _ in share(lambda pair: score(*pair), pairs):
-                    pass
-
-            def again(scores: LayerScores, repeat: int, view: View, pairs: Sequence[Ends]) -> None:
-                if scores.of_pairs:
-                    each_pair(partial(self._add, scores, repeat, view), pairs)
-                add = partial(self._add_rows, scores, repeat, view)
-                for _ in share(lambda stack: add(*stack), stacks(pairs, widths)):
-                    pass
-                advance(len(tile.pairs) / 2 / rounds)
-
             for tile in tiles:
-                gathered = Gathered(self.reader, self.plan, tile, share, advance)
-                new = [name for name in tile.layers if name not in cautions]
-                alone = share(partial(self._alone, gathered, halved if self.shifts else ()), new)
-                for name, (found, of_halves) in zip(new, alone, strict=True):
-                    cautions[name] = constant_neurons(name, gathered.moments.layer(name))
-                    worth[name] = found["effective_frames"]
-                    scores.describe(name, found)
-                    scores.halve(name, of_halves)
-                each_pair(partial(self._add_whole, scores, gathered.whole), tile.pairs)
-                advance(len(tile.pairs) / 2 / rounds)
-                chosen = [pair for pair in tile.pairs if self.replicated(*pair)]
-                for number, weights in enumerate(self.replicates):
-                    again(replicates, number, gathered.weighted(weights), chosen)
-                # A layer has no floor against itself.
-                chosen = [(a, b) for a, b in tile.pairs if a != b and self.shifted_too(a, b)]
-                for shift in range(self.shifts):
-                    moved = gathered.shifted((shift + 1) / (self.shifts + 1), chosen)
-                    again(nulls, shift, moved, chosen)
-        return Found(
-            scores,
-            replicates,
-            nulls,
-            [
-                *(line for name in widths for line in cautions.get(name, [])),
-                *few_effective_frames(worth, widths),
-            ],
-        )
+                new = [name for name in tile.layers if name not in alone]
+                alone |= self._add_tile(tile, new, found, share, advance)
+                give_back()
+        seen = [alone[name] for name in widths if name in alone]
+        found.cautions.extend(line for each in seen for line in each.cautions)
+        worth = {name: each.effective_frames for name, each in alone.items()}
+        found.cautions.extend(few_effective_frames(worth, widths))
+        return found
 
-    def _alone(
-        self, gathered: Gathered, halved: Sequence[Measure], name: str
-    ) -> tuple[dict[str, float], dict[str, float]]:
+    def _add_tile(
+        self,
+        tile: Tile,
+        new: Sequence[str],
+        found: "Found",
+        share: Map,
+        advance: Callable[[float], None],
+    ) -> dict[str, "_Alone"]:
+        """Gather a tile's sums and score its pairs, and what is new of its layers by themselves.
+
+        Nothing of the sums is left afterwards: there is room for one tile's alone.
+        """
+        rounds = 1 + len(self.replicates) + self.shifts
+
+        def each_pair(score: Callable[[str, str], None], pairs: Sequence[Ends]) -> None:
+            for _ in share(lambda pair: score(*pair), pairs):
+                pass
+
+        def again(scores: LayerScores, repeat: int, view: View, pairs: Sequence[Ends]) -> None:
+            if scores.of_pairs:
+                each_pair(partial(self._add, scores, repeat, view), pairs)
+            add = partial(self._add_rows, scores, repeat, view)
+            for _ in share(lambda stack: add(*stack), stacks(pairs, self.source.widths)):
+                pass
+            advance(len(tile.pairs) / 2 / rounds)
+
+        gathered = Gathered(self.reader, self.plan, tile, share, advance)
+        alone = dict(zip(new, share(partial(self._alone, gathered), new), strict=True))
+        for name, each in alone.items():
+            found.scores.describe(name, each.descriptors)
+            found.scores.halve(name, each.halves)
+        each_pair(partial(self._add_whole, found.scores, gathered.whole), tile.pairs)
+        advance(len(tile.pairs) / 2 / rounds)
+        chosen = [pair for pair in tile.pairs if self.replicated(*pair)]
+        for number, weights in enumerate(self.replicates):
+            again(found.replicates, number, gathered.weighted(weights), chosen)
+        # A layer has no floor against itself.
+        chosen = [(a, b) for a, b in tile.pairs if a != b and self.shifted_too(a, b)]
+        for shift in range(self.shifts):
+            moved = gathered.shifted((shift + 1) / (self.shifts + 1), chosen)
+            again(found.nulls, shift, moved, chosen)
+        return alone
+
+    def _alone(self, gathered: Gathered, name: str) -> "_Alone":
         """Describe a layer, and score one half of its neurons against the other."""
         moments = gathered.moments
-        sample, of_groups = gathered.samples.get(name), gathered.of_groups[name]
-        found = describe(moments.layer(name), sample, of_groups, len(self.source.sizes))
-        return found, half_scores(moments, name, halved, self.settings) if halved else {}
+        layer, sample = moments.layer(name), gathered.samples.get(name)
+        descriptors = describe(layer, sample, gathered.of_groups[name], len(self.source.sizes))
+        halved = [each for each in self.measures if each.needs in ("moments", "folds")]
+        return _Alone(
+            descriptors,
+            half_scores(moments, name, halved, self.settings) if halved and self.shifts else {},
+            constant_neurons(name, layer),
+        )
 
     def _add_whole(self, scores: Scores, view: View, a: str, b: str) -> None:
         scores.add(a, b, view.pair(a, b), self.settings)
@@ -244,3 +256,16 @@ class Found:
     replicates: LayerScores
     nulls: LayerScores
     cautions: list[str]
+
+
+@dataclass(frozen=True)
+class _Alone:
+    """What a layer is by itself: its descriptors, scores of its halves, what to beware of."""
+
+    descriptors: Mapping[str, float]
+    halves: Mapping[str, float]
+    cautions: Sequence[str]
+
+    @property
+    def effective_frames(self) -> float:
+        return self.descriptors["effective_frames"]

@@ -153,7 +153,7 @@ def squared_distances(frames: Tensor) -> Tensor:
         rows = distances[start : start + ROWS_AT_ONCE]
         scale = squares[start : start + ROWS_AT_ONCE, None] + squares
         near = (rows < NEARLY_EQUAL * scale).triu(start + 1).nonzero()
-        for some in near.split(PAIRS_AT_ONCE):
+        for some in torch.split(near, PAIRS_AT_ONCE):
             i, j = some[:, 0] + start, some[:, 1]
             exact = (frames[i] - frames[j]).square().sum(1)
             distances[i, j] = exact
