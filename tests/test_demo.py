@@ -39,8 +39,8 @@ def test_the_bundled_models_load_and_say_what_they_are(path):
 def test_trained_miniatures_share_a_space_and_hardly_a_neuron():
     measures = ["maxcorr", "maxcorr_rotated", "linreg_heldout", "linreg_heldout_r"]
     found = compare(MODELS, SPEECH, measures, offline=True)
-    a, b = found.models
-    for row, col in ((a, b), (b, a)):
+    a, second, b = found.models
+    for row, col in ((a, b), (b, a), (second, b), (b, second)):
         shared = found.matrix("linreg_heldout", row, col).max("layer_col")
         floor = found.matrix("linreg_heldout", row, found.twin(col)).max("layer_col")
         assert (shared > floor + 0.15).all()
@@ -67,16 +67,17 @@ def test_the_demo_ends_with_the_answer_and_the_report_to_open(tmp_path):
     )
     found = Comparison.load(tmp_path / "mine" / "results.nc")
     lines = ended.stdout.splitlines()
-    assert lines[0].startswith(f"{MODELS[0].name} and {MODELS[1].name} on ")
+    first, second, third = (path.name for path in MODELS)
+    assert lines[0].startswith(f"{first}, {second} and {third} on ")
     assert lines[1:-2] == [f"  {sentence}" for sentence in sentences(found)]
     assert lines[-1] == "report:  mine/report.html"
     page = unescape((tmp_path / "mine" / "report.html").read_text("utf-8"))
     for sentence in sentences(found):
         assert sentence in page
+    assert [each.seed_of for each in found.provenance.models[:3]] == [None, first, None]
     # On real speech, what was learned is shared and single neurons are not.
     assert found.provenance.corpus.seconds > 300
-    a, b = found.models
-    for row, col in ((a, b), (b, a)):
+    for row, col in ((first, third), (third, first)):
         shared = found.matrix("linreg_heldout", row, col).max("layer_col").mean()
         floor = found.matrix("linreg_heldout", row, found.twin(col)).max("layer_col").mean()
         assert float(shared - floor) > 0.15

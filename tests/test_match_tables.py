@@ -1,5 +1,7 @@
 """The best layer of each other model is read off the right cells, with its floor."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -45,3 +47,20 @@ def test_the_best_pair_is_of_two_models(found):
     best = match_tables.best_layers(found, "linreg_heldout")["value"].max()
     score = found.matrix("linreg_heldout", row, col).sel(layer_row=layer_row, layer_col=layer_col)
     assert score == best
+
+
+def test_the_best_pair_is_of_models_trained_apart_where_there_are_any():
+    made = comparison(("a", "a 2", "b"), (3, 3, 3))
+    records = [
+        replace(each, seed_of="a" if each.name == "a 2" else None)
+        for each in made.provenance.models
+    ]
+    scores = made.scores["linreg_heldout"]
+    scores.loc[{"model_row": ["a", "a 2"], "model_col": ["a", "a 2"]}] = 0.99
+    made = replace(made, provenance=replace(made.provenance, models=tuple(records)))
+    row, layer_row, col, layer_col = match_tables.best_pair(made)
+    assert "b" in (row, col)
+    pairs = [("a", "b"), ("b", "a"), ("a 2", "b"), ("b", "a 2")]
+    apart = [made.matrix("linreg_heldout", *pair) for pair in pairs]
+    score = made.matrix("linreg_heldout", row, col).sel(layer_row=layer_row, layer_col=layer_col)
+    assert score == max(each.max() for each in apart)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from assonance.measures import Measure
+from assonance.outside import listing
 from assonance.statistics import LayerStatistics
 
 # Measures whose in-sample value says nothing when frames are fewer than neurons: any layer then
@@ -69,6 +70,6 @@ def miniatures(parameters: Mapping[str, int]) -> list[str]:
     if not small:
         return []
     return [
-        f"{' and '.join(small)}: miniatures of less than {_MINIATURE // 10**6} million parameters, "
+        f"{listing(small)}: miniatures of less than {_MINIATURE // 10**6} million parameters, "
         "which show how a comparison works and not what models of useful size represent"
     ]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from assonance import anchors, tables
 from assonance.errors import AssonanceError
 from assonance.inference import DRAWS, LOCALISATION, METHODS, ROTATED, variance_of_bases, whole_of
+from assonance.kinship import Kinship
 from assonance.results import CELL, Comparison
 
 # What says which column layer knows most of a row layer, the most trustworthy first.
@@ -222,6 +223,8 @@ def knowing_measure(comparison: Comparison) -> str | None:
 def best_pair(comparison: Comparison) -> tuple[str, str, str, str] | None:
     """Find the two layers of different models of which one knows most of the other.
 
+    Of models trained apart where there are any: another seed, or a fine-tuned model, knows more.
+
     Returns
     -------
     tuple of str or None
@@ -231,6 +234,10 @@ def best_pair(comparison: Comparison) -> tuple[str, str, str, str] | None:
     if knowing is None or len(comparison.models) < 2:
         return None
     table = ridge(comparison, knowing)
+    kin = Kinship(comparison.provenance.models)
+    apart = np.array([kin.apart(kin.models[a], kin.models[b]) for a, b, _ in table.index])
+    if table["value"][apart].notna().any():
+        table = table[apart]
     if table["value"].isna().all():
         return None
     place = int(np.nanargmax(table["value"]))

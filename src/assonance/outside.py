@@ -1,5 +1,6 @@
 """How assonance speaks of what comes from outside: names on one line, audio it cannot use."""
 
+from collections.abc import Sequence
 from os import PathLike, fspath
 
 from assonance.errors import AssonanceError
@@ -20,6 +21,13 @@ def one_line(name: str | PathLike[str]) -> str:
     """
     text = fspath(name)
     return text if text.isprintable() else repr(text)
+
+
+def listing(names: Sequence[str], most: int = 4) -> str:
+    """Join names as a sentence does; of many, the first ones and how many more."""
+    if len(names) > most:
+        return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def own_words(error: Exception) -> str:

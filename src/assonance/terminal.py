@@ -10,7 +10,7 @@ from assonance import runs
 from assonance.bars import Bars
 from assonance.errors import AssonanceWarning
 from assonance.options import Certainty, Machine, Measuring, Remedy, Rows, Speech, plain
-from assonance.outside import one_line
+from assonance.outside import listing, one_line
 from assonance.results import Comparison
 
 _SHOWN = 10  # of what was left out
@@ -79,7 +79,7 @@ def _tell(comparison: Comparison, out: Path, *, diff: bool) -> None:
         typer.echo(f"left out: {more} more; the report names them", err=True)
     speech = record.corpus
     typer.echo(
-        f"{' and '.join(comparison.models)} on {speech.utterances} utterances, "
+        f"{listing(comparison.models)} on {speech.utterances} utterances, "
         f"{speech.seconds / 60:.1f} minutes, {speech.frames} frames"
     )
     for sentence in runs.answer(comparison, runs.pairs_of(comparison, diff=diff)):

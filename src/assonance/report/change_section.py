@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from assonance import change_plot, changes
 from assonance.head_tables import head_measures
-from assonance.outside import one_line
-from assonance.report.figures import Picture, listing, picture
+from assonance.outside import listing, one_line
+from assonance.report.figures import Picture, picture
 from assonance.results import Comparison
 from assonance.tuned_pairs import Pair
 

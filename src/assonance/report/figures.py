@@ -4,7 +4,7 @@ import io
 import itertools
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -132,10 +132,3 @@ def cell(value: object) -> str:
     if value is None or value is pd.NA or value != value:
         return MISSING
     return f"{value:.3f}" if isinstance(value, float) else one_line(str(value))
-
-
-def listing(words: Sequence[str], most: int = 4) -> str:
-    """Join words as a sentence does."""
-    if len(words) > most:
-        return f"{', '.join(words[: most - 1])} and {len(words) - most + 1} more"
-    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

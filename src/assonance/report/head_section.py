@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from itertools import permutations
 
 from assonance import head_plot, head_tables, scales
-from assonance.outside import one_line
-from assonance.report.figures import Picture, listing, picture
+from assonance.outside import listing, one_line
+from assonance.report.figures import Picture, picture
 from assonance.results import Comparison
 
 KINDS_TEXT = (

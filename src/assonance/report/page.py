@@ -10,8 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from assonance import tuned_pairs
-from assonance.outside import one_line
-from assonance.report.figures import cell, listing
+from assonance.outside import listing, one_line
+from assonance.report.figures import cell
 from assonance.report.sections import sections
 from assonance.report.words import level
 from assonance.results import Comparison, ModelRecord

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from assonance import change_plot, changes, match_tables, neuron_tables, plot, scales, tables
-from assonance.outside import one_line
+from assonance.outside import listing, one_line
 from assonance.report import change_section, head_section, trust_section
 from assonance.report.depth_curves import curves
-from assonance.report.figures import Picture, cell, listing, picture
+from assonance.report.figures import Picture, cell, picture
 from assonance.report.words import level, named, span
 from assonance.results import Comparison
 from assonance.tuned_pairs import Pair
@@ -288,9 +288,9 @@ def _signature(comparison: Comparison) -> Iterator[Picture]:
         "signature",
         lambda: plot.neurons(comparison, *pair),
         named(table),
-        f"Each neuron of {row} {layer_row}, against {col} {layer_col}: the pair of layers of which "
-        "one says most of the other. On the line a neuron has a twin; among the crosses it shares "
-        "the space alone.",
+        f"Each neuron of {row} {layer_row}, against {col} {layer_col}: the pair of layers, of "
+        "models trained apart where there are any, of which one says most of the other. On the "
+        "line a neuron has a twin; among the crosses it shares the space alone.",
         f"Scatter of {len(table)} neurons: held-out r of the whole layer "
         f"{span(table['linreg_heldout_r'])}; best single neuron {span(table['maxcorr'])}.",
     )
