@@ -55,6 +55,13 @@ def test_matrix_begins_at_the_bottom_left_and_names_models_and_layers(found):
     assert (tuple(names[::2]), tuple(names[1::2])) == (found.models, found.models)
 
 
+def test_matrix_names_many_models_in_full():
+    names = tuple(f"model-number-{k}-of-many" for k in range(9))
+    axes = plot.matrix(comparison(names, (3,) * 9), "cka").axes[0]
+    written = [each.get_text() for each in axes.texts if isinstance(each, Annotation)]
+    assert set(written) == set(names)
+
+
 def test_matrix_adds_twins_when_asked(found):
     assert len(tables.matrix(found, "cka")) == 9
     table = tables.matrix(found, "cka", twins=True)

@@ -51,7 +51,10 @@ def matrix(comparison: Comparison, measure: str, *, twins: bool = False) -> Figu
     limits = scale(comparison, measure)
     count = len(table)
     side = min(9.0, max(4.0, 1.6 + 0.42 * count))
-    figure = Figure(figsize=(side + 1.2, side), layout="constrained")
+    sizes = table.groupby(level="model", sort=False).size()
+    # Names that are longer than their tiles are written across.
+    slanted = any(len(str(name)) > 8 * side * size / count for name, size in sizes.items())
+    figure = Figure(figsize=(side + (3.0 if slanted else 1.2), side), layout="constrained")
     axes = figure.add_subplot()
     axes.patch.set(facecolor="white", edgecolor=curves.QUIET, hatch="///", linewidth=0)
     image = axes.imshow(
@@ -62,19 +65,23 @@ def matrix(comparison: Comparison, measure: str, *, twins: bool = False) -> Figu
         vmax=limits.high,
         interpolation="none",
     )
-    sizes = table.groupby(level="model", sort=False).size()
     edges = np.cumsum([0, *sizes]) - 0.5
     for edge in edges[1:-1]:
         axes.axhline(edge, color="white", lw=2)
         axes.axvline(edge, color="white", lw=2)
     _layer_ticks(axes, table, sizes.tolist())
-    for middle, (name, size) in zip((edges[:-1] + edges[1:]) / 2, sizes.items(), strict=True):
-        words = curves.short(str(name), int(8 * side * size / count))
+    for middle, name in zip((edges[:-1] + edges[1:]) / 2, sizes.index, strict=True):
+        words = curves.short(str(name))
         look: dict[str, Any] = {"textcoords": "offset points", "weight": "bold"}
+        look |= {"rotation_mode": "anchor"} if slanted else {}
         above, beside = axes.get_xaxis_transform(), axes.get_yaxis_transform()
-        axes.annotate(words, (middle, 1), (0, 3.5), above, ha="center", va="bottom", **look)
+        turn, along = (30, "left") if slanted else (0, "center")
         axes.annotate(
-            words, (1, middle), (3.5, 0), beside, ha="left", va="center", rotation=-90, **look
+            words, (middle, 1), (0, 3.5), above, ha=along, va="bottom", rotation=turn, **look
+        )
+        turn = 0 if slanted else -90
+        axes.annotate(
+            words, (1, middle), (3.5, 0), beside, ha="left", va="center", rotation=turn, **look
         )
     if count <= NUMBERED:
         _numbers(axes, table, limits)
@@ -331,7 +338,7 @@ def neurons(comparison: Comparison, row: str, layer_row: str, col: str, layer_co
     axes.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1], [below, "0.2", "0.4", "0.6", "0.8", "1"])
     there = f"{curves.short(col)} {curves.short(layer_col, 16)}"
     axes.set_xlabel(f"all of {there} together: held-out r (0 to 1)")
-    axes.set_ylabel(f"best single neuron of {there}: |r| (0 to 1)")
+    axes.set_ylabel(f"best single neuron of\n{there}: |r| (0 to 1)")
     curves.ruled(axes)
     figure.legend(loc="outside lower center", ncols=1, frameon=False)
     here = f"{curves.short(row)} {curves.short(layer_row, 16)}"

@@ -1,6 +1,8 @@
 """The section on fine-tuning: what it changed, layer by layer and head by head."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+import pandas as pd
 
 from assonance import change_plot, changes
 from assonance.head_tables import head_measures
@@ -25,28 +27,55 @@ _COLUMNS = {
 def curves(
     comparison: Comparison, pairs: Sequence[Pair], measure: str, slug: str
 ) -> Iterator[Picture]:
-    """Draw one measure of all layers with themselves."""
-    found = [
-        (pair, changes.curve(table, measure))
-        for pair in pairs
-        if measure in (table := changes.layers(comparison, pair)).index.get_level_values("measure")
-    ]
-    for pair, known in found:
-        if known.empty:
-            return
+    """Draw one measure of all layers with themselves, pairs of the same layers together."""
+    for number, group in enumerate(_of_the_same_layers(comparison, pairs)):
+        found = {}
+        for pair in group:
+            table = changes.layers(comparison, pair)
+            if measure in table.index.get_level_values("measure"):
+                found[pair] = changes.curve(table, measure)
+        known = {pair: table for pair, table in found.items() if not table.empty}
+        if not known:
+            continue
         name = change_plot.title_of(comparison, measure)
-        begins = changes.onset(known)
-        words = f"from {known['value'].iloc[0]:.2f} to {known['value'].iloc[-1]:.2f}"
-        shown = known.drop(columns=["level", "depth"]).dropna(axis="columns", how="all")
+        begins = {pair: changes.onset(table) for pair, table in known.items()}
+        changed = [
+            f"from {layer} on" + (f" in {one_line(pair.fine_tuned)}" if len(known) > 1 else "")
+            for pair, layer in begins.items()
+            if layer
+        ]
+        both = [
+            f"{one_line(pair.pretrained)} with the same layer of {one_line(pair.fine_tuned)}"
+            for pair in known
+        ]
+        ends = [
+            f"{table['value'].iloc[0]:.2f} to {table['value'].iloc[-1]:.2f}"
+            for table in known.values()
+        ]
         yield picture(
-            f"change-{slug}-{pairs.index(pair)}",
-            lambda pair=pair: change_plot.layers(comparison, [pair], measure),  # type: ignore[misc]
-            shown.rename(columns=_COLUMNS),
-            f"{name}: each layer of {one_line(pair.pretrained)} with the same layer of "
-            f"{one_line(pair.fine_tuned)}"
-            + (f". All layers from {begins} on have changed." if begins else "."),
-            f"Line of {name} by depth, {words}, first layer to last.",
+            f"change-{slug}-{number}",
+            lambda known=known: change_plot.layers(comparison, list(known), measure),  # type: ignore[misc]
+            _shown(known),
+            f"{name}: each layer of {listing(both)}."
+            + (f" All layers have changed {listing(changed)}." if changed else ""),
+            f"{name} by depth, first layer to last: {listing(ends)}.",
         )
+
+
+def _of_the_same_layers(comparison: Comparison, pairs: Sequence[Pair]) -> list[list[Pair]]:
+    """Put pairs together whose models have the same layers: their curves can be laid over."""
+    groups: dict[tuple[str, ...], list[Pair]] = {}
+    for pair in pairs:
+        groups.setdefault(comparison.layers(pair.pretrained), []).append(pair)
+    return list(groups.values())
+
+
+def _shown(known: Mapping[Pair, pd.DataFrame]) -> pd.DataFrame:
+    """Table the curves of one picture, each under its fine-tuned model where there are several."""
+    tables = {pair.fine_tuned: table for pair, table in known.items()}
+    table = pd.concat(tables, names=["after"]) if len(known) > 1 else next(iter(tables.values()))
+    shown = table.drop(columns=["level", "depth"]).dropna(axis="columns", how="all")
+    return shown.rename(columns=_COLUMNS)
 
 
 def single_heads(
