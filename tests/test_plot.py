@@ -205,14 +205,21 @@ def test_localisation_is_read_where_the_held_out_score_is_highest(found):
 
 def test_consensus_shows_its_table(found):
     table, drawn = tables.consensus(found), lines(plot.consensus(found))
-    scores = found.scores["mincorr"]
+    scores, estimates = found.scores["mincorr"], anchors.estimates(found, "mincorr")
     for model in found.models:
         part = table.loc[model]
-        np.testing.assert_array_equal(drawn[0, model], part["value"])
+        np.testing.assert_array_equal(drawn[0, model], part["estimate"])
         np.testing.assert_array_equal(drawn[0, f"floor {model}"], part["floor"])
-        for name, column in ((model, "value"), (found.twin(model), "floor")):
-            expected = scores.sel(model_row=name, layer_row=part.index.to_list())
+        for name, column, source in (
+            (model, "value", scores),
+            (model, "estimate", estimates),
+            (found.twin(model), "floor", estimates),
+        ):
+            expected = source.sel(model_row=name, layer_row=part.index.to_list())
             np.testing.assert_array_equal(part[column], expected)
+        for end in ("low", "high"):
+            bound = found.intervals["mincorr"].sel(model_row=model, statistic=end)
+            np.testing.assert_array_equal(part[end], bound.sel(layer_row=part.index.to_list()))
     assert "floor" not in tables.consensus(comparison(twins=False))
 
 

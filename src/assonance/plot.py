@@ -264,8 +264,8 @@ def consensus(comparison: Comparison) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        One line a model, and its random-weights twin dashed. The numbers are those of
-        `assonance.tables.consensus`.
+        One line a model with the band of its interval, and its random-weights twin dashed. The
+        numbers are those of `assonance.tables.consensus`.
 
     Raises
     ------
@@ -285,7 +285,10 @@ def consensus(comparison: Comparison) -> Figure:
     axes.set_ylabel(f"{title(comparison, 'mincorr')}, worst layer of the other models")
     curves.ruled(axes)
     curves.value_axis(axes, limits)
-    extra = [curves.floor_handle("floor: random weights")] if "floor" in table else []
+    extra: list[Line2D | Patch] = []
+    if "floor" in table:
+        extra.append(curves.floor_handle("floor: random weights"))
+    extra += curves.band_handles(table)
     curves.finish(
         figure, comparison, "Neurons that every layer of the others has", extra, "layers of"
     )

@@ -1,9 +1,9 @@
 """Layers in tables: the scores of all pairs of them, and what each is like by itself."""
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
+from assonance import anchors
 from assonance.describe import DESCRIPTORS
 from assonance.errors import AssonanceError
 from assonance.measures import MEASURES
@@ -85,8 +85,9 @@ def consensus(comparison: Comparison) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Indexed by model_row and layer_row; with depth_row, value and, where twins were compared,
-        floor: the same of the model's random-weights twin.
+        Indexed by model_row and layer_row; with depth_row, value, estimate (corrected for bias
+        where there is an interval: low, high) and, where twins were compared, floor: the same of
+        the model's random-weights twin.
 
     Raises
     ------
@@ -95,16 +96,22 @@ def consensus(comparison: Comparison) -> pd.DataFrame:
     """
     if "mincorr" not in comparison.scores:
         raise AssonanceError("mincorr was not measured; compare with mincorr")
-    scores = comparison.scores["mincorr"]
+    scores, estimates = comparison.scores["mincorr"], anchors.estimates(comparison, "mincorr")
     rows = []
     for model in comparison.models:
         layers, twin = comparison.layers(model), comparison.twin(model)
         for i, layer in enumerate(layers):
-            value = float(scores.sel(model_row=model, layer_row=layer))
-            floor = float(scores.sel(model_row=twin, layer_row=layer)) if twin else np.nan
-            rows.append((model, layer, depth(i, len(layers)), value, floor))
-    table = pd.DataFrame(rows, columns=["model_row", "layer_row", "depth_row", "value", "floor"])
-    return table.set_index(["model_row", "layer_row"]).dropna(axis="columns", how="all")
+            at = {"model_row": model, "layer_row": layer}
+            row = at | {"depth_row": depth(i, len(layers)), "value": float(scores.sel(at))}
+            row["estimate"] = float(estimates.sel(at))
+            if "mincorr" in comparison.intervals:
+                sure = comparison.intervals["mincorr"].sel(at)
+                row |= {end: float(sure.sel(statistic=end)) for end in ("low", "high")}
+            if twin:
+                row["floor"] = float(estimates.sel(at | {"model_row": twin}))
+            rows.append(row)
+    table = pd.DataFrame(rows).set_index(["model_row", "layer_row"])
+    return table.dropna(axis="columns", how="all")
 
 
 def depth(layer: int, layers: int) -> float:

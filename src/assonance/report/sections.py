@@ -330,7 +330,8 @@ def _consensus(comparison: Comparison) -> Iterator[Picture]:
         named(table.drop(columns="depth_row"), value=name, floor="floor: random weights"),
         f"{name}: how well a layer's neurons are matched, on average, in whichever layer of the "
         "other models matches them worst"
-        + ("; dashed, the floor: random weights." if "floor" in table else "."),
+        + ("; dashed, the floor: random weights" if "floor" in table else "")
+        + ("; band, the 95 % interval." if "low" in table else "."),
         f"Lines of {name} by depth, {span(table['value'])}.",
     )
 
