@@ -144,6 +144,7 @@ def agree(tolerance: float = 1e-9) -> None:
     settings = Settings("small", groups=groups, rotations=bases, seed=seed)
     frames = rng.standard_normal((sum(sizes), layers, width))
     frames += rng.standard_normal((sum(sizes), 1, width))
+    numbers = series.groups(sizes)
     for draws in (None, 40):
         ours = score_layers(
             frames, sizes, MEASURES, groups=groups, bases=bases, seed=seed, draws=draws
@@ -151,7 +152,7 @@ def agree(tolerance: float = 1e-9) -> None:
         theirs = similarity_matrix(
             {label: frames[:, number] for number, label in enumerate(labels)},
             MEASURES,
-            groups=np.repeat(np.arange(len(sizes)), sizes),
+            groups=numbers,
             settings=replace(settings, bootstrap=draws),
             intervals=True,
         )

@@ -159,7 +159,10 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/demo"),
     measuring: Measuring,
     every: Annotated[
-        bool, typer.Option("--all", help="Compare all bundled models, and not a chosen few.")
+        bool,
+        typer.Option(
+            "--all", help="Compare all bundled models, and not a chosen few: half an hour or more."
+        ),
     ] = False,
     certainty: Certainty,
 ) -> None:
