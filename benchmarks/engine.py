@@ -19,9 +19,10 @@ import numpy as np
 import torch
 
 from assonance.frame_pass import FramePass
-from assonance.measures import Settings, find
+from assonance.measures import SETTINGS, find
 from assonance.parallel import on_cores
 from assonance.progress import Silent
+from assonance.scores import Scores
 from benchmarks import baseline
 from benchmarks.material import Layers, utterances
 from benchmarks.tables import show
@@ -53,13 +54,17 @@ def bare_products(frames: Sequence[torch.Tensor]) -> float:
     return min(seconds(way)[0] for way in (threaded, on_each_core))
 
 
-def engine(layers: Layers, measures: Sequence[str]) -> Any:
+def engine(layers: Layers, measures: Sequence[str], memory: float = MEMORY) -> Scores:
     """Score all pairs of different layers."""
-    settings = Settings("benchmark", sample_frames=2)
     frame_pass = FramePass(
-        layers, find(measures, ("neuron", "layer")), settings, wanted=lambda a, b: a != b
+        layers, find(measures, ("neuron", "layer")), SETTINGS["default"], wanted=different
     )
-    return frame_pass.run(None, memory=MEMORY, progress=Silent())[0]
+    return frame_pass.run(None, memory=memory, progress=Silent()).scores
+
+
+def different(a: str, b: str) -> bool:
+    """Whether it is a pair of two layers."""
+    return a != b
 
 
 def study(layers: Layers) -> dict[str, np.ndarray]:

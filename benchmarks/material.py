@@ -1,6 +1,7 @@
 """Layers to measure on: dependent frames in utterances, neurons that share signals."""
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 
 import numpy as np
 import torch
@@ -40,6 +41,7 @@ class Layers:
     ) -> None:
         self.widths = {f"layer {number}": width for number in range(count)}
         self.sizes = list(lengths)
+        self.units = range(len(lengths))
         self._deviations = torch.arange(1, width + 1).float() ** (-decay / 2)
         self._mixing = {
             name: torch.linalg.qr(torch.randn(width, width, generator=_generator(number)))[0]
@@ -89,7 +91,8 @@ class Layers:
 def _smooth(signals: Tensor) -> Tensor:
     """Let each frame remember three quarters of the one before: five frames' running mean."""
     padded = torch.cat([signals[:4], signals])
-    return sum(padded[4 - lag : len(padded) - lag] for lag in range(5)) / 5**0.5
+    lagged = [padded[4 - lag : len(padded) - lag] for lag in range(5)]
+    return reduce(torch.add, lagged) / 5**0.5
 
 
 def _generator(*seeds: int) -> torch.Generator:

@@ -31,8 +31,6 @@ OF_FRAMES = [name for name in STANDARD if MEASURES[name].level != "head"]
 class Normed(Layers):
     """Layers after a layer norm: their neurons add up to 0 and depend on each other exactly."""
 
-    units: Sequence[int] = ()
-
     def read(self, group: int, names: Sequence[str]) -> Mapping[str, Tensor]:
         """Frames of one utterance."""
         return {
@@ -68,7 +66,6 @@ def main() -> None:
     asked = options.parse_args()
     lengths = utterances(asked.frames, shortest=80, longest=200)
     layers = Normed(asked.layers, asked.width, lengths, kept=True)
-    layers.units = range(len(lengths))
     choices: dict[str, tuple[int | None, int | None]] = {
         "scores alone": (None, None),
         "jackknife, 20 groups": (20, None),
