@@ -37,7 +37,7 @@ def material(folder: Path, count: int) -> tuple[Path, Corpus]:
     torch.manual_seed(0)
     model = folder / "model"
     transformers.Wav2Vec2Model(transformers.Wav2Vec2Config()).save_pretrained(model)
-    transformers.Wav2Vec2FeatureExtractor().save_pretrained(model)
+    transformers.Wav2Vec2FeatureExtractor().save_pretrained(model)  # type: ignore[no-untyped-call]
     speech = folder / "speech"
     speech.mkdir()
     rng = np.random.default_rng(0)
@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
-    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     with tempfile.TemporaryDirectory() as scratch:
         folder, corpus = material(Path(scratch), args.utterances)
         model = load_model(folder, device=args.device)

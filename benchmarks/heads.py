@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial, reduce
 from itertools import combinations_with_replacement
 from pathlib import Path
 
@@ -48,7 +49,8 @@ def maps(count: int, frames: int, seed: int) -> Tensor:
 
 def frobenius(a: Tensor, b: Tensor) -> Tensor:
     """Compare all heads of two layers."""
-    return 1 - (a[:, None] - b).flatten(2).norm(dim=2)
+    distance: Tensor = (a[:, None] - b).flatten(2).norm(dim=2)
+    return 1 - distance
 
 
 def pearson(a: Tensor, b: Tensor) -> Tensor:
@@ -89,10 +91,8 @@ def ours(stacks: list[Tensor], heads: dict[str, int], *, divergences: bool) -> H
         return sums
 
     with on_cores() as share:
-        first, *others = share(compare, stacks)
-        for sums in others:
-            first = first.merge(sums)
-    return first
+        sums: HeadSums = reduce(HeadSums.merge, share(compare, stacks))
+    return sums
 
 
 def seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
@@ -121,7 +121,7 @@ def speed(threads: int) -> list[dict[str, object]]:
         found = measure.function(sums.total, SETTINGS["default"])
         errors[name] = (found - expected).abs().max().item()
         assert errors[name] < 1e-3, (name, errors)
-        slow[name] = seconds(lambda function=function: plain(stacks[0], places, function), 1)
+        slow[name] = seconds(partial(plain, stacks[0], places, function), 1)
     both = slow["attn_frobenius"] + slow["attn_pearson"]
     return [
         {"what": what, "plain_seconds": before, "seconds": now, "ratio": before / now} | more

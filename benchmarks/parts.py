@@ -8,6 +8,7 @@
 import argparse
 import time
 from collections.abc import Callable
+from operator import call
 from typing import Any
 
 import torch
@@ -49,9 +50,9 @@ def main() -> None:
     for name, work in operations(asked.width).items():
         times = {}
         with on_cores() as share:
-            list(share(lambda _, work=work: work(), range(REPEATS)))
+            list(share(call, [work] * REPEATS))
             started = time.perf_counter()
-            list(share(lambda _, work=work: work(), range(REPEATS)))
+            list(share(call, [work] * REPEATS))
             times["all"] = time.perf_counter() - started
             work()
             started = time.perf_counter()

@@ -24,8 +24,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from assonance.claims import load_claims
+from assonance.inference import DRAWS
 from assonance.results import CELL, Comparison, CorpusRecord, ModelRecord, Provenance
-from assonance.verdicts import DRAWS, answers
+from assonance.verdicts import answers
 from benchmarks.tables import show
 from benchmarks.validity.series import ar1, lengths, rotation
 from benchmarks.validity.small import Scored, agree, score_heads, score_layers
@@ -158,7 +159,7 @@ def repeat(name: str, seed: int) -> list[dict[str, Any]]:
         found = score_layers(frames, sizes, world.measures, groups=GROUPS, bases=BASES, seed=seed)
     asked = [each for each in load_claims() if each.name in world.asks]
     told = answers(comparison(world, found), asked)
-    truth = [None] * len(told)
+    truth: list[float | None] = [None] * len(told)
     if world.measures != ("attn_pearson",):
         truth = [
             each.estimate for each in answers(comparison(world, known(world, rotations)), asked)
@@ -293,8 +294,9 @@ def _maps(world: Scenario, rng: np.random.Generator) -> NDArray[np.float64]:
     """Make attention of all heads, (U, H, T, T)."""
     shape = (UTTERANCES, HEADS, MAP, MAP)
     logits = np.concatenate(_mixed(world, lambda: rng.standard_normal(shape)), 1)
-    maps = np.exp(logits)
-    return maps / maps.sum(-1, keepdims=True)
+    weights = np.exp(logits)
+    maps: NDArray[np.float64] = weights / weights.sum(-1, keepdims=True)
+    return maps
 
 
 def tally(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

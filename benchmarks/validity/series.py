@@ -14,9 +14,10 @@ def lengths(rng: np.random.Generator, utterances: int, mean: int = 100) -> NDArr
     return rng.integers(mean // 2, mean * 3 // 2 + 1, utterances)
 
 
-def groups(frames: NDArray[np.int64]) -> NDArray[np.int64]:
+def groups(frames: NDArray[np.int64]) -> list[int]:
     """Tell the utterance of each frame by number."""
-    return np.repeat(np.arange(len(frames)), frames)
+    numbers: list[int] = np.repeat(np.arange(len(frames)), frames).tolist()
+    return numbers
 
 
 def ar1(rng: np.random.Generator, frames: NDArray[np.int64], width: int, rho: float) -> Array:
@@ -53,4 +54,5 @@ def sharing(
 def rotation(rng: np.random.Generator, width: int) -> Array:
     """Draw an orthogonal matrix uniformly (Mezzadri 2007)."""
     q, r = np.linalg.qr(rng.normal(size=(width, width)))
-    return q * np.sign(r.diagonal())
+    turned: Array = q * np.sign(r.diagonal())
+    return turned

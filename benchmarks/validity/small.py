@@ -18,6 +18,7 @@ from assonance.head_scores import head_scores
 from assonance.measures import Settings, find
 from assonance.measures.neurons import rotations
 from assonance.statistics import HeadSums, assign_parts, replicate_weights
+from benchmarks.validity.series import groups as utterance_of
 from benchmarks.validity.series import lengths
 
 Array = NDArray[np.float64]
@@ -151,7 +152,7 @@ def agree(tolerance: float = 1e-9) -> None:
         theirs = similarity_matrix(
             {label: frames[:, number] for number, label in enumerate(labels)},
             MEASURES,
-            groups=np.repeat(np.arange(len(sizes)), sizes),
+            groups=utterance_of(sizes),
             settings=replace(settings, bootstrap=draws),
             intervals=True,
         )
@@ -221,7 +222,8 @@ class _Sums:
         """Correlations of all neurons, (R, L, D, L, D)."""
         scatter = self.scatter()
         norms = np.sqrt(np.einsum("riaia->ria", scatter))
-        return scatter / norms[:, :, :, None, None] / norms[:, None, None]
+        correlation: Array = scatter / norms[:, :, :, None, None] / norms[:, None, None]
+        return correlation
 
     def regression(self, folds: NDArray[np.int64]) -> tuple[Array, Array]:
         """R² and r of each layer's neurons, predicted from each other in held-out folds."""
@@ -284,7 +286,8 @@ class _Sums:
             - 2 * middle / of_middle[:, None, None]
         )
         scale = np.sqrt(np.einsum("rii->ri", hsic))
-        return hsic / scale[:, :, None] / scale[:, None]
+        cka: Array = hsic / scale[:, :, None] / scale[:, None]
+        return cka
 
 
 def _explained(correlation: Array) -> tuple[Array, Array]:
