@@ -49,7 +49,8 @@ def maps(count: int, frames: int, seed: int) -> Tensor:
 
 def frobenius(a: Tensor, b: Tensor) -> Tensor:
     """Compare all heads of two layers."""
-    return 1 - torch.linalg.vector_norm(a[:, None] - b, dim=(2, 3))
+    distance: Tensor = (a[:, None] - b).flatten(2).norm(dim=2)
+    return 1 - distance
 
 
 def pearson(a: Tensor, b: Tensor) -> Tensor:
@@ -90,7 +91,8 @@ def ours(stacks: list[Tensor], heads: dict[str, int], *, divergences: bool) -> H
         return sums
 
     with on_cores() as share:
-        return reduce(HeadSums.merge, share(compare, stacks))
+        sums: HeadSums = reduce(HeadSums.merge, share(compare, stacks))
+    return sums
 
 
 def seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:

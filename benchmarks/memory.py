@@ -1,56 +1,108 @@
-"""Peak memory against frames: it must not grow with the speech.
+"""Peak memory: it must not grow with the speech, and should stay near what was planned.
 
     python -m benchmarks.memory [--json FILE]
 
-Each size runs in a process of its own, over frames that are made as they are asked for.
+The first table has more and more frames, the second many layers in one tile and in several, where
+kernels of sampled frames take more than sums do. Each row runs in a process of its own, over frames
+that are made as they are asked for. *Planned* is what the largest tile was counted to take; *above
+idle* is the peak less that of a process that only imports what the others do.
 """
 
 import argparse
-import json
 import resource
-import subprocess
-import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 
-from assonance.sizes import bytes_of
+from assonance.measures import SETTINGS, find
 from assonance.tiles import plan, size
-from benchmarks.engine import HELD_OUT, STUDY, UNBIASED, engine
+from benchmarks.engine import HELD_OUT, MEMORY, STUDY, UNBIASED, different, engine
 from benchmarks.material import Layers, utterances
 from benchmarks.tables import show
 
-FRAMES = (20_000, 160_000)
-WIDTH, LAYERS = 512, 8
-MEASURES = (*STUDY, *UNBIASED, *HELD_OUT)
+ALL = (*STUDY, *UNBIASED, *HELD_OUT)
+KERNELS = ("cka_rbf", "cka", "maxcorr", *HELD_OUT)
 
 
-def peak(frames: int) -> float:
-    """Run the engine in a new process and read its peak memory, in bytes."""
-    command = [sys.executable, "-m", "benchmarks.memory", "--one", str(frames)]
-    found = subprocess.run(command, check=True, capture_output=True, text=True)
-    return float(json.loads(found.stdout.splitlines()[-1]))
+@dataclass(frozen=True)
+class Case:
+    """What is compared in a process of its own.
+
+    Attributes
+    ----------
+    layers, width, frames
+        So many layers of so many neurons, at so many frames.
+    measures
+        Names of the measures; one of them held out.
+    memory
+        Bytes that a tile may take.
+    """
+
+    layers: int
+    width: int
+    frames: int
+    measures: Sequence[str]
+    memory: float = MEMORY
+
+    def tiles(self) -> list[float]:
+        """Count the bytes of each tile, as the engine does."""
+        widths = {f"layer {number}": self.width for number in range(self.layers)}
+        settings = SETTINGS["default"]
+        chosen = find(self.measures, ("neuron", "layer"))
+        counts = {
+            "parts": settings.folds,
+            "folds": settings.folds,
+            "sampled": min(settings.sample_frames, self.frames),
+            "kernels": sum(each.needs == "sample" for each in chosen),
+        }
+        tiles = plan(widths, different, memory=self.memory, **counts)
+        return [size(tile, widths, **counts) for tile in tiles]
+
+
+FRAMES = [Case(8, 512, frames, ALL) for frames in (20_000, 160_000)]
+TILES = [Case(60, 128, 4_000, KERNELS, memory) for memory in (1e9, 4e9)]
+
+
+def peak(case: Case | None) -> float:
+    """Run the engine in a new process, or nothing, and read its peak memory, in bytes."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(run, case).result()
+
+
+def run(case: Case | None) -> float:
+    """Run the engine here, or nothing, and read the peak so far, in bytes."""
+    if case:
+        layers = Layers(case.layers, case.width, utterances(case.frames), kept=False)
+        engine(layers, case.measures, case.memory)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def measured(case: Case, idle: float) -> dict[str, float]:
+    """Tell the peak of a case beside what was planned."""
+    tiles, found = case.tiles(), peak(case)
+    return {
+        "tiles": len(tiles),
+        "planned GB": max(tiles) / 1e9,
+        "peak GB": found / 1e9,
+        "above idle GB": (found - idle) / 1e9,
+        "of planned": (found - idle) / max(tiles),
+    }
 
 
 def main() -> None:
     """Measure and tell."""
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    options.add_argument("--one", type=int, help="run so many frames here and print the peak")
     options.add_argument("--json", help="file for the figures")
     asked = options.parse_args()
-    if asked.one is not None:
-        if asked.one:
-            engine(Layers(LAYERS, WIDTH, utterances(asked.one), kept=False), MEASURES)
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
-        return
-    widths = {str(number): WIDTH for number in range(LAYERS)}
-    (tile,) = plan(widths, lambda a, b: a != b, folds=5, memory=bytes_of("16GB"))
-    idle = peak(0)
-    peaks = {frames: peak(frames) for frames in FRAMES}
-    planned = size(tile, widths, folds=5)
-    rows = [{"frames": 0, "peak GB": idle / 1e9}] + [
-        {"frames": frames, "peak GB": found / 1e9, "of the first": found / peaks[FRAMES[0]]}
-        | {"above idle GB": (found - idle) / 1e9, "planned GB": planned / 1e9}
-        for frames, found in peaks.items()
-    ]
-    show(rows, {"width": WIDTH, "layers": LAYERS, "measures": MEASURES}, asked.json)
+    idle = peak(None)
+    rows: list[dict[str, float]] = [{"frames": 0, "peak GB": idle / 1e9}]
+    rows += [{"frames": case.frames} | measured(case, idle) for case in FRAMES]
+    for row in rows[1:]:
+        row["of the first"] = row["peak GB"] / rows[1]["peak GB"]
+    show(rows, asdict(FRAMES[-1]), asked.json)
+    rows = [{"memory GB": case.memory / 1e9} | measured(case, idle) for case in TILES]
+    show(rows, asdict(TILES[-1]), asked.json)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def machine() -> dict[str, Any]:
 
 
 def show(rows: Sequence[Mapping[str, Any]], asked: Mapping[str, Any], path: str | None) -> None:
-    """Print rows as a table, then all figures as a line of JSON, kept in a file if asked."""
+    """Print rows as a table, then all figures as a line of JSON, added to a file if asked."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     cells = [columns, *([_cell(row.get(name)) for name in columns] for row in rows)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
@@ -32,7 +32,8 @@ def show(rows: Sequence[Mapping[str, Any]], asked: Mapping[str, Any], path: str 
     figures = json.dumps({"machine": machine(), "asked": dict(asked), "rows": [*map(dict, rows)]})
     print(figures)
     if path:
-        Path(path).write_text(figures + "\n", encoding="utf-8")
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(figures + "\n")
 
 
 def _cell(value: Any) -> str:

@@ -97,7 +97,8 @@ def once(
     )
     dims = (*CELL, "group" if draws is None else "draw")
     found = {}
-    for scale in scales or [None]:
+    asked: Sequence[str | None] = scales or [None]
+    for scale in asked:
         about = {name: attributes(MEASURES[name]) for name in names}
         if scale:
             about = {name: each | {"scale": scale} for name, each in about.items()}

@@ -18,6 +18,7 @@ from assonance.head_scores import head_scores
 from assonance.measures import Settings, find
 from assonance.measures.neurons import rotations
 from assonance.statistics import HeadSums, assign_parts, replicate_weights
+from benchmarks.validity.series import groups as utterance_of
 from benchmarks.validity.series import lengths
 
 Array = NDArray[np.float64]
@@ -144,7 +145,6 @@ def agree(tolerance: float = 1e-9) -> None:
     settings = Settings("small", groups=groups, rotations=bases, seed=seed)
     frames = rng.standard_normal((sum(sizes), layers, width))
     frames += rng.standard_normal((sum(sizes), 1, width))
-    numbers = series.groups(sizes)
     for draws in (None, 40):
         ours = score_layers(
             frames, sizes, MEASURES, groups=groups, bases=bases, seed=seed, draws=draws
@@ -152,7 +152,7 @@ def agree(tolerance: float = 1e-9) -> None:
         theirs = similarity_matrix(
             {label: frames[:, number] for number, label in enumerate(labels)},
             MEASURES,
-            groups=numbers,
+            groups=utterance_of(sizes),
             settings=replace(settings, bootstrap=draws),
             intervals=True,
         )
@@ -222,7 +222,8 @@ class _Sums:
         """Correlations of all neurons, (R, L, D, L, D)."""
         scatter = self.scatter()
         norms = np.sqrt(np.einsum("riaia->ria", scatter))
-        return scatter / norms[:, :, :, None, None] / norms[:, None, None]
+        correlation: Array = scatter / norms[:, :, :, None, None] / norms[:, None, None]
+        return correlation
 
     def regression(self, folds: NDArray[np.int64]) -> tuple[Array, Array]:
         """R² and r of each layer's neurons, predicted from each other in held-out folds."""
@@ -285,7 +286,8 @@ class _Sums:
             - 2 * middle / of_middle[:, None, None]
         )
         scale = np.sqrt(np.einsum("rii->ri", hsic))
-        return hsic / scale[:, :, None] / scale[:, None]
+        cka: Array = hsic / scale[:, :, None] / scale[:, None]
+        return cka
 
 
 def _explained(correlation: Array) -> tuple[Array, Array]:

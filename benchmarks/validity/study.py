@@ -5,12 +5,14 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
+from typing import TypeVar
 
 import pandas as pd
 
 # Value, bias-corrected estimate, low and high end of its interval.
 Found = tuple[float, float, float, float]
 Study = pd.DataFrame
+Once = TypeVar("Once")
 
 
 def study(
@@ -62,14 +64,16 @@ def study(
     return pd.DataFrame(rows).set_index("measure")
 
 
-def repeat(once: Callable[[int], object], repetitions: int) -> list:
+def repeat(once: Callable[[int], Once], repetitions: int) -> list[Once]:
     """Call a function with 0, 1, 2, …, one process a core."""
     context = get_context("spawn")  # threads of torch do not bear a fork
     with ProcessPoolExecutor(len(os.sched_getaffinity(0)), context, _on_one_core) as pool:
         return list(pool.map(once, range(repetitions), chunksize=max(1, repetitions // 40)))
 
 
-def _at(once: Callable[[int, int], Mapping[str, Found]], size: int, seed: int) -> object:
+def _at(
+    once: Callable[[int, int], Mapping[str, Found]], size: int, seed: int
+) -> Mapping[str, Found]:
     return once(seed, size)
 
 

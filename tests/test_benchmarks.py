@@ -1,0 +1,55 @@
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from assonance import frame_pass
+from assonance.tiles import plan
+from benchmarks import engine, growth, memory
+from benchmarks.material import Layers, utterances
+
+
+@pytest.fixture(scope="module")
+def layers():
+    return Layers(3, 16, utterances(2_000), kept=True)
+
+
+def test_the_engine_scores_as_the_studys_way_does(layers):
+    scores, expected = engine.engine(layers, engine.STUDY), engine.study(layers)
+    assert scores.values.keys() == expected.keys()
+    for name, table in expected.items():
+        np.testing.assert_allclose(scores.values[name], table, rtol=0, atol=1e-5)
+
+
+def test_the_engine_is_timed_and_held_against_the_studys_way(monkeypatch, capsys):
+    sizes = ["--layers", "3", "--width", "16", "--frames", "2000", "--repeat", "1"]
+    monkeypatch.setattr(sys, "argv", ["engine", *sizes])
+    engine.main()
+    rows = json.loads(capsys.readouterr().out.splitlines()[-1])["rows"]
+    assert sum("seconds" in row for row in rows) == 6
+    differences = [row["difference"] for row in rows if "difference" in row]
+    assert len(differences) == len(engine.STUDY)
+    assert max(differences) < 1e-5
+
+
+def test_growth_is_measured_beside_what_operations_say():
+    first, second = growth.rows("frames", (500, 1_000))
+    assert second["growth"] == second["seconds"] / first["seconds"]
+    assert second["expected"] > 1
+
+
+@pytest.mark.parametrize("measures", [memory.ALL, memory.KERNELS])
+def test_memory_is_planned_as_the_engine_plans_it(measures, monkeypatch):
+    asked = []
+
+    def noted(widths, wanted, **about):
+        asked.append(about)
+        return plan(widths, wanted, **about)
+
+    monkeypatch.setattr(frame_pass, "plan", noted)
+    monkeypatch.setattr(memory, "plan", noted)
+    case = memory.Case(layers=3, width=16, frames=4_000, measures=measures, memory=1e8)
+    case.tiles()
+    assert memory.run(case) > 0
+    assert asked[0] == asked[1]
