@@ -1,5 +1,6 @@
 """The pass over the frames sees each of them once, whatever is in work at a time."""
 
+import gc
 import weakref
 from itertools import combinations_with_replacement
 
@@ -192,8 +193,15 @@ def test_a_tile_s_sums_are_gone_before_the_next_are_gathered(layers, corpus, mon
         def __init__(self, *args, **about):
             assert not any(each() for each in made)
             super().__init__(*args, **about)
-            made.append(weakref.ref(self))
+            made.extend(
+                map(weakref.ref, (self, self.moments, self.moments.layer(args[2].layers[0])))
+            )
 
     monkeypatch.setattr(frame_pass, "Gathered", Counted)
-    frame_scores(layers, corpus, memory=0)
-    assert len(made) > 2
+    gc.collect()
+    gc.disable()
+    try:
+        frame_scores(layers, corpus, memory=0)
+    finally:
+        gc.enable()
+    assert len(made) > 6

@@ -90,7 +90,8 @@ class FoldedMoments:
         part_of: "FoldedMoments | None" = None,
     ) -> None:
         self.parts = tuple(part for part in parts if part.n)
-        self._alike: FoldedMoments = self
+        # None where it is its own: what refers to itself outlives its use.
+        self._alike: FoldedMoments | None = None
         self._part_of = part_of
 
     def with_cross(self, parts: Sequence[FoldMoments]) -> Self:
@@ -107,7 +108,7 @@ class FoldedMoments:
 
     def layer(self, name: str) -> LayerStatistics:
         """Return one layer's statistics over all frames."""
-        if self._alike is not self:
+        if self._alike is not None:
             return self._alike.layer(name)
 
         def make() -> LayerStatistics:
@@ -142,7 +143,7 @@ class FoldedMoments:
         return [self._fold_layer(name, number) for number in range(count)] if count > 1 else []
 
     def _fold_layer(self, name: str, fold: int) -> FoldLayer:
-        if self._alike is not self:
+        if self._alike is not None:
             return self._alike._fold_layer(name, fold)
 
         def make() -> FoldLayer:
