@@ -6,6 +6,7 @@ import html.parser
 import itertools
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -18,7 +19,7 @@ from assonance.corpus import LeftOut
 from assonance.errors import AssonanceError
 from assonance.report import write_report
 from assonance.report.figures import grid
-from assonance.report.page import MOST_LEFT_OUT, render
+from assonance.report.page import MOST_LEFT_OUT, facts, render
 from assonance.results import Comparison
 
 EVIL = "<script>alert(1)</script>\"'&$x$"
@@ -83,6 +84,13 @@ def test_the_page_says_what_was_compared_and_the_answer_first(page):
     assert "These are miniatures." in first
     for sentence in SENTENCES:
         assert sentence in first
+
+
+def test_a_model_is_told_by_what_it_goes_back_to():
+    one, *_ = comparison().provenance.models
+    assert "pretrained" in facts(one)
+    assert "fine-tuned" in facts(replace(one, fine_tuned=True))
+    assert "another seed of a" in facts(replace(one, seed_of="a"))
 
 
 def test_every_section_is_there_and_in_the_navigation(page):

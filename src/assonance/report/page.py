@@ -82,6 +82,7 @@ def facts(model: ModelRecord) -> list[str]:
         model.size,
         f"{model.n_parameters / 1e6:.1f} M parameters",
         weights,
+        *([f"another seed of {model.seed_of}"] if model.seed_of else []),
         layers,
     ]
 
