@@ -202,6 +202,7 @@ def test_overfitting_of_three_is_that_of_the_worst_pair():
 def test_another_seed_is_told_apart_from_models_trained_apart():
     made = of_three(b={"seed_of": "a"})
     nearest, space, kindred, *_ = sentences(made)
+    assert nearest.startswith("Nearest models, of those trained apart, by ")
     assert {part for part in ("a → c", "b → c") if part in nearest} == {"a → c", "b → c"}
     assert kindred.startswith("Shared by models of one origin (another seed, or fine-tuned): ")
     for row, col in (("a", "b"), ("b", "a")):
@@ -212,7 +213,20 @@ def test_another_seed_is_told_apart_from_models_trained_apart():
 
 def test_where_no_models_were_trained_apart_all_are_told():
     made = of_three(b={"seed_of": "a"}, c={"seed_of": "a"})
-    assert [line.split(":")[0] for line in sentences(made)][1] == "Shared space, least and most"
+    nearest, space, *_ = sentences(made)
+    assert nearest.startswith("Nearest models by ")
+    assert space.startswith("Shared space, least and most: ")
+
+
+def test_of_models_without_a_score_none_is_nearest():
+    made = of_three()
+    for name in ("linreg_heldout", "maxcorr"):
+        made.scores[name][:] = np.nan
+    nearest, space, neurons, *_ = sentences(made)
+    assert nearest.endswith(": none.")
+    assert "not known" in space
+    assert "not known" in neurons
+    assert "nan" not in f"{space}{neurons}"
 
 
 def test_many_models_take_no_more_sentences_than_a_few():

@@ -1,5 +1,6 @@
 """The first lines a reader wants: which layers match, what is shared, and whether in neurons."""
 
+import math
 from collections.abc import Mapping
 from itertools import groupby, permutations
 
@@ -37,7 +38,10 @@ def sentences(comparison: Comparison) -> list[str]:
     if leading is not None and apart:
         ridge = match_tables.best_layers(comparison, leading)
         ways = _ways(ridge, apart)
-        lines.append(_nearest(leading, ways) if several else _matching(leading, ways))
+        if several:
+            lines.append(_nearest(leading, ways, ", of those trained apart," if kindred else ""))
+        else:
+            lines.append(_matching(leading, ways))
         lines.append(_shared(comparison, leading, _SPACE, ways))
         if kindred:
             lines.append(_shared(comparison, leading, _KINDRED, _ways(ridge, kindred)))
@@ -88,11 +92,13 @@ def _ends(ways: _Ways) -> tuple[str, _Ways]:
     return ", least and most", [ordered[0], ordered[-1]] if len(ordered) > 1 else ordered
 
 
-def _nearest(measure: str, ways: _Ways) -> str:
-    means = pd.Series({(row, col): table["value"].mean() for row, col, table in ways}).dropna()
-    nearest = means.groupby(level=0, sort=False).idxmax()
-    parts = [f"{row} → {col}" for row, col in nearest]
-    return f"Nearest of the models trained apart by {MEASURES[measure].title}: {', '.join(parts)}."
+def _nearest(measure: str, ways: _Ways, which: str) -> str:
+    nearest: dict[str, tuple[float, str]] = {}
+    for row, col, table in ways:
+        if table["value"].notna().any():
+            nearest[row] = max(nearest.get(row, (-math.inf, "")), (table["value"].mean(), col))
+    parts = [f"{row} → {col}" for row, (_, col) in nearest.items()]
+    return f"Nearest models{which} by {MEASURES[measure].title}: {', '.join(parts) or 'none'}."
 
 
 def _matching(measure: str, ways: _Ways) -> str:
@@ -117,7 +123,7 @@ def _shared(comparison: Comparison, measure: str, what_is: str, ways: _Ways) -> 
         + _beside(ridge, {"floor": "with random weights", "acoustics": "log-mel frames alone"})
         for row, col, ridge in ways
     ]
-    told = "; ".join(parts)
+    told = "; ".join(parts) or "not known"
     return f"{what_is}{which}: {told} ({MEASURES[measure].title}, mean over layers)."
 
 
@@ -129,7 +135,7 @@ def _single(comparison: Comparison, ways: _Ways) -> str:
         + _beside(ridge, {"floor": "in randomly rotated axes"})
         for row, col, ridge in ways
     ]
-    told = f"Shared neurons{which}: {'; '.join(parts)} (MaxCorr, mean over layers)."
+    told = f"Shared neurons{which}: {'; '.join(parts) or 'not known'} (MaxCorr, mean over layers)."
     return told + _localised(comparison, [(row, col) for row, col, _ in ways])
 
 
