@@ -8,7 +8,8 @@ from assonance.tuned_pairs import Pair
 
 
 def pictures(made, pairs):
-    return list(change_section.curves(made, pairs, "cka", "cka"))
+    tables = {pair: changes.layers(made, pair) for pair in pairs}
+    return list(change_section.curves(made, tables, "cka", "cka"))
 
 
 def test_one_pair_has_a_picture_of_its_own():

@@ -1,7 +1,8 @@
 """Figures of what fine-tuning changed, drawn from the tables of `assonance.changes`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -12,7 +13,12 @@ from assonance.scales import Scale, scale, title
 from assonance.tuned_pairs import Pair
 
 
-def layers(comparison: Comparison, pairs: Sequence[Pair], measure: str) -> Figure:
+def layers(
+    comparison: Comparison,
+    pairs: Sequence[Pair],
+    measure: str,
+    tables: Mapping[Pair, pd.DataFrame] | None = None,
+) -> Figure:
     """Draw how similar each layer is to itself after fine-tuning.
 
     Parameters
@@ -21,6 +27,8 @@ def layers(comparison: Comparison, pairs: Sequence[Pair], measure: str) -> Figur
         Where to look; a line a pair.
     measure
         A measure of two layers, or one with ``_own`` after its name.
+    tables
+        What `assonance.changes.layers` gives of each pair, where it is at hand.
 
     Returns
     -------
@@ -39,7 +47,8 @@ def layers(comparison: Comparison, pairs: Sequence[Pair], measure: str) -> Figur
     limits = scale_of(comparison, measure)
     extra: dict[str, Line2D] = {}
     for place, pair in enumerate(pairs):
-        part = changes.curve(changes.layers(comparison, pair), measure)
+        table = tables[pair] if tables else changes.layers(comparison, pair)
+        part = changes.curve(table, measure)
         color, marker = curves.STYLES[place % len(curves.STYLES)]
         label = f"{curves.short(pair.pretrained)} → {curves.short(pair.fine_tuned)}"
         axes.plot(

@@ -177,7 +177,7 @@ def write_changes(comparison: Comparison, pair: Pair, out: Path) -> None:
     told = changes.telling(layers)
     if told:
         file = io.StringIO()
-        change_plot.layers(comparison, [pair], told[0]).savefig(file, format="svg")
+        change_plot.layers(comparison, [pair], told[0], {pair: layers}).savefig(file, format="svg")
         write_text(out / CHANGES_FIGURE, file.getvalue())
 
 

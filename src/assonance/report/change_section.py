@@ -1,6 +1,7 @@
 """The section on fine-tuning: what it changed, layer by layer and head by head."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import pandas as pd
 
@@ -25,15 +26,18 @@ _COLUMNS = {
 
 
 def curves(
-    comparison: Comparison, pairs: Sequence[Pair], measure: str, slug: str
+    comparison: Comparison, tables: Mapping[Pair, pd.DataFrame], measure: str, slug: str
 ) -> Iterator[Picture]:
-    """Draw one measure of all layers with themselves, pairs of the same layers together."""
-    for number, group in enumerate(_of_the_same_layers(comparison, pairs)):
-        found = {}
-        for pair in group:
-            table = changes.layers(comparison, pair)
-            if measure in table.index.get_level_values("measure"):
-                found[pair] = changes.curve(table, measure)
+    """Draw one measure of all layers with themselves, pairs of the same layers together.
+
+    `tables` are those of `assonance.changes.layers`, made once for all measures.
+    """
+    for number, group in enumerate(_of_the_same_layers(comparison, list(tables))):
+        found = {
+            pair: changes.curve(tables[pair], measure)
+            for pair in group
+            if measure in tables[pair].index.get_level_values("measure")
+        }
         known = {pair: table for pair, table in found.items() if not table.empty}
         if not known:
             continue
@@ -54,7 +58,7 @@ def curves(
         ]
         yield picture(
             f"change-{slug}-{number}",
-            lambda known=known: change_plot.layers(comparison, list(known), measure),  # type: ignore[misc]
+            partial(change_plot.layers, comparison, list(known), measure, tables),
             _shown(known),
             f"{name}: each layer of {listing(both)}."
             + (f" All layers have changed {listing(changed)}." if changed else ""),
@@ -72,8 +76,8 @@ def _of_the_same_layers(comparison: Comparison, pairs: Sequence[Pair]) -> list[l
 
 def _shown(known: Mapping[Pair, pd.DataFrame]) -> pd.DataFrame:
     """Table the curves of one picture, each under its fine-tuned model where there are several."""
-    tables = {pair.fine_tuned: table for pair, table in known.items()}
-    table = pd.concat(tables, names=["after"]) if len(known) > 1 else next(iter(tables.values()))
+    by_name = {pair.fine_tuned: table for pair, table in known.items()}
+    table = pd.concat(by_name, names=["after"]) if len(known) > 1 else next(iter(by_name.values()))
     shown = table.drop(columns=["level", "depth"]).dropna(axis="columns", how="all")
     return shown.rename(columns=_COLUMNS)
 
@@ -106,7 +110,7 @@ def single_heads(
         )
 
 
-def measures(comparison: Comparison, pairs: Sequence[Pair]) -> list[str]:
-    """Name the measures that there are curves of, neurons' and heads' own included."""
-    table = changes.layers(comparison, pairs[0]).dropna(subset="value")
-    return list(dict.fromkeys(map(str, table.index.get_level_values("measure"))))
+def measures(table: pd.DataFrame) -> list[str]:
+    """Name the measures that a pair has curves of, neurons' and heads' own included."""
+    known = table.dropna(subset="value")
+    return list(dict.fromkeys(map(str, known.index.get_level_values("measure"))))

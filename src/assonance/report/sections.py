@@ -101,11 +101,12 @@ def fine_tuning(comparison: Comparison, pairs: Sequence[Pair]) -> Section | None
     """Show what changed between models and the same models fine-tuned."""
     if not pairs:
         return None
-    names = change_section.measures(comparison, pairs)
+    changed = {pair: changes.layers(comparison, pair) for pair in pairs}
+    names = change_section.measures(changed[pairs[0]])
     names.sort(key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
     panels = []
     for name in names:
-        pictures = [*change_section.curves(comparison, pairs, name, f"m{names.index(name)}")]
+        pictures = [*change_section.curves(comparison, changed, name, f"m{names.index(name)}")]
         pictures += change_section.single_heads(comparison, pairs, name, f"m{names.index(name)}")
         base = name.removesuffix(changes.OWN)
         label = change_plot.title_of(comparison, name)
