@@ -73,9 +73,9 @@ class Lattice:
     """
 
     def __init__(self, models: Sequence[ModelRecord], labels: Sequence[str]) -> None:
-        self.models = {each.name: each for each in models}
-        self.labels = tuple(labels)
         self.kinship = Kinship(models)
+        self.models = self.kinship.models
+        self.labels = tuple(labels)
         shape = len(models), len(labels)
         self.main = np.zeros(shape, dtype=bool)
         self.there = np.zeros(shape, dtype=bool)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from itertools import groupby, permutations
+from itertools import combinations, groupby, permutations
 
 import pandas as pd
 
@@ -170,12 +170,12 @@ def _overfitted(comparison: Comparison, pairs: _Pairs) -> list[str]:
     if not pairs or not {"linreg", "linreg_heldout_r"} <= set(comparison.scores.data_vars):
         return []
     table = match_tables.overfitting(comparison, "linreg", "linreg_heldout_r")
-    two = {tuple(sorted(pair, key=comparison.models.index)): None for pair in pairs}
     found = {
         (a, b): pd.concat([part for _, _, part in _ways(table, [(a, b), (b, a)])]).mean(
             numeric_only=True
         )
-        for a, b in two
+        for a, b in combinations(comparison.models, 2)
+        if (a, b) in pairs
     }
     found = {names: rows for names, rows in found.items() if rows.notna().all()}
     if not found:
