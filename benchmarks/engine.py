@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from assonance.frame_pass import FramePass
-from assonance.measures import SETTINGS, find
-from assonance.parallel import on_cores
-from assonance.progress import Silent
-from assonance.scores import Scores
+from assonance.measures import find
+from assonance.scoring.frame_pass import FramePass
+from assonance.scoring.scores import Scores
+from assonance.settings import SETTINGS
+from assonance.utils.cores import on_cores
+from assonance.utils.progress import Silent
 from benchmarks import baseline
 from benchmarks.material import Layers, utterances
 from benchmarks.tables import show

@@ -21,11 +21,11 @@ import soundfile
 import torch
 import transformers
 
-from assonance.batches import alike
+from assonance.activations.batching import alike
+from assonance.activations.extraction import extract
 from assonance.corpus import Corpus
-from assonance.extract import extract
-from assonance.models import load_model
-from assonance.parallel import on_cores
+from assonance.models.loading import load_model
+from assonance.utils.cores import on_cores
 from benchmarks.tables import show
 
 RATE = 16000

@@ -24,9 +24,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from assonance.measures import SETTINGS, find
-from assonance.parallel import on_cores
+from assonance.measures import find
+from assonance.settings import SETTINGS
 from assonance.statistics import HeadSums
+from assonance.utils.cores import on_cores
 
 LAYERS, HEADS, FRAMES = 12, 12, 400
 REPEATS = 3

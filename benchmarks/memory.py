@@ -15,8 +15,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 
-from assonance.measures import SETTINGS, find
-from assonance.tiles import plan, size
+from assonance.measures import find
+from assonance.scoring.tiles import plan, size
+from assonance.settings import SETTINGS
 from benchmarks.engine import HELD_OUT, MEMORY, STUDY, UNBIASED, different, engine
 from benchmarks.material import Layers, utterances
 from benchmarks.tables import show

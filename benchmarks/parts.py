@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from assonance.parallel import on_cores
 from assonance.statistics.svd import svd
+from assonance.utils.cores import on_cores
 from benchmarks.tables import show
 
 REPEATS = 8

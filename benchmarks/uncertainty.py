@@ -17,10 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from assonance.comparison import STANDARD
-from assonance.frame_pass import FramePass
-from assonance.measures import MEASURES, Settings, find
-from assonance.progress import Silent
+from assonance.measures import MEASURES, find
+from assonance.measures.roles import STANDARD
+from assonance.scoring.frame_pass import FramePass
+from assonance.settings import Settings
+from assonance.utils.progress import Silent
 from benchmarks.material import Layers, utterances
 from benchmarks.tables import show
 

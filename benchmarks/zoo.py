@@ -18,14 +18,14 @@ from typing import Any
 import pandas as pd
 
 from assonance import Comparison, compare
-from assonance.bars import Bars
-from assonance.changes import KEPT, layers
-from assonance.claims import Claim, load_claims
+from assonance.claims.claim import Claim, load_claims
+from assonance.claims.verdict import answers
+from assonance.cli.progress_bars import Bars
+from assonance.comparison.relations import Pair
 from assonance.demo import SPEECH, Miniature, miniatures
 from assonance.errors import AssonanceWarning
-from assonance.measures import find_settings
-from assonance.tuned_pairs import Pair
-from assonance.verdicts import answers
+from assonance.settings import find_settings
+from assonance.tables.changes import KEPT, layers
 from benchmarks.validity.__main__ import markdown
 
 CHANGE = ("linreg_heldout", "cka_utterance", "maxcorr", "maxcorr_rotated", "attn_js")

@@ -20,8 +20,9 @@ from assonance import (
     similarity,
     similarity_matrix,
 )
-from assonance.describe import DESCRIPTORS
-from assonance.measures import MEASURES, SETTINGS, Settings, find, find_settings
+from assonance.measures import MEASURES, find
+from assonance.measures.layer_descriptors import DESCRIPTORS
+from assonance.settings import SETTINGS, Settings, find_settings
 
 FRAMES = 120
 WIDTHS = {"one": 4, "two": 7, "three": 5}

@@ -4,8 +4,8 @@ import sys
 import numpy as np
 import pytest
 
-from assonance import frame_pass
-from assonance.tiles import plan
+from assonance.scoring import frame_pass
+from assonance.scoring.tiles import plan
 from benchmarks import engine, growth, memory
 from benchmarks.material import Layers, utterances
 

@@ -121,8 +121,8 @@ _INTRODUCTION = """# What the numbers are worth
 Simulations with a known truth, made by `python -m benchmarks.validity --write docs/validity.md`.
 All are seeded; every figure below comes from that command. *Plain* is a score as its definition
 gives it; *corrected* is the estimate that has lost its bias, about which intervals lie
-(`assonance.inference.jackknife`, and `bootstrap` where it says so). Measures whose range is
-bounded, but for held-out ones, have their intervals made on the scale of artanh.
+(`assonance.inference.intervals.jackknife`, and `bootstrap` where it says so). Measures whose
+range is bounded, but for held-out ones, have their intervals made on the scale of artanh.
 """
 _BIAS = """
 20 utterances of 50 to 150 frames, 256 neurons, frames of AR(1) with correlation ρ: CKA and even its

@@ -23,10 +23,11 @@ import scipy.linalg
 import xarray as xr
 from numpy.typing import NDArray
 
-from assonance.claims import load_claims
-from assonance.inference import DRAWS
-from assonance.results import CELL, Comparison, CorpusRecord, ModelRecord, Provenance
-from assonance.verdicts import answers
+from assonance.claims.claim import load_claims
+from assonance.claims.verdict import answers
+from assonance.comparison.records import CorpusRecord, ModelRecord, Provenance
+from assonance.comparison.result import CELL, Comparison
+from assonance.inference.localisation import DRAWS
 from benchmarks.tables import show
 from benchmarks.validity.series import ar1, lengths, rotation
 from benchmarks.validity.small import Scored, agree, score_heads, score_layers

@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from assonance.inference import intervals
+from assonance.inference.intervals import intervals
 from assonance.measures import MEASURES
-from assonance.scores import CELL, attributes
+from assonance.scoring.scores import CELL, attributes
 from benchmarks.validity.series import Array, ar1, lengths
 from benchmarks.validity.small import score_layers
 from benchmarks.validity.study import Found, Study, study

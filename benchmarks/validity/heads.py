@@ -10,7 +10,8 @@ from functools import cache
 import numpy as np
 
 from assonance import head_similarity_matrix
-from assonance.measures import MEASURES, Settings
+from assonance.measures import MEASURES
+from assonance.settings import Settings
 from benchmarks.validity.coverage import SIZES
 from benchmarks.validity.series import Array
 from benchmarks.validity.study import Study, study

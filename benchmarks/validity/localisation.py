@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from assonance import similarity_matrix
-from assonance.measures import Settings
+from assonance.settings import Settings
 from benchmarks.validity.series import Array, groups, lengths, rotation
 
 WIDTHS = (64, 128, 256, 512, 768)

@@ -14,10 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from assonance import similarity_matrix
-from assonance.head_scores import head_scores
-from assonance.measures import Settings, find
+from assonance.inference.resampling import assign_parts, replicate_weights
+from assonance.measures import find
 from assonance.measures.neurons import rotations
-from assonance.statistics import HeadSums, assign_parts, replicate_weights
+from assonance.scoring.head_scores import head_scores
+from assonance.settings import Settings
+from assonance.statistics import HeadSums
 from benchmarks.validity.series import groups as utterance_of
 from benchmarks.validity.series import lengths
 

@@ -3,26 +3,27 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from assonance.__about__ import __version__
 
 if TYPE_CHECKING:
     from assonance.arrays import head_similarity_matrix, similarity, similarity_matrix
-    from assonance.comparison import compare
+    from assonance.comparison.compare import compare
+    from assonance.comparison.result import Comparison
     from assonance.corpus import Corpus
     from assonance.errors import AssonanceError, AssonanceWarning
-    from assonance.models import Precomputed, TorchModel, load_model
-    from assonance.results import Comparison
+    from assonance.models import Precomputed, TorchModel
+    from assonance.models.loading import load_model
 
 # Where each public name lives: imported when first used, so that `assonance --help` does not
 # wait for torch.
 _HOMES = {
     "AssonanceError": "errors",
     "AssonanceWarning": "errors",
-    "Comparison": "results",
+    "Comparison": "comparison.result",
     "Corpus": "corpus",
     "Precomputed": "models",
     "TorchModel": "models",
-    "compare": "comparison",
+    "compare": "comparison.compare",
     "head_similarity_matrix": "arrays",
     "load_model": "models",
     "similarity": "arrays",
@@ -36,6 +37,7 @@ __all__ = [
     "Corpus",
     "Precomputed",
     "TorchModel",
+    "__version__",
     "compare",
     "head_similarity_matrix",
     "load_model",

@@ -1,5 +1,5 @@
 """Run the command line as `python -m assonance`."""
 
-from assonance.cli import main
+from assonance.cli.main import main
 
 main()

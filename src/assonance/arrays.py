@@ -10,15 +10,17 @@ import xarray as xr
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from assonance import inference
-from assonance.cautions import too_few_frames
 from assonance.errors import AssonanceError, AssonanceWarning
-from assonance.frame_pass import FramePass, groups_left_out, weights_of_replicates
-from assonance.head_scores import head_scores
-from assonance.measures import MEASURES, Measure, Settings, find, find_settings
-from assonance.progress import Silent
-from assonance.sizes import MEMORY, bytes_of
+from assonance.inference import intervals
+from assonance.inference.resampling import groups_left_out, weights_of_replicates
+from assonance.measures import MEASURES, Measure, find
+from assonance.scoring.caveats import too_few_frames
+from assonance.scoring.frame_pass import FramePass
+from assonance.scoring.head_scores import head_scores
+from assonance.settings import Settings, find_settings
 from assonance.statistics import CHUNK_FRAMES, HeadSums, on_grid
+from assonance.utils.memory import MEMORY, bytes_of
+from assonance.utils.progress import Silent
 
 
 def similarity(
@@ -90,7 +92,7 @@ def similarity_matrix(
         the bias-corrected estimate and the low and high end of its 95 % interval, from scores
         without each of `settings.groups` groups of utterances, or of groups drawn with replacement
         where `settings.bootstrap` says how often: `<measure>_replicates`, with a last dimension
-        group or draw. See `assonance.inference.jackknife` and `bootstrap`.
+        group or draw. See `assonance.inference.intervals.jackknife` and `bootstrap`.
     shifts
         Add, for each measure of moments, folds or samples, `<measure>_shifted` with a last
         dimension shift: what it reads where the column layer's frames are those of another place.
@@ -101,7 +103,7 @@ def similarity_matrix(
         One variable a measure with dimensions layer_row, layer_col; `mincorr`, which looks at
         all other layers at once, has layer_row alone. `<measure>_rank` counts the canonical
         correlations that went into a score. With dimension layer_row what describes a layer by
-        itself: see `assonance.describe.DESCRIPTORS`.
+        itself: see `assonance.measures.layer_descriptors.DESCRIPTORS`.
 
     Raises
     ------
@@ -263,7 +265,7 @@ def _with_intervals(
 ) -> xr.Dataset:
     """Put intervals, which also depend on what was drawn, and replicates beside scores."""
     repeated = replicates if draws is None else replicates.merge(draws)
-    known = _ending(inference.intervals(scores, repeated), "interval")
+    known = _ending(intervals.intervals(scores, repeated), "interval")
     return scores.merge(known).merge(_ending(replicates, "replicates"))
 
 

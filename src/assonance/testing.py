@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assonance.errors import AssonanceError
-from assonance.models import LayerOutputs, SpeechModel, load_model, runs_batches
+from assonance.models import LayerOutputs, SpeechModel, runs_batches
+from assonance.models.loading import load_model
 
 __all__ = [
     "check_attention",

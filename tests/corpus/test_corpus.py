@@ -13,8 +13,7 @@ from signals import voice
 from speech_files import ids, reasons, write
 
 from assonance.corpus import Corpus
-from assonance.errors import AssonanceError
-from assonance.outside import UnusableAudio
+from assonance.errors import AssonanceError, UnusableAudio
 
 
 def only(folder: Path) -> object:
@@ -345,7 +344,8 @@ def test_a_folder_without_any_usable_audio_is_refused_with_the_first_reason(tmp_
 
 def test_reading_corpora_and_stores_and_naming_models_needs_no_torch():
     program = (
-        "import sys, assonance.corpus, assonance.store, assonance.models, assonance.extract;"
+        "import sys, assonance.corpus, assonance.models;"
+        "import assonance.activations.store, assonance.activations.extraction;"
         "sys.exit(any(heavy in sys.modules for heavy in ('torch', 'transformers')))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -10,9 +10,11 @@ import torch
 from material import make_groups, make_layers, make_maps, make_moments
 
 from assonance import head_similarity_matrix, similarity, similarity_matrix
-from assonance.measures import MEASURES, SETTINGS, find_settings
+from assonance.inference.resampling import assign_folds
+from assonance.measures import MEASURES
 from assonance.measures.neurons import rotated_bases
-from assonance.statistics import LayerStatistics, assign_folds
+from assonance.settings import SETTINGS, find_settings
+from assonance.statistics import LayerStatistics
 
 FRAMES = 200
 CLOSE = {"rtol": 0, "atol": 1e-9}

@@ -9,10 +9,10 @@ import torch
 from material import make_groups, make_layers, make_maps
 
 from assonance import AssonanceWarning, head_similarity_matrix, similarity, similarity_matrix
-from assonance.cautions import NEEDS_MORE_FRAMES_THAN_NEURONS
+from assonance.inference.resampling import assign_folds
 from assonance.measures import MEASURES
 from assonance.measures.attention import best_match
-from assonance.statistics import assign_folds
+from assonance.measures.roles import NEEDS_MORE_FRAMES_THAN_NEURONS
 
 FRAMES = 240
 GROUPS = make_groups(FRAMES)

@@ -10,8 +10,8 @@ from sklearn.cross_decomposition import CCA
 from sklearn.linear_model import Ridge
 
 from assonance import AssonanceError, similarity, similarity_matrix
-from assonance.measures import SETTINGS, find_settings
-from assonance.statistics import assign_folds
+from assonance.inference.resampling import assign_folds
+from assonance.settings import SETTINGS, find_settings
 from assonance.statistics.ridge import choose_strengths
 
 FRAMES = 200

@@ -10,9 +10,9 @@ from material import make_layers
 from sklearn.neighbors import NearestNeighbors
 
 from assonance import similarity, similarity_matrix
-from assonance.measures import SETTINGS
+from assonance.settings import SETTINGS
 from assonance.statistics import KernelSample
-from assonance.statistics.sample import squared_distances
+from assonance.statistics.kernel_sample import squared_distances
 
 FRAMES = 120
 CLOSE = {"rtol": 0, "atol": 1e-9}
@@ -102,7 +102,7 @@ def test_frames_that_are_the_same_are_at_no_distance():
 
 
 def test_distances_of_many_equal_frames_are_made_in_parts(monkeypatch):
-    monkeypatch.setattr("assonance.statistics.sample.PAIRS_AT_ONCE", 7)
+    monkeypatch.setattr("assonance.statistics.kernel_sample.PAIRS_AT_ONCE", 7)
     frames = torch.randn(6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     frames = frames.repeat(4, 1)
     expected = ((frames[:, None] - frames) ** 2).sum(2)

@@ -8,9 +8,10 @@ import pytest
 from material import make_groups, make_layers
 
 from assonance import similarity_matrix
-from assonance.measures import MEASURES, SETTINGS
+from assonance.inference.resampling import assign_folds
+from assonance.measures import MEASURES
 from assonance.measures.neurons import rotations
-from assonance.statistics import assign_folds
+from assonance.settings import SETTINGS
 from assonance.statistics.layer import SMALL
 
 OF_MOMENTS = [

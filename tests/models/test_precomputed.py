@@ -13,11 +13,11 @@ from safetensors.torch import save_file as save_torch
 from signals import voice
 
 import assonance
+from assonance.activations.extraction import extract
 from assonance.corpus import Corpus
-from assonance.errors import AssonanceError
-from assonance.extract import extract
-from assonance.models import load_model, looks_up
-from assonance.outside import UnusableAudio
+from assonance.errors import AssonanceError, UnusableAudio
+from assonance.models import looks_up
+from assonance.models.loading import load_model
 
 
 def npy(path, arrays):

@@ -14,9 +14,8 @@ from torch import nn
 import assonance
 from assonance import testing
 from assonance.demo import SPEECH
-from assonance.errors import AssonanceError
-from assonance.models import load_model
-from assonance.outside import UnusableAudio
+from assonance.errors import AssonanceError, UnusableAudio
+from assonance.models.loading import load_model
 
 
 @pytest.fixture(scope="module")

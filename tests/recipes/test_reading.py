@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, tiny
+from tiny_recipes import ROOT, tiny
 from transformers import AutoModelForCTC, AutoProcessor
 
 from recipes.mini_ssl import checkpoint

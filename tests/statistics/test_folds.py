@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from material import make_groups, make_layers, make_moments
 
-from assonance.statistics import FoldedMoments, Moments, assign_folds
+from assonance.inference.resampling import assign_folds
+from assonance.statistics import FoldedMoments, Moments
 
 FRAMES = 90
 LAYERS = make_layers({"a": 4, "b": 6}, frames=FRAMES, mean=3)

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assonance.parallel import Scratch
 from assonance.statistics import Moments
+from assonance.utils.memory import Scratch
 
 WIDTHS = {"a": 3, "b": 5}
 PAIRS = [("b", "a")]

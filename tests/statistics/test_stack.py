@@ -6,7 +6,8 @@ import pytest
 import torch
 from material import make_layers
 
-from assonance.measures import MEASURES, Settings
+from assonance.measures import MEASURES
+from assonance.settings import Settings
 from assonance.statistics import FoldedMoments, Moments
 
 FRAMES = 300

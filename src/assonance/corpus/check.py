@@ -10,9 +10,9 @@ import numpy as np
 
 from assonance.corpus.corpus import Corpus
 from assonance.corpus.utterance import Utterance
-from assonance.outside import UnusableAudio, one_line
-from assonance.parallel import on_cores
-from assonance.progress import Progress, Silent
+from assonance.errors import UnusableAudio, one_line
+from assonance.utils.cores import on_cores
+from assonance.utils.progress import Progress, Silent
 
 _SILENT = Silent()
 # Seconds: what the front ends of wav2vec 2.0 and its kin see of one frame, and a short word.

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from assonance.corpus.formats.detection import entries_of
 from assonance.corpus.headers import opened
-from assonance.corpus.listing import entries_of
 from assonance.corpus.sampling import draw
 from assonance.corpus.utterance import LeftOut, Utterance
 from assonance.corpus.windows import WINDOW, windows
-from assonance.errors import AssonanceError
-from assonance.outside import one_line
+from assonance.errors import AssonanceError, one_line
 
 
 @dataclass(frozen=True)

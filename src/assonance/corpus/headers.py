@@ -11,9 +11,9 @@ from typing import Any
 
 import soundfile
 
-from assonance.corpus.entries import Entry
+from assonance.corpus.formats.entry import Entry
 from assonance.corpus.utterance import LeftOut, Utterance
-from assonance.outside import UnusableAudio, one_line, own_words
+from assonance.errors import UnusableAudio, one_line, own_words
 
 # Times in listings are rounded: an end this many seconds past the file's is the file's.
 _ROUNDING = 0.05

@@ -12,7 +12,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from assonance.outside import UnusableAudio, own_words
+from assonance.errors import UnusableAudio, own_words
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 from itertools import pairwise
 
-from assonance.corpus.entries import name_of_part
+from assonance.corpus.formats.entry import name_of_part
 from assonance.corpus.utterance import Utterance
 from assonance.errors import AssonanceError
 

@@ -1,17 +1,9 @@
 """The measures, a small module a family; importing this registers them all."""
 
 from assonance.measures import attention, cca, cka, neighbours, neurons, regression, shape
-from assonance.measures.head_kinds import Descriptor, describe_heads
-from assonance.measures.registry import (
-    MEASURES,
-    SETTINGS,
-    LayerScore,
-    Measure,
-    NeuronScores,
-    Settings,
-    find,
-    find_settings,
-)
+from assonance.measures.head_descriptors import Descriptor, describe_heads
+from assonance.measures.registry import MEASURES, LayerScore, Measure, NeuronScores, find
+from assonance.settings import SETTINGS, Settings, find_settings
 
 __all__ = [
     "MEASURES",

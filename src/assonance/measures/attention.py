@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from assonance.measures.registry import Settings, measure
+from assonance.measures.registry import measure
+from assonance.settings import Settings
 from assonance.statistics import HeadPair
 
 _SOURCE = "El Kheir et al. 2024, after Wu et al. 2020"

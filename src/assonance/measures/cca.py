@@ -5,13 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from assonance.measures.registry import (
-    STANDARDISED,
-    Invariance,
-    LayerScore,
-    Settings,
-    measure,
-)
+from assonance.measures.registry import STANDARDISED, Invariance, LayerScore, measure
+from assonance.settings import Settings
 from assonance.statistics import Fold, LayerStatistics, Pair
 from assonance.statistics.layer import among
 

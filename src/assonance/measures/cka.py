@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from assonance.measures.registry import ROTATION_FREE, STANDARDISED, Settings, measure
+from assonance.measures.registry import ROTATION_FREE, STANDARDISED, measure
+from assonance.settings import Settings
 from assonance.statistics import Hsic, Pair
 
 

@@ -5,7 +5,8 @@ On a seeded sample of `settings.sample_frames` frames, by Euclidean distances be
 
 import torch
 
-from assonance.measures.registry import ROTATION_FREE, Settings, measure
+from assonance.measures.registry import ROTATION_FREE, measure
+from assonance.settings import Settings
 from assonance.statistics import KernelSample, Pair
 
 NEIGHBOURS = 10

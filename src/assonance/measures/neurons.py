@@ -5,7 +5,8 @@ import functools
 import torch
 
 from assonance.measures.matching import assignment, transport
-from assonance.measures.registry import STANDARDISED, NeuronScores, Settings, measure, spread
+from assonance.measures.registry import STANDARDISED, NeuronScores, measure, spread
+from assonance.settings import Settings
 from assonance.statistics import LayerStatistics, Pair
 from assonance.statistics.lazy import once
 

@@ -3,7 +3,8 @@
 import torch
 
 from assonance.errors import AssonanceError
-from assonance.measures.registry import STANDARDISED, NeuronScores, Settings, measure, spread
+from assonance.measures.registry import STANDARDISED, NeuronScores, measure, spread
+from assonance.settings import Settings
 from assonance.statistics import Pair
 from assonance.statistics.ridge import ridge_held_out
 

@@ -10,7 +10,8 @@ import math
 
 import torch
 
-from assonance.measures.registry import ROTATION_FREE, Settings, measure
+from assonance.measures.registry import ROTATION_FREE, measure
+from assonance.settings import Settings
 from assonance.statistics import Pair
 
 

@@ -1,10 +1,9 @@
 """Speech models: one protocol, and the one function that loads whatever a name stands for."""
 
-from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assonance.models.base import (
+from assonance.models.loading import load_model
+from assonance.models.speech_model import (
     Attend,
     BatchedModel,
     LayerOutputs,
@@ -36,90 +35,6 @@ __all__ = [
     "looks_up",
     "runs_batches",
 ]
-
-
-def load_model(
-    spec: str | Path,
-    *,
-    offline: bool = False,
-    device: str = "cpu",
-    record: str | Iterable[str] = "blocks",
-    precision: str = "float32",
-) -> SpeechModel:
-    """Load a speech model.
-
-    Parameters
-    ----------
-    spec
-        One of
-
-        - a local directory in the Hugging Face format, or a hub id such as
-          ``facebook/wav2vec2-base-960h``, with or without ``@revision``: an encoder of the
-          wav2vec2, HuBERT, WavLM, data2vec, UniSpeech, SEW, Conformer, w2v-BERT or Whisper
-          families and some more, pretrained or fine-tuned;
-        - the name of a bundled model, such as ``hubert-mini``, where no directory is called so;
-        - a directory of activations with an ``activations.yaml``, see `Precomputed`;
-        - ``random:<checkpoint>@<seed>``: the same architecture and preprocessing, fresh weights;
-        - ``rotated:<model>@<seed>``: the same layers in random axes, see `RotatedModel`;
-        - ``mel`` or ``mfcc``;
-        - ``module:<package>.<function>``: what this Python function, called without arguments,
-          gives: a `TorchModel` or anything else with the members of `SpeechModel`. It is looked
-          for in the working directory too, and is the only code that is ever run for a name.
-    offline
-        Never reach for the network: look for a hub id in the local cache alone.
-    device
-        Torch device to run checkpoints on.
-    record
-        What is a layer of a checkpoint's encoder, one or more of
-
-        - ``blocks``: ``encoder.0``, the input of the first block, and ``encoder.k``, the output of
-          block k;
-        - ``final``: ``encoder.final``, the last block's output after the norm that follows it in
-          families whose blocks do not end with one;
-        - ``ffn``: ``ffn.k``, the hidden neurons of block k's feed-forward part, activated
-          (``ffn1.k`` and ``ffn2.k`` where there are two);
-        - ``attention``: ``attention.k``, what its attention adds;
-        - ``heads``: ``heads.k``, what its attention heads give before that is mixed, one head's
-          neurons after the other;
-        - ``cnn``: ``cnn``, the output of the last convolution.
-
-        Attention maps go with the blocks. A family that lacks some of it gives the rest.
-    precision
-        ``float32``, or ``bfloat16`` or ``float16`` to run a checkpoint's layers in torch's
-        automatic mixed precision: faster on an accelerator, and `compare` says what it costs.
-        Weights, results and attention maps stay in float32.
-
-    Returns
-    -------
-    SpeechModel
-        In float32 and evaluation mode.
-
-    Raises
-    ------
-    AssonanceError
-        The device is not there; or there is no such model, it is not supported, its weights are
-        pickled, damaged or incomplete, or it has nothing of what is to be recorded. Pickles are
-        never opened and no remote code is ever run.
-    """
-    # Loading is the first thing that needs torch and transformers: seconds of importing.
-    from assonance.models import baselines, huggingface, named_code, precomputed, random, rotated
-    from assonance.models.seeded import parted
-
-    options: dict[str, Any] = {"offline": offline, "device": device, "record": record}
-    options["precision"] = precision
-    if isinstance(spec, str):
-        if spec in baselines.BASELINES and not Path(spec).is_dir():
-            return baselines.BASELINES[spec]()
-        if spec.startswith(random.PREFIX):
-            return random.load(spec, **options)
-        if spec.startswith(rotated.PREFIX):
-            original, seed = parted(spec, rotated.PREFIX, "rotated model", "model")
-            return rotated.RotatedModel(load_model(original, **options), seed)
-        if spec.startswith(named_code.PREFIX):
-            return named_code.load(spec)
-    if precomputed.is_one(spec):
-        return precomputed.Precomputed(spec)
-    return huggingface.load(spec, **options)
 
 
 def __getattr__(name: str) -> Any:

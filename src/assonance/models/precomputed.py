@@ -18,9 +18,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from assonance.corpus import Utterance
-from assonance.errors import AssonanceError
-from assonance.models.base import Attend, LayerOutputs, ModelCard
-from assonance.outside import UnusableAudio, one_line, own_words
+from assonance.errors import AssonanceError, UnusableAudio, one_line, own_words
+from assonance.models.speech_model import Attend, LayerOutputs, ModelCard
 
 CARD = "activations.yaml"
 _FIELDS = ("frame_rate", "first_frame", "layers", "name")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from assonance.models.base import Attend, LayerOutputs, ModelCard, SpeechModel
+from assonance.models.speech_model import Attend, LayerOutputs, ModelCard, SpeechModel
 
 PREFIX = "rotated:"
 

@@ -1,7 +1,6 @@
 """Names of models that a seed makes of another: ``<prefix><model>@<seed>``."""
 
-from assonance.errors import AssonanceError
-from assonance.outside import one_line
+from assonance.errors import AssonanceError, one_line
 
 
 def parted(spec: str, prefix: str, what: str, of: str) -> tuple[str, int]:

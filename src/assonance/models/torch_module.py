@@ -12,10 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from assonance.errors import AssonanceError
-from assonance.models.base import Attend, LayerOutputs, ModelCard
-from assonance.models.grid import FrameGrid
-from assonance.outside import UnusableAudio, one_line
+from assonance.errors import AssonanceError, UnusableAudio, one_line
+from assonance.models.frame_grid import FrameGrid
+from assonance.models.speech_model import Attend, LayerOutputs, ModelCard
 
 
 class TorchModel:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from assonance.files import write_text
+from assonance.comparison.relations import Pair
+from assonance.comparison.result import Comparison
 from assonance.report.page import render
-from assonance.results import Comparison
-from assonance.tuned_pairs import Pair
+from assonance.utils.files import write_text
 
 
 def write_report(
@@ -29,7 +29,7 @@ def write_report(
     path
         Where to write; its folder is made where there is none.
     pairs
-        Models before and after fine-tuning; those that `assonance.tuned_pairs.pairs` finds by
+        Models before and after fine-tuning; those that `assonance.tables.changes.pairs` finds by
         default.
 
     Raises

@@ -9,13 +9,14 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from assonance import tuned_pairs
-from assonance.outside import listing, one_line
-from assonance.report.figures import cell
+from assonance.comparison.records import ModelRecord
+from assonance.comparison.relations import Pair
+from assonance.comparison.result import Comparison
+from assonance.errors import listing, one_line
+from assonance.report.pictures import cell
 from assonance.report.sections import sections
 from assonance.report.words import level
-from assonance.results import Comparison, ModelRecord
-from assonance.tuned_pairs import Pair
+from assonance.tables import changes as change_tables
 
 MOST_LEFT_OUT = 50
 
@@ -32,7 +33,7 @@ def render(
     sentences
         The answer, a claim each.
     pairs
-        Models before and after fine-tuning; those that `assonance.tuned_pairs.pairs` finds by
+        Models before and after fine-tuning; those that `assonance.tables.changes.pairs` finds by
         default.
 
     Returns
@@ -58,7 +59,7 @@ def render(
         twins=[model for model in record.models if model.twin_of],
         facts=facts,
         sentences=sentences,
-        sections=sections(comparison, tuned_pairs.pairs(comparison) if pairs is None else pairs),
+        sections=sections(comparison, change_tables.pairs(comparison) if pairs is None else pairs),
         measures=list(_measures(comparison)),
         left_out=record.left_out[:MOST_LEFT_OUT],
         more_left_out=max(len(record.left_out) - MOST_LEFT_OUT, 0),

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from assonance import anchors
 from assonance.measures import MEASURES
+from assonance.tables import floors_and_ceilings
 
 COLUMNS = {
     "model_row": "model",
@@ -27,7 +27,7 @@ COLUMNS = {
     "share": "share of floor to ceiling",
     "share_low": "share, 95 % from",
     "share_high": "share, to",
-    "acoustics": anchors.ACOUSTICS,
+    "acoustics": floors_and_ceilings.ACOUSTICS,
     "acoustics_low": "log-mel, 95 % from",
     "acoustics_high": "log-mel, to",
     "of_acoustics": "of what the other model explains, log-mel alone",

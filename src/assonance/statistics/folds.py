@@ -4,43 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Protocol, Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from assonance.statistics.heldout import Fold, FoldLayer, Products
+from assonance.statistics.fold_layer import FoldLayer, Products
+from assonance.statistics.kernel_sample import KernelSample
 from assonance.statistics.layer import LayerStatistics
 from assonance.statistics.lazy import once
-from assonance.statistics.pair import Pair
-from assonance.statistics.sample import KernelSample
+from assonance.statistics.pair import Fold, Pair
 from assonance.statistics.stack import StackedFold, StackedLayers, StackedPair
-
-
-def assign_folds(sizes: Sequence[int], folds: int, seed: int) -> np.ndarray:
-    """Share whole groups of frames out to folds of about equal size.
-
-    Neighbouring frames depend on each other, so a group (an utterance) is never split.
-
-    Parameters
-    ----------
-    sizes
-        Frames of each group.
-    folds
-        How many folds; no more than groups are used.
-    seed
-        Of the order in which groups are placed, each into the smallest fold so far.
-
-    Returns
-    -------
-    numpy.ndarray
-        Fold of each group, shape (len(sizes),).
-    """
-    filled = np.zeros(min(folds, len(sizes)), dtype=np.int64)
-    assigned = np.zeros(len(sizes), dtype=np.int64)
-    for group in np.random.default_rng(seed).permutation(len(sizes)):
-        assigned[group] = filled.argmin()
-        filled[assigned[group]] += sizes[group]
-    return assigned
 
 
 class FoldMoments(Protocol):

@@ -7,9 +7,10 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from assonance.parallel import Map, Scratch
 from assonance.statistics.layer import SMALL
 from assonance.statistics.order import in_order
+from assonance.utils.cores import Map
+from assonance.utils.memory import Scratch
 
 # Frames worth adding at once: products of fewer are slow, and float32 sums of more less precise.
 CHUNK_FRAMES = 4096

@@ -5,12 +5,80 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from assonance.statistics.heldout import Fold
+from assonance.statistics.fold_layer import Products
 from assonance.statistics.hsic import BlockPair
+from assonance.statistics.kernel_sample import KernelSample
 from assonance.statistics.layer import LayerStatistics, among
 from assonance.statistics.lazy import lazy, once
-from assonance.statistics.sample import KernelSample
 from assonance.statistics.svd import svd
+
+
+class Fold:
+    """Two layers in one fold.
+
+    Parameters
+    ----------
+    number
+        Of the fold.
+    products
+        Of the two layers, in all folds.
+    """
+
+    def __init__(self, number: int, products: Products) -> None:
+        self.number = number
+        self._all = products
+        self.x = products.x[number]
+        self.y = products.y[number]
+        self._reverse: Fold | None = None
+
+    def swapped(self) -> "Fold":
+        """Return the same fold with rows and columns exchanged."""
+        other = Fold(self.number, self._all.swapped())
+        other._reverse = self
+        return other
+
+    @lazy
+    def training(self) -> "Pair":
+        """Statistics of the training frames alone."""
+        from assonance.statistics.pair import Pair  # a pair has folds, and a fold two pairs
+
+        return Pair(self.x.training, self.y.training, self._centred[0])
+
+    @lazy
+    def held_out(self) -> "Pair":
+        """Statistics of the held-out frames alone."""
+        from assonance.statistics.pair import Pair
+
+        return Pair(self.x.held_out, self.y.held_out, self._centred[1])
+
+    @lazy
+    def regression(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Σx², Σx·p and Σp² as in `Pair.held_out`, of this fold: x on the whole of y."""
+        if self._reverse:
+            return self._reverse._of_columns
+        y = self.y
+        seen, unseen = self._standardised(y.inverse.dtype)
+        slopes = seen @ y.inverse
+        covariance = torch.linalg.vecdot(unseen, slopes)
+        predicted = torch.linalg.vecdot(slopes @ y.scatter, slopes)
+        return self.x.variance, covariance.to(torch.float64), predicted.to(torch.float64)
+
+    @lazy
+    def _of_columns(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Do the same for y on the whole of x."""
+        x = self.x
+        seen, unseen = self._standardised(x.inverse.dtype)
+        slopes = x.inverse @ seen
+        covariance = unseen.mul(slopes).sum(0)
+        predicted = (x.scatter @ slopes).mul_(slopes).sum(0)
+        return self.y.variance, covariance.to(torch.float64), predicted.to(torch.float64)
+
+    @lazy
+    def _centred(self) -> tuple[Tensor, Tensor]:
+        return self._all.centred(self.number)
+
+    def _standardised(self, precision: torch.dtype) -> tuple[Tensor, Tensor]:
+        return once(self, precision, lambda: self._all.standardised(self.number, precision))
 
 
 class Pair:

@@ -6,9 +6,8 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from assonance.statistics.heldout import Fold
 from assonance.statistics.layer import LayerStatistics
-from assonance.statistics.pair import Pair
+from assonance.statistics.pair import Fold, Pair
 
 # Penalties tried, in frames for each frame: that on the squared slopes of z-scored neurons, by the
 # number of training frames.

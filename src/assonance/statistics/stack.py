@@ -6,7 +6,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from assonance.statistics.heldout import FoldLayer
+from assonance.statistics.fold_layer import FoldLayer
 from assonance.statistics.layer import LayerStatistics, among
 from assonance.statistics.lazy import lazy, once
 from assonance.statistics.pair import Pair

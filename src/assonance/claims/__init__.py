@@ -1,0 +1,1 @@
+"""Test claims that were stated before the comparison."""

@@ -1,0 +1,1 @@
+"""Run assonance from the command line."""

@@ -1,0 +1,1 @@
+"""Compare models on speech: the plan, the result and its provenance."""

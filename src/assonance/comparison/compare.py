@@ -1,0 +1,239 @@
+"""The main job: models over speech, every layer against every other, labelled."""
+
+import tempfile
+import warnings
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import xarray as xr
+
+from assonance.__about__ import __version__
+from assonance.activations.extraction import Extraction, extract
+from assonance.activations.shared_rows import By, Pool, Pooling, gather, lacking, meet
+from assonance.comparison.plan import FRAME_LEVELS, Job
+from assonance.comparison.records import CorpusRecord, ModelRecord, Provenance
+from assonance.comparison.result import Comparison
+from assonance.corpus import Corpus
+from assonance.corpus.units import population
+from assonance.errors import AssonanceWarning
+from assonance.inference.intervals import intervals
+from assonance.measures import Measure, find
+from assonance.measures.roles import STANDARD
+from assonance.models import SpeechModel
+from assonance.models.roster import Compared, Named, by_name, load_named
+from assonance.scoring.caveats import miniatures
+from assonance.settings import Settings, find_settings
+from assonance.utils.files import slug
+from assonance.utils.memory import MEMORY, bytes_of
+from assonance.utils.progress import Progress, Silent
+
+# What the numbers depend on besides assonance itself.
+LIBRARIES = ("numpy", "torch", "transformers", "soundfile", "soxr")
+
+
+_SILENT = Silent()
+
+
+def compare(
+    models: Iterable[str | Path | SpeechModel],
+    corpus: Corpus | str | Path,
+    measures: Iterable[str] | None = None,
+    *,
+    settings: str | Settings = "default",
+    twins: bool = True,
+    pool: Pool = "frame",
+    pool_by: By = "mean",
+    alignments: str | Path | None = None,
+    skip_silence: bool = False,
+    out: str | Path | None = None,
+    memory: str | float = MEMORY,
+    device: str = "cpu",
+    offline: bool = False,
+    record: str | Iterable[str] = "blocks",
+    precision: str = "float32",
+    on_error: Literal["skip", "stop"] = "skip",
+    seeds: Mapping[str, str] | None = None,
+    uncertainty: bool = True,
+    progress: Progress = _SILENT,
+) -> Comparison:
+    """Compare speech models on speech: every layer of each with every layer of all.
+
+    Parameters
+    ----------
+    models
+        Names of models, or models, as `assonance.load_model` takes and gives them.
+    corpus
+        A corpus, or what `Corpus.from_path` takes.
+    measures
+        Names of measures of any level; `STANDARD` by default.
+    settings
+        ``"default"``, ``"elkheir2024"`` for the published definitions, or `Settings`.
+    twins
+        Whether to compare with what has learnt nothing too: each model's twin of random weights
+        (the floor that the architecture and the speech alone give; the settings' seed draws
+        them), and log-mel frames (the floor that the acoustics alone give). Neither changes
+        another number.
+    pool, pool_by, alignments, skip_silence
+        What a row of the neuron and layer measures is: see `Pooling`.
+    out
+        Folder for what is computed on the way; a later run with the same folder goes on from
+        there. Without it nothing is kept.
+    memory
+        What the statistics may take at once, such as ``"4GB"``; a number is in GiB. More is faster
+        where layers are many.
+    device
+        Torch device for models and statistics.
+    offline
+        Never reach for the network.
+    record, precision
+        What the layers are, and what they are computed in, for checkpoints given by name: see
+        `load_model`.
+    on_error
+        Leave an utterance that cannot be used out, or stop there.
+    seeds
+        Names of models that are others trained from another seed, and of these others: what the
+        two share is a ceiling for what different models can.
+    uncertainty
+        Whether to work out intervals, what shifted speech gives, and halves of layers: several
+        times the arithmetic, however much speech there is.
+    progress
+        Told of the stages.
+
+    Returns
+    -------
+    Comparison
+        Of at least one utterance.
+
+    Raises
+    ------
+    AssonanceError
+        Whatever stands in the way, in one line: see `load_model`, `Corpus.from_path`,
+        `assonance.activations.extraction.extract`, `assonance.activations.shared_rows.meet`.
+
+    Warns
+    -----
+    AssonanceWarning
+        Of what a reader must know before believing the scores; also in the provenance's notes.
+    """
+    settings = find_settings(settings)
+    pooling = Pooling(pool, pool_by, alignments, skip_silence)
+    room = bytes_of(memory)
+    chosen = _unique(find(measures or STANDARD, ("neuron", "layer", "head")))
+    speech = corpus if isinstance(corpus, Corpus) else Corpus.from_path(corpus)
+    with progress.stage("loading models", 1) as advance:
+        named = load_named(
+            models,
+            settings.seed if twins else None,
+            device=device,
+            offline=offline,
+            record=record,
+            precision=precision,
+        )
+        advance(1)
+    of_frames = any(each.level in FRAME_LEVELS for each in chosen)
+    # A baseline has no heads.
+    named = {name: each for name, each in named.items() if of_frames or not each.baseline}
+    first_of = by_name(named, seeds or {})
+    with ExitStack() as until_done:
+        folder = (
+            Path(until_done.enter_context(tempfile.TemporaryDirectory(prefix="assonance-")))
+            if out is None
+            else Path(out)
+        )
+        extractions = {
+            name: extract(
+                each.model,
+                speech,
+                folder / "activations" / f"{slug(name)}-{each.model.fingerprint[:8]}",
+                progress=progress,
+                on_error="skip" if each.baseline else on_error,
+            )
+            for name, each in named.items()
+        }
+        baselines = [name for name, each in named.items() if each.baseline]
+        # Speech is what the models can use: a baseline that took some away would change scores.
+        dropped = lacking(extractions, baselines)
+        named = {name: each for name, each in named.items() if name not in dropped}
+        extractions = {name: each for name, each in extractions.items() if name not in dropped}
+        if of_frames:
+            meeting = meet(speech, extractions, pooling, on_error, followers=baselines)
+        else:
+            meeting = gather(speech, extractions)
+        speech = meeting.speech
+        job = Job(named, extractions, meeting, chosen, settings, room, device, uncertainty)
+        parts = [job.frame_scores(progress), job.head_scores(progress)]
+    notes = (
+        *miniatures(
+            {name: each.model.info.n_parameters for name, each in named.items() if not each.control}
+        ),
+        *speech.notes,
+        *_resampled(extractions, named),
+        *(note for each in extractions.values() for note in each.notes),
+        *(
+            f"{name} is not compared as a floor: {left.path}: {left.reason}"
+            for name, left in dropped.items()
+        ),
+        *meeting.notes,
+        *job.notes,
+    )
+    for note in job.notes:
+        warnings.warn(note, AssonanceWarning, stacklevel=2)
+    found = {
+        name: xr.merge([job.nothing, *(part[name] for part in parts if name in part)], join="exact")
+        for name in (
+            *("scores", "neurons", "neuron_intervals", "heads", "replicates", "nulls", "halves"),
+        )
+    }
+    return Comparison(
+        **found,
+        intervals=intervals(found["scores"], found["replicates"]),
+        provenance=Provenance(
+            versions={"assonance": __version__, **{name: version(name) for name in LIBRARIES}},
+            measures=tuple(each.name for each in chosen),
+            settings=asdict(settings),
+            models=tuple(_record(name, each, first_of.get(name)) for name, each in named.items()),
+            corpus=CorpusRecord(
+                name=speech.name,
+                source=speech.source,
+                utterances=len(speech),
+                frames=job.frames,
+                seconds=round(speech.seconds, 3),
+                speakers=speech.speakers,
+                languages=speech.languages,
+                sampling_rates=speech.sampling_rates,
+            ),
+            left_out=meeting.left_out,
+            notes=notes,
+            population=population(speech),
+        ),
+    )
+
+
+def _resampled(extractions: Mapping[str, Extraction], named: Named) -> list[str]:
+    return [
+        f"{extraction.resampled} of {len(extraction.ids)} utterances were resampled to the "
+        f"{named[name].model.sampling_rate} Hz of {name}"
+        for name, extraction in extractions.items()
+        if extraction.resampled and not named[name].control
+    ]
+
+
+def _record(name: str, compared: Compared, seed_of: str | None) -> ModelRecord:
+    model = compared.model
+    return ModelRecord(
+        name=name,
+        **asdict(model.info),
+        fingerprint=model.fingerprint,
+        layers=dict(model.meanings),
+        twin_of=compared.twin_of,
+        seed_of=seed_of,
+        baseline=compared.baseline,
+    )
+
+
+def _unique(measures: Iterable[Measure]) -> list[Measure]:
+    return list({each.name: each for each in measures}.values())

@@ -1,0 +1,1 @@
+"""Read the formats in which speech corpora are listed, one module a format."""

@@ -1,0 +1,70 @@
+"""The audio that a folder holds."""
+
+import os
+from pathlib import Path
+
+from assonance.corpus.formats.entry import Entry, names_of
+from assonance.errors import AssonanceError, one_line, own_words
+
+# Formats that libsndfile tells by their content; the suffix only says where to look.
+AUDIO_SUFFIXES = (
+    *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"),
+    *(".au", ".snd", ".caf", ".w64", ".rf64", ".sph", ".nist"),
+)
+
+
+# Audio that libsndfile does not read: passing it over in silence would lose speech.
+OTHER_SUFFIXES = (
+    *(".m4a", ".aac", ".mp4", ".wma", ".amr", ".webm", ".3gp", ".ape", ".wv", ".shn", ".mka"),
+)
+
+
+def entries_in_folder(folder: Path) -> list[Entry]:
+    """Find the audio below a folder, sorted by path, and what of it cannot be read or listed.
+
+    Raises
+    ------
+    AssonanceError
+        There is none.
+    """
+    unlisted: list[OSError] = []
+    paths = []
+    seen = set()
+    for here, below, names in os.walk(folder, followlinks=True, onerror=unlisted.append):
+        real = os.path.realpath(here)
+        if real in seen:  # a link back to a folder already searched: it would never end
+            below.clear()
+            continue
+        seen.add(real)
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        paths += [
+            Path(here, name)
+            for name in names
+            if not name.startswith(".") and _suffix(name) in (*AUDIO_SUFFIXES, *OTHER_SUFFIXES)
+        ]
+    relative = sorted(path.relative_to(folder) for path in paths)
+    ids = names_of([path.as_posix() for path in relative])
+    entries = [
+        Entry(id, folder / name, recording=id, fault=_fault(name)) for name, id in ids.items()
+    ]
+    for error in unlisted:
+        path = Path(error.filename)
+        name = path.relative_to(folder).as_posix()
+        fault = f"is a folder that cannot be listed: {own_words(error)}"
+        entries.append(Entry(name, path, recording=name, fault=fault))
+    if not entries:
+        raise AssonanceError(
+            f"{one_line(folder)}: no audio in this folder; "
+            f"files that end in {', '.join(AUDIO_SUFFIXES)} are looked for"
+        )
+    return entries
+
+
+def _suffix(name: str) -> str:
+    return Path(name).suffix.lower()
+
+
+def _fault(name: str) -> str | None:
+    if _suffix(name) in AUDIO_SUFFIXES:
+        return None
+    return f"is {_suffix(name)}, which cannot be read; convert it to FLAC or WAV"

@@ -1,0 +1,1 @@
+"""Quantify uncertainty: resampling, intervals, p values and the localisation index."""

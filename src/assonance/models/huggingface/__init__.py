@@ -1,0 +1,1 @@
+"""Run encoders of the transformers library as speech models."""

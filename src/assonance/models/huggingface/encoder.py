@@ -1,0 +1,331 @@
+"""Encoders of transformers, run without padding or as if without, and read by hooks of our own."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from assonance.errors import AssonanceError, UnusableAudio
+from assonance.models.huggingface.checkpoint import (
+    Checkpoint,
+    find_checkpoint,
+    fresh_encoder,
+    load_encoder,
+    used_weights,
+)
+from assonance.models.huggingface.inputs import Inputs
+from assonance.models.huggingface.precision import FULL, dtype_of, rounding
+from assonance.models.huggingface.recording import DEFAULT, Recorder, kinds_of, taps_of
+from assonance.models.huggingface.wavlm import separate_heads
+from assonance.models.speech_model import Attend, LayerOutputs, ModelCard
+
+_SIZES = {(12, 768): "base", (24, 1024): "large", (48, 1280): "extra large"}
+
+
+# Of the configuration, what says where a model came from rather than what it computes.
+_BOOKKEEPING = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
+
+
+# And what has a part in training, or behind the encoder, alone: these occur in the keys.
+_TRAINING = ("dropout", "layerdrop", "mask_", "spec_augment", "ctc_", "vocab_size")
+
+
+class HuggingFaceModel:
+    """An encoder of a family of transformers as a `SpeechModel`.
+
+    Parameters
+    ----------
+    encoder
+        The loaded encoder, in evaluation mode, with eager attention.
+    checkpoint
+        Where its family, configuration and preprocessing come from.
+    name
+        Short name, for axes and tables.
+    info
+        What a reader wants to know of it.
+    device
+        Torch device to run on.
+    record, precision
+        What its layers are, and what they are computed in; see `load_model`.
+    """
+
+    def __init__(
+        self,
+        encoder: torch.nn.Module,
+        checkpoint: Checkpoint,
+        *,
+        name: str,
+        info: ModelCard,
+        device: str = "cpu",
+        record: str | Iterable[str] = DEFAULT,
+        precision: str = FULL,
+    ) -> None:
+        self.name = name
+        self.info = info
+        self._checkpoint = checkpoint
+        self._config: Any = encoder.config
+        self._record = kinds_of(record)
+        self.precision = precision
+        self._dtype = dtype_of(precision)
+        family = checkpoint.family
+        try:
+            self._encoder = encoder.to(device)
+        except (RuntimeError, AssertionError) as error:
+            raise AssonanceError(
+                f"device {device!r}: cannot be used here; give cpu or a device that torch sees"
+            ) from error
+        if checkpoint.config.model_type == "wavlm":
+            separate_heads(self._encoder)
+        self._device = torch.device(device)
+        blocks = list(self._encoder.get_submodule(family.blocks).children())
+        if not blocks:
+            raise AssonanceError(f"{name}: has no transformer blocks; config.json asks for none")
+        taps = taps_of(family, self._encoder, self._config, self._record)
+        if not taps:
+            raise AssonanceError(
+                f"{name}: models of type {checkpoint.config.model_type} have nothing of "
+                f"{', '.join(self._record)} to record; record something else too"
+            )
+        self.meanings = {tap.label: tap.meaning for tap in taps}
+        self.layers = tuple(self.meanings)
+        self.widths = {tap.label: tap.width for tap in taps}
+        self._n_heads = int(getattr(self._config, family.heads))
+        by_label = {f"encoder.{k}": block for k, block in enumerate(blocks, 1)}
+        self.heads = {label: self._n_heads for label in by_label if label in self.layers}
+        self.sampling_rate = int(checkpoint.extractor.sampling_rate)
+        self._recorder = Recorder(
+            taps, {label: by_label[label].get_submodule(family.attention) for label in self.heads}
+        )
+        self._inputs = Inputs(checkpoint, self._encoder, self._device)
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.info.family}, {self.info.size}>"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of configuration, preprocessing and every weight; where they lay has no part."""
+        config = {
+            key: value
+            for key, value in self._config.to_dict().items()
+            if key not in _BOOKKEEPING and not any(word in key for word in _TRAINING)
+        }
+        digest = hashlib.sha256(
+            json.dumps(
+                [config, self._inputs.settings(), self.precision, *self.layers],
+                sort_keys=True,
+                default=str,
+            ).encode()
+        )
+        for key, weight in used_weights(self._encoder):
+            digest.update(f"{key} {tuple(weight.shape)} {weight.dtype}".encode())
+            digest.update(weight.cpu().contiguous().numpy().data)
+        return digest.hexdigest()
+
+    @property
+    def device(self) -> str:
+        """Where it runs, as torch calls it."""
+        return self._device.type
+
+    @property
+    def in_batches(self) -> bool:
+        """Whether several utterances at a time come out as they do one by one, but for rounding."""
+        return self._inputs.batching is not None
+
+    def n_frames(self, n_samples: int) -> int:
+        """Count the frames made of so many samples; 0 where they are too few."""
+        return self._checkpoint.grid.count(n_samples)
+
+    def frame_times(self, n_samples: int) -> NDArray[np.float64]:
+        """Give the centre of each frame made of so many samples, in seconds."""
+        return self._checkpoint.grid.times(n_samples, self.sampling_rate)
+
+    def run(self, samples: NDArray[np.float32], *, attend: Attend | None = None) -> LayerOutputs:
+        """Run the model on one utterance, alone and unpadded; see `SpeechModel.run`."""
+        (outputs,) = self._run([samples], attend)
+        return outputs
+
+    def run_batch(self, batch: Sequence[NDArray[np.float32]]) -> list[LayerOutputs]:
+        """Run the model on several utterances at a time; see `BatchedModel.run_batch`."""
+        if not self.in_batches:
+            return [self.run(samples) for samples in batch]
+        return self._run(batch, None)
+
+    def rounding(self, samples: NDArray[np.float32]) -> tuple[str, float]:
+        """Say what computing in half precision costs; see `RoundedModel.rounding`."""
+        half = self.run(samples).activations
+        (full,) = self._run([samples], None, exactly=True)
+        return rounding(half, full.activations)
+
+    def twin(self, seed: int) -> "HuggingFaceModel":
+        """Make the model of this architecture and preprocessing with fresh weights.
+
+        Parameters
+        ----------
+        seed
+            Draws the weights.
+
+        Returns
+        -------
+        HuggingFaceModel
+            With the same layers, on the same device.
+        """
+        return random_twin(
+            self._checkpoint,
+            seed,
+            device=str(self._device),
+            record=self._record,
+            precision=self.precision,
+        )
+
+    def _run(
+        self,
+        batch: Sequence[NDArray[np.float32]],
+        attend: Attend | None,
+        *,
+        exactly: bool = False,
+    ) -> list[LayerOutputs]:
+        for samples in batch:
+            self._check_length(len(samples), len(batch))
+        frames = [self.n_frames(len(samples)) for samples in batch]
+        try:
+            with (
+                torch.inference_mode(),
+                self._rounded(exactly or attend is not None),
+                self._recorder.recording(frames, attend) as kept,
+            ):
+                self._inputs.feed(batch, self._recorder)
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "memory" not in str(error):
+                raise
+            raise self._too_long(max(map(len, batch))) from error
+        for activations in kept:
+            for label in self.layers:
+                if not np.isfinite(activations[label]).all():
+                    raise UnusableAudio(f"{self.name} gives NaN or infinite values at {label}")
+        return [LayerOutputs({label: each[label] for label in self.layers}) for each in kept]
+
+    def _check_length(self, n_samples: int, at_once: int) -> None:
+        frames = self.n_frames(n_samples)
+        if not frames:
+            raise UnusableAudio(
+                f"too short: {n_samples} samples at {self.sampling_rate} Hz, where {self.name} "
+                f"needs {self._checkpoint.grid.needs} for a frame"
+            )
+        if n_samples > self._inputs.longest:
+            raise UnusableAudio(
+                f"too long: {n_samples / self.sampling_rate:.1f} s, where {self.name} takes "
+                f"{self._inputs.longest / self.sampling_rate:g} s at most; cut it up"
+            )
+        # One block's attention scores and weights; asking for more than the machine has would
+        # end the whole run, not this utterance alone.
+        needed = 2 * 4 * self._n_heads * at_once * frames**2
+        if self._device.type == "cpu" and needed > _physical_memory():
+            raise self._too_long(n_samples)
+
+    def _too_long(self, n_samples: int) -> UnusableAudio:
+        return UnusableAudio(
+            f"too long: {n_samples / self.sampling_rate:.0f} s at once need more memory than there "
+            f"is for {self.name}; cut it up"
+        )
+
+    @contextmanager
+    def _rounded(self, exactly: bool) -> Iterator[None]:
+        """Compute in half precision where that was asked for, and otherwise in float32 truly.
+
+        Attention maps are always float32: their rows must sum to one.
+        """
+        with ExitStack() as stack:
+            if self._dtype is not None and not exactly:
+                stack.enter_context(torch.autocast(self._device.type, dtype=self._dtype))
+            elif self._device.type == "cuda":  # which rounds convolutions to fewer bits by default
+                flags = {"enabled": True, "benchmark": False, "deterministic": True}
+                stack.enter_context(torch.backends.cudnn.flags(**flags, allow_tf32=False))
+            yield
+
+
+def load(
+    spec: str | Path,
+    *,
+    offline: bool,
+    device: str,
+    record: str | Iterable[str] = DEFAULT,
+    precision: str = FULL,
+) -> HuggingFaceModel:
+    """Load a checkpoint with its own weights; see `load_model`."""
+    checkpoint = find_checkpoint(spec, offline=offline)
+    encoder = load_encoder(checkpoint)
+    saved_as = map(str, checkpoint.config.architectures or [])
+    objective = checkpoint.family.objective
+    info = _card(
+        checkpoint,
+        encoder,
+        objective=objective,
+        fine_tuned=objective != "supervised"
+        and any(not name.endswith(("Model", "ForPreTraining")) for name in saved_as),
+    )
+    return HuggingFaceModel(
+        encoder,
+        checkpoint,
+        name=checkpoint.name,
+        info=info,
+        device=device,
+        record=record,
+        precision=precision,
+    )
+
+
+def random_twin(
+    checkpoint: Checkpoint,
+    seed: int,
+    *,
+    device: str,
+    record: str | Iterable[str],
+    precision: str,
+) -> HuggingFaceModel:
+    """Make a model of a checkpoint's architecture and preprocessing with fresh weights."""
+    encoder = fresh_encoder(checkpoint, seed)
+    checkpoint = replace(checkpoint, source=f"random:{checkpoint.source}@{seed}")
+    info = _card(checkpoint, encoder, objective="none", fine_tuned=False)
+    name = f"random:{checkpoint.name}@{seed}"
+    return HuggingFaceModel(
+        encoder, checkpoint, name=name, info=info, device=device, record=record, precision=precision
+    )
+
+
+def _card(
+    checkpoint: Checkpoint, encoder: torch.nn.Module, *, objective: str, fine_tuned: bool
+) -> ModelCard:
+    """Describe an encoder of a checkpoint's architecture."""
+    blocks = len(list(encoder.get_submodule(checkpoint.family.blocks).children()))
+    config: Any = encoder.config
+    return ModelCard(
+        family=checkpoint.config.model_type,
+        objective=objective,
+        size=size_in_words(blocks, config.hidden_size),
+        n_parameters=sum(parameter.numel() for parameter in encoder.parameters()),
+        fine_tuned=fine_tuned,
+        source=checkpoint.source,
+    )
+
+
+def size_in_words(blocks: int, width: int) -> str:
+    """Say how large an encoder is, by the name of its size where it has one."""
+    words = f"{blocks} blocks of {width}"
+    return f"{_SIZES[blocks, width]}, {words}" if (blocks, width) in _SIZES else words
+
+
+def _physical_memory() -> float:
+    """Bytes of memory that the machine has, as far as the system tells."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):
+        return float("inf")

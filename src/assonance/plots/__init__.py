@@ -1,0 +1,1 @@
+"""Draw figures with matplotlib, a module a subject; the same subjects as `tables`."""

@@ -1,0 +1,1 @@
+"""Score all pairs of layers and heads in passes over frames and attention maps."""

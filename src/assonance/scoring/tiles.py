@@ -1,0 +1,175 @@
+"""Which layer pairs to hold in memory at once."""
+
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from assonance.statistics import CHUNK_FRAMES
+
+# Matrices of a layer's width squared that are kept beside its sums: scatter, correlations,
+# eigenvectors, whitening and loadings; and for each fold the scatter of training and held-out
+# frames, the training correlations, their inverse and the scatter about the training mean.
+_FACTORS = 5
+
+
+_FOLD_FACTORS = 5
+
+
+# What is made of one pair and dropped with it, in matrices of its size, for two pairs at once.
+_AT_WORK = 30
+
+
+# Copies of a chunk of frames: as read, laid end to end, and about their mean in both precisions.
+_COPIES = 5
+
+
+_FLOAT64, _FLOAT32 = 8, 4
+
+
+# Matrices of sampled frames by sampled frames while two kernels are made.
+_KERNELS_AT_WORK = 6
+
+
+# Neurons of several layers that are measured together: enough to make products of small layers
+# worth a core's while, and few enough to stay in its cache.
+_TOGETHER = 2048
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Layer pairs whose sums are gathered in one pass over the frames.
+
+    Attributes
+    ----------
+    layers
+        Every layer that occurs in `pairs`.
+    pairs
+        Row and column layers.
+    """
+
+    layers: tuple[str, ...]
+    pairs: tuple[tuple[str, str], ...]
+
+
+def plan(
+    widths: Mapping[str, int],
+    wanted: Callable[[str, str], bool],
+    *,
+    parts: int,
+    folds: int,
+    memory: float,
+    sampled: int = 0,
+    kernels: int = 0,
+) -> list[Tile]:
+    """Cut all pairs of layers into tiles that fit into memory.
+
+    The frames are read once a tile, so the fewest strips of layers are taken whose tiles fit.
+
+    Parameters
+    ----------
+    widths
+        Layer name to its number of neurons, in order.
+    wanted
+        Whether a pair is to be compared.
+    parts, folds
+        Into how many parts the sums are kept, and how many folds they make up.
+    memory
+        Bytes that a tile may take; the smallest tile, of two layers, may take more.
+    sampled, kernels
+        Frames that are sampled, and how many matrices of frames by frames each layer keeps.
+
+    Returns
+    -------
+    list of Tile
+        Each wanted pair in exactly one tile, in the order of `widths`; no empty tile.
+    """
+    names = list(widths)
+    chosen = {(a, b) for i, a in enumerate(names) for b in names[i:] if wanted(a, b)}
+    total = sum(widths.values())
+    tiles: list[Tile] = []
+    for most in (*(total / count for count in range(1, len(widths) + 1)), 0):
+        tiles = list(_tiles(list(_strips(widths, most)), chosen))
+        sizes = (
+            size(tile, widths, parts=parts, folds=folds, sampled=sampled, kernels=kernels)
+            for tile in tiles
+        )
+        if all(each <= memory for each in sizes):
+            break
+    return tiles
+
+
+def size(
+    tile: Tile,
+    widths: Mapping[str, int],
+    *,
+    parts: int,
+    folds: int,
+    sampled: int = 0,
+    kernels: int = 0,
+) -> float:
+    """Estimate the bytes that a tile's sums, factors and kernels take.
+
+    Parameters
+    ----------
+    tile, widths, parts, folds, sampled, kernels
+        As for `plan`.
+    """
+    own = sum(widths[name] ** 2 for name in tile.layers)
+    products = own + sum(widths[a] * widths[b] for a, b in tile.pairs if a != b)
+    factors = own * (_FACTORS + (_FOLD_FACTORS * folds if folds > 1 else 0))
+    at_work = _AT_WORK * max(widths[a] * widths[b] for a, b in tile.pairs)
+    chunk = _COPIES * CHUNK_FRAMES * sum(widths[name] for name in tile.layers)
+    kept = parts + (folds if parts > folds else 0)
+    of_frames = sampled**2 * (kernels * len(tile.layers) + (_KERNELS_AT_WORK if kernels else 0))
+    return _FLOAT64 * (kept * products + factors + at_work + of_frames) + _FLOAT32 * chunk
+
+
+def stacks(
+    pairs: Sequence[tuple[str, str]], widths: Mapping[str, int]
+) -> list[tuple[tuple[str, ...], str]]:
+    """Put together the layers that are to be measured against one and the same.
+
+    Parameters
+    ----------
+    pairs
+        Row and column layers, to be measured both ways.
+    widths
+        As for `plan`.
+
+    Returns
+    -------
+    list of tuple
+        Row layers and the column layer; every pair and its reverse in exactly one.
+    """
+    rows: dict[str, dict[str, int]] = {}
+    for a, b in pairs:
+        rows.setdefault(b, {})[a] = widths[a]
+        rows.setdefault(a, {})[b] = widths[b]
+    return [
+        (tuple(strip), column) for column, of in rows.items() for strip in _strips(of, _TOGETHER)
+    ]
+
+
+def _strips(widths: Mapping[str, int], most: float) -> Iterator[list[str]]:
+    """Cut the layers into runs of at most so many neurons, or one layer."""
+    strip: list[str] = []
+    for name, width in widths.items():
+        if strip and sum(widths[each] for each in strip) + width > most:
+            yield strip
+            strip = []
+        strip.append(name)
+    yield strip
+
+
+def _tiles(strips: Sequence[Sequence[str]], wanted: Container[tuple[str, str]]) -> Iterator[Tile]:
+    for number, rows in enumerate(strips):
+        for columns in strips[number:]:
+            pairs = tuple(
+                (a, b)
+                for i, a in enumerate(rows)
+                for b in (rows[i:] if columns is rows else columns)
+                if (a, b) in wanted
+            )
+            if pairs:
+                layers = {name for pair in pairs for name in pair}
+                order = dict.fromkeys([*rows, *columns])
+                yield Tile(tuple(name for name in order if name in layers), pairs)

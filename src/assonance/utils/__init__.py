@@ -1,0 +1,1 @@
+"""Share helpers for files, processor cores, memory and progress."""

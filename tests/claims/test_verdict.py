@@ -1,0 +1,306 @@
+"""Answers agree with Student's t where scores are means over groups of utterances."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from comparisons import record
+from scipy import stats
+
+from assonance.claims.claim import Claim, load_claims
+from assonance.claims.selection import Term
+from assonance.claims.verdict import answers, lines, to_dataframe
+from assonance.comparison.records import CorpusRecord, Provenance
+from assonance.comparison.result import CELL, Comparison
+from assonance.inference.resampling import replicate_weights
+
+GROUPS, LAYERS, DRAWS = 12, 3, 5
+MODELS = ("hubert", "wav2vec2")
+MEASURES = ("cka_utterance", "linreg_heldout", "linreg_heldout_r", "maxcorr", "maxcorr_rotated")
+
+
+def models(names=MODELS, twins=True):
+    made = [
+        replace(
+            record(name, LAYERS),
+            objective="contrastive" if name.startswith("wav2vec2") else "predictive",
+            family=name.split("-")[0],
+            fine_tuned=name.endswith("ft"),
+        )
+        for name in names
+    ]
+    random = [
+        replace(each, name=f"{each.name}, random", objective="none", twin_of=(each.name,))
+        for each in made
+    ]
+    return [*made, *(random if twins else [])]
+
+
+def by_group(known, seed=0, measures=MEASURES, spread=0.1):
+    """One number a measure, cell and group; scores are their means over groups."""
+    rng = np.random.default_rng(seed)
+    shape = (len(known), LAYERS, len(known), LAYERS, GROUPS)
+    return {name: rng.normal(0.5, spread, shape) for name in measures}
+
+
+def compared(known, values, draws=None):
+    labels = list(known[0].layers)
+    names = [each.name for each in known]
+    coords = dict(zip(CELL, (names, labels, names, labels), strict=True))
+    scores, replicates = xr.Dataset(coords=coords), xr.Dataset(coords=coords)
+    for name, each in values.items():
+        scores[name] = (CELL, each.mean(-1))
+        without = (each.sum(-1, keepdims=True) - each) / (GROUPS - 1)
+        replicates[name] = ((*CELL, "group"), without)
+    if draws is not None:
+        replicates["maxcorr_rotated_draws"] = ((*CELL, "rotation"), draws)
+    corpus = CorpusRecord("speech", "speech", 60, 999, 20.0, (), (), (16000,))
+    provenance = Provenance({}, tuple(values), {}, tuple(known), corpus, population="new speech")
+    return Comparison(scores, xr.Dataset(), xr.Dataset(), provenance, replicates)
+
+
+def claim(plus, minus, name="mine"):
+    terms = [[Term(measure, where) for measure, *where in side] for side in (plus, minus)]
+    return Claim(name, "This is more than that", *(tuple(map(fix, each)) for each in terms))
+
+
+def fix(term):
+    return replace(term, where=tuple(term.where))
+
+
+NULL = claim([("cka_utterance", "across")], [("cka_utterance", "random weights")])
+
+
+def across(array):
+    """Mean over the cells of hubert against wav2vec2, both ways."""
+    return (array[0, :, 1].mean((0, 1)) + array[1, :, 0].mean((0, 1))) / 2
+
+
+def against_random(array):
+    return (array[0, :, 3].mean((0, 1)) + array[1, :, 2].mean((0, 1))) / 2
+
+
+def test_estimate_interval_and_p_are_those_of_students_t():
+    known = models()
+    values = by_group(known)
+    (found,) = answers(compared(known, values), [NULL])
+    array = values["cka_utterance"]
+    test = stats.ttest_1samp(across(array) - against_random(array), 0, alternative="greater")
+    both = stats.ttest_1samp(across(array) - against_random(array), 0)
+    assert found.estimate == pytest.approx((across(array) - against_random(array)).mean())
+    assert found.p == pytest.approx(test.pvalue)
+    assert (found.low, found.high) == pytest.approx(tuple(both.confidence_interval(0.95)))
+    assert found.degrees == pytest.approx(GROUPS - 1)
+    assert found.parts == pytest.approx([across(array).mean(), against_random(array).mean()])
+
+
+def test_estimate_interval_and_p_of_draws_are_those_of_the_bootstrap():
+    known = models()
+    values = by_group(known)
+    weights = replicate_weights(range(GROUPS), 199, 0)
+    made = compared(known, values)
+    drawn = {
+        name: ((*CELL, "draw"), each @ weights.T / (GROUPS - 1)) for name, each in values.items()
+    }
+    made = replace(made, replicates=xr.Dataset(drawn, made.replicates.coords))
+    (found,) = answers(made, [NULL])
+    gap = across(values["cka_utterance"]) - against_random(values["cka_utterance"])
+    draws = gap @ weights.T / (GROUPS - 1)
+    assert found.estimate == pytest.approx(2 * gap.mean() - draws.mean())
+    ends = 2 * gap.mean() - np.sort(draws)[[-5, 4]]
+    assert (found.low, found.high) == pytest.approx(tuple(ends))
+    assert found.p == pytest.approx((1 + (draws >= 2 * gap.mean()).sum()) / 200)
+    assert np.isnan(found.degrees)
+
+
+@pytest.mark.parametrize(
+    ("more", "verdict"), [(0.3, "supported"), (-0.3, "not supported"), (0.0, "undecided")]
+)
+def test_the_interval_decides(more, verdict):
+    known = models()
+    values = by_group(known, seed=1)
+    values["cka_utterance"][:2, :, :2] += more
+    (found,) = answers(compared(known, values), [NULL])
+    assert found.verdict == verdict
+    assert {
+        "supported": found.low > 0,
+        "not supported": found.high < 0,
+        "undecided": found.low <= 0 <= found.high,
+    }[verdict]
+
+
+def test_in_the_jackknife_the_bias_goes_out_of_the_whole_contrast():
+    known = models()
+    made = compared(known, by_group(known))
+    (before,) = answers(made, [NULL])
+    size = GROUPS * 10
+    made.scores["cka_utterance"].loc[{"model_row": "hubert"}] += 1 / size
+    made.replicates["cka_utterance"].loc[{"model_row": "hubert"}] += 1 / (size - 10)
+    made.scores["cka_utterance"].loc[{"model_col": "wav2vec2, random"}] -= 1 / size
+    made.replicates["cka_utterance"].loc[{"model_col": "wav2vec2, random"}] -= 1 / (size - 10)
+    (after,) = answers(made, [NULL])
+    assert after.estimate == pytest.approx(before.estimate)
+
+
+def test_the_draw_of_bases_is_uncertain_too():
+    known = models(twins=False)
+    values = by_group(known)
+    draws = np.random.default_rng(5).normal(0.5, 0.1, (2, LAYERS, 2, LAYERS, DRAWS))
+    draws += np.random.default_rng(6).normal(0, 0.05, DRAWS)  # shared by all cells
+    ours = claim([("maxcorr", "across")], [("maxcorr_rotated", "across")])
+    (found,) = answers(compared(known, values, draws), [ours])
+    by_groups = across(values["maxcorr"]) - across(values["maxcorr_rotated"])
+    speech = by_groups.var(ddof=1) / GROUPS
+    # Rows and columns meet one basis: deviations are added, not variances.
+    there, back = draws[0, :, 1].mean((0, 1)), draws[1, :, 0].mean((0, 1))
+    bases = (1 + 1 / DRAWS) * (there.std(ddof=1) / 2 + back.std(ddof=1) / 2) ** 2
+    degrees = (speech + bases) ** 2 / (speech**2 / (GROUPS - 1) + bases**2 / (DRAWS - 1))
+    error = (speech + bases) ** 0.5
+    assert found.degrees == pytest.approx(degrees)
+    assert found.p == pytest.approx(stats.t.sf(by_groups.mean() / error, degrees))
+    reach = stats.t.ppf(0.975, degrees) * error
+    assert found.high - found.low == pytest.approx(2 * reach)
+
+
+def test_a_cell_counts_where_all_measures_of_the_claim_are_defined():
+    known = models(twins=False)
+    values = by_group(known)
+    values["maxcorr"][0, 1, 1, 2, 3] = np.nan
+    ours = claim([("maxcorr", "across")], [("cka_utterance", "across")])
+    (found,) = answers(compared(known, values), [ours])
+    there = np.isfinite(values["maxcorr"]).all(-1)
+    gap = (values["maxcorr"] - values["cka_utterance"]).mean(-1)
+    expected = (gap[0, :, 1][there[0, :, 1]].mean() + gap[1, :, 0].mean()) / 2
+    assert found.estimate == pytest.approx(expected)
+
+
+def test_q_corrects_over_the_claims_that_were_asked():
+    known = models()
+    made = compared(known, by_group(known))
+    layers = [f"encoder.{k}" for k in range(LAYERS)]
+    some = [
+        Claim(
+            layer,
+            "x",
+            (Term("cka_utterance", ("across",), layer_row=(layer,)),),
+            (Term("cka_utterance", ("random weights",)),),
+        )
+        for layer in layers
+    ]
+    found = answers(made, [*some, claim([("cka", "across")], [("cka", "within")])])
+    p = [each.p for each in found[:3]]
+    order = np.argsort(p)
+    expected = np.empty(3)
+    lowest = 1.0
+    for rank in (3, 2, 1):
+        lowest = min(lowest, p[order[rank - 1]] * 3 / rank)
+        expected[order[rank - 1]] = lowest
+    assert [each.q for each in found[:3]] == pytest.approx(expected)
+    assert np.isnan(found[3].q)
+
+
+def reasons(known, values, draws=None):
+    return {
+        each.claim.name: each.reason
+        for each in answers(compared(known, values, draws))
+        if not each.asked
+    }
+
+
+def test_what_two_models_cannot_be_asked_is_said():
+    known = models()
+    draws = np.full((4, LAYERS, 4, LAYERS, DRAWS), 0.4)
+    values = by_group(known, measures=(*MEASURES, "attn_pearson"))
+    assert reasons(known, values, draws) == {
+        "grouped by objective": "no two of the models have the same training objective",
+        "grouped by size": "the models are all of one size",
+        "fine-tuning, late layers": "no fine-tuned model is compared with the one it was made of "
+        "(the only other of its family, size and layers)",
+        "fine-tuning, contrastive": "no fine-tuned model is compared with the one it was made of "
+        "(the only other of its family, size and layers)",
+    }
+
+
+def test_one_fine_tuned_model_is_asked_for_its_layers_alone():
+    known = models(("hubert", "hubert-ft"), twins=False)
+    found = {each.claim.name: each for each in answers(compared(known, by_group(known)))}
+    assert found["fine-tuning, late layers"].asked
+    lacking = "no two such models have the objective 'contrastive'"
+    assert found["fine-tuning, contrastive"].reason == lacking
+    assert found["depth"].reason == "no two models that were trained apart are compared"
+
+
+def test_a_measure_that_is_not_there_is_named():
+    known = models()
+    found = reasons(known, by_group(known, measures=("linreg_heldout", "maxcorr")))
+    assert found["shared space, CKA"] == "cka_utterance was not measured"
+    assert found["shared neurons"] == "maxcorr_rotated was not measured"
+    assert "shared space, LinReg" not in found
+
+
+def test_without_replicates_nothing_is_asked():
+    known = models()
+    made = replace(compared(known, by_group(known)), replicates=xr.Dataset())
+    found = answers(made)
+    assert not any(each.asked for each in found)
+    assert found[0].reason == "linreg_heldout has no interval here"
+    assert all(len(line.splitlines()) == 1 for line in lines(found))
+
+
+def test_one_basis_does_not_say_how_bases_differ():
+    known = models(twins=False)
+    draws = np.full((2, LAYERS, 2, LAYERS, 1), 0.4)
+    assert "two" in reasons(known, by_group(known), draws)["shared neurons"]
+
+
+def test_scores_without_any_spread_are_decided_by_their_sign():
+    known = models()
+    values = by_group(known, spread=0)
+    (even,) = answers(compared(known, values), [NULL])
+    assert (even.verdict, even.p) == ("undecided", 0.5)
+    values["cka_utterance"][:2, :, :2] += 0.25
+    (found,) = answers(compared(known, values), [NULL])
+    assert (found.verdict, found.p) == ("supported", 0)
+
+
+def test_the_answer_is_a_sentence_with_its_numbers():
+    known = models()
+    values = by_group(known, spread=0)
+    values["cka_utterance"][:2, :, :2] += 0.25
+    (found,) = answers(compared(known, values), [NULL])
+    assert found.sentence() == (
+        "This is more than that: supported. CKA, distinct utterances (across) 0.750 − "
+        "CKA, distinct utterances (random weights) 0.500 = 0.250 "
+        "(95 % interval 0.250 to 0.250, p <0.001, q <0.001)."
+    )
+
+
+def test_terms_that_stand_twice_are_counted():
+    known = models(twins=False)
+    ours = claim([("maxcorr", "across")] * 2, [("linreg_heldout_r", "across")])
+    (found,) = answers(compared(known, by_group(known, spread=0)), [ours])
+    assert found.equation() == (
+        "2 × MaxCorr (across) 0.500 − LinReg, held-out r (across) 0.500 = 0.500"
+    )
+
+
+def test_the_table_has_a_row_an_asked_claim_and_a_reason_for_each_other():
+    known = models()
+    draws = np.full((4, LAYERS, 4, LAYERS, DRAWS), 0.4)
+    found = answers(compared(known, by_group(known), draws))
+    said = lines(found)
+    for each in found:
+        (line,) = [
+            line
+            for line in said
+            if line.startswith((f"{each.claim.name}  ", f"{each.claim.name}:"))
+        ]
+        assert each.verdict in line
+        assert (each.reason in line) or f"{each.estimate:.3f}".replace("-", "−") in line
+    table = to_dataframe(found)
+    assert list(table["claim"]) == [each.name for each in load_claims()]
+    assert pd.isna(table.set_index("claim").loc["grouped by size", "estimate"])
+    asked = table[table["verdict"] != "cannot be asked"]
+    assert asked["allows_for"].str.startswith("new speech").all()

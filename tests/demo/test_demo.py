@@ -1,0 +1,123 @@
+"""The bundled models and speech show what the demo says they show."""
+
+import json
+import shutil
+import subprocess
+import sys
+from html import unescape
+
+import numpy as np
+import pytest
+
+from assonance import Comparison, Corpus, compare, load_model
+from assonance.cli.main import app
+from assonance.demo import MODELS, SPEECH, find, miniatures
+from assonance.errors import AssonanceError
+from assonance.report.summary import sentences
+
+
+def test_the_bundled_speech_is_whole():
+    corpus = Corpus.from_path(SPEECH)
+    assert not corpus.left_out
+    assert corpus.seconds >= 300
+    assert len(corpus.speakers) == 4
+    assert len(corpus.languages) == 5
+    assert corpus.sampling_rates == (16000,)
+
+
+ALL = [each.path for each in miniatures()]
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
+def test_the_bundled_models_load_and_say_what_they_are(path):
+    model = load_model(path, offline=True)
+    assert model.info.n_parameters < 3e6
+    assert model.info.objective in ("contrastive", "predictive")
+
+
+@pytest.mark.slow
+def test_trained_miniatures_share_a_space_and_hardly_a_neuron():
+    measures = ["maxcorr", "maxcorr_rotated", "linreg_heldout", "linreg_heldout_r"]
+    found = compare(MODELS, SPEECH, measures, offline=True)
+    a, second, b = found.models
+    for row, col in ((a, b), (b, a), (second, b), (b, second)):
+        shared = found.matrix("linreg_heldout", row, col).max("layer_col")
+        floor = found.matrix("linreg_heldout", row, found.twin(col)).max("layer_col")
+        assert (shared > floor + 0.15).all()
+        assert float(np.abs(found.matrix("localisation", row, col)).max()) < 0.3
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
+def test_every_bundled_model_says_how_it_was_made(path):
+    names = {each.name for each in path.iterdir()}
+    assert {"README.md", "config.json", "model.safetensors", "evaluation.json"} <= names
+    assert len((path / "README.md").read_text("utf-8")) > 500
+
+
+@pytest.mark.slow
+def test_the_demo_ends_with_the_answer_and_the_report_to_open(tmp_path):
+    measures = ("maxcorr", "maxcorr_rotated", "linreg_heldout", "linreg_heldout_r")
+    ended = subprocess.run(
+        [sys.executable, "-m", "assonance", "demo", "--out", "mine"]
+        + [part for name in measures for part in ("-m", name)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = Comparison.load(tmp_path / "mine" / "results.nc")
+    lines = ended.stdout.splitlines()
+    first, second, third = (path.name for path in MODELS)
+    assert lines[0].startswith(f"{first}, {second} and {third} on ")
+    assert lines[1:-2] == [f"  {sentence}" for sentence in sentences(found)]
+    assert lines[-1] == "report:  mine/report.html"
+    page = unescape((tmp_path / "mine" / "report.html").read_text("utf-8"))
+    for sentence in sentences(found):
+        assert sentence in page
+    assert [each.seed_of for each in found.provenance.models[:3]] == [None, first, None]
+    # On real speech, what was learned is shared and single neurons are not.
+    assert found.provenance.corpus.seconds > 300
+    for row, col in ((first, third), (third, first)):
+        shared = found.matrix("linreg_heldout", row, col).max("layer_col").mean()
+        floor = found.matrix("linreg_heldout", row, found.twin(col)).max("layer_col").mean()
+        assert float(shared - floor) > 0.15
+        index = found.matrix("localisation", row, col)
+        assert float(index.mean()) < 0.3
+
+
+def test_a_bundled_model_can_be_named_where_no_directory_is_called_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find("hubert-mini") == MODELS[0]
+    assert find("hubert-maxi") is None
+    named = load_model("hubert-mini", offline=True)
+    assert named.fingerprint == load_model(MODELS[0], offline=True).fingerprint
+    assert load_model("random:hubert-mini@3", offline=True).name == "random:hubert-mini@3"
+    (tmp_path / "hubert-mini").mkdir()
+    with pytest.raises(AssonanceError, match=r"config\.json"):
+        load_model("hubert-mini", offline=True)
+
+
+def test_miniatures_fit_into_the_repository():
+    assert sum(each.megabytes for each in miniatures()) <= 40
+
+
+def test_another_seed_of_a_recipe_is_known_by_its_settings(tmp_path, monkeypatch):
+    for name, seed in (("hubert-mini", None), ("hubert-mini-late", 7)):
+        shutil.copytree(MODELS[0], tmp_path / name)
+        if seed:
+            told = tmp_path / name / "evaluation.json"
+            result = json.loads(told.read_text("utf-8"))
+            result["recipe"] |= {"name": name, "seed": seed}
+            told.write_text(json.dumps(result), "utf-8")
+    monkeypatch.setattr("assonance.demo._MODELS", tmp_path)
+    assert [each.seed_of for each in miniatures()] == [None, "hubert-mini"]
+    assert "another seed of hubert-mini" in str(miniatures()[1])
+
+
+def test_models_lists_each_with_its_folder(capsys):
+    app(["models"], standalone_mode=False)
+    lines = capsys.readouterr().out.splitlines()
+    for each, first, second in zip(miniatures(), lines[::2], lines[1::2], strict=True):
+        assert first == f"{each.name}  [{each}]"
+        assert second.strip() == str(each.path)
+    assert "predictive, pretrained, 6 layers × 128, 1.42 M parameters" in lines[0]

@@ -1,0 +1,320 @@
+"""The report is one file to read, safe whatever names come from outside."""
+
+import base64
+import hashlib
+import html.parser
+import itertools
+import re
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from comparisons import comparison
+
+from assonance import report
+from assonance.comparison.result import Comparison
+from assonance.corpus import LeftOut
+from assonance.errors import AssonanceError
+from assonance.report import write_report
+from assonance.report.page import MOST_LEFT_OUT, facts, render
+from assonance.report.pictures import grid
+from assonance.tables import layers as layer_tables
+from assonance.tables import matches as match_tables
+
+EVIL = "<script>alert(1)</script>\"'&$x$"
+SENTENCES = ("They share a space.", "Whether they share neurons is undecided: .28 & <.3.")
+VOID = {"meta", "input", "br", "img", "link", "hr"}
+
+
+class Page(html.parser.HTMLParser):
+    """A page's elements in order, and that each is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("script", "style"):
+            self.words.append(data.strip())
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(filter(None, self.words))
+
+
+@pytest.fixture(scope="module")
+def text():
+    return render(comparison(notes=("These are miniatures.",)), SENTENCES)
+
+
+@pytest.fixture(scope="module")
+def page(text):
+    return Page(text)
+
+
+def small(**options):
+    """A comparison whose report is quickly made."""
+    return comparison(**({"layers": (3, 2), "measures": ("cka",)} | options))
+
+
+def test_the_page_says_what_was_compared_and_the_answer_first(page):
+    first = page.text[: page.text.index("Which models are alike?")]
+    for words in ("hubert-a", "masked prediction objective", "120 utterances", "13.4 minutes"):
+        assert words in first
+    assert "languages en, fr" in first
+    assert "These are miniatures." in first
+    for sentence in SENTENCES:
+        assert sentence in first
+
+
+def test_a_model_is_told_by_what_it_goes_back_to():
+    one, *_ = comparison().provenance.models
+    assert "pretrained" in facts(one)
+    assert "fine-tuned" in facts(replace(one, fine_tuned=True))
+    assert "another seed of a" in facts(replace(one, seed_of="a"))
+
+
+def test_every_section_is_there_and_in_the_navigation(page):
+    anchors = [each["id"] for each in page.all("section")]
+    assert anchors == ["top", "alike", "depth", "neurons", "heads", "trust", "run"]
+    linked = [each["href"] for each in page.all("a")]
+    assert {f"#{anchor}" for anchor in anchors} <= set(linked)
+    ids = {each.get("id") for _, each in page.elements}
+    assert {href[1:] for href in linked} <= ids
+
+
+def test_there_is_one_main_heading_and_headings_skip_no_level(page):
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h\d", tag)]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+
+
+def test_every_id_is_unique(page):
+    ids = Counter(each["id"] for _, each in page.elements if "id" in each)
+    assert [name for name, count in ids.items() if count > 1] == []
+
+
+def test_references_inside_figures_lead_somewhere(page, text):
+    ids = {each["id"] for _, each in page.elements if "id" in each}
+    hrefs = {each["xlink:href"][1:] for each in page.all("use")}
+    urls = set(re.findall(r"url\(#([^)]+)\)", text))
+    assert hrefs
+    assert urls
+    assert hrefs | urls <= ids
+
+
+def test_every_figure_has_a_table_a_caption_and_words_for_those_who_do_not_see(page):
+    tags = [tag for tag, _ in page.elements]
+    figures = [place for place, tag in enumerate(tags) if tag == "figure"]
+    assert len(figures) > 20
+    for start, end in zip(figures, [*figures[1:], len(tags)], strict=True):
+        inside = tags[start:end]
+        assert inside.index("svg") < inside.index("figcaption") < inside.index("details")
+        assert inside.index("details") < inside.index("table")
+        _, card = page.elements[start + 1]
+        assert card["role"] == "img"
+        assert len(card["aria-label"]) > 20
+
+
+def test_tables_have_captions_and_headings_with_scope(page):
+    assert len(page.all("table")) == len(page.all("caption"))
+    assert all("scope" in each for each in page.all("th"))
+
+
+def test_tables_hold_the_numbers_of_the_figures():
+    found = small(uncertainty=False)
+    table = layer_tables.matrix(found, "cka")
+    shown = grid(table)
+    assert [[each.text for each in row] for row in shown.head] == [
+        ["", "", "hubert-a", "wav2vec2-b"],
+        ["model", "layer", *(layer for _, layer in table.columns)],
+    ]
+    assert [each.columns for each in shown.head[0]] == [1, 1, 3, 2]
+    assert [labels for labels, _ in shown.body] == table.index.tolist()
+    numbers = np.array([cells for _, cells in shown.body], float)
+    np.testing.assert_allclose(numbers, table, atol=5.1e-4)
+    text = Page(render(found, ())).text
+    assert all(cell in text for _, cells in shown.body for cell in cells)
+
+
+def test_scores_of_a_matrix_stand_with_their_intervals():
+    found = small()
+    low, high = (layer_tables.matrix(found, "cka", statistic=end) for end in ("low", "high"))
+    text = Page(render(found, ())).text
+    for at in np.ndindex(*low.shape):
+        value = layer_tables.matrix(found, "cka").iloc[at]
+        assert f"{value:.3f} [{low.iloc[at]:.3f}, {high.iloc[at]:.3f}]" in text
+
+
+def test_the_page_says_in_words_what_in_sample_scores_and_dominance_do():
+    text = Page(render(comparison(layers=(3, 2)), ())).text
+    assert re.search(r"on average [\d.]+ of the [\d.]+ read in sample", text)
+
+
+def test_what_is_missing_is_a_dash():
+    first = grid(match_tables.best_layers(small(measures=("attn_js",)), "attn_js")).body[0]
+    assert first[0] == ("hubert-a", "wav2vec2-b", "encoder.0")
+    assert first[1][0] == first[1][2] == "–"
+
+
+def test_nothing_is_loaded_from_outside(page, text):
+    (policy,) = (each["content"] for each in page.all("meta") if "http-equiv" in each)
+    assert policy.startswith("default-src 'none';")
+    assert "http" not in policy
+    assert not any(page.all(tag) for tag in ("link", "iframe", "object", "embed", "base"))
+    for _, attributes in page.elements:
+        for name in ("src", "href", "xlink:href", "action", "srcset"):
+            assert attributes.get(name, "#").startswith(("#", "data:image/png;base64,"))
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+    assert set(re.findall(r"https?://[^\s\"'<]+", text)) == {
+        "http://www.w3.org/2000/svg",
+        "http://www.w3.org/1999/xlink",
+    }
+
+
+def test_the_only_script_is_the_one_that_the_policy_allows(page, text):
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in text
+    assert not any(name.startswith("on") for _, each in page.elements for name in each)
+
+
+def test_the_same_comparison_makes_the_same_bytes(tmp_path):
+    for name in ("a.html", "b.html"):
+        write_report(small(measures=("cka", "maxcorr")), SENTENCES, tmp_path / name)
+    first, second = ((tmp_path / name).read_bytes() for name in ("a.html", "b.html"))
+    assert first == second
+    assert {each.name for each in tmp_path.iterdir()} == {"a.html", "b.html"}
+
+
+def test_a_comparison_read_back_makes_the_same_page(tmp_path):
+    found = small(measures=("cka", "mincorr"), notes=("ü",))
+    found.save(tmp_path / "results.nc")
+    assert render(Comparison.load(tmp_path / "results.nc"), ()) == render(found, ())
+
+
+def test_every_measure_can_be_chosen_without_a_script(page, text):
+    for section in ("alike", "depth", "heads"):
+        radios = [each for each in page.all("input") if each["name"] == f"{section}-see"]
+        panels = [each["id"] for each in page.all("div") if each.get("class") == "panel"]
+        panels = [name for name in panels if name.startswith(f"{section}-")]
+        assert len(radios) == len(panels) > 1
+        assert ["checked" in each for each in radios].index(True) == 0
+        for radio, panel in zip(radios, panels, strict=True):
+            assert f"#{section}:has(#{radio['id']}:checked) .panel:not(#{panel})" in text
+
+
+def test_scores_can_be_read_raw_or_as_a_share_without_a_script(page, text):
+    raw, share = (each["id"] for each in page.all("input") if each["name"] == "depth-read")
+    for shown, hidden in ((raw, "share"), (share, "raw")):
+        assert f"#depth:has(#{shown}:checked) figure.{hidden}" in text
+    kinds = Counter(each.get("class", "") for each in page.all("figure"))
+    assert kinds["raw"] == kinds["share"] > 5
+    assert "floor (0: random weights) to ceiling (1: the neighbouring layer)" in page.text
+    assert text.count('type="radio" name="depth-read"') == 2
+
+
+def test_the_acoustics_are_shown_as_a_floor_and_never_as_a_model():
+    page = Page(render(small(measures=("cka", "linreg_heldout", "maxcorr"), baseline=True), ()))
+    top = page.text[: page.text.index("Which models are alike?")]
+    assert "log-mel frames: what the acoustics alone say" in top
+    assert "Dash-dotted, the acoustics alone" in page.text
+    assert "of what the other model explains" in page.text
+    assert "they offer a neuron 80 bands" in page.text
+    assert "no more than 80 directions" in page.text
+    assert "the floor that the acoustics alone give" in page.text
+
+
+def test_a_readers_matplotlib_settings_do_not_change_the_page():
+    plain = render(small(), ())
+    with mpl.rc_context({"font.size": 30, "axes.facecolor": "red"}):
+        assert render(small(), ()) == plain
+        assert mpl.rcParams["font.size"] == 30
+
+
+def test_names_from_outside_are_shown_and_never_obeyed():
+    left_out = [LeftOut(EVIL, 'a\n"b"\udcff<img src=x onerror=alert(1)>.wav', "is <b>empty</b>")]
+    found = small(names=(EVIL, "日本\u202e"), left_out=left_out, notes=(EVIL,))
+    found.scores["cka"].attrs |= {"source": EVIL, "long_name": EVIL, "description": EVIL}
+    page = Page(render(found, (EVIL,)))
+    assert len(page.all("script")) == 1
+    assert not page.all("img")
+    assert not page.all("b")
+    assert EVIL in page.text
+    assert r"""'a\n"b"\udcff<img src=x onerror=alert(1)>.wav'""" in page.text
+    assert "\u202e" not in page.text
+
+
+def test_a_measure_that_no_registry_knows_is_shown_too():
+    found = small()
+    found.scores["<my> measure"] = found.scores["cka"].assign_attrs(long_name="Mine")
+    page = Page(render(found, ()))
+    assert "Mine" in page.text
+    assert not page.all("my")
+
+
+def test_what_was_not_measured_is_left_out():
+    def anchors(*measures, **options):
+        options = {"measures": measures} | options
+        return [each["id"] for each in Page(render(small(**options), ())).all("section")]
+
+    assert anchors() == ["top", "run"]
+    assert anchors("mincorr") == ["top", "neurons", "run"]
+    assert anchors("attn_js") == ["top", "heads", "run"]
+    assert anchors("cka") == ["top", "alike", "depth", "trust", "run"]
+    assert anchors("maxcorr") == ["top", "alike", "depth", "neurons", "trust", "run"]
+    assert anchors("cka", uncertainty=False) == ["top", "alike", "depth", "run"]
+    assert anchors("cka", names=("a",), layers=(3,)) == ["top", "alike", "run"]
+
+
+def test_head_scores_that_are_undefined_everywhere_cost_no_page():
+    found = small(measures=("attn_js", "localisation", "linreg_heldout"))
+    for name in found.scores.data_vars:
+        found.scores[name][:] = np.nan
+    assert "Undefined everywhere here." in Page(render(found, ())).text
+
+
+def test_thousands_of_files_left_out_do_not_break_the_page():
+    left_out = [LeftOut(f"u{k}", f"{k}.wav", "is empty") for k in range(10_000)]
+    text = render(small(left_out=left_out), ())
+    assert "10000 files were left out" in text
+    assert text.count("is empty") == MOST_LEFT_OUT
+    assert f"{10_000 - MOST_LEFT_OUT} more" in text
+
+
+def test_a_page_that_cannot_be_written_is_an_error_of_ours(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(AssonanceError, match=r"file.*cannot be written.*name another place"):
+        write_report(small(measures=()), (), tmp_path / "file" / "report.html")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(AssonanceError, match="folder: cannot be written"):
+        write_report(small(measures=()), (), tmp_path / "folder")
+    assert {each.name for each in tmp_path.iterdir()} == {"file", "folder"}
+
+
+def test_the_template_and_style_travel_with_the_package():
+    folder = Path(report.__file__).parent
+    assert {"page.html.j2", "script.js", "style.css"} <= {each.name for each in folder.iterdir()}

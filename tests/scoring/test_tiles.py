@@ -1,0 +1,147 @@
+"""Tiles cover the wanted pairs of layers, each once, and stay within their memory."""
+
+from itertools import combinations_with_replacement
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assonance.scoring.tiles import Tile, plan, size, stacks
+
+FLOAT64 = 8
+names = st.lists(st.text(max_size=6), min_size=1, max_size=12, unique=True)
+memories = st.floats(min_value=0, max_value=3e8)
+
+
+def everything(a: str, b: str) -> bool:
+    return True
+
+
+def pairs_of(names):
+    return list(combinations_with_replacement(names, 2))
+
+
+def products(tile: Tile, width: int, folds: int) -> int:
+    """Bytes of a tile's sums of products alone, which it cannot do without."""
+    return FLOAT64 * width**2 * folds * len(set(tile.pairs) | {(a, a) for a in tile.layers})
+
+
+@given(names, st.integers(1, 64), st.integers(1, 5), memories, st.data())
+def test_every_wanted_pair_is_in_exactly_one_tile_and_no_other(names, width, folds, memory, data):
+    wanted = {pair for pair in pairs_of(names) if data.draw(st.booleans(), label=f"wanted {pair}")}
+    tiles = plan(
+        dict.fromkeys(names, width),
+        lambda a, b: (a, b) in wanted,
+        parts=folds,
+        folds=folds,
+        memory=memory,
+    )
+    found = [pair for tile in tiles for pair in tile.pairs]
+    assert len(found) == len(set(found))
+    assert set(found) == wanted
+
+
+@given(names, memories)
+def test_only_pairs_in_the_order_of_the_layers_are_asked_about(names, memory):
+    asked = []
+
+    def wanted(a, b):
+        asked.append((a, b))
+        return True
+
+    plan(dict.fromkeys(names, 8), wanted, parts=1, folds=1, memory=memory)
+    assert sorted(asked) == sorted(pairs_of(names))
+
+
+@given(names, memories, st.data())
+def test_a_tile_names_the_layers_of_its_pairs_in_order_and_no_others(names, memory, data):
+    left_out = set(data.draw(st.lists(st.sampled_from(names))))
+    tiles = plan(
+        dict.fromkeys(names, 8), lambda a, b: not {a, b} & left_out, parts=2, folds=2, memory=memory
+    )
+    for tile in tiles:
+        assert tile.pairs
+        in_pairs = {name for pair in tile.pairs for name in pair}
+        assert list(tile.layers) == [name for name in names if name in in_pairs]
+
+
+@given(st.integers(1, 40), st.integers(1, 200), st.integers(1, 5), memories)
+def test_a_tile_of_more_than_two_layers_fits_into_the_memory(count, width, folds, memory):
+    widths = {f"layer {number}": width for number in range(count)}
+    for tile in plan(widths, everything, parts=folds, folds=folds, memory=memory):
+        assert len(tile.layers) <= 2 or products(tile, width, folds) <= memory
+
+
+@pytest.mark.parametrize("folds", [1, 5])
+def test_wider_layers_make_more_tiles_and_narrow_ones_share_theirs(folds):
+    narrow = {f"layer {number}": 64 for number in range(12)}
+    (whole,) = plan(narrow, everything, parts=folds, folds=folds, memory=1e12)
+    memory = size(whole, narrow, parts=folds, folds=folds)
+    assert len(plan(narrow, everything, parts=folds, folds=folds, memory=memory)) == 1
+    assert len(plan(narrow, everything, parts=folds, folds=folds, memory=memory - 1)) > 1
+    wide = narrow | {"layer 11": 800}
+    tiles = plan(wide, everything, parts=folds, folds=folds, memory=memory)
+    for tile in tiles:
+        assert len(tile.layers) <= 2 or size(tile, wide, parts=folds, folds=folds) <= memory
+    assert len(tiles) > 1
+
+
+def test_the_layers_of_the_study_fit_into_four_gigabytes_a_tile():
+    """Two models of 13 layers × 768 and two of 24 × 1024."""
+    widths = {
+        f"{style} {number}": width
+        for style, count, width in (("base", 26, 768), ("large", 48, 1024))
+        for number in range(count)
+    }
+    tiles = plan(widths, everything, parts=5, folds=5, memory=4e9)
+    assert sum(len(tile.pairs) for tile in tiles) == 74 * 75 / 2
+    for tile in tiles:
+        assert size(tile, widths, parts=5, folds=5) <= 4e9
+    assert max(len(tile.layers) for tile in tiles) >= 10
+
+
+@given(st.integers(2, 12), st.integers(1, 400), st.floats(min_value=0, max_value=3e7))
+def test_kernels_of_sampled_frames_count_too(count, sampled, memory):
+    layers = [f"layer {number}" for number in range(count)]
+    widths, about = dict.fromkeys(layers, 8), {"parts": 1, "folds": 1}
+    kernels = {"sampled": sampled, "kernels": 1}
+    tiles = plan(widths, everything, **about, memory=memory, **kernels)
+    for tile in tiles:
+        kept = FLOAT64 * sampled**2 * len(tile.layers)
+        assert size(tile, widths, **about, **kernels) >= size(tile, widths, **about) + kept
+        assert len(tile.layers) <= 2 or kept <= memory
+    assert len(tiles) >= len(plan(widths, everything, **about, memory=memory))
+
+
+def test_without_memory_each_pair_stands_alone():
+    tiles = plan(dict.fromkeys("abc", 4), everything, parts=1, folds=1, memory=0)
+    assert tiles == [
+        Tile(tuple(sorted({a, b})), ((a, b),)) for a, b in ("aa", "ab", "ac", "bb", "bc", "cc")
+    ]
+
+
+def test_with_memory_to_spare_one_tile_holds_all():
+    tiles = plan(dict.fromkeys("abc", 4), everything, parts=5, folds=5, memory=1e9)
+    assert tiles == [Tile(("a", "b", "c"), tuple(pairs_of("abc")))]
+
+
+def test_more_memory_never_makes_more_tiles():
+    widths = {f"layer {number}": 64 for number in range(26)}
+    counts = [len(plan(widths, everything, parts=5, folds=5, memory=10.0**e)) for e in range(4, 11)]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] == 26 * 27 / 2
+    assert counts[-1] == 1
+
+
+def test_what_nobody_wants_makes_no_tile():
+    assert plan({"a": 4, "b": 4}, lambda a, b: False, parts=1, folds=1, memory=1e9) == []
+
+
+@given(st.lists(st.integers(1, 1500), min_size=1, max_size=7))
+def test_stacks_hold_every_pair_both_ways_once_and_few_neurons(sizes):
+    widths = {f"layer {number}": size for number, size in enumerate(sizes)}
+    pairs = list(combinations_with_replacement(widths, 2))
+    found = [(row, column) for rows, column in stacks(pairs, widths) for row in rows]
+    assert sorted(found) == sorted({*pairs, *((b, a) for a, b in pairs)})
+    for rows, _ in stacks(pairs, widths):
+        assert len(rows) == 1 or sum(widths[row] for row in rows) <= 2048

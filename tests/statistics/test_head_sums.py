@@ -1,0 +1,258 @@
+"""Sums over attention maps: additive, symmetric, safe with tiny probabilities and broken maps."""
+
+import itertools
+
+import numpy as np
+import oracles
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from material import make_maps
+
+from assonance.statistics import HeadSums, weighted_heads
+from assonance.statistics.head_sums import HeadPair
+
+HEADS = {"a": 3, "b": 5}
+PAIRS = [("b", "a"), ("a", "a")]
+LENGTHS = (6, 9, 4, 7, 1)
+TABLES = tuple(HeadPair.__dataclass_fields__)
+
+
+def stacked(maps, utterance, dtype=torch.float64):
+    """The maps of all layers on top of each other."""
+    return torch.cat([torch.as_tensor(one[utterance]) for one in maps.values()]).to(dtype)
+
+
+def sums_of(maps, utterances=None, pairs=PAIRS, dtype=torch.float64):
+    sums = HeadSums({name: one[0].shape[0] for name, one in maps.items()}, pairs)
+    count = len(next(iter(maps.values())))
+    for index in range(count) if utterances is None else utterances:
+        sums.update(stacked(maps, index, dtype))
+    return sums
+
+
+def assert_same(found, expected, tolerance=1e-10):
+    for table in TABLES:
+        torch.testing.assert_close(
+            found.tables[table], expected.tables[table], rtol=tolerance, atol=tolerance
+        )
+    assert torch.equal(found.broken, expected.broken)
+
+
+def divergence(x, y):
+    """Of two maps of one head."""
+    sums = HeadSums({"a": 1, "b": 1}, [("a", "b")])
+    sums.update(torch.cat([torch.as_tensor(x), torch.as_tensor(y)]))
+    return sums.pair("a", "b").divergence.item()
+
+
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float64, 1e-10), (torch.float32, 2e-6)])
+@pytest.mark.parametrize("sharpness", [0.01, 1.5, 8])
+def test_sums_are_what_the_definitions_average(dtype, error, sharpness):
+    maps = make_maps(HEADS, (*LENGTHS[:4], 60), sharpness=sharpness)
+    pair = sums_of(maps, dtype=dtype).pair("a", "b")
+    xs, ys = maps["a"], maps["b"]
+    rows = sum(LENGTHS[:4]) + 60
+    np.testing.assert_array_equal(pair.utterances, 5)
+    for table in (pair.rows, pair.correlated):
+        np.testing.assert_array_equal(table, rows)
+    np.testing.assert_array_equal(pair.aligned, 5)
+    found = {
+        "attn_frobenius": 1 - pair.frobenius / 5,
+        "attn_frobenius_normalized": 1 - pair.frobenius_normalized / 5,
+        "attn_pearson": pair.pearson / rows,
+        "attn_pearson_centered": pair.correlation / rows,
+        "attn_js": 1 - pair.divergence / rows,
+        "attn_cka": pair.alignment / 5,
+    }
+    for measure, table in found.items():
+        # float32 maps do not hold the digits of deviations far below their means.
+        loose = 1e3 if dtype == torch.float32 and sharpness < 1 else 1
+        expected = getattr(oracles, measure)(xs, ys)
+        np.testing.assert_allclose(table, expected, rtol=0, atol=loose * error, err_msg=measure)
+
+
+@pytest.mark.parametrize("heads", [1, 5, 47, 48, 50, 97])
+def test_any_number_of_heads_is_compared_each_with_each(heads):
+    maps = make_maps({"a": 2, "b": heads}, (5,))
+    pair = sums_of(maps).pair("a", "b")
+    for measure, table in {
+        "attn_js": 1 - pair.divergence / pair.rows,
+        "attn_frobenius": 1 - pair.frobenius,
+        "attn_pearson_centered": pair.correlation / pair.rows,
+    }.items():
+        expected = getattr(oracles, measure)(maps["a"], maps["b"])
+        np.testing.assert_allclose(table, expected, rtol=0, atol=1e-12)
+
+
+def test_maps_worked_through_in_many_blocks_give_the_same_sums(monkeypatch):
+    maps = make_maps(HEADS, (23,))
+    whole = sums_of(maps)
+    for name in ("_BLOCK", "_KERNEL_BLOCK"):
+        monkeypatch.setattr(f"assonance.statistics.head_sums.{name}", 2 * 8 * 23)
+    monkeypatch.setattr("assonance.statistics.head_sums._COLUMNS", 7)
+    assert_same(sums_of(maps), whole)
+
+
+@given(st.lists(st.integers(0, 2), min_size=5, max_size=5), st.permutations(range(3)))
+def test_any_split_and_any_order_of_merging_agree_with_one_shot(where, order):
+    maps = make_maps(HEADS, LENGTHS)
+    parts = [sums_of(maps, [u for u in range(5) if where[u] == part]) for part in order]
+    whole = sums_of(maps)
+    assert_same(parts[0].merge(parts[1]).merge(parts[2]), whole)
+    assert_same(parts[0].merge(parts[1].merge(parts[2])), whole)
+
+
+def test_utterances_drawn_twice_count_twice():
+    maps = make_maps(HEADS, LENGTHS)
+    parts = [sums_of(maps, [0, 1]), sums_of(maps, [2]), sums_of(maps, [3, 4])]
+    expected = sums_of(maps, [0, 1, 3, 4, 0, 1])
+    assert_same(weighted_heads(parts, [2, 0, 1]), expected)
+
+
+def test_neither_of_two_merged_changes():
+    maps = make_maps(HEADS, LENGTHS)
+    one, two = sums_of(maps, [0, 1]), sums_of(maps, [2, 3, 4])
+    merged = one.merge(two)
+    merged.update(stacked(maps, 0))
+    assert_same(one, sums_of(maps, [0, 1]), tolerance=0)
+    assert_same(two, sums_of(maps, [2, 3, 4]), tolerance=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_an_update_never_changes_its_input(dtype):
+    stack = stacked(make_maps(HEADS), 0, dtype)
+    stack[0, 0, 0], stack[2, 1, 1] = 1e-40, torch.nan
+    copy = stack.clone()
+    HeadSums(HEADS, PAIRS).update(stack)
+    torch.testing.assert_close(stack, copy, rtol=0, atol=0, equal_nan=True)
+
+
+def test_tables_are_symmetric_to_the_bit():
+    sums = sums_of(make_maps({"a": 30, "b": 40}, (9, 6), sharpness=4), dtype=torch.float32)
+    for table in TABLES:
+        assert torch.equal(sums.tables[table], sums.tables[table].T), table
+    there, back = sums.pair("a", "b"), sums.pair("b", "a")
+    assert there.frobenius.shape == (30, 40)
+    assert torch.equal(there.divergence, back.divergence.T)
+
+
+def test_what_is_not_asked_for_is_not_computed():
+    sums = HeadSums(HEADS, [("b", "a")], divergences=False, kernels=False)
+    sums.update(stacked(make_maps(HEADS), 0))
+    for name in ("divergence", "alignment", "aligned"):
+        assert not sums.tables[name].any()
+    assert sums.pairs == [("a", "b")]
+    assert sums.tables["frobenius"][0, 1] > 0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [HeadSums({"a": 3, "b": 4}, PAIRS), HeadSums(HEADS, [("a", "b")]), HeadSums({"a": 3}, [])],
+    ids=["heads", "pairs", "layers"],
+)
+def test_sums_over_different_things_cannot_be_merged(other):
+    for one, two in itertools.permutations([HeadSums(HEADS, PAIRS), other]):
+        with pytest.raises(ValueError, match="different heads or pairs"):
+            one.merge(two)
+
+
+@pytest.mark.parametrize("shape", [(7, 4, 4), (8, 4, 5), (8, 0, 0)])
+def test_maps_must_be_of_all_heads_and_square(shape):
+    sums = HeadSums(HEADS, PAIRS)
+    with pytest.raises(ValueError, match="maps of 8 heads must be"):
+        sums.update(torch.ones(shape))
+    assert_same(sums, HeadSums(HEADS, PAIRS), tolerance=0)
+
+
+# Numbers that are hard on logarithms and differences
+
+
+@pytest.mark.parametrize("tiny", [0.0, 1e-320, 1e-45, 1e-38, 1e-36, 1e-30])
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 1e-6), (torch.float64, 1e-12)])
+def test_probabilities_next_to_nothing_leave_the_divergence_as_it_is(tiny, dtype, error):
+    x = torch.tensor([[[1.0, tiny], [tiny, 1.0]]], dtype=dtype)
+    y = torch.tensor([[[tiny, 1.0], [0.25, 0.75]]], dtype=dtype)
+    second = oracles.attn_js([np.array([[[0.0, 1.0]]])], [np.array([[[0.25, 0.75]]])])
+    expected = np.log(2) + (1 - second.item())
+    assert divergence(x, y) == pytest.approx(expected, abs=error)
+    assert divergence(x, x) == 0
+
+
+@pytest.mark.parametrize(("dtype", "step"), [(torch.float64, 1e-9), (torch.float32, 1e-4)])
+def test_heads_that_nearly_agree_keep_their_distance(dtype, step):
+    one = torch.from_numpy(make_maps({"a": 1}, (40,))["a"][0]).to(dtype)
+    two = one.clone()
+    two[0, 3, 5] += 3 * step
+    two[0, 3, 6] -= 4 * step
+    sums = HeadSums({"a": 1, "b": 1}, [("a", "b")])
+    sums.update(torch.cat([one, two]))
+    expected = (one.double() - two.double()).norm().item()
+    assert sums.pair("a", "b").frobenius.item() == pytest.approx(expected, rel=1e-6)
+    assert expected == pytest.approx(5 * step, rel=1e-3)
+
+
+def test_heads_of_nearly_even_attention_keep_their_distances_in_single_precision():
+    maps = make_maps({"a": 4, "b": 4}, (50,), sharpness=1e-3)
+    found = sums_of(maps, dtype=torch.float32).pair("a", "b").frobenius
+    single = {name: [one[0].astype(np.float32).astype(float)] for name, one in maps.items()}
+    expected = 1 - oracles.attn_frobenius(single["a"], single["b"])
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_head_is_exactly_itself(dtype):
+    sums = sums_of(make_maps({"a": 4}, (30, 8)), pairs=[("a", "a")], dtype=dtype)
+    pair = sums.pair("a", "a")
+    assert (pair.frobenius.diagonal() == 0).all()
+    assert (pair.divergence.diagonal() == 0).all()
+    assert (pair.correlation.diagonal() == 38).all()
+    assert (pair.alignment.diagonal() == 2).all()
+    np.testing.assert_allclose(pair.pearson.diagonal(), 29 + 7, rtol=1e-12)
+
+
+def test_equal_heads_of_two_layers_are_as_alike_as_a_head_and_itself():
+    maps = make_maps({"a": 3}, (30,))
+    pair = sums_of({**maps, "b": maps["a"]}, dtype=torch.float32).pair("a", "b")
+    assert (pair.frobenius.diagonal() == 0).all()
+    assert (pair.divergence.diagonal() == 0).all()
+    np.testing.assert_allclose(pair.correlation.diagonal(), 30, rtol=1e-6)
+    np.testing.assert_allclose(pair.alignment.diagonal(), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_rows_are_correlated_only_where_both_vary(dtype):
+    maps = make_maps({"a": 2, "b": 2}, (6,))
+    maps["a"][0][0, :2] = 1 / 6
+    maps["b"][0][1, 1:4] = 1 / 6
+    pair = sums_of(maps, pairs=[("a", "b")], dtype=dtype).pair("a", "b")
+    np.testing.assert_array_equal(pair.correlated, [[4, 2], [6, 3]])
+
+
+# Broken maps
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_broken_map_is_counted_and_in_no_sum_of_its_head(bad, dtype):
+    maps = make_maps(HEADS, LENGTHS)
+    good = sums_of(maps, dtype=dtype)
+    without = sums_of(maps, [0, 2, 3, 4], dtype=dtype)
+    maps["b"][1][2, 0, 3] = bad
+    found = sums_of(maps, dtype=dtype)
+    head = 3 + 2
+    assert found.broken.tolist() == [0] * head + [1] + [0, 0]
+    others = [place for place in range(8) if place != head]
+    for table in TABLES:
+        np.testing.assert_allclose(found.tables[table][head], without.tables[table][head])
+        np.testing.assert_array_equal(
+            found.tables[table][others][:, others], good.tables[table][others][:, others]
+        )
+
+
+def test_whole_maps_are_told_from_broken_ones():
+    stack = stacked(make_maps(HEADS), 0, torch.float16).to(torch.float32)
+    stack[1, 2] = 0
+    whole = HeadSums(HEADS, PAIRS).update(stack)
+    assert whole.tolist() == [True, False] + [True] * 6

@@ -1,0 +1,159 @@
+"""What fine-tuning changed is read off the right cells, and told as it is."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from comparisons import comparison, tuned
+
+from assonance.comparison.relations import Pair
+from assonance.errors import AssonanceError
+from assonance.inference.intervals import intervals
+from assonance.plots import changes as change_plots
+from assonance.report.change_summary import sentences
+from assonance.tables import changes as change_tables
+from assonance.tables.changes import FORESEEN, KEPT
+
+PAIR = Pair("before", "after", "again")
+
+
+def test_each_row_is_the_cell_of_its_layer_both_ways():
+    found = tuned()
+    table = change_tables.layers(found, PAIR)
+    for layer in found.layers("before"):
+        for way, row, col in ((KEPT, "before", "after"), (FORESEEN, "after", "before")):
+            line = table.loc[("linreg_heldout", way, layer)]
+            assert line["value"] == found.matrix("linreg_heldout", row, col).loc[layer, layer]
+            twin = found.twin(col)
+            assert line["floor"] == found.matrix("linreg_heldout", row, twin).loc[layer, layer]
+        ceiling = table.at[("linreg_heldout", KEPT, layer), "ceiling"]
+        assert ceiling == found.matrix("linreg_heldout", "before", "again").loc[layer, layer]
+    ways = table.index.get_level_values("way")
+    assert set(ways[table.index.get_level_values("measure") == "cka"]) == {KEPT}
+
+
+def test_without_a_second_seed_nothing_is_said_to_be_beyond():
+    table = change_tables.layers(tuned(), Pair("before", "after"))
+    assert table["ceiling"].isna().all()
+    assert table["beyond"].isna().all()
+
+
+def test_change_begins_where_all_that_follows_lies_below_the_ceiling():
+    scores = {
+        ("cka", "before", "after"): [0.4, 0.9, 0.8, 0.4, 0.3],
+        ("cka", "before", "again"): [0.5] * 5,
+    }
+    part = change_tables.curve(change_tables.layers(tuned(scores), PAIR), "cka")
+    assert change_tables.onset(part) == "encoder.3"
+    scores["cka", "before", "again"] = [0.1] * 5
+    part = change_tables.curve(change_tables.layers(tuned(scores), PAIR), "cka")
+    assert change_tables.onset(part) is None
+
+
+def test_without_a_ceiling_change_begins_below_the_middle_of_the_curve():
+    scores = {("cka", "before", "after"): [1.0, 0.9, 0.7, 0.4, 0.2]}
+    part = change_tables.curve(change_tables.layers(tuned(scores), Pair("before", "after")), "cka")
+    assert change_tables.onset(part) == "encoder.3"
+
+
+def test_a_difference_whose_interval_reaches_0_is_not_beyond_the_ceiling():
+    scores = {
+        ("cka", "before", "after"): [0.9, 0.9, 0.9, 0.4, 0.4],
+        ("cka", "before", "again"): [0.5] * 5,
+    }
+    found = tuned(scores)
+    # Groups differ alike in both, and beside that by much in layer 3 and by little in layer 4.
+    shared = np.array([-0.2, 0.0, 0.2])
+    replicates = found.scores["cka"].expand_dims(group=3, axis=-1) + shared
+    own = np.array([-0.1, 0.0, 0.1])
+    for layer, share in (("encoder.3", 1), ("encoder.4", 0.1)):
+        cell = {"model_row": "before", "layer_row": layer, "model_col": "after", "layer_col": layer}
+        replicates.loc[cell] += share * own
+    replicates = xr.Dataset({"cka": replicates})
+    sure = replace(
+        found, replicates=replicates, intervals=intervals(found.scores[["cka"]], replicates)
+    )
+    part = change_tables.curve(change_tables.layers(sure, PAIR), "cka")
+    assert part["beyond"].tolist() == [False, False, False, False, True]
+    assert change_tables.onset(part) == "encoder.4"
+    ends = sure.intervals["cka"].sel(model_row="before", model_col="after")
+    ends = ends.sel(layer_row="encoder.3", layer_col="encoder.3")
+    assert part.loc["encoder.3", ["low", "high"]].tolist() == ends[1:].values.tolist()
+    axes = change_plots.layers(sure, [PAIR], "cka").axes[0]
+    assert len(axes.collections) == 1  # the band
+
+
+def test_neurons_that_are_their_own_best_match_are_counted():
+    found = tuned()
+    match = found.neurons["maxcorr_match"]
+    at = {"model_row": "before", "model_col": "after"}
+    cell = at | {"layer_row": "encoder.2", "layer_col": "encoder.2"}
+    own = np.arange(match.sizes["neuron"])
+    match.loc[cell] = np.where(own < 6, own, (own + 1) % len(own))
+    part = change_tables.curve(change_tables.layers(found, PAIR), "maxcorr_own")
+    assert part.at["encoder.2", "value"] == 6 / len(own)
+
+
+def test_heads_are_compared_with_themselves_and_with_their_best_match():
+    found = tuned()
+    table = change_tables.heads(found, PAIR, "attn_js")
+    scores = (
+        found.heads["attn_js"]
+        .sel(model_row="before", model_col="after", layer_row="encoder.3", layer_col="encoder.3")
+        .to_numpy()
+    )
+    assert table.loc["encoder.3", "value"].tolist() == np.diagonal(scores).tolist()
+    assert table.loc["encoder.3", "best"].tolist() == scores.max(1).tolist()
+    assert "encoder.0" not in table.index
+    own = change_tables.curve(change_tables.layers(found, PAIR), "attn_js_own")
+    assert own.at["encoder.3", "value"] == pytest.approx(np.diagonal(scores).mean())
+
+
+def test_sentences_tell_of_subspaces_neurons_and_heads():
+    scores = {
+        ("linreg_heldout", "before", "after"): [0.99, 0.9, 0.8, 0.4, 0.3],
+        ("linreg_heldout", "before", "again"): [0.5] * 5,
+    }
+    lines = sentences(tuned(scores), PAIR)
+    assert [line.split(":")[0] for line in lines] == ["Subspaces", "Neurons", "Heads"]
+    assert "0.99 at encoder.0 to 0.30 at encoder.4" in lines[0]
+    assert "from encoder.3 on it lies below what two trainings share, 0.50" in lines[0]
+    assert "still their own best match" in lines[1]
+
+
+def test_models_of_other_architectures_are_told():
+    other = comparison(("before", "after"), (5, 4))
+    with pytest.raises(AssonanceError, match="after is of another architecture than before"):
+        change_tables.layers(other, Pair("before", "after"))
+    with pytest.raises(AssonanceError, match="nobody: no such model"):
+        change_tables.layers(other, Pair("before", "nobody"))
+
+
+def test_an_unknown_measure_lists_those_that_are_there():
+    found = tuned(measures=("cka",))
+    with pytest.raises(AssonanceError, match="you can use: cka"):
+        change_tables.curve(change_tables.layers(found, PAIR), "svcca")
+    with pytest.raises(AssonanceError, match="you can use: nothing"):
+        change_tables.heads(found, PAIR, "attn_js")
+
+
+def test_the_curve_is_drawn_with_its_ceiling_floor_and_onset():
+    scores = {
+        ("cka", "before", "after"): [0.9, 0.9, 0.9, 0.4, 0.4],
+        ("cka", "before", "again"): [0.5] * 5,
+    }
+    axes = change_plots.layers(tuned(scores), [PAIR], "cka").axes[0]
+    drawn = [np.asarray(line.get_ydata(), float).tolist() for line in axes.lines]
+    assert drawn[0] == [0.9, 0.9, 0.9, 0.4, 0.4]
+    assert [0.5] * 5 in drawn
+    assert [0.4] in drawn  # the ring
+
+
+def test_heads_are_drawn_a_point_each():
+    found = tuned()
+    table = change_tables.heads(found, PAIR, "attn_js")
+    axes = change_plots.heads(found, PAIR, "attn_js").axes[0]
+    values = pd.Series(np.asarray(axes.lines[0].get_ydata(), float))
+    assert values.tolist() == table["value"].tolist()
