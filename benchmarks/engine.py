@@ -22,7 +22,7 @@ from assonance.measures import find
 from assonance.scoring.frame_pass import FramePass
 from assonance.scoring.scores import Scores
 from assonance.settings import SETTINGS
-from assonance.utils.cores import on_cores
+from assonance.utils.cores import worker_pool
 from assonance.utils.progress import Silent
 from benchmarks import baseline
 from benchmarks.material import Layers, utterances
@@ -49,7 +49,7 @@ def bare_products(frames: Sequence[torch.Tensor]) -> float:
             _ = x.T @ y
 
     def on_each_core() -> None:
-        with on_cores() as share:
+        with worker_pool() as share:
             list(share(lambda pair: pair[0].T @ pair[1], combinations_with_replacement(frames, 2)))
 
     return min(seconds(way)[0] for way in (threaded, on_each_core))

@@ -25,7 +25,7 @@ from assonance.activations.batching import alike
 from assonance.activations.extraction import extract
 from assonance.corpus import Corpus
 from assonance.models.loading import load_model
-from assonance.utils.cores import on_cores
+from assonance.utils.cores import worker_pool
 from benchmarks.tables import show
 
 RATE = 16000
@@ -61,7 +61,7 @@ def ways(model: Any, corpus: Corpus, folder: Path) -> dict[str, Callable[[], Non
             encoder(values)
 
     def bare() -> None:
-        with on_cores() as share:
+        with worker_pool() as share:
             list(share(forward, tensors))
 
     def bare_batches() -> None:

@@ -27,7 +27,7 @@ from torch import Tensor
 from assonance.measures import find
 from assonance.settings import SETTINGS
 from assonance.statistics import HeadSums
-from assonance.utils.cores import on_cores
+from assonance.utils.cores import worker_pool
 
 LAYERS, HEADS, FRAMES = 12, 12, 400
 REPEATS = 3
@@ -91,7 +91,7 @@ def ours(stacks: list[Tensor], heads: dict[str, int], *, divergences: bool) -> H
         sums.update(stack)
         return sums
 
-    with on_cores() as share:
+    with worker_pool() as share:
         sums: HeadSums = reduce(HeadSums.merge, share(compare, stacks))
     return sums
 

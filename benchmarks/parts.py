@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from assonance.statistics.svd import svd
-from assonance.utils.cores import on_cores
+from assonance.utils.cores import worker_pool
 from benchmarks.tables import show
 
 REPEATS = 8
@@ -49,7 +49,7 @@ def main() -> None:
     rows = []
     for name, work in operations(asked.width).items():
         times = {}
-        with on_cores() as share:
+        with worker_pool() as share:
             list(share(call, [work] * REPEATS))
             started = time.perf_counter()
             list(share(call, [work] * REPEATS))

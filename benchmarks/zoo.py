@@ -19,13 +19,13 @@ import pandas as pd
 
 from assonance import Comparison, compare
 from assonance.claims.claim import Claim, load_claims
-from assonance.claims.verdict import answers
+from assonance.claims.verdict import evaluate_claims
 from assonance.cli.progress_bars import Bars
-from assonance.comparison.relations import Pair
+from assonance.comparison.relations import FineTuning
 from assonance.demo import SPEECH, Miniature, miniatures
 from assonance.errors import AssonanceWarning
 from assonance.settings import find_settings
-from assonance.tables.changes import KEPT, layers
+from assonance.tables.changes import RETAINED, layers
 from benchmarks.validity.__main__ import markdown
 
 CHANGE = ("linreg_heldout", "cka_utterance", "maxcorr", "maxcorr_rotated", "attn_js")
@@ -63,15 +63,15 @@ def learned(models: Sequence[Miniature]) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("model")
 
 
-def changed(comparison: Comparison, pairs: Sequence[Pair]) -> pd.DataFrame:
+def changed(comparison: Comparison, pairs: Sequence[FineTuning]) -> pd.DataFrame:
     """Table how much of each layer is left, with intervals, layer by layer."""
     columns = {}
     for pair in pairs:
         table = layers(comparison, pair)
         for name in ("linreg_heldout", "maxcorr", "attn_js"):
-            part = table.xs((name, KEPT), level=("measure", "way"))
+            part = table.xs((name, RETAINED), level=("measure", "way"))
             columns[f"{pair.fine_tuned}: {name}"] = part.apply(_with_interval, axis=1)
-        own = table.xs(("maxcorr_own", KEPT), level=("measure", "way"))["value"]
+        own = table.xs(("maxcorr_own", RETAINED), level=("measure", "way"))["value"]
         columns[f"{pair.fine_tuned}: own best match"] = own.map("{:.0%}".format)
     return pd.DataFrame(columns).T.rename_axis("after: measure")
 
@@ -94,7 +94,7 @@ def between(comparison: Comparison) -> pd.DataFrame:
 
 def verdicts(comparison: Comparison, claims: Sequence[Claim]) -> str:
     """List what the comparison says to claims, of those that it can be asked."""
-    found = [each for each in answers(comparison, claims) if each.asked]
+    found = [each for each in evaluate_claims(comparison, claims) if each.asked]
     return "\n".join(f"- {each.sentence()}" for each in found)
 
 
@@ -161,8 +161,8 @@ def _compare(
         )
 
 
-def _pairs(tuned: Sequence[Miniature]) -> list[Pair]:
-    return [Pair(each.fine_tuned_from, each.name) for each in tuned if each.fine_tuned_from]
+def _pairs(tuned: Sequence[Miniature]) -> list[FineTuning]:
+    return [FineTuning(each.fine_tuned_from, each.name) for each in tuned if each.fine_tuned_from]
 
 
 def _with_interval(row: "pd.Series[Any]") -> str:

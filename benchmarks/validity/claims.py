@@ -24,7 +24,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from assonance.claims.claim import load_claims
-from assonance.claims.verdict import answers
+from assonance.claims.verdict import evaluate_claims
 from assonance.comparison.records import CorpusRecord, ModelRecord, Provenance
 from assonance.comparison.result import CELL, Comparison
 from assonance.inference.localisation import DRAWS
@@ -159,11 +159,12 @@ def repeat(name: str, seed: int) -> list[dict[str, Any]]:
         frames = _frames(world, rotations, sizes, rng)
         found = score_layers(frames, sizes, world.measures, groups=GROUPS, bases=BASES, seed=seed)
     asked = [each for each in load_claims() if each.name in world.asks]
-    told = answers(comparison(world, found), asked)
+    told = evaluate_claims(comparison(world, found), asked)
     truth: list[float | None] = [None] * len(told)
     if world.measures != ("attn_pearson",):
         truth = [
-            each.estimate for each in answers(comparison(world, known(world, rotations)), asked)
+            each.estimate
+            for each in evaluate_claims(comparison(world, known(world, rotations)), asked)
         ]
     return [
         {

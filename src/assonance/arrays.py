@@ -19,7 +19,7 @@ from assonance.scoring.frame_pass import FramePass
 from assonance.scoring.head_scores import head_scores
 from assonance.settings import Settings, find_settings
 from assonance.statistics import CHUNK_FRAMES, HeadSums, on_grid
-from assonance.utils.memory import MEMORY, bytes_of
+from assonance.utils.memory import MEMORY, parse_bytes
 from assonance.utils.progress import Silent
 
 
@@ -124,7 +124,7 @@ def similarity_matrix(
         replicates=_all if intervals else None,
         shifts=_all if shifts else None,
     )
-    found = frame_pass.run(None, memory=bytes_of(MEMORY), progress=Silent())
+    found = frame_pass.run(None, memory=parse_bytes(MEMORY), progress=Silent())
     _warn(found.cautions)
     result = found.scores.dataset(per_neuron=per_neuron)
     if intervals:

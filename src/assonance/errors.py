@@ -16,7 +16,7 @@ class AssonanceWarning(UserWarning):
     """Something the reader of a result must know: raised, and printed in the report as well."""
 
 
-def one_line(name: str | PathLike[str]) -> str:
+def printable(name: str | PathLike[str]) -> str:
     """Show a name or path so that it never breaks a line or a terminal.
 
     Parameters
@@ -33,14 +33,14 @@ def one_line(name: str | PathLike[str]) -> str:
     return text if text.isprintable() else repr(text)
 
 
-def listing(names: Sequence[str], most: int = 4) -> str:
+def join_names(names: Sequence[str], most: int = 4) -> str:
     """Join names as a sentence does; of many, the first ones and how many more."""
     if len(names) > most:
         return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
-def own_words(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """Give an error's own words on one line, without the path that the caller names."""
     words = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
     return " ".join(words.split()).removeprefix("Error : ").rstrip(".")
@@ -59,4 +59,4 @@ class UnusableAudio(AssonanceError):  # noqa: N818 - it names what was met, not 
 
     def __init__(self, reason: str, path: str | PathLike[str] | None = None) -> None:
         self.reason = reason
-        super().__init__(reason if path is None else f"{one_line(path)}: {reason}")
+        super().__init__(reason if path is None else f"{printable(path)}: {reason}")

@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assonance.activations.pooling import (
-    all_in_one,
     cells,
-    inside,
-    joined,
-    one_by_one,
+    from_ranges,
+    in_spans,
     ranges_in,
     same,
+    single_frames,
+    whole,
 )
 
 
@@ -22,7 +22,7 @@ def frames(count, width=3, seed=0):
 
 def test_a_row_is_the_mean_of_its_frames():
     values = frames(10)
-    rows = joined(np.array([[0, 3], [2, 4], [9, 10]]))
+    rows = from_ranges(np.array([[0, 3], [2, 4], [9, 10]]))
     expected = np.stack([values[0:3].mean(0), values[2:4].mean(0), values[9]])
     assert len(rows) == 3
     assert rows.of(values).dtype == np.float32
@@ -31,16 +31,16 @@ def test_a_row_is_the_mean_of_its_frames():
 
 def test_single_frames_are_themselves_and_all_frames_their_mean():
     values = frames(10)
-    np.testing.assert_array_equal(one_by_one(np.array([7, 7, 2])).of(values), values[[7, 7, 2]])
+    np.testing.assert_array_equal(single_frames(np.array([7, 7, 2])).of(values), values[[7, 7, 2]])
     np.testing.assert_allclose(
-        all_in_one(np.array([1, 5])).of(values), (values[[1]] + values[[5]]) / 2, rtol=1e-6
+        whole(np.array([1, 5])).of(values), (values[[1]] + values[[5]]) / 2, rtol=1e-6
     )
 
 
 def test_means_of_many_frames_are_added_up_in_float64():
     values = np.full((200_000, 1), 0.1, np.float32)
     values[0] = 1e6
-    found = all_in_one(np.arange(len(values))).of(values)
+    found = whole(np.arange(len(values))).of(values)
     assert found[0, 0] == pytest.approx(values.astype(np.float64).mean(), rel=1e-7)
 
 
@@ -104,8 +104,8 @@ def test_every_fine_frame_is_in_one_cell_of_the_grid(ratio, shift):
 def test_frames_are_inside_any_of_several_spans():
     times = np.array([0.0, 0.1, 0.2, 0.3])
     spans = np.array([[0.05, 0.15], [0.2, 0.3]])
-    np.testing.assert_array_equal(inside(times, spans), [False, True, True, False])
-    assert not inside(times, np.empty((0, 2))).any()
+    np.testing.assert_array_equal(in_spans(times, spans), [False, True, True, False])
+    assert not in_spans(times, np.empty((0, 2))).any()
 
 
 def test_times_are_the_same_but_for_rounding():

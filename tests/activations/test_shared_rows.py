@@ -10,7 +10,7 @@ from signals import voice
 from assonance import AssonanceError, Corpus, compare, load_model, similarity_matrix
 from assonance.activations.extraction import extract
 from assonance.activations.pooling import ranges_in
-from assonance.activations.shared_rows import Pooling, gather, lacking, meet
+from assonance.activations.shared_rows import Pooling, keep_common_utterances, lacking, share_rows
 from assonance.corpus import LeftOut
 
 FEW = ["maxcorr", "cka"]
@@ -70,14 +70,14 @@ def rows_of(meeting, extractions, name, place, label):
 def test_frames_at_the_same_times_are_rows_as_they_are(extracted):
     corpus, extractions = extracted
     same = {"a": extractions["fine"], "b": extractions["fine"]}
-    meeting = meet(corpus, same, Pooling(), "skip")
+    meeting = share_rows(corpus, same, Pooling(), "skip")
     assert meeting.rows == {"a": (None,) * 6, "b": (None,) * 6}
     assert (meeting.speech, meeting.left_out, meeting.notes) == (corpus, (), ())
 
 
 def test_the_coarsest_frames_are_the_grid(extracted):
     corpus, extractions = extracted
-    meeting = meet(corpus, extractions, Pooling(), "skip")
+    meeting = share_rows(corpus, extractions, Pooling(), "skip")
     (note,) = meeting.notes
     assert note.startswith("the frames of fine are averaged onto the coarser frames of coarse")
     for place, utterance in enumerate(corpus):
@@ -97,8 +97,8 @@ def test_a_follower_decides_nothing(extracted, ctm, pool, follower):
     corpus, extractions = extracted
     (leader,) = extractions.keys() - {follower}
     pooling = Pooling(pool, "mean", ctm)
-    alone = meet(corpus, {leader: extractions[leader]}, pooling, "skip")
-    both = meet(corpus, extractions, pooling, "skip", followers=[follower])
+    alone = share_rows(corpus, {leader: extractions[leader]}, pooling, "skip")
+    both = share_rows(corpus, extractions, pooling, "skip", followers=[follower])
     assert (both.speech, both.left_out, both.notes) == (alone.speech, (), alone.notes)
     for place in range(len(corpus)):
         own = rows_of(alone, extractions, leader, place, "encoder.1")
@@ -125,7 +125,7 @@ def test_a_follower_that_lacks_speech_of_the_others_is_named(extracted):
 @pytest.mark.parametrize("skip_silence", [False, True])
 def test_phones_are_rows_of_each_model_s_own_frames(extracted, ctm, by, skip_silence):
     corpus, extractions = extracted
-    meeting = meet(corpus, extractions, Pooling("phone", by, ctm, skip_silence), "skip")
+    meeting = share_rows(corpus, extractions, Pooling("phone", by, ctm, skip_silence), "skip")
     spans = [each[:2] for each in PHONES if not (skip_silence and each[2] == "sil")]
     for place, utterance in enumerate(corpus):
         for name, extraction in extractions.items():
@@ -146,17 +146,17 @@ def test_an_utterance_is_a_row_with_or_without_its_silence(extracted, ctm):
             (times < 0.085) | ((times >= 0.2) & (times < 0.29)),
         ),
     ):
-        meeting = meet(corpus, extractions, pooling, "skip")
+        meeting = share_rows(corpus, extractions, pooling, "skip")
         found = rows_of(meeting, extractions, "fine", 3, "encoder.1")
         np.testing.assert_allclose(found, frames[kept].mean(0)[None], rtol=1e-5, atol=1e-6)
-    centre = meet(corpus, extractions, Pooling("utterance", "centre"), "skip")
+    centre = share_rows(corpus, extractions, Pooling("utterance", "centre"), "skip")
     found = rows_of(centre, extractions, "fine", 3, "encoder.1")
     np.testing.assert_array_equal(found, frames[[(len(frames) - 1) // 2]])
 
 
 def test_frames_of_silence_are_left_out_for_all_models(extracted, ctm):
     corpus, extractions = extracted
-    meeting = meet(corpus, extractions, Pooling("frame", "mean", ctm, True), "skip")
+    meeting = share_rows(corpus, extractions, Pooling("frame", "mean", ctm, True), "skip")
     for place, utterance in enumerate(corpus):
         grid = extractions["coarse"].store.times(utterance.id)
         spoken = (grid < 0.085) | ((grid >= 0.2) & (grid < 0.29))
@@ -169,7 +169,7 @@ def test_rows_beyond_what_a_model_saw_are_dropped_for_all(extracted, tmp_path):
     lines = [f"prompt{n} 1 {start} 0.05 X" for n in range(6) for start in (0.1, 0.25, 0.5)]
     (tmp_path / "a.ctm").write_text("\n".join(lines))
     # The third begins 0.2 s after the first prompt has ended, and is no phone of it.
-    meeting = meet(corpus, extractions, Pooling("phone", "mean", tmp_path / "a.ctm"), "skip")
+    meeting = share_rows(corpus, extractions, Pooling("phone", "mean", tmp_path / "a.ctm"), "skip")
     counts = {name: [len(each) for each in rows] for name, rows in meeting.rows.items()}
     assert counts["fine"] == counts["coarse"]
     assert counts["fine"][0] == 2
@@ -181,22 +181,22 @@ def test_an_utterance_without_an_alignment_is_left_out_or_stops_the_run(extracte
     text = ctm.read_text().splitlines()
     ctm.write_text("\n".join(line for line in text if not line.startswith("prompt2")))
     pooling = Pooling("phone", "mean", ctm)
-    meeting = meet(corpus, extractions, pooling, "skip")
+    meeting = share_rows(corpus, extractions, pooling, "skip")
     (lost,) = meeting.left_out
     assert lost.id == "prompt2"
     assert "has no alignment in" in lost.reason
     assert [each.id for each in meeting.speech] == [f"prompt{n}" for n in (0, 1, 3, 4, 5)]
     with pytest.raises(AssonanceError, match=r"prompt2\.wav: has no alignment"):
-        meet(corpus, extractions, pooling, "stop")
+        share_rows(corpus, extractions, pooling, "stop")
     ctm.write_text("other 1 0 1 x\n")
     with pytest.raises(AssonanceError, match=r"has no alignment .*no utterance is left"):
-        meet(corpus, extractions, pooling, "skip")
+        share_rows(corpus, extractions, pooling, "skip")
 
 
 def test_without_rows_the_utterances_of_all_models_are_kept(extracted):
     corpus, extractions = extracted
     lost = replace(extractions["fine"], left_out=())
-    meeting = gather(corpus, {"fine": lost})
+    meeting = keep_common_utterances(corpus, {"fine": lost})
     assert (meeting.speech, dict(meeting.rows)) == (corpus, {})
 
 

@@ -7,7 +7,15 @@ import pytest
 from comparisons import record
 
 from assonance.claims.claim import DEFAULT
-from assonance.claims.selection import RELATIONS, Lacking, Lattice, Term, selected, weigh, weights
+from assonance.claims.selection import (
+    RELATIONS,
+    CellGrid,
+    NotAskable,
+    Term,
+    contrast_weights,
+    selected,
+    weights,
+)
 
 
 def model(name, count=4, objective="predictive", size="base", **about):
@@ -28,7 +36,7 @@ LABELS = [*(f"encoder.{k}" for k in range(7)), "mel"]
 
 
 def lattice(models=MODELS, labels=LABELS):
-    return Lattice(models, labels)
+    return CellGrid(models, labels)
 
 
 def cells(*where, at=None, **conditions):
@@ -72,7 +80,7 @@ def test_random_weights_take_the_column_models_place():
 def test_a_fine_tuned_model_goes_with_the_only_one_it_can_come_from():
     assert pairs("fine-tuned") == {("hl", "hl ft")}
     two = [*MODELS, model("hl too", 7, size="large")]
-    with pytest.raises(Lacking, match="fine-tuned"):
+    with pytest.raises(NotAskable, match="fine-tuned"):
         cells("fine-tuned", at=lattice(two))
 
 
@@ -98,13 +106,13 @@ def test_every_pair_is_of_the_same_or_of_another(word):
 def test_an_unknown_objective_is_neither_the_same_nor_another():
     at = lattice((model("a", objective="unknown"), model("b", objective="unknown"), model("c")))
     for word in ("same objective", "other objective"):
-        with pytest.raises(Lacking, match="objective"):
+        with pytest.raises(NotAskable, match="objective"):
             cells("across", word, at=at)
 
 
 def test_controls_are_no_models_trained_apart():
     at = lattice((model("a"), model("rotated", source="rotated:somewhere/a@0"), *MODELS[-1:]))
-    with pytest.raises(Lacking, match="trained apart"):
+    with pytest.raises(NotAskable, match="trained apart"):
         cells("across", at=at)
     assert cells(at=at, model_row="a", model_col="rotated")
 
@@ -182,13 +190,13 @@ def test_patterns_are_of_names():
     ],
 )
 def test_the_first_condition_that_leaves_nothing_is_named(where, conditions, lacking):
-    with pytest.raises(Lacking, match=f"^{lacking}"):
+    with pytest.raises(NotAskable, match=f"^{lacking}"):
         cells(*where, **conditions)
 
 
 def test_cells_without_scores_are_none():
     at = lattice()
-    with pytest.raises(Lacking, match="no scores"):
+    with pytest.raises(NotAskable, match="no scores"):
         selected(Term("cka", ("across",)), at, np.zeros((8, 8, 8, 8), dtype=bool))
 
 
@@ -206,7 +214,7 @@ def test_every_two_models_count_the_same_whatever_their_layers():
 def weighed(plus, minus, match, at):
     shape = (len(at.models), len(at.labels)) * 2
     terms = [[Term("cka", where)] for where in (plus, minus)]
-    return weigh(*terms, match, at, np.ones(shape, dtype=bool))
+    return contrast_weights(*terms, match, at, np.ones(shape, dtype=bool))
 
 
 def test_matched_sides_are_compared_where_both_have_models():
@@ -228,7 +236,7 @@ def test_strata_count_alike():
 
 def test_sides_with_nothing_alike_cannot_be_matched():
     at = lattice((model("a"), model("b"), model("c", objective="contrastive", size="large")))
-    with pytest.raises(Lacking, match="alike in size"):
+    with pytest.raises(NotAskable, match="alike in size"):
         weighed(("across", "same objective"), ("across", "other objective"), "size", at)
 
 

@@ -11,7 +11,7 @@ from scipy import stats
 
 from assonance.claims.claim import Claim, load_claims
 from assonance.claims.selection import Term
-from assonance.claims.verdict import answers, lines, to_dataframe
+from assonance.claims.verdict import evaluate_claims, format_table, to_dataframe
 from assonance.comparison.records import CorpusRecord, Provenance
 from assonance.comparison.result import CELL, Comparison
 from assonance.inference.resampling import replicate_weights
@@ -85,7 +85,7 @@ def against_random(array):
 def test_estimate_interval_and_p_are_those_of_students_t():
     known = models()
     values = by_group(known)
-    (found,) = answers(compared(known, values), [NULL])
+    (found,) = evaluate_claims(compared(known, values), [NULL])
     array = values["cka_utterance"]
     test = stats.ttest_1samp(across(array) - against_random(array), 0, alternative="greater")
     both = stats.ttest_1samp(across(array) - against_random(array), 0)
@@ -105,7 +105,7 @@ def test_estimate_interval_and_p_of_draws_are_those_of_the_bootstrap():
         name: ((*CELL, "draw"), each @ weights.T / (GROUPS - 1)) for name, each in values.items()
     }
     made = replace(made, replicates=xr.Dataset(drawn, made.replicates.coords))
-    (found,) = answers(made, [NULL])
+    (found,) = evaluate_claims(made, [NULL])
     gap = across(values["cka_utterance"]) - against_random(values["cka_utterance"])
     draws = gap @ weights.T / (GROUPS - 1)
     assert found.estimate == pytest.approx(2 * gap.mean() - draws.mean())
@@ -122,7 +122,7 @@ def test_the_interval_decides(more, verdict):
     known = models()
     values = by_group(known, seed=1)
     values["cka_utterance"][:2, :, :2] += more
-    (found,) = answers(compared(known, values), [NULL])
+    (found,) = evaluate_claims(compared(known, values), [NULL])
     assert found.verdict == verdict
     assert {
         "supported": found.low > 0,
@@ -134,13 +134,13 @@ def test_the_interval_decides(more, verdict):
 def test_in_the_jackknife_the_bias_goes_out_of_the_whole_contrast():
     known = models()
     made = compared(known, by_group(known))
-    (before,) = answers(made, [NULL])
+    (before,) = evaluate_claims(made, [NULL])
     size = GROUPS * 10
     made.scores["cka_utterance"].loc[{"model_row": "hubert"}] += 1 / size
     made.replicates["cka_utterance"].loc[{"model_row": "hubert"}] += 1 / (size - 10)
     made.scores["cka_utterance"].loc[{"model_col": "wav2vec2, random"}] -= 1 / size
     made.replicates["cka_utterance"].loc[{"model_col": "wav2vec2, random"}] -= 1 / (size - 10)
-    (after,) = answers(made, [NULL])
+    (after,) = evaluate_claims(made, [NULL])
     assert after.estimate == pytest.approx(before.estimate)
 
 
@@ -150,7 +150,7 @@ def test_the_draw_of_bases_is_uncertain_too():
     draws = np.random.default_rng(5).normal(0.5, 0.1, (2, LAYERS, 2, LAYERS, DRAWS))
     draws += np.random.default_rng(6).normal(0, 0.05, DRAWS)  # shared by all cells
     ours = claim([("maxcorr", "across")], [("maxcorr_rotated", "across")])
-    (found,) = answers(compared(known, values, draws), [ours])
+    (found,) = evaluate_claims(compared(known, values, draws), [ours])
     by_groups = across(values["maxcorr"]) - across(values["maxcorr_rotated"])
     speech = by_groups.var(ddof=1) / GROUPS
     # Rows and columns meet one basis: deviations are added, not variances.
@@ -169,7 +169,7 @@ def test_a_cell_counts_where_all_measures_of_the_claim_are_defined():
     values = by_group(known)
     values["maxcorr"][0, 1, 1, 2, 3] = np.nan
     ours = claim([("maxcorr", "across")], [("cka_utterance", "across")])
-    (found,) = answers(compared(known, values), [ours])
+    (found,) = evaluate_claims(compared(known, values), [ours])
     there = np.isfinite(values["maxcorr"]).all(-1)
     gap = (values["maxcorr"] - values["cka_utterance"]).mean(-1)
     expected = (gap[0, :, 1][there[0, :, 1]].mean() + gap[1, :, 0].mean()) / 2
@@ -189,7 +189,7 @@ def test_q_corrects_over_the_claims_that_were_asked():
         )
         for layer in layers
     ]
-    found = answers(made, [*some, claim([("cka", "across")], [("cka", "within")])])
+    found = evaluate_claims(made, [*some, claim([("cka", "across")], [("cka", "within")])])
     p = [each.p for each in found[:3]]
     order = np.argsort(p)
     expected = np.empty(3)
@@ -204,7 +204,7 @@ def test_q_corrects_over_the_claims_that_were_asked():
 def reasons(known, values, draws=None):
     return {
         each.claim.name: each.reason
-        for each in answers(compared(known, values, draws))
+        for each in evaluate_claims(compared(known, values, draws))
         if not each.asked
     }
 
@@ -225,7 +225,7 @@ def test_what_two_models_cannot_be_asked_is_said():
 
 def test_one_fine_tuned_model_is_asked_for_its_layers_alone():
     known = models(("hubert", "hubert-ft"), twins=False)
-    found = {each.claim.name: each for each in answers(compared(known, by_group(known)))}
+    found = {each.claim.name: each for each in evaluate_claims(compared(known, by_group(known)))}
     assert found["fine-tuning, late layers"].asked
     lacking = "no two such models have the objective 'contrastive'"
     assert found["fine-tuning, contrastive"].reason == lacking
@@ -243,10 +243,10 @@ def test_a_measure_that_is_not_there_is_named():
 def test_without_replicates_nothing_is_asked():
     known = models()
     made = replace(compared(known, by_group(known)), replicates=xr.Dataset())
-    found = answers(made)
+    found = evaluate_claims(made)
     assert not any(each.asked for each in found)
     assert found[0].reason == "linreg_heldout has no interval here"
-    assert all(len(line.splitlines()) == 1 for line in lines(found))
+    assert all(len(line.splitlines()) == 1 for line in format_table(found))
 
 
 def test_one_basis_does_not_say_how_bases_differ():
@@ -258,10 +258,10 @@ def test_one_basis_does_not_say_how_bases_differ():
 def test_scores_without_any_spread_are_decided_by_their_sign():
     known = models()
     values = by_group(known, spread=0)
-    (even,) = answers(compared(known, values), [NULL])
+    (even,) = evaluate_claims(compared(known, values), [NULL])
     assert (even.verdict, even.p) == ("undecided", 0.5)
     values["cka_utterance"][:2, :, :2] += 0.25
-    (found,) = answers(compared(known, values), [NULL])
+    (found,) = evaluate_claims(compared(known, values), [NULL])
     assert (found.verdict, found.p) == ("supported", 0)
 
 
@@ -269,7 +269,7 @@ def test_the_answer_is_a_sentence_with_its_numbers():
     known = models()
     values = by_group(known, spread=0)
     values["cka_utterance"][:2, :, :2] += 0.25
-    (found,) = answers(compared(known, values), [NULL])
+    (found,) = evaluate_claims(compared(known, values), [NULL])
     assert found.sentence() == (
         "This is more than that: supported. CKA, distinct utterances (across) 0.750 − "
         "CKA, distinct utterances (random weights) 0.500 = 0.250 "
@@ -280,7 +280,7 @@ def test_the_answer_is_a_sentence_with_its_numbers():
 def test_terms_that_stand_twice_are_counted():
     known = models(twins=False)
     ours = claim([("maxcorr", "across")] * 2, [("linreg_heldout_r", "across")])
-    (found,) = answers(compared(known, by_group(known, spread=0)), [ours])
+    (found,) = evaluate_claims(compared(known, by_group(known, spread=0)), [ours])
     assert found.equation() == (
         "2 × MaxCorr (across) 0.500 − LinReg, held-out r (across) 0.500 = 0.500"
     )
@@ -289,8 +289,8 @@ def test_terms_that_stand_twice_are_counted():
 def test_the_table_has_a_row_an_asked_claim_and_a_reason_for_each_other():
     known = models()
     draws = np.full((4, LAYERS, 4, LAYERS, DRAWS), 0.4)
-    found = answers(compared(known, by_group(known), draws))
-    said = lines(found)
+    found = evaluate_claims(compared(known, by_group(known), draws))
+    said = format_table(found)
     for each in found:
         (line,) = [
             line

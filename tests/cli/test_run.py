@@ -18,7 +18,7 @@ from signals import voice
 
 import assonance
 from assonance import Comparison
-from assonance.claims.verdict import answers, lines
+from assonance.claims.verdict import evaluate_claims, format_table
 from assonance.cli.main import main
 from assonance.corpus.windows import WINDOW
 from assonance.measures.layer_descriptors import DESCRIPTORS
@@ -172,8 +172,8 @@ def test_a_finished_run_is_asked_for_its_claims(done):
     written = pd.read_csv(out / "claims.csv")
     outcome = run("claims", out)
     assert (outcome.status, outcome.err) == (0, "")
-    found = answers(Comparison.load(out / "results.nc"))
-    assert outcome.out.splitlines() == [*lines(found), f"claims: {out / 'claims.csv'}"]
+    found = evaluate_claims(Comparison.load(out / "results.nc"))
+    assert outcome.out.splitlines() == [*format_table(found), f"claims: {out / 'claims.csv'}"]
     assert list(written["claim"]) == [each.claim.name for each in found]
     assert list(written["verdict"]) == [each.verdict for each in found]
     assert {"shared space, LinReg", "attention within"} <= {
@@ -397,9 +397,9 @@ def test_many_bad_files_do_not_flood_the_terminal(pair, recordings, tmp_path):
     for number in range(25):
         (recordings / f"empty{number:02}.wav").write_bytes(b"")
     outcome = run("compare", *pair, "--audio", recordings, "--out", tmp_path / "out", "-m", "cka")
-    lines = [line for line in outcome.said if line.startswith("left out: ")]
-    assert len(lines) == 11
-    assert lines[-1] == "left out: 15 more; the report names them"
+    format_table = [line for line in outcome.said if line.startswith("left out: ")]
+    assert len(format_table) == 11
+    assert format_table[-1] == "left out: 15 more; the report names them"
     page = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert all(f"empty{number:02}.wav" in page for number in range(25))
 

@@ -206,7 +206,7 @@ def test_log_mel_frames_change_no_other_number(checkpoint, speech, monkeypatch, 
     beside = compare(models, speech, ["maxcorr", "mincorr", "cka", "attn_js"], settings=few)
     load = assonance.comparison.compare.load_named
     monkeypatch.setattr(
-        "assonance.comparison.compare.load_named",
+        "assonance.comparison.compare.load_roster",
         lambda *given, **options: {
             name: each for name, each in load(*given, **options).items() if not each.baseline
         },

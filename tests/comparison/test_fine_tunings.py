@@ -2,7 +2,7 @@
 
 from comparisons import comparison, tuned
 
-from assonance.comparison.relations import Pair
+from assonance.comparison.relations import FineTuning
 from assonance.tables.changes import pairs
 
 
@@ -11,7 +11,7 @@ def test_a_fine_tuned_model_belongs_to_the_one_whose_first_layer_it_shares():
         ("linreg_heldout", "before", "after"): [0.99] * 5,
         ("linreg_heldout", "again", "after"): [0.5] * 5,
     }
-    assert pairs(tuned(scores)) == (Pair("before", "after", "again"),)
+    assert pairs(tuned(scores)) == (FineTuning("before", "after", "again"),)
     scores["linreg_heldout", "again", "after"] = [1.0] * 5
-    assert pairs(tuned(scores)) == (Pair("again", "after", "before"),)
+    assert pairs(tuned(scores)) == (FineTuning("again", "after", "before"),)
     assert pairs(comparison()) == ()

@@ -10,7 +10,13 @@ import xarray as xr
 from material import make_layers
 
 from assonance import AssonanceError, similarity_matrix
-from assonance.inference.intervals import Drawn, bootstrap, counting_p, intervals, jackknife
+from assonance.inference.intervals import (
+    BootstrapEstimate,
+    bootstrap,
+    intervals,
+    jackknife,
+    rank_p_value,
+)
 from assonance.inference.resampling import assign_folds, assign_parts, replicate_weights
 from assonance.measures import MEASURES
 from assonance.scoring.scores import attributes
@@ -233,7 +239,7 @@ def test_p_of_a_bootstrap_is_below_a_fortieth_where_the_interval_is_above_nothin
 
 def test_draws_are_widened_by_what_else_is_uncertain():
     rng = np.random.default_rng(4)
-    found = Drawn(np.array(0.3), rng.normal(0, 0.3, 4000))
+    found = BootstrapEstimate(np.array(0.3), rng.normal(0, 0.3, 4000))
     wider = found.plus(np.array(0.16), 200)
     assert wider.error == pytest.approx(0.5, rel=0.05)
     low, high = wider.ends
@@ -251,7 +257,7 @@ def test_intervals_leave_other_repetitions_alone(found):
 
 def test_the_score_is_counted_among_the_null_values():
     nulls = np.array([[0.1, 0.2, 0.3], [0.1, 0.2, 0.3], [0.1, np.nan, 0.3]])
-    p = counting_p(np.array([0.4, 0.2, 0.4]), nulls)
+    p = rank_p_value(np.array([0.4, 0.2, 0.4]), nulls)
     np.testing.assert_array_equal(p, [0.25, 0.75, np.nan])
 
 

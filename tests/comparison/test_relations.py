@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 from comparisons import record
 
-from assonance.comparison.relations import Kinship, trained
+from assonance.comparison.relations import Relations, trained
 
 
 def model(name, count=4, objective="predictive", size="base", **about):
@@ -28,7 +28,7 @@ A, B = {"a", "a 2", "a 3"}, {"b", "b tuned", "b tuned less"}
 
 
 def related(how, models=MODELS):
-    relation = getattr(Kinship(models), how)
+    relation = getattr(Relations(models), how)
     return {(row.name, col.name) for row, col in product(models, models) if relation(row, col)}
 
 

@@ -16,7 +16,7 @@ import assonance
 from assonance.activations.extraction import extract
 from assonance.corpus import Corpus
 from assonance.errors import AssonanceError, UnusableAudio
-from assonance.models import looks_up
+from assonance.models import is_precomputed
 from assonance.models.loading import load_model
 
 
@@ -80,7 +80,7 @@ def test_every_format_is_read_as_it_was_written(tmp_path, corpus, write):
     for utterance in corpus:
         write(folder / utterance.id, made(utterance))
     model = load_model(folder)
-    assert looks_up(model)
+    assert is_precomputed(model)
     assert (model.name, model.layers) == ("features", tuple(LABELS))
     assert model.widths == dict.fromkeys(LABELS, 6)
     assert (model.heads, model.twin(0), model.info.objective) == ({}, None, "unknown")

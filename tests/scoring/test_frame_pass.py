@@ -11,7 +11,7 @@ from told import Told
 
 from assonance import Corpus, load_model, similarity_matrix
 from assonance.activations.extraction import extract
-from assonance.activations.stored_frames import Layer, StoredLayers
+from assonance.activations.stored_frames import Layer, StoredFrames
 from assonance.inference.resampling import assign_folds
 from assonance.measures import MEASURES, find
 from assonance.scoring import frame_pass, frame_source, frame_sums
@@ -72,7 +72,7 @@ def plain(layers, corpus):
 
 def frame_scores(layers, corpus, measures=OF_FRAMES, *, memory=1e9, wanted=always, told=None):
     one = FramePass(
-        StoredLayers(layers, [each.id for each in corpus]),
+        StoredFrames(layers, [each.id for each in corpus]),
         find(measures, ("neuron", "layer")),
         SETTINGS,
         wanted=wanted,
@@ -169,7 +169,7 @@ def test_only_the_layers_of_a_tile_are_read(layers, corpus, monkeypatch):
         return original(self, id, labels)
 
     one = FramePass(
-        StoredLayers(layers, [each.id for each in corpus]),
+        StoredFrames(layers, [each.id for each in corpus]),
         find(["cka"], ("layer",)),
         SETTINGS,
         wanted=lambda a, b: a == b == "b encoder.2",
@@ -191,7 +191,7 @@ def test_progress_ends_at_its_total(layers, corpus, memory):
 def test_a_tile_s_sums_are_gone_before_the_next_are_gathered(layers, corpus, monkeypatch):
     made = []
 
-    class Counted(frame_sums.Gathered):
+    class Counted(frame_sums.FrameSums):
         def __init__(self, *args, **about):
             assert not any(each() for each in made)
             super().__init__(*args, **about)

@@ -7,7 +7,7 @@ import pytest
 from material import make_layers, make_moments
 
 from assonance.measures import find
-from assonance.scoring.replicates import LayerScores
+from assonance.scoring.replicates import ReplicateScores
 from assonance.scoring.scores import Scores
 from assonance.settings import Settings
 
@@ -27,7 +27,7 @@ def whole():
 
 
 def repeated(whole, repeats, neurons=True):
-    scores = LayerScores(WIDTHS, MEASURES, whole.others, repeats, whole if neurons else None)
+    scores = ReplicateScores(WIDTHS, MEASURES, whole.others, repeats, whole if neurons else None)
     for repeat in range(repeats):
         for a, b in combinations_with_replacement(WIDTHS, 2):
             scores.add(a, b, repeat, MOMENTS.pair(a, b), SETTINGS)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from material import make_groups, make_layers
 
-from assonance.statistics import BlockPair, BlockSums, Hsic, weighted_blocks
+from assonance.statistics import BlockPair, Hsic, HsicBlockSums, weighted_blocks
 
 WIDTHS = {"a": 5, "b": 8, "c": 3}
 PAIRS = list(itertools.combinations_with_replacement(WIDTHS, 2))
@@ -28,7 +28,7 @@ def means(layers):
 
 
 def sums_of(layers, groups, *, shift=None, order=None, pairs=PAIRS, **options):
-    sums = BlockSums(shift or means(layers), pairs, **options)
+    sums = HsicBlockSums(shift or means(layers), pairs, **options)
     for group in np.unique(groups) if order is None else order:
         sums.update(
             {name: torch.from_numpy(values[groups == group]) for name, values in layers.items()}
@@ -218,7 +218,7 @@ def test_an_update_never_changes_its_input(dtype):
     layers = make_layers(WIDTHS, frames=20)
     frames = {name: torch.from_numpy(values).to(dtype) for name, values in layers.items()}
     copies = {name: values.clone() for name, values in frames.items()}
-    BlockSums(means(layers), PAIRS).update(frames)
+    HsicBlockSums(means(layers), PAIRS).update(frames)
     for name, values in frames.items():
         assert torch.equal(values, copies[name])
 
@@ -345,21 +345,21 @@ def test_without_utterances_any_chunk_will_do():
 @pytest.mark.parametrize(
     "other",
     [
-        BlockSums({"a": torch.ones(3)}, []),
-        BlockSums({"a": torch.zeros(3), "b": torch.zeros(2)}, []),
-        BlockSums({"a": torch.zeros(3)}, [], utterances=False),
+        HsicBlockSums({"a": torch.ones(3)}, []),
+        HsicBlockSums({"a": torch.zeros(3), "b": torch.zeros(2)}, []),
+        HsicBlockSums({"a": torch.zeros(3)}, [], utterances=False),
     ],
     ids=["shift", "layers", "utterances"],
 )
 def test_sums_made_differently_cannot_be_merged(other):
-    one = BlockSums({"a": torch.zeros(3)}, [])
+    one = HsicBlockSums({"a": torch.zeros(3)}, [])
     for this, that in [(one, other), (other, one)]:
         with pytest.raises(ValueError, match="different layers, pairs or shifts"):
             weighted_blocks([this, that], [1, 1])
 
 
 def test_layers_of_one_utterance_have_the_same_frames():
-    sums = BlockSums({name: torch.zeros(width) for name, width in WIDTHS.items()}, PAIRS)
+    sums = HsicBlockSums({name: torch.zeros(width) for name, width in WIDTHS.items()}, PAIRS)
     frames = {name: torch.zeros(6, width) for name, width in WIDTHS.items()}
     frames["b"] = frames["b"][1:]
     with pytest.raises(ValueError, match=r"\[5, 6\]"):

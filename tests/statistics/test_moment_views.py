@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from material import make_layers
 
 from assonance.inference.resampling import assign_folds, assign_parts, replicate_weights
-from assonance.statistics import Crossed, FoldedMoments, Moments, PartedMoments, halves
+from assonance.statistics import FoldedMoments, GroupedMoments, Moments, ShiftedProducts, halves
 
 LAYERS = {name: torch.from_numpy(x) for name, x in make_layers({"a": 5, "b": 4}, 90).items()}
 SHIFT = {name: x.mean(0) for name, x in LAYERS.items()}
@@ -24,7 +24,7 @@ def moments(rows):
 
 @pytest.fixture(scope="module")
 def parted():
-    return PartedMoments([moments(part == PARTS) for part in range(5)], FOLDS)
+    return GroupedMoments([moments(part == PARTS) for part in range(5)], FOLDS)
 
 
 @given(
@@ -111,7 +111,7 @@ def test_a_neuron_that_varies_in_the_part_left_out_alone_is_constant_without_it(
         made = Moments(SHIFT, [("a", "b")])
         made.update({name: x[part == PARTS] for name, x in layers.items()})
         parts.append(made)
-    parted = PartedMoments(parts, FOLDS)
+    parted = GroupedMoments(parts, FOLDS)
     assert parted.whole.layer("a").varies.all()
     assert parted.weighted([1, 0, 1, 1, 1]).layer("a").varies.tolist() == [
         True,
@@ -130,7 +130,7 @@ def test_other_products_leave_the_layers_as_they_are(parted):
         for f in range(3)
     ]
     crossed = [
-        Crossed(own, {("a", "b"): product})
+        ShiftedProducts(own, {("a", "b"): product})
         for own, product in zip(parted.by_fold, products, strict=True)
     ]
     whole = parted.whole

@@ -8,34 +8,34 @@ import pytest
 import xarray as xr
 from comparisons import comparison, tuned
 
-from assonance.comparison.relations import Pair
+from assonance.comparison.relations import FineTuning
 from assonance.errors import AssonanceError
 from assonance.inference.intervals import intervals
 from assonance.plots import changes as change_plots
 from assonance.report.change_summary import sentences
 from assonance.tables import changes as change_tables
-from assonance.tables.changes import FORESEEN, KEPT
+from assonance.tables.changes import ANTICIPATED, RETAINED
 
-PAIR = Pair("before", "after", "again")
+PAIR = FineTuning("before", "after", "again")
 
 
 def test_each_row_is_the_cell_of_its_layer_both_ways():
     found = tuned()
     table = change_tables.layers(found, PAIR)
     for layer in found.layers("before"):
-        for way, row, col in ((KEPT, "before", "after"), (FORESEEN, "after", "before")):
+        for way, row, col in ((RETAINED, "before", "after"), (ANTICIPATED, "after", "before")):
             line = table.loc[("linreg_heldout", way, layer)]
             assert line["value"] == found.matrix("linreg_heldout", row, col).loc[layer, layer]
             twin = found.twin(col)
             assert line["floor"] == found.matrix("linreg_heldout", row, twin).loc[layer, layer]
-        ceiling = table.at[("linreg_heldout", KEPT, layer), "ceiling"]
+        ceiling = table.at[("linreg_heldout", RETAINED, layer), "ceiling"]
         assert ceiling == found.matrix("linreg_heldout", "before", "again").loc[layer, layer]
     ways = table.index.get_level_values("way")
-    assert set(ways[table.index.get_level_values("measure") == "cka"]) == {KEPT}
+    assert set(ways[table.index.get_level_values("measure") == "cka"]) == {RETAINED}
 
 
 def test_without_a_second_seed_nothing_is_said_to_be_beyond():
-    table = change_tables.layers(tuned(), Pair("before", "after"))
+    table = change_tables.layers(tuned(), FineTuning("before", "after"))
     assert table["ceiling"].isna().all()
     assert table["beyond"].isna().all()
 
@@ -54,7 +54,9 @@ def test_change_begins_where_all_that_follows_lies_below_the_ceiling():
 
 def test_without_a_ceiling_change_begins_below_the_middle_of_the_curve():
     scores = {("cka", "before", "after"): [1.0, 0.9, 0.7, 0.4, 0.2]}
-    part = change_tables.curve(change_tables.layers(tuned(scores), Pair("before", "after")), "cka")
+    part = change_tables.curve(
+        change_tables.layers(tuned(scores), FineTuning("before", "after")), "cka"
+    )
     assert change_tables.onset(part) == "encoder.3"
 
 
@@ -126,9 +128,9 @@ def test_sentences_tell_of_subspaces_neurons_and_heads():
 def test_models_of_other_architectures_are_told():
     other = comparison(("before", "after"), (5, 4))
     with pytest.raises(AssonanceError, match="after is of another architecture than before"):
-        change_tables.layers(other, Pair("before", "after"))
+        change_tables.layers(other, FineTuning("before", "after"))
     with pytest.raises(AssonanceError, match="nobody: no such model"):
-        change_tables.layers(other, Pair("before", "nobody"))
+        change_tables.layers(other, FineTuning("before", "nobody"))
 
 
 def test_an_unknown_measure_lists_those_that_are_there():

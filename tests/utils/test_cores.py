@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from assonance.utils.cores import on_cores
-from assonance.utils.memory import Scratch, give_back
+from assonance.utils.cores import worker_pool
+from assonance.utils.memory import Scratch, trim_heap
 
 STATM = Path("/proc/self/statm")
 
@@ -32,7 +32,7 @@ def test_freed_memory_goes_back_though_what_lies_between_is_kept():
         libc.free(block)
     between = libc.malloc(size)
     before = resident()
-    give_back()
+    trim_heap()
     assert before - resident() > size * count / 2
     libc.free(blocks[-1])
     libc.free(between)
@@ -40,7 +40,7 @@ def test_freed_memory_goes_back_though_what_lies_between_is_kept():
 
 def test_results_come_in_the_order_of_the_items_and_torch_computes_on_one_thread():
     threads = torch.get_num_threads()
-    with on_cores() as share:
+    with worker_pool() as share:
         found = list(share(lambda number: (number**2, torch.get_num_threads()), range(20)))
     assert found == [(number**2, 1) for number in range(20)]
     assert torch.get_num_threads() == threads

@@ -3,7 +3,7 @@
 import pytest
 
 from assonance import AssonanceError
-from assonance.utils.memory import MEMORY, bytes_of
+from assonance.utils.memory import MEMORY, parse_bytes
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from assonance.utils.memory import MEMORY, bytes_of
     ],
 )
 def test_amounts_are_read(amount, expected):
-    assert bytes_of(amount) == pytest.approx(expected)
+    assert parse_bytes(amount) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -32,4 +32,4 @@ def test_amounts_are_read(amount, expected):
 )
 def test_what_is_no_amount_is_refused(amount):
     with pytest.raises(AssonanceError, match="give one such as 4GB or 512MB"):
-        bytes_of(amount)
+        parse_bytes(amount)

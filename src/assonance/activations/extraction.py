@@ -16,17 +16,17 @@ from assonance.activations.batching import alike, overlapped
 from assonance.activations.store import ActivationStore
 from assonance.corpus import Corpus, LeftOut, Utterance
 from assonance.corpus.utterance import hash_of
-from assonance.errors import AssonanceError, UnusableAudio, one_line
+from assonance.errors import AssonanceError, UnusableAudio, printable
 from assonance.models import (
     BatchedModel,
     LayerOutputs,
-    LooksUp,
+    PrecomputedModel,
     SpeechModel,
+    is_precomputed,
     is_rounded,
-    looks_up,
     runs_batches,
 )
-from assonance.utils.cores import on_cores
+from assonance.utils.cores import worker_pool
 from assonance.utils.progress import Progress, Silent
 
 _SILENT = Silent()
@@ -142,7 +142,7 @@ def extract(
         if seconds and runs_batches(model):
             done = _in_batches(store, model, corpus, seconds, of_file)
         else:
-            share = workers.enter_context(on_cores())
+            share = workers.enter_context(worker_pool())
             each = share(lambda utterance: _ensure(store, model, utterance, of_file), corpus)
             done = zip(corpus, each, strict=True)
         for utterance, outcome in done:
@@ -155,7 +155,7 @@ def extract(
     for utterance in corpus:
         outcome = outcomes[utterance.id]
         if isinstance(outcome, UnusableAudio):
-            left_out.append(LeftOut(utterance.id, one_line(utterance.path), outcome.reason))
+            left_out.append(LeftOut(utterance.id, printable(utterance.path), outcome.reason))
         else:
             computed += outcome
             kept.append(utterance)
@@ -173,7 +173,7 @@ def extract(
         reused=len(kept) - computed,
         seconds=time.perf_counter() - started,
         resampled=0
-        if looks_up(model)
+        if is_precomputed(model)
         else sum(utterance.sampling_rate != model.sampling_rate for utterance in kept),
         notes=_rounding(model, kept[0]),
     )
@@ -191,7 +191,7 @@ def _ensure(
 ) -> _Outcome:
     """See that the store holds an utterance; say whether it was computed, or why it cannot be."""
     try:
-        if looks_up(model):
+        if is_precomputed(model):
             return _copy(store, model, utterance)
         audio = utterance.fingerprint(of_file)
         if store.holds(utterance.id, audio):
@@ -219,7 +219,7 @@ def _write(
     store.write(utterance.id, own, times[kept], audio)
 
 
-def _copy(store: ActivationStore, model: LooksUp, utterance: Utterance) -> bool:
+def _copy(store: ActivationStore, model: PrecomputedModel, utterance: Utterance) -> bool:
     """See that the store holds what is on file of an utterance."""
     file = model.identify(utterance)
     if store.holds(utterance.id, file):
@@ -315,7 +315,7 @@ def _rounding(model: SpeechModel, utterance: Utterance) -> tuple[str, ...]:
         return ()
     layer, error = model.rounding(utterance.read(model.sampling_rate))
     return (
-        f"{model.name} is computed in {model.precision}: on {one_line(utterance.id)} its layers "
+        f"{model.name} is computed in {model.precision}: on {printable(utterance.id)} its layers "
         f"differ from float32 by up to {error:.1%} of their deviation, {layer} most",
     )
 

@@ -14,7 +14,7 @@ _LONG = 1e6  # and longer than any utterance
 
 
 @dataclass(frozen=True)
-class Rows:
+class FrameGroups:
     """Which frames of an utterance make which row.
 
     Attributes
@@ -52,17 +52,17 @@ class Rows:
         return (sums / counts[:, None]).astype(np.float32)
 
 
-def one_by_one(frames: NDArray[np.int64]) -> Rows:
+def single_frames(frames: NDArray[np.int64]) -> FrameGroups:
     """Take frames each as a row."""
-    return Rows(frames, np.arange(len(frames)))
+    return FrameGroups(frames, np.arange(len(frames)))
 
 
-def all_in_one(frames: NDArray[np.int64]) -> Rows:
+def whole(frames: NDArray[np.int64]) -> FrameGroups:
     """Take frames, at least one, together as a row."""
-    return Rows(frames, np.zeros(1, np.int64))
+    return FrameGroups(frames, np.zeros(1, np.int64))
 
 
-def joined(ranges: NDArray[np.int64]) -> Rows:
+def from_ranges(ranges: NDArray[np.int64]) -> FrameGroups:
     """Take ranges of frames each as a row.
 
     Parameters
@@ -72,7 +72,7 @@ def joined(ranges: NDArray[np.int64]) -> Rows:
     """
     lengths = ranges[:, 1] - ranges[:, 0]
     starts = np.cumsum(lengths) - lengths
-    return Rows(np.arange(lengths.sum()) + np.repeat(ranges[:, 0] - starts, lengths), starts)
+    return FrameGroups(np.arange(lengths.sum()) + np.repeat(ranges[:, 0] - starts, lengths), starts)
 
 
 def cells(times: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -145,7 +145,7 @@ def _nearest(times: NDArray[np.float64], moments: NDArray[np.float64]) -> NDArra
     return np.where(earlier, before, after)
 
 
-def inside(times: NDArray[np.float64], spans: NDArray[np.float64]) -> NDArray[np.bool_]:
+def in_spans(times: NDArray[np.float64], spans: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Say which frames have their centre in any of some spans.
 
     Parameters

@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 
 from assonance.activations.extraction import Extraction
 from assonance.activations.pooling import (
-    Rows,
-    all_in_one,
+    FrameGroups,
     cells,
-    inside,
-    joined,
-    one_by_one,
+    from_ranges,
+    in_spans,
     ranges_in,
     same,
+    single_frames,
+    whole,
 )
 from assonance.corpus import Corpus, LeftOut, Utterance
 from assonance.corpus.alignments import Alignments
-from assonance.errors import AssonanceError, UnusableAudio, one_line
+from assonance.errors import AssonanceError, UnusableAudio, printable
 
 Pool = Literal["frame", "phone", "word", "utterance"]
 
@@ -32,7 +32,7 @@ By = Literal["mean", "centre"]
 _Times = Mapping[str, NDArray[np.float64]]
 
 
-_AllRows = dict[str, Rows | None]
+_AllRows = dict[str, FrameGroups | None]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Pooling:
         for name, value, known in (("pool", self.pool, Pool), ("pool by", self.by, By)):
             if value not in get_args(known):
                 raise AssonanceError(
-                    f"{name} {one_line(str(value))!r}: not known; "
+                    f"{name} {printable(str(value))!r}: not known; "
                     f"choose among {', '.join(get_args(known))}"
                 )
         if self.alignments is None and (self.pool in ("phone", "word") or self.skip_silence):
@@ -77,7 +77,7 @@ class Pooling:
 
 
 @dataclass(frozen=True)
-class Meeting:
+class SharedRows:
     """Utterances of which every model has the same rows.
 
     Attributes
@@ -94,18 +94,18 @@ class Meeting:
     """
 
     speech: Corpus
-    rows: Mapping[str, tuple[Rows | None, ...]]
+    rows: Mapping[str, tuple[FrameGroups | None, ...]]
     left_out: tuple[LeftOut, ...]
     notes: tuple[str, ...]
 
 
-def meet(
+def share_rows(
     speech: Corpus,
     extractions: Mapping[str, Extraction],
     pooling: Pooling,
     on_error: Literal["skip", "stop"],
     followers: Collection[str] = (),
-) -> Meeting:
+) -> SharedRows:
     """Find the rows of every utterance that every model could use.
 
     Frames meet by their times, never by their numbers. The grid is that of the model that makes
@@ -151,7 +151,7 @@ def meet(
     }
     coarsest = min(leaders, key=lambda name: sum(map(len, times[name])))
     kept = []
-    rows: dict[str, list[Rows | None]] = {name: [] for name in extractions}
+    rows: dict[str, list[FrameGroups | None]] = {name: [] for name in extractions}
     finer: set[str] = set()
     for place, utterance in enumerate(together):
         own = {name: each[place] for name, each in times.items()}
@@ -161,7 +161,7 @@ def meet(
             if on_error == "stop":
                 raise UnusableAudio(error.reason, utterance.path) from error
             left_out[utterance.id] = LeftOut(
-                one_line(utterance.id), one_line(utterance.path), error.reason
+                printable(utterance.id), printable(utterance.path), error.reason
             )
             continue
         kept.append(utterance)
@@ -170,7 +170,7 @@ def meet(
             rows[name].append(each)
     if not kept:
         _refuse_none_left(left_out)
-    return Meeting(
+    return SharedRows(
         speech=replace(speech, utterances=tuple(kept)),
         rows={name: tuple(each) for name, each in rows.items()},
         left_out=tuple(left_out.values()),
@@ -178,7 +178,7 @@ def meet(
     )
 
 
-def gather(speech: Corpus, extractions: Mapping[str, Extraction]) -> Meeting:
+def keep_common_utterances(speech: Corpus, extractions: Mapping[str, Extraction]) -> SharedRows:
     """Keep the utterances that every model could use, where no measure asks for rows.
 
     Raises
@@ -190,7 +190,7 @@ def gather(speech: Corpus, extractions: Mapping[str, Extraction]) -> Meeting:
     kept = tuple(each for each in speech if each.id not in left_out)
     if not kept:
         _refuse_none_left(left_out)
-    return Meeting(replace(speech, utterances=kept), {}, tuple(left_out.values()), ())
+    return SharedRows(replace(speech, utterances=kept), {}, tuple(left_out.values()), ())
 
 
 def lacking(
@@ -270,13 +270,13 @@ def _on_grid(
     followers: Collection[str],
 ) -> _AllRows:
     grid = times[coarsest]
-    wanted = np.ones(len(grid), bool) if spoken is None else inside(grid, spoken)
+    wanted = np.ones(len(grid), bool) if spoken is None else in_spans(grid, spoken)
     bounds = cells(grid)[wanted]
     if wanted.all() and same([each for name, each in times.items() if name not in followers]):
         own: _AllRows = dict.fromkeys(times)
         for name in followers:
             if not same([times[name], grid]):
-                own[name] = joined(ranges_in(times[name], bounds, however_far=True))
+                own[name] = from_ranges(ranges_in(times[name], bounds, however_far=True))
         return own
     ranges = {}
     for name, each in times.items():
@@ -290,16 +290,16 @@ def _on_grid(
 
 def _whole(
     times: NDArray[np.float64], spoken: NDArray[np.float64] | None, by: By, *, follows: bool
-) -> Rows:
-    frames = np.arange(len(times)) if spoken is None else np.flatnonzero(inside(times, spoken))
+) -> FrameGroups:
+    frames = np.arange(len(times)) if spoken is None else np.flatnonzero(in_spans(times, spoken))
     if follows and spoken is not None and not len(frames):
         frames = ranges_in(times, spoken, centre=True, however_far=True)[:, 0]
     if not len(frames):
         raise UnusableAudio("has no frame in which somebody speaks")
     if by == "mean":
-        return all_in_one(frames)
+        return whole(frames)
     middle = (times[frames[0]] + times[frames[-1]]) / 2
-    return one_by_one(frames[[np.abs(times[frames] - middle).argmin()]])
+    return single_frames(frames[[np.abs(times[frames] - middle).argmin()]])
 
 
 def _in_all(ranges: Mapping[str, NDArray[np.int64]], otherwise: str) -> _AllRows:
@@ -307,7 +307,7 @@ def _in_all(ranges: Mapping[str, NDArray[np.int64]], otherwise: str) -> _AllRows
     there = np.logical_and.reduce([each[:, 0] < each[:, 1] for each in ranges.values()])
     if not there.any():
         raise UnusableAudio(otherwise)
-    return {name: joined(each[there]) for name, each in ranges.items()}
+    return {name: from_ranges(each[there]) for name, each in ranges.items()}
 
 
 def _notes(pooling: Pooling, coarsest: str, finer: list[str]) -> list[str]:

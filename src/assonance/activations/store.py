@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from assonance.errors import AssonanceError, one_line
+from assonance.errors import AssonanceError, printable
 
 _FORMAT = "3"
 
@@ -122,8 +122,8 @@ class ActivationStore:
         widths = {label: array.shape[1] for label, array in activations.items()}
         if widths != self.layers or len(frames) != 1:
             raise AssonanceError(
-                f"{one_line(utterance)}: layers {widths} of {sorted(frames)} frames do not fit "
-                f"the store {one_line(self.folder)}, which holds {self.layers}"
+                f"{printable(utterance)}: layers {widths} of {sorted(frames)} frames do not fit "
+                f"the store {printable(self.folder)}, which holds {self.layers}"
             )
         arrays = {
             label: np.ascontiguousarray(activations[label], np.float32) for label in self.layers
@@ -166,7 +166,7 @@ class ActivationStore:
         wanted = list(self.layers if layers is None else layers)
         if unknown := [label for label in wanted if label not in self.layers]:
             raise AssonanceError(
-                f"the store {one_line(self.folder)} has no layer {unknown[0]!r}; "
+                f"the store {printable(self.folder)} has no layer {unknown[0]!r}; "
                 f"it has {', '.join(self.layers)}"
             )
         return self._tensors(utterance, wanted)
@@ -296,7 +296,7 @@ class ActivationStore:
         path = self._shard(utterance)
         if not path.exists():
             raise AssonanceError(
-                f"{one_line(self.folder)}: no activations of {one_line(utterance)}; extract them"
+                f"{printable(self.folder)}: no activations of {printable(utterance)}; extract them"
             )
         about = self._header(path)
         if about is None:
@@ -306,7 +306,7 @@ class ActivationStore:
 
     def _damaged(self, utterance: str) -> AssonanceError:
         return AssonanceError(
-            f"{one_line(self._shard(utterance))}: the shard of {one_line(utterance)} is damaged; "
+            f"{printable(self._shard(utterance))}: the shard of {printable(utterance)} is damaged; "
             "extract again, and it will be made anew"
         )
 
@@ -318,7 +318,7 @@ class ActivationStore:
             known = False
         if not known:
             raise AssonanceError(
-                f"{one_line(card)}: not readable as a store of activations; "
+                f"{printable(card)}: not readable as a store of activations; "
                 "delete the folder or name another"
             )
         there = {"format": found.get("format"), **found["fingerprint"], "layers": found["layers"]}
@@ -326,7 +326,7 @@ class ActivationStore:
         differing = [key for key in {**here, **there} if here.get(key) != there.get(key)]
         if differing:
             raise AssonanceError(
-                f"{one_line(self.folder)}: made with "
+                f"{printable(self.folder)}: made with "
                 + ", ".join(f"{key} {_short(there.get(key))}" for key in differing)
                 + ", now "
                 + ", ".join(f"{key} {_short(here.get(key))}" for key in differing)
@@ -336,7 +336,7 @@ class ActivationStore:
     def _refuse_strangers(self) -> None:
         if any(path.suffix != ".tmp" for path in self.folder.iterdir()):
             raise AssonanceError(
-                f"{one_line(self.folder)}: holds files but is no store of activations; "
+                f"{printable(self.folder)}: holds files but is no store of activations; "
                 "name an empty or new folder"
             )
 
@@ -346,14 +346,14 @@ class ActivationStore:
             yield
         except OSError as error:
             raise AssonanceError(
-                f"{one_line(self.folder)}: cannot keep activations here: "
+                f"{printable(self.folder)}: cannot keep activations here: "
                 f"{error.strerror or error}; make room, or name another folder"
             ) from error
 
 
 def _short(value: object) -> str:
     """Show a fingerprint's value; a hash by its first digits."""
-    text = one_line(str(value))
+    text = printable(str(value))
     return text if len(text) <= 40 else f"{text[:12]}…"
 
 

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from assonance.activations.pooling import Rows
+from assonance.activations.pooling import FrameGroups
 from assonance.activations.store import ActivationStore
 
 
@@ -21,7 +21,7 @@ class Layer:
     store: ActivationStore
 
 
-class StoredLayers:
+class StoredFrames:
     """Frames of layers, or rows made of them, utterance by utterance.
 
     Parameters
@@ -42,7 +42,7 @@ class StoredLayers:
         layers: Mapping[str, Layer],
         ids: Sequence[str],
         units: Sequence[int] | None = None,
-        rows: Mapping[str, Sequence[Rows | None]] | None = None,
+        rows: Mapping[str, Sequence[FrameGroups | None]] | None = None,
     ) -> None:
         self.layers = layers
         self.ids = ids
@@ -83,7 +83,7 @@ class StoredLayers:
             for label, name in labels.items()
         }
 
-    def _rows_of(self, name: str, group: int) -> Rows | None:
+    def _rows_of(self, name: str, group: int) -> FrameGroups | None:
         rows = self._rows.get(self.layers[name].model)
         return None if rows is None else rows[group]
 

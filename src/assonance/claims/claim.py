@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from assonance.claims.selection import ANY, BETWEEN, RELATIONS, STRATA, Term
-from assonance.errors import AssonanceError, one_line, own_words
+from assonance.errors import AssonanceError, error_text, printable
 from assonance.inference.localisation import ROTATED
 from assonance.measures import MEASURES
 
@@ -83,11 +83,11 @@ def load_claims(path: Path | None = None) -> tuple[Claim, ...]:
         content = _Loader(path.read_text("utf-8")).get_single_data()
     except (OSError, UnicodeDecodeError) as error:
         raise AssonanceError(
-            f"{one_line(path)}: cannot be read: {own_words(error)}; give a YAML file of claims"
+            f"{printable(path)}: cannot be read: {error_text(error)}; give a YAML file of claims"
         ) from None
     except yaml.YAMLError as error:
-        raise AssonanceError(f"{one_line(path)}: is not YAML: {own_words(error)}") from None
-    return _Reader(one_line(path)).claims(content)
+        raise AssonanceError(f"{printable(path)}: is not YAML: {error_text(error)}") from None
+    return _Reader(printable(path)).claims(content)
 
 
 class _Loader(yaml.SafeLoader):
@@ -167,7 +167,7 @@ class _Reader:
             return word
         near = difflib.get_close_matches(word, known, 1) if isinstance(word, str) else []
         hint = f"did you mean {near[0]!r}?" if near else f"use one of: {', '.join(known)}"
-        what = "is missing" if word is None else f"{one_line(str(word))!r} is not known"
+        what = "is missing" if word is None else f"{printable(str(word))!r} is not known"
         raise self.wrong(key, f"{what}; {hint}")
 
     def texts(self, key: str, content: Any) -> tuple[str, ...]:
@@ -182,7 +182,7 @@ class _Reader:
         return content
 
     def wrong(self, key: str, what: str) -> AssonanceError:
-        return AssonanceError(f"{self.path}: {one_line(key)}: {what}")
+        return AssonanceError(f"{self.path}: {printable(key)}: {what}")
 
 
 def _of_two_layers() -> list[str]:

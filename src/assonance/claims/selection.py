@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assonance.comparison.records import ModelRecord
-from assonance.comparison.relations import Kinship, trained
+from assonance.comparison.relations import Relations, trained
 
 Mask = NDArray[np.bool_]
 
@@ -17,7 +17,7 @@ Mask = NDArray[np.bool_]
 ANY = ("*",)
 
 
-class Lacking(Exception):  # noqa: N818 - it names what is not there, no fault
+class NotAskable(Exception):  # noqa: N818 - it names what is not there, no fault
     """A comparison lacks what a term selects; the message says what, in a clause."""
 
 
@@ -60,7 +60,7 @@ class Term:
         return ", ".join([*self.where, *([self.objective] if self.objective else []), *named])
 
 
-class Lattice:
+class CellGrid:
     """The models and layers of a comparison; masks over its cells are made of them.
 
     Masks have the axes model_row, layer_row, model_col, layer_col, or length 1 where an axis is
@@ -75,7 +75,7 @@ class Lattice:
     """
 
     def __init__(self, models: Sequence[ModelRecord], labels: Sequence[str]) -> None:
-        self.kinship = Kinship(models)
+        self.kinship = Relations(models)
         self.models = self.kinship.models
         self.labels = tuple(labels)
         shape = len(models), len(labels)
@@ -150,7 +150,7 @@ class Relation:
         What a comparison lacks where no cell is left, as a clause.
     """
 
-    holds: Callable[[Lattice], Mask]
+    holds: Callable[[CellGrid], Mask]
     lacking: str
 
 
@@ -241,7 +241,7 @@ STRATA: Mapping[str, tuple[str, str]] = {
 }
 
 
-def selected(term: Term, at: Lattice, defined: Mask) -> Mask:
+def selected(term: Term, at: CellGrid, defined: Mask) -> Mask:
     """Mark the cells that a term is the mean of.
 
     Parameters
@@ -291,7 +291,7 @@ def selected(term: Term, at: Lattice, defined: Mask) -> Mask:
     for holds, lacking in steps:
         left = left & holds
         if not left.any():
-            raise Lacking(lacking)
+            raise NotAskable(lacking)
     return left
 
 
@@ -309,11 +309,11 @@ def weights(mask: Mask) -> NDArray[np.float64]:
     return found
 
 
-def weigh(
+def contrast_weights(
     plus: Sequence[Term],
     minus: Sequence[Term],
     match: str | None,
-    at: Lattice,
+    at: CellGrid,
     defined: Mask,
 ) -> list[NDArray[np.float64]]:
     """Weigh the cells of every term of a contrast, plus terms first.
@@ -346,5 +346,5 @@ def weigh(
         if all(mask.any() for mask in within):
             strata.append([weights(mask) for mask in within])
     if not strata:
-        raise Lacking(f"nothing on its two sides is alike in {match}")
+        raise NotAskable(f"nothing on its two sides is alike in {match}")
     return [np.mean(each, axis=0) for each in zip(*strata, strict=True)]

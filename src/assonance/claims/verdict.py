@@ -11,9 +11,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from assonance.claims.claim import Claim, load_claims
-from assonance.claims.selection import Lacking, Lattice, Mask, weigh
+from assonance.claims.selection import CellGrid, Mask, NotAskable, contrast_weights
 from assonance.comparison.result import CELL, Comparison
-from assonance.inference.intervals import METHODS, in_words, replicated
+from assonance.inference.intervals import METHODS, method_text, replicate_dimension
 from assonance.inference.localisation import DRAWS, ROTATED
 from assonance.measures import MEASURES
 
@@ -21,7 +21,7 @@ Verdict = Literal["supported", "not supported", "undecided", "cannot be asked"]
 
 
 @dataclass(frozen=True)
-class Answer:
+class ClaimResult:
     """What a comparison says to a claim.
 
     Attributes
@@ -92,7 +92,9 @@ class Answer:
         return f"{text} = {_number(self.estimate)}"
 
 
-def answers(comparison: Comparison, claims: Iterable[Claim] | None = None) -> list[Answer]:
+def evaluate_claims(
+    comparison: Comparison, claims: Iterable[Claim] | None = None
+) -> list[ClaimResult]:
     """Ask a comparison whether claims hold.
 
     A contrast's estimate, interval and p come from its replicates, without each group of
@@ -119,7 +121,7 @@ def answers(comparison: Comparison, claims: Iterable[Claim] | None = None) -> li
     AssonanceError
         The bundled claims cannot be read.
     """
-    asker = _Asker(comparison)
+    asker = _Tester(comparison)
     found = [asker.answer(each) for each in (load_claims() if claims is None else claims)]
     asked = [number for number, each in enumerate(found) if each.asked]
     if asked:
@@ -129,7 +131,7 @@ def answers(comparison: Comparison, claims: Iterable[Claim] | None = None) -> li
     return found
 
 
-def to_dataframe(found: Sequence[Answer]) -> pd.DataFrame:
+def to_dataframe(found: Sequence[ClaimResult]) -> pd.DataFrame:
     """List answers, one a row, with everything that is known of them."""
     return pd.DataFrame(
         {
@@ -151,7 +153,7 @@ def to_dataframe(found: Sequence[Answer]) -> pd.DataFrame:
     )
 
 
-def lines(found: Sequence[Answer]) -> list[str]:
+def format_table(found: Sequence[ClaimResult]) -> list[str]:
     """Make a table for the terminal, and say under it what its numbers are.
 
     Parameters
@@ -202,27 +204,29 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-class _Asker:
+class _Tester:
     """A comparison, ready to be asked about one claim after the other."""
 
     def __init__(self, comparison: Comparison) -> None:
         self.scores, self.replicates = comparison.scores, comparison.replicates
-        self.dim = replicated(self.replicates) or ""
+        self.dim = replicate_dimension(self.replicates) or ""
         self.population = comparison.provenance.population
         known = comparison.provenance.models
         order = [str(name) for name in self.scores["model_row"].values]
-        self.at = Lattice(
+        self.at = CellGrid(
             sorted(known, key=lambda each: order.index(each.name)),
             [str(label) for label in self.scores["layer_row"].values],
         )
 
-    def answer(self, claim: Claim) -> Answer:
+    def answer(self, claim: Claim) -> ClaimResult:
         """Answer one claim; q is not known yet."""
         try:
             self._demand(claim)
-            weights = weigh(claim.plus, claim.minus, claim.match, self.at, self._defined(claim))
-        except Lacking as lacking:
-            return Answer(claim, "cannot be asked", str(lacking))
+            weights = contrast_weights(
+                claim.plus, claim.minus, claim.match, self.at, self._defined(claim)
+            )
+        except NotAskable as lacking:
+            return ClaimResult(claim, "cannot be asked", str(lacking))
         signs = np.array([sign for sign, _ in claim.terms])
         whole, replicates = self._terms(claim, weights)
         method = METHODS[self.dim]
@@ -230,7 +234,7 @@ class _Asker:
         if ROTATED in claim.measures:
             found = found.plus(*self._of_bases(claim, weights))
         low, high = map(float, found.ends)
-        return Answer(
+        return ClaimResult(
             claim,
             "supported" if low > 0 else "not supported" if high < 0 else "undecided",
             estimate=float(found.estimate),
@@ -239,7 +243,7 @@ class _Asker:
             parts=tuple(map(float, method(whole, replicates).estimate)),
             p=float(found.p),
             degrees=float(found.degrees),
-            method=in_words(self.replicates),
+            method=method_text(self.replicates),
             allows_for=claim.allows_for(self.population),
         )
 
@@ -247,13 +251,13 @@ class _Asker:
         """See that all measures of a claim are there, with what their uncertainty needs."""
         for name in claim.measures:
             if name not in self.scores:
-                raise Lacking(f"{name} was not measured")
+                raise NotAskable(f"{name} was not measured")
             if name not in self.replicates:
-                raise Lacking(f"{name} has no interval here")
+                raise NotAskable(f"{name} has no interval here")
         if ROTATED in claim.measures and self.replicates.sizes.get("rotation", 0) < 2:
-            raise Lacking("how far random bases differ takes two of them at least")
+            raise NotAskable("how far random bases differ takes two of them at least")
         if self.replicates.sizes[self.dim] < 2:
-            raise Lacking("an interval takes two groups of utterances at least")
+            raise NotAskable("an interval takes two groups of utterances at least")
 
     def _draws(self) -> xr.DataArray:
         return self.replicates[DRAWS]

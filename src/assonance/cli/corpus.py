@@ -26,13 +26,13 @@ def check(
     from assonance.cli.progress_bars import Bars
     from assonance.corpus import Corpus
     from assonance.corpus.check import check as find
-    from assonance.errors import one_line
+    from assonance.errors import printable
 
     speech = Corpus.from_path(audio, window=None, channel=channel)
     with Bars() as bars:
         found = find(speech, deep=not quick, progress=bars)
     typer.echo(
-        f"{one_line(speech.name)}: {len(speech)} utterances, {speech.hours:.2f} hours, "
+        f"{printable(speech.name)}: {len(speech)} utterances, {speech.hours:.2f} hours, "
         f"{len(speech.speakers)} speakers named"
     )
     for note in speech.notes:

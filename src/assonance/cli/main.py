@@ -209,14 +209,14 @@ def claims(
     ] = None,
 ) -> None:
     """Ask a finished run whether claims hold: contrasts of its scores, with how sure they are."""
-    from assonance.claims.verdict import lines
+    from assonance.claims.verdict import format_table
     from assonance.cli.run import ask
-    from assonance.errors import one_line
+    from assonance.errors import printable
 
     found, table = ask(run, config)
-    for line in lines(found):
+    for line in format_table(found):
         typer.echo(line)
-    typer.echo(f"claims: {one_line(table)}")
+    typer.echo(f"claims: {printable(table)}")
 
 
 @app.command()

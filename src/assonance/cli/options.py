@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from assonance.errors import AssonanceError
-from assonance.utils.memory import MEMORY, bytes_of
+from assonance.utils.memory import MEMORY, parse_bytes
 
 
 class Remedy(StrEnum):
@@ -40,7 +40,7 @@ class By(StrEnum):
 
 def _amount(text: str) -> str:
     try:
-        bytes_of(text)
+        parse_bytes(text)
     except AssonanceError as error:
         raise typer.BadParameter(str(error)) from None
     return text

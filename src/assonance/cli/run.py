@@ -11,13 +11,13 @@ import yaml
 
 from assonance.__about__ import __version__
 from assonance.claims.claim import load_claims
-from assonance.claims.verdict import Answer, answers, to_dataframe
+from assonance.claims.verdict import ClaimResult, evaluate_claims, to_dataframe
 from assonance.comparison import relations
 from assonance.comparison.compare import compare
-from assonance.comparison.relations import Pair
+from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import Comparison
 from assonance.corpus import Corpus
-from assonance.errors import AssonanceError, one_line, own_words
+from assonance.errors import AssonanceError, error_text, printable
 from assonance.measures import find
 from assonance.measures.roles import STANDARD
 from assonance.models import SpeechModel
@@ -137,7 +137,7 @@ def run(
     )
     comparison.save(out / RESULTS)
     _write_table(out / TABLE, comparison.to_dataframe())
-    found = answers(comparison)
+    found = evaluate_claims(comparison)
     _write_table(out / CLAIMS, to_dataframe(found))
     pairs = pairs_of(comparison, diff=diff)
     said = [*answer(comparison, pairs), *(each.sentence() for each in found if each.asked)]
@@ -161,19 +161,19 @@ def _of_one_architecture(models: Iterable[SpeechModel]) -> list[SpeechModel]:
     return loaded
 
 
-def pairs_of(comparison: Comparison, *, diff: bool) -> tuple[Pair, ...] | None:
+def pairs_of(comparison: Comparison, *, diff: bool) -> tuple[FineTuning, ...] | None:
     """Name the pair that a run of `diff` is about; None for any other run."""
-    return (Pair(*comparison.models),) if diff else None
+    return (FineTuning(*comparison.models),) if diff else None
 
 
-def answer(comparison: Comparison, pairs: Sequence[Pair] | None = None) -> list[str]:
+def answer(comparison: Comparison, pairs: Sequence[FineTuning] | None = None) -> list[str]:
     """Say what a comparison found; of pairs before and after fine-tuning, what changed."""
     if pairs is None:
         return sentences(comparison)
     return [line for pair in pairs for line in change_summary.sentences(comparison, pair)]
 
 
-def write_changes(comparison: Comparison, pair: Pair, out: Path) -> None:
+def write_changes(comparison: Comparison, pair: FineTuning, out: Path) -> None:
     """Leave the tables of what changed, and the figure of the most telling measure."""
     layers = change_tables.layers(comparison, pair)
     _write_table(out / CHANGES, layers.reset_index())
@@ -191,7 +191,7 @@ def write_changes(comparison: Comparison, pair: Pair, out: Path) -> None:
         write_text(out / CHANGES_FIGURE, file.getvalue())
 
 
-def ask(run: Path, config: Path | None) -> tuple[list[Answer], Path]:
+def ask(run: Path, config: Path | None) -> tuple[list[ClaimResult], Path]:
     """Ask a finished run whether claims hold, and write the answers beside its results.
 
     Parameters
@@ -213,7 +213,7 @@ def ask(run: Path, config: Path | None) -> tuple[list[Answer], Path]:
     """
     claims = load_claims(config)
     results = run / RESULTS if run.is_dir() else run
-    found = answers(Comparison.load(results), claims)
+    found = evaluate_claims(Comparison.load(results), claims)
     table = results.with_name(CLAIMS)
     _write_table(table, to_dataframe(found))
     return found, table
@@ -235,7 +235,7 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise AssonanceError(
-            f"{one_line(folder)}: cannot be made: {own_words(error)}; name another with --out"
+            f"{printable(folder)}: cannot be made: {error_text(error)}; name another with --out"
         ) from error
 
 

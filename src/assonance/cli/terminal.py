@@ -10,7 +10,7 @@ from assonance.cli import run as runs
 from assonance.cli.options import Certainty, Machine, Measuring, Remedy, Rows, Speech, plain
 from assonance.cli.progress_bars import Bars
 from assonance.comparison.result import Comparison
-from assonance.errors import AssonanceWarning, listing, one_line
+from assonance.errors import AssonanceWarning, join_names, printable
 
 _SHOWN = 10  # of what was left out
 
@@ -78,11 +78,11 @@ def _tell(comparison: Comparison, out: Path, *, diff: bool) -> None:
         typer.echo(f"left out: {more} more; the report names them", err=True)
     speech = record.corpus
     typer.echo(
-        f"{listing(comparison.models)} on {speech.utterances} utterances, "
+        f"{join_names(comparison.models)} on {speech.utterances} utterances, "
         f"{speech.seconds / 60:.1f} minutes, {speech.frames} frames"
     )
     for sentence in runs.answer(comparison, runs.pairs_of(comparison, diff=diff)):
         typer.echo(f"  {sentence}")
     names = (runs.RESULTS, runs.TABLE, runs.CLAIMS, *([runs.CHANGES] if diff else []))
-    typer.echo(f"results: {', '.join(one_line(out / name) for name in names)}")
-    typer.echo(f"report:  {one_line(out / runs.REPORT)}")
+    typer.echo(f"results: {', '.join(printable(out / name) for name in names)}")
+    typer.echo(f"report:  {printable(out / runs.REPORT)}")

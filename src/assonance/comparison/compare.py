@@ -13,8 +13,15 @@ import xarray as xr
 
 from assonance.__about__ import __version__
 from assonance.activations.extraction import Extraction, extract
-from assonance.activations.shared_rows import By, Pool, Pooling, gather, lacking, meet
-from assonance.comparison.plan import FRAME_LEVELS, Job
+from assonance.activations.shared_rows import (
+    By,
+    Pool,
+    Pooling,
+    keep_common_utterances,
+    lacking,
+    share_rows,
+)
+from assonance.comparison.plan import FRAME_LEVELS, ComparisonPlan
 from assonance.comparison.records import CorpusRecord, ModelRecord, Provenance
 from assonance.comparison.result import Comparison
 from assonance.corpus import Corpus
@@ -24,11 +31,11 @@ from assonance.inference.intervals import intervals
 from assonance.measures import Measure, find
 from assonance.measures.roles import STANDARD
 from assonance.models import SpeechModel
-from assonance.models.roster import Compared, Named, by_name, load_named
+from assonance.models.roster import Roster, RosterEntry, load_roster, seeds_by_name
 from assonance.scoring.caveats import miniatures
 from assonance.settings import Settings, find_settings
 from assonance.utils.files import slug
-from assonance.utils.memory import MEMORY, bytes_of
+from assonance.utils.memory import MEMORY, parse_bytes
 from assonance.utils.progress import Progress, Silent
 
 # What the numbers depend on besides assonance itself.
@@ -112,7 +119,7 @@ def compare(
     ------
     AssonanceError
         Whatever stands in the way, in one line: see `load_model`, `Corpus.from_path`,
-        `assonance.activations.extraction.extract`, `assonance.activations.shared_rows.meet`.
+        `assonance.activations.extraction.extract`, `assonance.activations.shared_rows.share_rows`.
 
     Warns
     -----
@@ -121,11 +128,11 @@ def compare(
     """
     settings = find_settings(settings)
     pooling = Pooling(pool, pool_by, alignments, skip_silence)
-    room = bytes_of(memory)
+    room = parse_bytes(memory)
     chosen = _unique(find(measures or STANDARD, ("neuron", "layer", "head")))
     speech = corpus if isinstance(corpus, Corpus) else Corpus.from_path(corpus)
     with progress.stage("loading models", 1) as advance:
-        named = load_named(
+        named = load_roster(
             models,
             settings.seed if twins else None,
             device=device,
@@ -137,7 +144,7 @@ def compare(
     of_frames = any(each.level in FRAME_LEVELS for each in chosen)
     # A baseline has no heads.
     named = {name: each for name, each in named.items() if of_frames or not each.baseline}
-    first_of = by_name(named, seeds or {})
+    first_of = seeds_by_name(named, seeds or {})
     with ExitStack() as until_done:
         folder = (
             Path(until_done.enter_context(tempfile.TemporaryDirectory(prefix="assonance-")))
@@ -160,12 +167,14 @@ def compare(
         named = {name: each for name, each in named.items() if name not in dropped}
         extractions = {name: each for name, each in extractions.items() if name not in dropped}
         if of_frames:
-            meeting = meet(speech, extractions, pooling, on_error, followers=baselines)
+            meeting = share_rows(speech, extractions, pooling, on_error, followers=baselines)
         else:
-            meeting = gather(speech, extractions)
+            meeting = keep_common_utterances(speech, extractions)
         speech = meeting.speech
-        job = Job(named, extractions, meeting, chosen, settings, room, device, uncertainty)
-        parts = [job.frame_scores(progress), job.head_scores(progress)]
+        plan = ComparisonPlan(
+            named, extractions, meeting, chosen, settings, room, device, uncertainty
+        )
+        parts = [plan.frame_scores(progress), plan.head_scores(progress)]
     notes = (
         *miniatures(
             {name: each.model.info.n_parameters for name, each in named.items() if not each.control}
@@ -178,12 +187,14 @@ def compare(
             for name, left in dropped.items()
         ),
         *meeting.notes,
-        *job.notes,
+        *plan.notes,
     )
-    for note in job.notes:
+    for note in plan.notes:
         warnings.warn(note, AssonanceWarning, stacklevel=2)
     found = {
-        name: xr.merge([job.nothing, *(part[name] for part in parts if name in part)], join="exact")
+        name: xr.merge(
+            [plan.nothing, *(part[name] for part in parts if name in part)], join="exact"
+        )
         for name in (
             *("scores", "neurons", "neuron_intervals", "heads", "replicates", "nulls", "halves"),
         )
@@ -200,7 +211,7 @@ def compare(
                 name=speech.name,
                 source=speech.source,
                 utterances=len(speech),
-                frames=job.frames,
+                frames=plan.frames,
                 seconds=round(speech.seconds, 3),
                 speakers=speech.speakers,
                 languages=speech.languages,
@@ -213,7 +224,7 @@ def compare(
     )
 
 
-def _resampled(extractions: Mapping[str, Extraction], named: Named) -> list[str]:
+def _resampled(extractions: Mapping[str, Extraction], named: Roster) -> list[str]:
     return [
         f"{extraction.resampled} of {len(extraction.ids)} utterances were resampled to the "
         f"{named[name].model.sampling_rate} Hz of {name}"
@@ -222,7 +233,7 @@ def _resampled(extractions: Mapping[str, Extraction], named: Named) -> list[str]
     ]
 
 
-def _record(name: str, compared: Compared, seed_of: str | None) -> ModelRecord:
+def _record(name: str, compared: RosterEntry, seed_of: str | None) -> ModelRecord:
     model = compared.model
     return ModelRecord(
         name=name,

@@ -7,15 +7,15 @@ import xarray as xr
 from numpy.typing import DTypeLike, NDArray
 
 from assonance.activations.extraction import Extraction
-from assonance.activations.shared_rows import Meeting
-from assonance.activations.stored_frames import Layer, StoredLayers
+from assonance.activations.shared_rows import SharedRows
+from assonance.activations.stored_frames import Layer, StoredFrames
 from assonance.comparison.result import CELL
 from assonance.corpus.units import units_of
 from assonance.errors import AssonanceError
 from assonance.inference.intervals import STATISTICS
 from assonance.inference.resampling import groups_left_out, weights_of_replicates
 from assonance.measures import Measure
-from assonance.models.roster import Compared, Named
+from assonance.models.roster import Roster, RosterEntry
 from assonance.scoring.attention_pass import AttentionPass
 from assonance.scoring.caveats import too_few_frames
 from assonance.scoring.frame_pass import FramePass
@@ -25,14 +25,14 @@ from assonance.utils.progress import Progress
 FRAME_LEVELS = ("neuron", "layer")
 
 
-class Job:
+class ComparisonPlan:
     """One comparison under way: which layers there are, and what is asked of which pair."""
 
     def __init__(
         self,
-        named: Named,
+        named: Roster,
         extractions: Mapping[str, Extraction],
-        meeting: Meeting,
+        meeting: SharedRows,
         measures: Sequence[Measure],
         settings: Settings,
         memory: float,
@@ -53,7 +53,7 @@ class Job:
             for name, each in named.items()
             for label in each.model.layers
         }
-        self.source = StoredLayers(
+        self.source = StoredFrames(
             self.layers, [each.id for each in self.speech], self.units, meeting.rows
         )
         self.frames = sum(self.source.sizes)
@@ -62,7 +62,7 @@ class Job:
         """Two that have learnt nothing have nothing to tell about the models."""
         return not (self._of(a).control and self._of(b).control)
 
-    def _of(self, layer: str) -> Compared:
+    def _of(self, layer: str) -> RosterEntry:
         return self.named[self.layers[layer].model]
 
     def _apart(self, a: str, b: str) -> bool:

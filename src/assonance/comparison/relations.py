@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from assonance.comparison.records import ModelRecord
 from assonance.comparison.result import Comparison
-from assonance.errors import AssonanceError, one_line
+from assonance.errors import AssonanceError, printable
 from assonance.models.rotated import PREFIX as ROTATED_MODEL
 
 
-class Kinship:
+class Relations:
     """The models of a comparison, and which go back to which.
 
     Parameters
@@ -84,7 +84,7 @@ Architecture = tuple[str, int, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
-class Pair:
+class FineTuning:
     """A model before and after fine-tuning, by their names in a comparison.
 
     Attributes
@@ -101,7 +101,7 @@ class Pair:
     second_seed: str | None = None
 
 
-def check(comparison: Comparison, pair: Pair) -> None:
+def check(comparison: Comparison, pair: FineTuning) -> None:
     """Refuse a pair that is not in a comparison or cannot be followed layer by layer.
 
     Raises
@@ -113,7 +113,7 @@ def check(comparison: Comparison, pair: Pair) -> None:
     named = [name for name in (pair.pretrained, pair.fine_tuned, pair.second_seed) if name]
     for name in named:
         if name not in known:
-            raise AssonanceError(f"{one_line(name)}: no such model here")
+            raise AssonanceError(f"{printable(name)}: no such model here")
     of_one_architecture({name: _architecture(known[name]) for name in named})
 
 
@@ -134,7 +134,7 @@ def of_one_architecture(architectures: Mapping[str, Architecture]) -> None:
     for name, architecture in architectures.items():
         if architecture != architectures[first]:
             raise AssonanceError(
-                f"{one_line(name)} is of another architecture than {one_line(first)}: "
+                f"{printable(name)} is of another architecture than {printable(first)}: "
                 "change is followed layer by layer; give checkpoints of one architecture"
             )
 

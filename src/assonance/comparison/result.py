@@ -9,8 +9,8 @@ import pandas as pd
 import xarray as xr
 
 from assonance.comparison.records import Provenance
-from assonance.errors import AssonanceError, one_line
-from assonance.inference.intervals import STATISTICS, in_words
+from assonance.errors import AssonanceError, printable
+from assonance.inference.intervals import STATISTICS, method_text
 from assonance.utils.files import put_in_place
 
 FORMAT = 3
@@ -91,7 +91,7 @@ class Comparison:
     @property
     def method(self) -> str:
         """What made the intervals, in words with an article; empty where there are none."""
-        return in_words(self.replicates)
+        return method_text(self.replicates)
 
     @property
     def twins(self) -> dict[str, tuple[str, ...]]:
@@ -213,7 +213,7 @@ class Comparison:
         """
         path = Path(path)
         if not path.is_file():
-            raise AssonanceError(f"{one_line(path)}: no such file; give a results.nc")
+            raise AssonanceError(f"{printable(path)}: no such file; give a results.nc")
         try:
             with xr.open_datatree(path, engine="h5netcdf") as tree:
                 tree.load()
@@ -224,10 +224,10 @@ class Comparison:
                     groups = {name: tree[name].to_dataset() for name in _GROUPS}
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise AssonanceError(
-                f"{one_line(path)}: is not a comparison that can be read; make it anew"
+                f"{printable(path)}: is not a comparison that can be read; make it anew"
             ) from error
         if not known:
             raise AssonanceError(
-                f"{one_line(path)}: was not written by this version of assonance; make it anew"
+                f"{printable(path)}: was not written by this version of assonance; make it anew"
             )
         return cls(scores=root, provenance=provenance, **groups)

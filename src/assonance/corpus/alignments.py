@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from assonance.corpus import Utterance
-from assonance.errors import AssonanceError, UnusableAudio, one_line, own_words
+from assonance.errors import AssonanceError, UnusableAudio, error_text, printable
 
 Unit = Literal["phone", "word"]
 
@@ -70,7 +70,7 @@ class Alignments:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        shown = one_line(self.path)
+        shown = printable(self.path)
         if not self.path.exists():
             raise AssonanceError(f"{shown}: no such alignments; name a folder or a .ctm file")
         if self.path.is_file():
@@ -121,7 +121,7 @@ class Alignments:
                 return [
                     each for each in moved if 0 <= (each.start + each.end) / 2 < utterance.duration
                 ]
-        raise UnusableAudio(f"has no alignment in {one_line(self.path)}")
+        raise UnusableAudio(f"has no alignment in {printable(self.path)}")
 
     def spoken(self, utterance: Utterance) -> list[Span]:
         """Give where somebody speaks: phones that are no silence, or words where none has phones.
@@ -162,7 +162,7 @@ class Alignments:
         (path, *others) = named or self._ctms
         if others or (not named and self.path.is_dir() and self._other(unit) in path.name.lower()):
             raise AssonanceError(
-                f"{one_line(self.path)}: holds no CTM, or several, with {unit!r} in the name; "
+                f"{printable(self.path)}: holds no CTM, or several, with {unit!r} in the name; "
                 "name one of them"
             )
         if path not in self._read:
@@ -189,7 +189,7 @@ def _in_textgrid(path: Path, unit: Unit, speaker: str | None) -> list[Span]:
         }
     except Exception as error:  # whatever a damaged file makes of the parser
         raise UnusableAudio(
-            f"has an alignment that cannot be read, {one_line(path)}: {own_words(error)}"
+            f"has an alignment that cannot be read, {printable(path)}: {error_text(error)}"
         ) from error
     kinds = _TIERS[unit]
     fitting = [name for name in tiers if name.lower().split(" - ")[-1].strip() in kinds]
@@ -197,9 +197,9 @@ def _in_textgrid(path: Path, unit: Unit, speaker: str | None) -> list[Span]:
     if len(fitting) > 1 and len(own) == 1:
         fitting = own
     if len(fitting) != 1:
-        listed = ", ".join(map(one_line, tiers)) or "none"
+        listed = ", ".join(map(printable, tiers)) or "none"
         count = "no tier" if not fitting else "several tiers"
-        raise UnusableAudio(f"has {count} of {unit}s in {one_line(path)}; its tiers: {listed}")
+        raise UnusableAudio(f"has {count} of {unit}s in {printable(path)}; its tiers: {listed}")
     return [each for each in tiers[fitting[0]] if each.label.strip()]
 
 
@@ -210,7 +210,7 @@ def _in_ctm(path: Path) -> Mapping[str, list[Span]]:
     for line, name, channel, span in _ctm_lines(path):
         if channels.setdefault(name, channel) != channel:
             raise AssonanceError(
-                f"{one_line(path)}, line {line}: a second channel of {one_line(name)}; "
+                f"{printable(path)}, line {line}: a second channel of {printable(name)}; "
                 "give a CTM of one channel"
             )
         spans.setdefault(name, []).append(span)
@@ -222,7 +222,7 @@ def _ctm_lines(path: Path) -> Iterator[tuple[int, str, str, Span]]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise AssonanceError(
-            f"{one_line(path)}: cannot be read as UTF-8 text: {own_words(error)}; save it anew"
+            f"{printable(path)}: cannot be read as UTF-8 text: {error_text(error)}; save it anew"
         ) from error
     for line, record in enumerate(text.split("\n"), start=1):
         fields: Sequence[str] = record.split()
@@ -235,7 +235,7 @@ def _ctm_lines(path: Path) -> Iterator[tuple[int, str, str, Span]]:
                 raise ValueError
         except ValueError as error:
             raise AssonanceError(
-                f"{one_line(path)}, line {line}: not a name, channel, start, duration and label; "
+                f"{printable(path)}, line {line}: not a name, channel, start, duration and label; "
                 "mend it"
             ) from error
         yield line, name, channel, span

@@ -10,8 +10,8 @@ import numpy as np
 
 from assonance.corpus.corpus import Corpus
 from assonance.corpus.utterance import Utterance
-from assonance.errors import UnusableAudio, one_line
-from assonance.utils.cores import on_cores
+from assonance.errors import UnusableAudio, printable
+from assonance.utils.cores import worker_pool
 from assonance.utils.progress import Progress, Silent
 
 _SILENT = Silent()
@@ -109,7 +109,7 @@ class _Heard:
 
 
 def _heard(corpus: Corpus, progress: Progress) -> Iterator[_Heard]:
-    with progress.stage("listening", corpus.seconds) as advance, on_cores() as share:
+    with progress.stage("listening", corpus.seconds) as advance, worker_pool() as share:
         for each in share(_listen, corpus):
             advance(each.utterance.duration)
             yield each
@@ -181,7 +181,7 @@ def _named(corpus: Corpus, holds: Callable[[Utterance], bool]) -> tuple[str, ...
 
 
 def _name(utterance: Utterance) -> str:
-    return f"{one_line(utterance.id)} ({one_line(utterance.path)})"
+    return f"{printable(utterance.id)} ({printable(utterance.path)})"
 
 
 def _overlapping(corpus: Corpus) -> Iterator[str]:
@@ -191,7 +191,7 @@ def _overlapping(corpus: Corpus) -> Iterator[str]:
         before = last.get((each.path, each.channel))
         if before is not None and each.first < before.last:
             seconds = (min(before.last, each.last) - each.first) / each.sampling_rate
-            yield f"{_name(each)}: {seconds:.3f} s of it are in {one_line(before.id)} too"
+            yield f"{_name(each)}: {seconds:.3f} s of it are in {printable(before.id)} too"
         if before is None or each.last > before.last:
             last[each.path, each.channel] = each
 
@@ -208,4 +208,4 @@ def _repeated(heard: Iterable[_Heard]) -> Iterator[str]:
     for each in heard:
         known = first.setdefault(each.content, each.utterance)
         if known is not each.utterance:
-            yield f"{_name(each.utterance)}: as {one_line(known.id)}"
+            yield f"{_name(each.utterance)}: as {printable(known.id)}"

@@ -12,7 +12,7 @@ from assonance.corpus.headers import opened
 from assonance.corpus.sampling import draw
 from assonance.corpus.utterance import LeftOut, Utterance
 from assonance.corpus.windows import WINDOW, windows
-from assonance.errors import AssonanceError, one_line
+from assonance.errors import AssonanceError, printable
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Corpus:
         if not found:
             first = left_out[0]
             raise AssonanceError(
-                f"{one_line(path)}: none of its {len(left_out)} audio files can be used; "
+                f"{printable(path)}: none of its {len(left_out)} audio files can be used; "
                 f"the first, {first.path}: {first.reason}"
             )
         utterances = found
@@ -103,7 +103,8 @@ class Corpus:
             drawn = draw(utterances, max_hours * 3600, seed)
             if not drawn:
                 raise AssonanceError(
-                    f"{one_line(path)}: no utterance is as short as {max_hours:g} hours; allow more"
+                    f"{printable(path)}: no utterance is as short as {max_hours:g} hours; "
+                    "allow more"
                 )
             if len(drawn) < len(utterances):
                 notes.append(_on_draw(drawn, utterances, seed))
@@ -147,7 +148,7 @@ def _refuse_shared(utterances: Sequence[Utterance], path: str | os.PathLike[str]
     id, count = Counter(each.id for each in utterances).most_common(1)[0]
     if count > 1:
         raise AssonanceError(
-            f"{one_line(path)}: a window takes the id of the utterance {one_line(id)}; rename it"
+            f"{printable(path)}: a window takes the id of the utterance {printable(id)}; rename it"
         )
 
 

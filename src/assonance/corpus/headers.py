@@ -13,7 +13,7 @@ import soundfile
 
 from assonance.corpus.formats.entry import Entry
 from assonance.corpus.utterance import LeftOut, Utterance
-from assonance.errors import UnusableAudio, one_line, own_words
+from assonance.errors import UnusableAudio, error_text, printable
 
 # Times in listings are rounded: an end this many seconds past the file's is the file's.
 _ROUNDING = 0.05
@@ -61,7 +61,7 @@ def opened(
                 headers[entry.path] = _header(entry)
             utterances.append(_utterance(entry, headers[entry.path], channel))
         except UnusableAudio as error:
-            left_out.append(LeftOut(one_line(entry.id), one_line(entry.path), error.reason))
+            left_out.append(LeftOut(printable(entry.id), printable(entry.path), error.reason))
     return tuple(utterances), tuple(left_out)
 
 
@@ -81,7 +81,7 @@ def _header(entry: Entry) -> _Header | UnusableAudio:
                 return UnusableAudio("is an empty file")
             header = soundfile.info(entry.path)
     except (OSError, RuntimeError, ValueError) as error:
-        return UnusableAudio(f"is not audio that can be read: {own_words(error)}")
+        return UnusableAudio(f"is not audio that can be read: {error_text(error)}")
     if header.frames <= 0 or header.samplerate <= 0:
         return UnusableAudio("holds no audio")
     if _ends_early(entry, header):

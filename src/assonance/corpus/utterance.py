@@ -12,7 +12,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from assonance.errors import UnusableAudio, own_words
+from assonance.errors import UnusableAudio, error_text
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class Utterance:
             try:
                 content = hashlib.sha256(self.embedded()).hexdigest()
             except (OSError, ValueError) as error:
-                raise UnusableAudio(f"cannot be read: {own_words(error)}", self.path) from error
+                raise UnusableAudio(f"cannot be read: {error_text(error)}", self.path) from error
         part = (self.first, self.last, self.before, self.after, self.channel)
         return hashlib.sha256(f"{content} {part}".encode()).hexdigest()
 
@@ -183,7 +183,7 @@ class Utterance:
                         raise UnusableAudio(reason, self.path)
                     yield samples
         except (OSError, RuntimeError, ValueError) as error:
-            raise UnusableAudio(f"cannot be read: {own_words(error)}", self.path) from error
+            raise UnusableAudio(f"cannot be read: {error_text(error)}", self.path) from error
 
     def _file(self) -> Path | io.BytesIO:
         return self.path if self.embedded is None else io.BytesIO(self.embedded())
@@ -210,4 +210,4 @@ def hash_of(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise UnusableAudio(f"cannot be read: {own_words(error)}", path) from error
+        raise UnusableAudio(f"cannot be read: {error_text(error)}", path) from error

@@ -13,8 +13,8 @@ from assonance.inference.localisation import (
     DRAWS,
     LOCALISATION,
     ROTATED,
-    variance_of_bases,
-    whole_of,
+    predicted_r_of,
+    rotation_variance,
 )
 
 # Probability with which an interval holds what it is about.
@@ -28,7 +28,7 @@ STATISTICS = ("estimate", "low", "high")
 AT_THE_END = 1e-6
 
 
-class Sure(Protocol):
+class Estimate(Protocol):
     """A bias-corrected estimate and how sure it is; arrays of one shape.
 
     NaN where the score or one of its replicates is undefined.
@@ -58,12 +58,12 @@ class Sure(Protocol):
         """Add what else is uncertain, independently, with its degrees of freedom."""
 
 
-Method = Callable[[NDArray[np.floating], NDArray[np.floating]], Sure]
+Method = Callable[[NDArray[np.floating], NDArray[np.floating]], Estimate]
 
 
 @dataclass(frozen=True)
-class Student:
-    """An estimate whose error is known from few deviations: Student's t. See `Sure`."""
+class TEstimate:
+    """An estimate whose error is known from few deviations: Student's t. See `Estimate`."""
 
     estimate: NDArray[np.float64]
     error: NDArray[np.float64]
@@ -83,19 +83,19 @@ class Student:
         found = stats.t.sf(self.estimate / error, self.degrees)
         return np.where(self.error == 0, certain, found)
 
-    def plus(self, variance: NDArray[np.floating], degrees: float) -> "Student":
+    def plus(self, variance: NDArray[np.floating], degrees: float) -> "TEstimate":
         """Add a variance; degrees of freedom are Satterthwaite's (1946)."""
         own = np.square(self.error)
         total = own + variance
         weighted = np.square(own) / self.degrees + np.square(variance) / degrees
         together = np.square(total) / np.where(weighted == 0, 1, weighted)
         freedom = np.where(weighted == 0, self.degrees, together)
-        return Student(self.estimate, np.sqrt(total), freedom)
+        return TEstimate(self.estimate, np.sqrt(total), freedom)
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """An estimate whose deviations from the truth are taken to be those of draws. See `Sure`.
+class BootstrapEstimate:
+    """An estimate whose deviations from the truth are taken to be those of draws. See `Estimate`.
 
     Attributes
     ----------
@@ -128,17 +128,19 @@ class Drawn:
     @property
     def p(self) -> NDArray[np.float64]:
         """Share of the draws that deviate upwards by the estimate or more, itself counted."""
-        return counting_p(self.estimate, self.deviations)
+        return rank_p_value(self.estimate, self.deviations)
 
-    def plus(self, variance: NDArray[np.floating], degrees: float) -> "Drawn":
+    def plus(self, variance: NDArray[np.floating], degrees: float) -> "BootstrapEstimate":
         """Add to every draw what else might deviate, drawn from Student's t."""
         count = self.deviations.shape[-1]
         steps = stats.t.ppf((np.arange(count) + 0.5) / count, degrees)
         np.random.default_rng(0).shuffle(steps)
-        return Drawn(self.estimate, self.deviations + np.sqrt(variance)[..., None] * steps)
+        return BootstrapEstimate(
+            self.estimate, self.deviations + np.sqrt(variance)[..., None] * steps
+        )
 
 
-def jackknife(whole: NDArray[np.floating], replicates: NDArray[np.floating]) -> Student:
+def jackknife(whole: NDArray[np.floating], replicates: NDArray[np.floating]) -> TEstimate:
     """Tell how sure a score is, from what it is without each group of utterances in turn.
 
     With G groups, the estimate G·θ − (G − 1)·mean θ₋g has lost the bias that falls as one over
@@ -161,14 +163,14 @@ def jackknife(whole: NDArray[np.floating], replicates: NDArray[np.floating]) -> 
     count = replicates.shape[-1]
     degrees = np.full(np.shape(whole), max(count - 1, 1), dtype=np.float64)
     if count < 2:
-        return Student(np.full_like(degrees, np.nan), np.full_like(degrees, np.nan), degrees)
+        return TEstimate(np.full_like(degrees, np.nan), np.full_like(degrees, np.nan), degrees)
     mean = replicates.mean(-1)
     estimate = count * whole - (count - 1) * mean
     spread = np.square(replicates - mean[..., None]).sum(-1)
-    return Student(estimate, np.sqrt((count - 1) / count * spread), degrees)
+    return TEstimate(estimate, np.sqrt((count - 1) / count * spread), degrees)
 
 
-def bootstrap(whole: NDArray[np.floating], replicates: NDArray[np.floating]) -> Drawn:
+def bootstrap(whole: NDArray[np.floating], replicates: NDArray[np.floating]) -> BootstrapEstimate:
     """Tell how sure a score is, from what it is of groups of utterances drawn with replacement.
 
     Draws are to the whole as the whole is to endless speech: what they are above it, the score is
@@ -184,21 +186,21 @@ def bootstrap(whole: NDArray[np.floating], replicates: NDArray[np.floating]) -> 
         θ*, with a last axis of draws more; see `assonance.inference.resampling.replicate_weights`.
     """
     mean = replicates.mean(-1)
-    return Drawn(np.asarray(2 * whole - mean), replicates - mean[..., None])
+    return BootstrapEstimate(np.asarray(2 * whole - mean), replicates - mean[..., None])
 
 
 # By the dimension of replicates: a group left out each, or a draw of groups.
 METHODS: dict[str, Method] = {"group": jackknife, "draw": bootstrap}
 
 
-def replicated(replicates: xr.Dataset) -> str | None:
+def replicate_dimension(replicates: xr.Dataset) -> str | None:
     """Name the dimension of replicates, a key of `METHODS`; None where there are none."""
     return next((name for name in METHODS if name in replicates.sizes), None)
 
 
-def in_words(replicates: xr.Dataset) -> str:
+def method_text(replicates: xr.Dataset) -> str:
     """Say how intervals are made of replicates, with an article; empty where there are none."""
-    dim = replicated(replicates)
+    dim = replicate_dimension(replicates)
     if dim is None:
         return ""
     count = replicates.sizes[dim]
@@ -222,12 +224,12 @@ def intervals(scores: xr.Dataset, replicates: xr.Dataset) -> xr.Dataset:
     -------
     xarray.Dataset
         One variable a measure with a last dimension ``statistic``: estimate, low, high. That of
-        the localisation index allows for the random bases too (`variance_of_bases`). Where a
+        the localisation index allows for the random bases too (`rotation_variance`). Where a
         measure's ``scale`` is artanh (Fisher 1921), on which a score varies alike wherever it
         lies, it is made there and brought back. None goes beyond the measure's range.
     """
     result = xr.Dataset(
-        coords={"statistic": list(STATISTICS)}, attrs={"method": in_words(replicates)}
+        coords={"statistic": list(STATISTICS)}, attrs={"method": method_text(replicates)}
     )
     for name, values in replicates.data_vars.items():
         method = METHODS.get(str(values.dims[-1]))
@@ -235,8 +237,8 @@ def intervals(scores: xr.Dataset, replicates: xr.Dataset) -> xr.Dataset:
             continue
         found = method(scores[name].values, values.values)
         if name == LOCALISATION and DRAWS in replicates:
-            room = scores[whole_of(scores)].values - scores[ROTATED].values
-            found = found.plus(*variance_of_bases(replicates[DRAWS].values, room))
+            room = scores[predicted_r_of(scores)].values - scores[ROTATED].values
+            found = found.plus(*rotation_variance(replicates[DRAWS].values, room))
         told = _statistics(found)
         about = scores[name].attrs
         if about.get("scale") == "artanh":
@@ -247,7 +249,7 @@ def intervals(scores: xr.Dataset, replicates: xr.Dataset) -> xr.Dataset:
     return result.assign_coords(scores.coords)
 
 
-def _statistics(found: Sure) -> NDArray[np.float64]:
+def _statistics(found: Estimate) -> NDArray[np.float64]:
     """Put `STATISTICS` side by side."""
     return np.stack([found.estimate, *found.ends], -1)
 
@@ -267,7 +269,7 @@ def _on_curve(
     return np.where(inside[..., None], np.tanh(_statistics(found)), plain)
 
 
-def counting_p(values: NDArray[np.floating], nulls: NDArray[np.floating]) -> NDArray[np.float64]:
+def rank_p_value(values: NDArray[np.floating], nulls: NDArray[np.floating]) -> NDArray[np.float64]:
     """Count how many null values reach a score.
 
     (1 + #{null ≥ score})/(1 + K) with K null values, the score being one of K + 1 that would be

@@ -60,12 +60,12 @@ def localisation_index(
     return float((best[defined] - rotated[defined]).mean()) / room
 
 
-def whole_of(names: Container[Hashable]) -> str:
+def predicted_r_of(names: Container[Hashable]) -> str:
     """Name the measure up to which the localisation index counts, of those that were taken."""
     return next(name for name in WHOLE if name in names)
 
 
-def variance_of_bases(
+def rotation_variance(
     draws: NDArray[np.floating], room: NDArray[np.floating]
 ) -> tuple[NDArray[np.float64], int]:
     """Tell how the localisation index varies with the random bases that it is held against.
@@ -108,12 +108,12 @@ def is_localised(names: Collection[str]) -> bool:
 def localisation_terms(found: Mapping[str, Score]) -> tuple[Score, Score, Score]:
     """Pick what the index is made of: best match, random bases, whole layer."""
     best, rotated = _BETWEEN
-    return found[best], found[rotated], found[whole_of(found)]
+    return found[best], found[rotated], found[predicted_r_of(found)]
 
 
 def localisation_attributes(names: Collection[str]) -> dict[str, Any]:
     """Describe the index, made of those of the measures named."""
-    whole = whole_of(names)
+    whole = predicted_r_of(names)
     return {
         "long_name": "Localisation index",
         "description": "Share of what the whole other layer knows of a neuron, beyond a random "

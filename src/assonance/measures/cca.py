@@ -148,7 +148,7 @@ def _leading(pair: Pair, settings: Settings) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _canonical(pair: Pair, rows: int, columns: int) -> tuple[Tensor, Tensor, Tensor]:
-    """As `Pair.canonical`, and empty where no direction is left."""
+    """As `FineTuning.canonical`, and empty where no direction is left."""
     if not (rows and columns):
         nothing = pair.cross.new_empty
         return nothing(rows, 0), nothing(0), nothing(columns, 0)

@@ -84,7 +84,7 @@ class Measure:
         ``"head"``: a table of head by head, best match, averaged over the row's heads.
     needs
         Which statistics it is a function of; ``"norms"`` and ``"blocks"`` are moments with sums
-        over frames, or over utterances, that `BlockSums` keeps; ``"head divergences"`` and
+        over frames, or over utterances, that `HsicBlockSums` keeps; ``"head divergences"`` and
         ``"head kernels"`` are sums over heads that `HeadSums` computes where they are asked for.
     symmetric
         Whether rows and columns can be exchanged.

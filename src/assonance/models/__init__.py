@@ -7,12 +7,12 @@ from assonance.models.speech_model import (
     Attend,
     BatchedModel,
     LayerOutputs,
-    LooksUp,
     ModelCard,
+    PrecomputedModel,
     RoundedModel,
     SpeechModel,
+    is_precomputed,
     is_rounded,
-    looks_up,
     runs_batches,
 )
 
@@ -24,15 +24,15 @@ __all__ = [
     "Attend",
     "BatchedModel",
     "LayerOutputs",
-    "LooksUp",
     "ModelCard",
     "Precomputed",
+    "PrecomputedModel",
     "RoundedModel",
     "SpeechModel",
     "TorchModel",
+    "is_precomputed",
     "is_rounded",
     "load_model",
-    "looks_up",
     "runs_batches",
 ]
 

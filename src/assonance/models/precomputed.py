@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from assonance.corpus import Utterance
-from assonance.errors import AssonanceError, UnusableAudio, one_line, own_words
+from assonance.errors import AssonanceError, UnusableAudio, error_text, printable
 from assonance.models.speech_model import Attend, LayerOutputs, ModelCard
 
 CARD = "activations.yaml"
@@ -89,7 +89,7 @@ class Precomputed:
         try:
             arrays = self._read(first)
         except UnusableAudio as error:
-            raise AssonanceError(f"{one_line(first)}: {error.reason}") from error
+            raise AssonanceError(f"{printable(first)}: {error.reason}") from error
         self.widths = {label: array.shape[1] for label, array in arrays.items()}
         self.layers = tuple(arrays)
         self.meanings = {label: f"{label}, as on file." for label in self.layers}
@@ -129,22 +129,22 @@ class Precomputed:
         """Give none."""
 
     def identify(self, utterance: Utterance) -> str:
-        """Hash an utterance's file; see `LooksUp.identify`."""
+        """Hash an utterance's file; see `PrecomputedModel.identify`."""
         path = self._file(utterance)
         try:
             with path.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise UnusableAudio(f"{one_line(path)} cannot be read: {own_words(error)}") from error
+            raise UnusableAudio(f"{printable(path)} cannot be read: {error_text(error)}") from error
 
     def look_up(self, utterance: Utterance) -> tuple[LayerOutputs, NDArray[np.float64]]:
-        """Read an utterance's file; see `LooksUp.look_up`."""
+        """Read an utterance's file; see `PrecomputedModel.look_up`."""
         path = self._file(utterance)
         arrays = self._read(path)
         widths = {label: array.shape[1] for label, array in arrays.items()}
         if widths != self.widths:
             raise UnusableAudio(
-                f"{one_line(path)} holds layers {widths}, where others hold {self.widths}"
+                f"{printable(path)} holds layers {widths}, where others hold {self.widths}"
             )
         frames = {len(array) for array in arrays.values()}
         times = self._times(min(frames))
@@ -158,7 +158,7 @@ class Precomputed:
         if len(frames) > 1 or not abs(min(frames) - expected) <= max(_FRAMES, _ALLOWED * expected):
             counts = " or ".join(map(str, sorted(frames)))
             raise UnusableAudio(
-                f"{one_line(path)} holds {counts} frames for {utterance.duration:.2f} s, where "
+                f"{printable(path)} holds {counts} frames for {utterance.duration:.2f} s, where "
                 f"{self._rate:g} a second make about {expected:.0f}"
             )
         return LayerOutputs(arrays), times
@@ -183,7 +183,7 @@ class Precomputed:
     def _file(self, utterance: Utterance) -> Path:
         id = utterance.window_of or utterance.id
         if id not in self._files:
-            raise UnusableAudio(f"{one_line(self.folder)} holds no activations of it")
+            raise UnusableAudio(f"{printable(self.folder)} holds no activations of it")
         return self._files[id]
 
     def _read(self, path: Path) -> dict[str, NDArray[np.float32]]:
@@ -191,14 +191,14 @@ class Precomputed:
         try:
             arrays = _READERS[path.suffix](path)
         except (OSError, ValueError, KeyError, EOFError, SafetensorError, BadZipFile) as error:
-            raise UnusableAudio(f"{one_line(path)} cannot be read: {own_words(error)}") from error
+            raise UnusableAudio(f"{printable(path)} cannot be read: {error_text(error)}") from error
         if len(arrays) == 1:
             (array,) = arrays.values()
             if array.ndim == 3:
                 labels = self._labels or [f"layer.{k}" for k in range(len(array))]
                 if len(labels) != len(array):
                     raise UnusableAudio(
-                        f"{one_line(path)} holds {len(array)} layers, where {CARD} names "
+                        f"{printable(path)} holds {len(array)} layers, where {CARD} names "
                         f"{len(labels)}"
                     )
                 arrays = dict(zip(labels, array, strict=True))
@@ -207,11 +207,11 @@ class Precomputed:
         for label, array in arrays.items():
             if array.ndim != 2 or array.dtype.kind != "f" or not array.size:
                 raise UnusableAudio(
-                    f"{one_line(path)}: {one_line(label)} is {array.dtype} of shape {array.shape}, "
-                    "where floats of frames × neurons are wanted"
+                    f"{printable(path)}: {printable(label)} is {array.dtype} of shape "
+                    f"{array.shape}, where floats of frames × neurons are wanted"
                 )
             if not np.isfinite(array).all():
-                raise UnusableAudio(f"{one_line(path)}: {one_line(label)} holds NaN or infinity")
+                raise UnusableAudio(f"{printable(path)}: {printable(label)} holds NaN or infinity")
         return {label: array.astype(np.float32) for label, array in sorted(arrays.items(), key=_by)}
 
     def _number(self, value: Any, what: str, above: float = -math.inf) -> float:
@@ -220,23 +220,23 @@ class Precomputed:
         return float(value)
 
     def _wrong(self, what: str) -> AssonanceError:
-        return AssonanceError(f"{one_line(self.folder)}: {what}")
+        return AssonanceError(f"{printable(self.folder)}: {what}")
 
 
 def _card(folder: Path) -> dict[str, Any]:
     """Read what a folder says of its files; nothing where it says nothing."""
     if not folder.is_dir():
-        raise AssonanceError(f"{one_line(folder)}: no such directory; give one of activations")
+        raise AssonanceError(f"{printable(folder)}: no such directory; give one of activations")
     path = folder / CARD
     if not path.exists():
         return {}
     try:
         stated = yaml.safe_load(path.read_bytes())
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise AssonanceError(f"{one_line(path)}: cannot be read: {own_words(error)}") from error
+        raise AssonanceError(f"{printable(path)}: cannot be read: {error_text(error)}") from error
     if not isinstance(stated, dict) or (unknown := [key for key in stated if key not in _FIELDS]):
         what = "not a mapping" if not isinstance(stated, dict) else f"unknown {unknown[0]!r}"
-        raise AssonanceError(f"{one_line(path)}: {what}; it may state {', '.join(_FIELDS)}")
+        raise AssonanceError(f"{printable(path)}: {what}; it may state {', '.join(_FIELDS)}")
     return stated
 
 

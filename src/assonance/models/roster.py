@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 
-from assonance.errors import AssonanceError, one_line
+from assonance.errors import AssonanceError, printable
 from assonance.models import SpeechModel
 from assonance.models.loading import load_model
 from assonance.models.spectra import mel
 
 
 @dataclass(frozen=True)
-class Compared:
+class RosterEntry:
     """A model and its part in a comparison.
 
     Attributes
@@ -35,10 +35,10 @@ class Compared:
         return self.baseline or bool(self.twin_of)
 
 
-Named = Mapping[str, Compared]
+Roster = Mapping[str, RosterEntry]
 
 
-def load_named(
+def load_roster(
     models: Iterable[str | Path | SpeechModel],
     seed: int | None,
     *,
@@ -46,7 +46,7 @@ def load_named(
     offline: bool,
     record: str | Iterable[str],
     precision: str,
-) -> Named:
+) -> Roster:
     """Load models, then their twins and the baseline, each under a name of its own.
 
     Models of one architecture and preprocessing have one twin, since theirs would be the same.
@@ -84,21 +84,23 @@ def load_named(
     ]
     if not loaded:
         raise AssonanceError("no models to compare; give at least one")
-    named: dict[str, Compared] = {}
+    named: dict[str, RosterEntry] = {}
     for model in loaded:
-        named[_unlike(model.name, named)] = Compared(model)
+        named[_unique_name(model.name, named)] = RosterEntry(model)
     if seed is not None:
         for twin, names in _twins(named, seed):
-            named[_unlike(f"{names[0]}, random weights", named)] = Compared(twin, twin_of=names)
+            named[_unique_name(f"{names[0]}, random weights", named)] = RosterEntry(
+                twin, twin_of=names
+            )
         baseline = mel()
         if len(named) > len(loaded) and all(
             each.fingerprint != baseline.fingerprint for each in loaded
         ):
-            named[_unlike(baseline.name, named)] = Compared(baseline, baseline=True)
+            named[_unique_name(baseline.name, named)] = RosterEntry(baseline, baseline=True)
     return named
 
 
-def by_name(named: Named, seeds: Mapping[str, str]) -> dict[str, str]:
+def seeds_by_name(named: Roster, seeds: Mapping[str, str]) -> dict[str, str]:
     """Say which models are others trained from another seed.
 
     Parameters
@@ -127,17 +129,17 @@ def by_name(named: Named, seeds: Mapping[str, str]) -> dict[str, str]:
     for each in (*seeds, *seeds.values()):
         if each not in known:
             raise AssonanceError(
-                f"seed of a model: {one_line(each)} is none of those compared; "
+                f"seed of a model: {printable(each)} is none of those compared; "
                 f"name one of {', '.join(dict.fromkeys(known.values()))}"
             )
     found = {known[second]: known[first] for second, first in seeds.items()}
     for second, first in found.items():
         if second == first:
-            raise AssonanceError(f"seed of a model: {one_line(second)} cannot be its own")
+            raise AssonanceError(f"seed of a model: {printable(second)} cannot be its own")
     return found
 
 
-def _twins(named: Named, seed: int) -> list[tuple[SpeechModel, tuple[str, ...]]]:
+def _twins(named: Roster, seed: int) -> list[tuple[SpeechModel, tuple[str, ...]]]:
     """Make the twins that can be made, each with the names of its models."""
     twins: dict[str, tuple[SpeechModel, tuple[str, ...]]] = {}
     for name, each in named.items():
@@ -148,7 +150,7 @@ def _twins(named: Named, seed: int) -> list[tuple[SpeechModel, tuple[str, ...]]]
     return list(twins.values())
 
 
-def _unlike(name: str, taken: Container[str]) -> str:
+def _unique_name(name: str, taken: Container[str]) -> str:
     """Give a name a number where it is taken."""
     numbered = (f"{name} ({number})" for number in count(2))
     return next(each for each in chain([name], numbered) if each not in taken)

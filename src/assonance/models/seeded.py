@@ -1,6 +1,6 @@
 """Names of models that a seed makes of another: ``<prefix><model>@<seed>``."""
 
-from assonance.errors import AssonanceError, one_line
+from assonance.errors import AssonanceError, printable
 
 
 def parted(spec: str, prefix: str, what: str, of: str) -> tuple[str, int]:
@@ -26,6 +26,6 @@ def parted(spec: str, prefix: str, what: str, of: str) -> tuple[str, int]:
     original, _, seed = spec.removeprefix(prefix).rpartition("@")
     if not original or not (seed.isascii() and seed.isdigit()) or int(seed) >= 2**63:
         raise AssonanceError(
-            f"{one_line(spec)}: write a {what} as {prefix}<{of}>@<seed>, the seed a whole number"
+            f"{printable(spec)}: write a {what} as {prefix}<{of}>@<seed>, the seed a whole number"
         )
     return original, int(seed)

@@ -202,7 +202,7 @@ class RoundedModel(SpeechModel, Protocol):
         ...
 
 
-class LooksUp(SpeechModel, Protocol):
+class PrecomputedModel(SpeechModel, Protocol):
     """A `SpeechModel` that has activations on file and computes none."""
 
     def identify(self, utterance: Utterance) -> str:
@@ -238,6 +238,6 @@ def is_rounded(model: SpeechModel) -> TypeGuard[RoundedModel]:
     return getattr(model, "precision", "float32") != "float32"
 
 
-def looks_up(model: SpeechModel) -> TypeGuard[LooksUp]:
+def is_precomputed(model: SpeechModel) -> TypeGuard[PrecomputedModel]:
     """Say whether a model has activations on file and computes none."""
     return hasattr(model, "look_up")

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from assonance.errors import AssonanceError, UnusableAudio, one_line
+from assonance.errors import AssonanceError, UnusableAudio, printable
 from assonance.models.frame_grid import FrameGrid
 from assonance.models.speech_model import Attend, LayerOutputs, ModelCard
 
@@ -209,7 +209,7 @@ class TorchModel:
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             raise AssonanceError(
                 f"{self.name}: cannot be run on {len(samples)} samples "
-                f"({one_line(str(error).partition(chr(10))[0])}); see to preprocess and arrange"
+                f"({printable(str(error).partition(chr(10))[0])}); see to preprocess and arrange"
             ) from error
         expected = self.n_frames(len(samples))
         for label, values in arranged.items():

@@ -6,7 +6,7 @@ from importlib import import_module
 from inspect import getattr_static
 from typing import Any
 
-from assonance.errors import AssonanceError, one_line
+from assonance.errors import AssonanceError, printable
 from assonance.models.speech_model import SpeechModel
 
 PREFIX = "module:"
@@ -23,7 +23,7 @@ def load(spec: str) -> SpeechModel:
     place, _, name = spec.removeprefix(PREFIX).rpartition(".")
     if not place or not name.isidentifier():
         raise AssonanceError(
-            f"{one_line(spec)}: write a model of your own as module:<package>.<function>"
+            f"{printable(spec)}: write a model of your own as module:<package>.<function>"
         )
     here = os.getcwd()  # noqa: PTH109 - as sys.path holds it
     if here not in sys.path:
@@ -53,11 +53,11 @@ def _has(model: Any, member: str) -> bool:
 
 
 def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {one_line(str(error).partition(chr(10))[0])}"
+    return f"{type(error).__name__}: {printable(str(error).partition(chr(10))[0])}"
 
 
 def _broken(spec: str, what: str) -> AssonanceError:
     return AssonanceError(
-        f"{one_line(spec)}: {what}; name a function without arguments that gives an "
+        f"{printable(spec)}: {what}; name a function without arguments that gives an "
         "assonance.TorchModel, in a module that Python finds here"
     )

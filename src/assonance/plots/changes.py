@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from assonance.comparison.relations import Pair
+from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import Comparison
 from assonance.plots import curves
 from assonance.plots.scales import Scale, scale, title
@@ -16,9 +16,9 @@ from assonance.tables.changes import OWN
 
 def layers(
     comparison: Comparison,
-    pairs: Sequence[Pair],
+    pairs: Sequence[FineTuning],
     measure: str,
-    tables: Mapping[Pair, pd.DataFrame] | None = None,
+    tables: Mapping[FineTuning, pd.DataFrame] | None = None,
 ) -> Figure:
     """Draw how similar each layer is to itself after fine-tuning.
 
@@ -89,7 +89,7 @@ def layers(
     return figure
 
 
-def heads(comparison: Comparison, pair: Pair, measure: str) -> Figure:
+def heads(comparison: Comparison, pair: FineTuning, measure: str) -> Figure:
     """Draw how similar each attention head is to itself after fine-tuning.
 
     Parameters

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from assonance.comparison.result import Comparison
-from assonance.errors import one_line
+from assonance.errors import printable
 from assonance.plots.scales import Scale, number
 from assonance.tables import cells, floors_and_ceilings
 
@@ -37,7 +37,7 @@ ACOUSTICS: dict[str, Any] = {"color": "#444444", "ls": "-.", "lw": 1.3}
 
 def short(name: str, most: int = 26) -> str:
     """Make a name fit on an axis, and keep matplotlib from reading it as mathematics."""
-    text = one_line(name)
+    text = printable(name)
     if len(text) > most:
         half = max(most // 2, 3)
         text = f"{text[:half]}…{text[1 - half :]}"

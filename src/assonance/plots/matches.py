@@ -121,7 +121,7 @@ def best_layers(comparison: Comparison, measure: str) -> Figure:
     -------
     matplotlib.figure.Figure
         One panel a model, one line each other model, and the line of equal depth. The numbers are
-        ``depth_row`` and ``depth_col`` of `assonance.tables.matches.ridge`.
+        ``depth_row`` and ``depth_col`` of `assonance.tables.matches.best_matches`.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def best_layers(comparison: Comparison, measure: str) -> Figure:
         The measure was not measured, or there is one model alone.
     """
     figure, places = curves.panels(comparison)
-    parts = curves.pairs(match_tables.ridge(comparison, measure))
+    parts = curves.pairs(match_tables.best_matches(comparison, measure))
     for row, axes in places.items():
         axes.plot([0, 1], [0, 1], color=curves.QUIET, lw=1, ls="--")
         others = [name for name in comparison.models if name != row]

@@ -5,7 +5,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from assonance.comparison.result import Comparison
-from assonance.errors import AssonanceError, one_line
+from assonance.errors import AssonanceError, printable
 from assonance.plots import curves
 from assonance.plots.scales import Scale
 from assonance.tables import neurons as neuron_tables
@@ -32,7 +32,9 @@ def neurons(comparison: Comparison, row: str, layer_row: str, col: str, layer_co
     """
     table = neuron_tables.neurons(comparison, row, layer_row, col, layer_col)
     if table.empty:
-        raise AssonanceError(f"{one_line(row)}, {one_line(layer_row)}: no neuron has a score here")
+        raise AssonanceError(
+            f"{printable(row)}, {printable(layer_row)}: no neuron has a score here"
+        )
     figure = Figure(figsize=(6, 5.6), layout="constrained")
     axes = figure.add_subplot()
     axes.plot(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from assonance.comparison.relations import Pair
+from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import Comparison
 from assonance.report.page import render
 from assonance.utils.files import write_text
@@ -13,7 +13,7 @@ def write_report(
     comparison: Comparison,
     sentences: Sequence[str],
     path: Path,
-    pairs: Sequence[Pair] | None = None,
+    pairs: Sequence[FineTuning] | None = None,
 ) -> None:
     """Write a comparison as a page to read: the answer, figures with their tables, how it was run.
 

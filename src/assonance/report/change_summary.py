@@ -2,13 +2,13 @@
 
 import pandas as pd
 
-from assonance.comparison.relations import Pair
+from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import Comparison
 from assonance.measures.roles import TELLING
 from assonance.tables.changes import OWN, curve, layers, onset, telling
 
 
-def sentences(comparison: Comparison, pair: Pair) -> list[str]:
+def sentences(comparison: Comparison, pair: FineTuning) -> list[str]:
     """Say what fine-tuning changed.
 
     Parameters

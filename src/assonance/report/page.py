@@ -10,9 +10,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from assonance.comparison.records import ModelRecord
-from assonance.comparison.relations import Pair
+from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import Comparison
-from assonance.errors import listing, one_line
+from assonance.errors import join_names, printable
 from assonance.report.pictures import cell
 from assonance.report.sections import sections
 from assonance.report.words import level
@@ -22,7 +22,7 @@ MOST_LEFT_OUT = 50
 
 
 def render(
-    comparison: Comparison, sentences: Sequence[str], pairs: Sequence[Pair] | None = None
+    comparison: Comparison, sentences: Sequence[str], pairs: Sequence[FineTuning] | None = None
 ) -> str:
     """Write the page.
 
@@ -48,7 +48,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"one_line": one_line, "cell": cell}
+    environment.filters |= {"one_line": printable, "cell": cell}
     record = comparison.provenance
     script, style = _own("script.js"), _own("style.css")
     return environment.get_template("page.html.j2").render(
@@ -90,10 +90,10 @@ def facts(model: ModelRecord) -> list[str]:
 
 def _question(comparison: Comparison) -> str:
     """Ask what the page answers."""
-    models = [one_line(model) for model in comparison.models]
+    models = [printable(model) for model in comparison.models]
     if len(models) == 1:
         return f"What do the layers of {models[0]} share?"
-    names = listing(models) if len(models) <= 3 else f"these {len(models)} models"
+    names = join_names(models) if len(models) <= 3 else f"these {len(models)} models"
     return f"Do {names} represent speech the same way?"
 
 

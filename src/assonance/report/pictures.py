@@ -13,7 +13,7 @@ from markupsafe import Markup
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from assonance.errors import one_line
+from assonance.errors import printable
 
 MISSING = "–"
 
@@ -112,18 +112,18 @@ def _lay_out(figure: Figure) -> None:
 def grid(table: pd.DataFrame) -> Grid:
     """Set a table: index levels as row headings, column levels as rows of headings."""
     levels = table.columns.nlevels
-    corner = [one_line(str(name)) for name in table.index.names]
+    corner = [printable(str(name)) for name in table.index.names]
     head = []
     for level in range(levels):
         names = table.columns.get_level_values(level)
         grouped = itertools.groupby(names) if level < levels - 1 else ((n, (n,)) for n in names)
         last = level == levels - 1
         row = [Header(name if last else "") for name in corner]
-        row += [Header(one_line(str(name)), len(list(group))) for name, group in grouped]
+        row += [Header(printable(str(name)), len(list(group))) for name, group in grouped]
         head.append(tuple(row))
     labels = table.index if table.index.nlevels > 1 else ((label,) for label in table.index)
     body = tuple(
-        (tuple(one_line(str(part)) for part in label), tuple(map(cell, row)))
+        (tuple(printable(str(part)) for part in label), tuple(map(cell, row)))
         for label, row in zip(labels, table.itertuples(index=False), strict=True)
     )
     return Grid(tuple(head), body)
@@ -133,4 +133,4 @@ def cell(value: object) -> str:
     """Write a value: numbers with three decimals at most, what is missing as a dash."""
     if value is None or value is pd.NA or value != value:
         return MISSING
-    return f"{value:.3f}" if isinstance(value, float) else one_line(str(value))
+    return f"{value:.3f}" if isinstance(value, float) else printable(str(value))

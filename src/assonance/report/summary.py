@@ -6,7 +6,7 @@ from itertools import combinations, groupby, permutations
 
 import pandas as pd
 
-from assonance.comparison.relations import Kinship
+from assonance.comparison.relations import Relations
 from assonance.comparison.result import Comparison
 from assonance.measures import MEASURES
 from assonance.measures.roles import LEADING
@@ -72,7 +72,7 @@ def _pairs(comparison: Comparison) -> tuple[_Pairs, _Pairs]:
     Where there are no more than two models, or none were trained apart, all are told alike.
     """
     every = list(permutations(comparison.models, 2))
-    kin = Kinship(comparison.provenance.models)
+    kin = Relations(comparison.provenance.models)
     apart, kindred = (
         [pair for pair in every if related(*(kin.models[name] for name in pair))]
         for related in (kin.apart, kin.of_one_origin)

@@ -18,7 +18,7 @@ from assonance.models import SpeechModel
 from assonance.scoring.head_scores import head_kinds, head_scores
 from assonance.settings import Settings
 from assonance.statistics import HeadShapes, HeadSums, on_grid
-from assonance.utils.cores import on_cores
+from assonance.utils.cores import worker_pool
 from assonance.utils.progress import Progress
 
 _FLOAT32 = 4
@@ -136,7 +136,7 @@ class AttentionPass:
 
         by_part: dict[int, _Sums] = {}
         broken: dict[str, list[str]] = {}
-        with progress.stage("comparing attention", sum(seconds)) as advance, on_cores() as share:
+        with progress.stage("comparing attention", sum(seconds)) as advance, worker_pool() as share:
             done = zip(kept, parts, share(compare, kept), strict=True)
             for utterance, part, sums in done:
                 by_part[part] = by_part[part].merge(sums) if part in by_part else sums

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from assonance.errors import listing
+from assonance.errors import join_names
 from assonance.measures import Measure
 from assonance.measures.roles import NEEDS_MORE_FRAMES_THAN_NEURONS
 from assonance.statistics import LayerStatistics
@@ -67,6 +67,6 @@ def miniatures(parameters: Mapping[str, int]) -> list[str]:
     if not small:
         return []
     return [
-        f"{listing(small)}: miniatures of less than {_MINIATURE // 10**6} million parameters, "
+        f"{join_names(small)}: miniatures of less than {_MINIATURE // 10**6} million parameters, "
         "which show how a comparison works and not what models of useful size represent"
     ]

@@ -13,14 +13,14 @@ from assonance.measures.layer_descriptors import describe
 from assonance.measures.registry import SHIFTED
 from assonance.scoring.caveats import constant_neurons, few_effective_frames
 from assonance.scoring.frame_source import FrameReader, FrameSource
-from assonance.scoring.frame_sums import Ends, Gathered, Plan, View
-from assonance.scoring.replicates import LayerScores
+from assonance.scoring.frame_sums import Ends, FrameSums, PairView, SumsPlan
+from assonance.scoring.replicates import ReplicateScores
 from assonance.scoring.scores import Scores, half_scores
 from assonance.scoring.tiles import Tile, plan, stacks
 from assonance.settings import Settings
 from assonance.statistics import sample_indices
-from assonance.utils.cores import Map, on_cores
-from assonance.utils.memory import give_back
+from assonance.utils.cores import Map, worker_pool
+from assonance.utils.memory import trim_heap
 from assonance.utils.progress import Progress
 
 Wanted = Callable[[str, str], bool]
@@ -89,7 +89,7 @@ class FramePass:
             min(settings.shifts, *_places(source.sizes, fold_of_part[parts])) if shifts else 0
         )
         self.reader = FrameReader(source, device)
-        self.plan = Plan(
+        self.plan = SumsPlan(
             parts=parts,
             folds=fold_of_part,
             shift={name: mean.to(device) for name, mean in source.means().items()},
@@ -100,7 +100,7 @@ class FramePass:
 
     def run(
         self, others: NDArray[np.bool_] | None, *, memory: float, progress: Progress
-    ) -> "Found":
+    ) -> "PassResult":
         """Score every wanted pair.
 
         Parameters
@@ -114,7 +114,7 @@ class FramePass:
         """
         widths = self.source.widths
         scores = Scores(widths, self.measures, others)
-        replicates = LayerScores(
+        replicates = ReplicateScores(
             widths,
             [each for each in self.measures if each.replicated(self.settings)],
             scores.others,
@@ -122,7 +122,7 @@ class FramePass:
             # Quantiles of draws are not told by sums over them.
             scores if self.settings.bootstrap is None else None,
         )
-        nulls = LayerScores(
+        nulls = ReplicateScores(
             widths,
             [each for each in self.measures if each.needs in SHIFTED],
             scores.others,
@@ -137,14 +137,14 @@ class FramePass:
             sampled=len(self.plan.sampled),
             kernels=sum(each.needs == "sample" for each in self.measures),
         )
-        found = Found(scores, replicates, nulls, [])
-        alone: dict[str, _Alone] = {}
+        found = PassResult(scores, replicates, nulls, [])
+        alone: dict[str, _LayerSummary] = {}
         stage = progress.stage("comparing layers", sum(len(tile.pairs) for tile in tiles))
-        with stage as advance, on_cores() as share:
+        with stage as advance, worker_pool() as share:
             for tile in tiles:
                 new = [name for name in tile.layers if name not in alone]
                 alone |= self._add_tile(tile, new, found, share, advance)
-                give_back()
+                trim_heap()
         seen = [alone[name] for name in widths if name in alone]
         found.cautions.extend(line for each in seen for line in each.cautions)
         worth = {name: each.effective_frames for name, each in alone.items()}
@@ -155,10 +155,10 @@ class FramePass:
         self,
         tile: Tile,
         new: Sequence[str],
-        found: "Found",
+        found: "PassResult",
         share: Map,
         advance: Callable[[float], None],
-    ) -> dict[str, "_Alone"]:
+    ) -> dict[str, "_LayerSummary"]:
         """Gather a tile's sums and score its pairs, and what is new of its layers by themselves.
 
         Nothing of the sums is left afterwards: there is room for one tile's alone.
@@ -169,7 +169,9 @@ class FramePass:
             for _ in share(lambda pair: score(*pair), pairs):
                 pass
 
-        def again(scores: LayerScores, repeat: int, view: View, pairs: Sequence[Ends]) -> None:
+        def again(
+            scores: ReplicateScores, repeat: int, view: PairView, pairs: Sequence[Ends]
+        ) -> None:
             if scores.of_pairs:
                 each_pair(partial(self._add, scores, repeat, view), pairs)
             add = partial(self._add_rows, scores, repeat, view)
@@ -177,7 +179,7 @@ class FramePass:
                 pass
             advance(len(tile.pairs) / 2 / rounds)
 
-        gathered = Gathered(self.reader, self.plan, tile, share, advance)
+        gathered = FrameSums(self.reader, self.plan, tile, share, advance)
         alone = dict(zip(new, share(partial(self._alone, gathered), new), strict=True))
         for name, each in alone.items():
             found.scores.describe(name, each.descriptors)
@@ -194,32 +196,32 @@ class FramePass:
             again(found.nulls, shift, moved, chosen)
         return alone
 
-    def _alone(self, gathered: Gathered, name: str) -> "_Alone":
+    def _alone(self, gathered: FrameSums, name: str) -> "_LayerSummary":
         """Describe a layer, and score one half of its neurons against the other."""
         moments = gathered.moments
         layer, sample = moments.layer(name), gathered.samples.get(name)
         descriptors = describe(layer, sample, gathered.of_groups[name], len(self.source.sizes))
         halved = [each for each in self.measures if each.needs in ("moments", "folds")]
-        return _Alone(
+        return _LayerSummary(
             descriptors,
             half_scores(moments, name, halved, self.settings) if halved and self.shifts else {},
             constant_neurons(name, layer),
         )
 
-    def _add_whole(self, scores: Scores, view: View, a: str, b: str) -> None:
+    def _add_whole(self, scores: Scores, view: PairView, a: str, b: str) -> None:
         scores.add(a, b, view.pair(a, b), self.settings)
 
-    def _add(self, scores: LayerScores, repeat: int, view: View, a: str, b: str) -> None:
+    def _add(self, scores: ReplicateScores, repeat: int, view: PairView, a: str, b: str) -> None:
         scores.add(a, b, repeat, view.pair(a, b), self.settings)
 
     def _add_rows(
-        self, scores: LayerScores, repeat: int, view: View, rows: Sequence[str], column: str
+        self, scores: ReplicateScores, repeat: int, view: PairView, rows: Sequence[str], column: str
     ) -> None:
         scores.add_rows(rows, column, repeat, view.stack(rows, column), self.settings)
 
 
 @dataclass(frozen=True)
-class Found:
+class PassResult:
     """What a pass over the frames found.
 
     Attributes
@@ -235,13 +237,13 @@ class Found:
     """
 
     scores: Scores
-    replicates: LayerScores
-    nulls: LayerScores
+    replicates: ReplicateScores
+    nulls: ReplicateScores
     cautions: list[str]
 
 
 @dataclass(frozen=True)
-class _Alone:
+class _LayerSummary:
     """What a layer is by itself: its descriptors, scores of its halves, what to beware of."""
 
     descriptors: Mapping[str, float]

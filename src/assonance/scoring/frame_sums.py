@@ -12,13 +12,13 @@ from assonance.scoring.frame_source import FrameReader, Frames, length
 from assonance.scoring.tiles import Tile
 from assonance.statistics import (
     CHUNK_FRAMES,
-    BlockSums,
-    Crossed,
     FoldedMoments,
+    GroupedMoments,
+    HsicBlockSums,
     KernelSample,
     Moments,
     Pair,
-    PartedMoments,
+    ShiftedProducts,
     StackedPair,
     weighted_blocks,
 )
@@ -28,7 +28,7 @@ from assonance.utils.memory import Scratch
 Ends = tuple[str, str]
 
 
-class View:
+class PairView:
     """Layers as they are seen in some frames.
 
     Parameters
@@ -44,7 +44,7 @@ class View:
     def __init__(
         self,
         moments: FoldedMoments,
-        blocks: BlockSums | None,
+        blocks: HsicBlockSums | None,
         samples: tuple[Mapping[str, KernelSample], Mapping[str, KernelSample]] | None = None,
     ) -> None:
         self._moments = moments
@@ -65,7 +65,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SumsPlan:
     """What to add up, of whatever layers.
 
     Attributes
@@ -90,7 +90,7 @@ class Plan:
     sampled: NDArray[np.int64]
 
 
-class Gathered:
+class FrameSums:
     """What is added up of a tile's layers in one pass over the frames.
 
     Half of a pair's work is counted to this, half to its measures.
@@ -108,7 +108,7 @@ class Gathered:
     def __init__(
         self,
         reader: FrameReader,
-        plan: Plan,
+        plan: SumsPlan,
         tile: Tile,
         share: Map,
         advance: Callable[[float], None],
@@ -127,7 +127,7 @@ class Gathered:
         for number in range(len(plan.folds)):
             part = Moments(shift, tile.pairs, precise=plan.precise)
             blocks = (
-                BlockSums(shift, tile.pairs, utterances="blocks" in plan.needs)
+                HsicBlockSums(shift, tile.pairs, utterances="blocks" in plan.needs)
                 if plan.needs & {"norms", "blocks"}
                 else None
             )
@@ -147,25 +147,25 @@ class Gathered:
                 advance(len(tile.pairs) / 2 * (part.n - seen) / offsets[-1])
             parts.append(part)
             self._blocks += [blocks] if blocks is not None else []
-        self._parted = PartedMoments(parts, plan.folds.tolist())
+        self._parted = GroupedMoments(parts, plan.folds.tolist())
         self.moments = self._parted.whole
         whole = [1] * len(self._blocks)
         self.blocks = weighted_blocks(self._blocks, whole) if self._blocks else None
         self.samples = self._samples()
 
     @property
-    def whole(self) -> View:
+    def whole(self) -> PairView:
         """All frames."""
-        return View(
+        return PairView(
             self.moments, self.blocks, (self.samples, self.samples) if self.samples else None
         )
 
-    def weighted(self, weights: Sequence[int]) -> View:
+    def weighted(self, weights: Sequence[int]) -> PairView:
         """Take each part of the frames as often as its weight says."""
         blocks = weighted_blocks(self._blocks, weights) if self._blocks else None
-        return View(self._parted.weighted(weights), blocks)
+        return PairView(self._parted.weighted(weights), blocks)
 
-    def shifted(self, share: float, pairs: Sequence[Ends]) -> View:
+    def shifted(self, share: float, pairs: Sequence[Ends]) -> PairView:
         """Pair layers with what the second makes of other places, for some pairs.
 
         Within each fold speech is paired with that of utterances further on, round in a circle,
@@ -194,12 +194,13 @@ class Gathered:
                 list(self._share(add, added))
             products.append(added)
         crossed = [
-            Crossed(own, added) for own, added in zip(self._parted.by_fold, products, strict=True)
+            ShiftedProducts(own, added)
+            for own, added in zip(self._parted.by_fold, products, strict=True)
         ]
         moments = self.moments.with_cross(crossed)
         turn = -round(share * len(self._plan.sampled))
         turned = {name: each.turned(turn) for name, each in self.samples.items()}
-        return View(moments, None, (self.samples, turned) if turned else None)
+        return PairView(moments, None, (self.samples, turned) if turned else None)
 
     def _about_mean(self, frames: Frames) -> Frames:
         """Frames about the shift, in float32: a null needs no more digits."""

@@ -27,7 +27,7 @@ from assonance.settings import Settings
 from assonance.statistics import Pair, StackedPair
 
 
-class LayerScores:
+class ReplicateScores:
     """Scores of layers against layers alone, once and again: what intervals and nulls are made of.
 
     Parameters

@@ -5,10 +5,10 @@ from assonance.statistics.head_grid import on_grid
 from assonance.statistics.head_profiles import HeadShapes
 from assonance.statistics.head_sums import HeadPair, HeadSums, weighted_heads
 from assonance.statistics.hsic import BlockPair, Hsic
-from assonance.statistics.hsic_sums import BlockSums, weighted_blocks
+from assonance.statistics.hsic_sums import HsicBlockSums, weighted_blocks
 from assonance.statistics.kernel_sample import KernelSample, sample_indices
 from assonance.statistics.layer import LayerStatistics
-from assonance.statistics.moment_views import Crossed, PartedMoments, halves
+from assonance.statistics.moment_views import GroupedMoments, ShiftedProducts, halves
 from assonance.statistics.moments import CHUNK_FRAMES, Moments
 from assonance.statistics.pair import Fold, Pair
 from assonance.statistics.stack import StackedPair
@@ -16,19 +16,19 @@ from assonance.statistics.stack import StackedPair
 __all__ = [
     "CHUNK_FRAMES",
     "BlockPair",
-    "BlockSums",
-    "Crossed",
     "Fold",
     "FoldedMoments",
+    "GroupedMoments",
     "HeadPair",
     "HeadShapes",
     "HeadSums",
     "Hsic",
+    "HsicBlockSums",
     "KernelSample",
     "LayerStatistics",
     "Moments",
     "Pair",
-    "PartedMoments",
+    "ShiftedProducts",
     "StackedPair",
     "halves",
     "on_grid",

@@ -22,8 +22,8 @@ CENTRED = 1e-7
 
 
 @dataclass(frozen=True)
-class Block:
-    """What `BlockSums` adds for one utterance.
+class UtteranceTerms:
+    """What `HsicBlockSums` adds for one utterance.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Block:
     vectors: list[Tensor]
 
 
-class BlockSums:
+class HsicBlockSums:
     """Sums over utterances for two U-statistics of HSIC, linear in the corpus.
 
     The HSIC of kernels K = XXᵀ and L = YYᵀ is estimated by mean K_ij L_ij + mean K_ij L_qr −
@@ -131,7 +131,7 @@ class BlockSums:
         """
         self.add(self.summed(frames))
 
-    def summed(self, frames: Mapping[str, Tensor]) -> "Block":
+    def summed(self, frames: Mapping[str, Tensor]) -> "UtteranceTerms":
         """Sum over the frames of one utterance, without adding them; from any thread.
 
         Parameters and errors are those of `update`.
@@ -154,7 +154,7 @@ class BlockSums:
                 tables[1] += self._dots(grams)
             tables[2] = self._dots(chains)
         factor = torch.stack(factors, 1)
-        return Block(
+        return UtteranceTerms(
             length=lengths.pop(),
             sums=[of.to(torch.float64) for of in sums],
             norms=torch.stack([of.sum(dtype=torch.float64) for of in norms]),
@@ -165,7 +165,7 @@ class BlockSums:
             ],
         )
 
-    def add(self, block: "Block") -> None:
+    def add(self, block: "UtteranceTerms") -> None:
         """Add what `summed` made of one utterance."""
         if not block.length:
             return
@@ -180,7 +180,7 @@ class BlockSums:
         if self.utterances:
             self._add_sums(block.sums)
 
-    def _add_weighted(self, part: "BlockSums", times: int) -> None:
+    def _add_weighted(self, part: "HsicBlockSums", times: int) -> None:
         """Add the utterances of another, each frame as often as `times` says.
 
         Every sum grows by the power of `times` to which it holds the frames of one utterance.
@@ -321,7 +321,7 @@ class BlockSums:
         return (frames.to(torch.float32) - high).sub_(low)
 
 
-def weighted_blocks(parts: Sequence[BlockSums], weights: Sequence[int]) -> BlockSums:
+def weighted_blocks(parts: Sequence[HsicBlockSums], weights: Sequence[int]) -> HsicBlockSums:
     """Return sums over the utterances of all parts, some more than once, some not at all.
 
     An utterance that counts more than once has each of its frames so many times: it is still one
@@ -347,7 +347,7 @@ def weighted_blocks(parts: Sequence[BlockSums], weights: Sequence[int]) -> Block
         )
         if not same or first.pairs != part.pairs or first.utterances != part.utterances:
             raise ValueError("sums of different layers, pairs or shifts cannot be merged")
-    result = BlockSums(first.shift, first.pairs, utterances=first.utterances)
+    result = HsicBlockSums(first.shift, first.pairs, utterances=first.utterances)
     for part, times in zip(parts, weights, strict=True):
         if times:
             result._add_weighted(part, int(times))

@@ -11,7 +11,7 @@ from assonance.statistics.lazy import once
 from assonance.statistics.moments import Moments
 
 
-class PartedMoments:
+class GroupedMoments:
     """Moments by part, whole parts making up folds; parts can be left out, or count repeatedly.
 
     Parameters
@@ -54,11 +54,11 @@ class PartedMoments:
             return whole
         if sorted(times) == [0] + [1] * (len(own) - 1):
             left = parts.pop(times.index(0))
-            return Remainder(whole, left, parts)
-        return Weighted(whole, parts, times)
+            return LeaveOneOut(whole, left, parts)
+        return Reweighted(whole, parts, times)
 
 
-class Weighted:
+class Reweighted:
     """A fold's moments where each of its parts counts any number of times.
 
     Parameters
@@ -99,7 +99,7 @@ def _weighted(like: Tensor, drawn: Sequence[tuple[Tensor, int]]) -> Tensor:
     return total
 
 
-class Remainder:
+class LeaveOneOut:
     """What is left of a fold's moments without one of its parts.
 
     Parameters
@@ -130,7 +130,7 @@ class Remainder:
         return self._whole.product(a, b) - self._part.product(a, b)
 
 
-class Crossed:
+class ShiftedProducts:
     """A fold's moments with other products of one layer with another.
 
     Parameters

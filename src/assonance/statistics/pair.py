@@ -53,7 +53,7 @@ class Fold:
 
     @lazy
     def regression(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Σx², Σx·p and Σp² as in `Pair.held_out`, of this fold: x on the whole of y."""
+        """Σx², Σx·p and Σp² as in `FineTuning.held_out`, of this fold: x on the whole of y."""
         if self._reverse:
             return self._reverse._of_columns
         y = self.y

@@ -70,7 +70,7 @@ class RidgePath:
 
 
 def ridge_held_out(folds: Sequence[Fold]) -> tuple[Tensor, Tensor, Tensor]:
-    """As `Pair.held_out`, by ridge regression with a strength for each fold.
+    """As `FineTuning.held_out`, by ridge regression with a strength for each fold.
 
     The strength is the one of the smallest error, summed over neurons of equal variance, when
     each training fold is held out from the others in turn.

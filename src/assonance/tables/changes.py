@@ -11,9 +11,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from assonance.comparison import relations
-from assonance.comparison.relations import Pair, _architecture
+from assonance.comparison.relations import FineTuning, _architecture
 from assonance.comparison.result import CELL, Comparison
-from assonance.errors import AssonanceError, one_line
+from assonance.errors import AssonanceError, printable
 from assonance.inference.intervals import METHODS
 from assonance.inference.localisation import ROTATED
 from assonance.measures import MEASURES
@@ -24,7 +24,7 @@ from assonance.tables.heads import head_measures
 
 # Which way a directional measure asks: what of the one layer is still, or was already, in the
 # other.
-KEPT, FORESEEN = "kept", "foreseen"
+RETAINED, ANTICIPATED = "kept", "foreseen"
 
 
 # Names of a row and a column model; None for one that was not compared.
@@ -34,7 +34,7 @@ _Models = tuple[str | None, str | None]
 OWN = "_own"  # of a neuron or head with itself, by its number, and not with its best match
 
 
-def layers(comparison: Comparison, pair: Pair) -> pd.DataFrame:
+def layers(comparison: Comparison, pair: FineTuning) -> pd.DataFrame:
     """Compare every layer before fine-tuning with the same layer after, by every measure.
 
     Parameters
@@ -47,9 +47,9 @@ def layers(comparison: Comparison, pair: Pair) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Indexed by measure, way (`KEPT`: how much of the pretrained layer the fine-tuned one has;
-        `FORESEEN`: the other way round; symmetric measures have the first alone) and layer; with
-        level, depth (0 the first layer, 1 the last), value (corrected for bias where it has an
+        Indexed by measure, way (`RETAINED`: how much of the pretrained layer the fine-tuned one
+        has; `ANTICIPATED`: the other way round; symmetric measures have the first alone) and
+        layer; with level, depth (0 the first layer, 1 the last), value (corrected for bias where it has an
         interval), low, high (the interval), ceiling,
         ceiling_low, ceiling_high (the pretrained model with its second seed), floor (as
         `floor_name`) and beyond, whether the layer has changed by more than
@@ -73,14 +73,14 @@ def layers(comparison: Comparison, pair: Pair) -> pd.DataFrame:
     ]
     if all(part["value"].isna().all() for part in parts):
         raise AssonanceError(
-            f"nothing was measured between {one_line(pair.pretrained)} and "
-            f"{one_line(pair.fine_tuned)}"
+            f"nothing was measured between {printable(pair.pretrained)} and "
+            f"{printable(pair.fine_tuned)}"
         )
     table = pd.concat(parts).astype({"beyond": "boolean"})
     return table.set_index(["measure", "way", "layer"])
 
 
-def heads(comparison: Comparison, pair: Pair, measure: str) -> pd.DataFrame:
+def heads(comparison: Comparison, pair: FineTuning, measure: str) -> pd.DataFrame:
     """Compare every attention head before fine-tuning with itself and with its best match after.
 
     Parameters
@@ -146,7 +146,7 @@ def curve(table: pd.DataFrame, measure: str) -> pd.DataFrame:
     known = list(dict.fromkeys(map(str, table.index.get_level_values("measure"))))
     if measure not in known:
         raise AssonanceError(f"{measure}: not measured here; you can use: {', '.join(known)}")
-    part = pd.DataFrame(table.xs((measure, KEPT), level=("measure", "way")))
+    part = pd.DataFrame(table.xs((measure, RETAINED), level=("measure", "way")))
     return part.dropna(subset="value")
 
 
@@ -182,12 +182,12 @@ def onset(part: pd.DataFrame) -> str | None:
     return str(part.index[first]) if first < len(part) else None
 
 
-def _scores(comparison: Comparison, pair: Pair, measure: str) -> Iterator[pd.DataFrame]:
+def _scores(comparison: Comparison, pair: FineTuning, measure: str) -> Iterator[pd.DataFrame]:
     """Tell what a measure says of each layer with itself, one table a way."""
     change, seeds = (pair.pretrained, pair.fine_tuned), (pair.pretrained, pair.second_seed)
-    ways: dict[str, tuple[_Models, _Models]] = {KEPT: (change, seeds)}
+    ways: dict[str, tuple[_Models, _Models]] = {RETAINED: (change, seeds)}
     if not MEASURES[measure].symmetric:
-        ways[FORESEEN] = (change[::-1], seeds[::-1])
+        ways[ANTICIPATED] = (change[::-1], seeds[::-1])
     scores = estimates(comparison, measure)
     ladder = comparison.layers(pair.pretrained)
     for way, (models, ends) in ways.items():
@@ -205,7 +205,7 @@ def _scores(comparison: Comparison, pair: Pair, measure: str) -> Iterator[pd.Dat
         )
 
 
-def _own(comparison: Comparison, pair: Pair, measure: str) -> Iterator[pd.DataFrame]:
+def _own(comparison: Comparison, pair: FineTuning, measure: str) -> Iterator[pd.DataFrame]:
     """Tell what a measure says of neurons or heads each with itself."""
     if measure == "maxcorr" and "maxcorr_match" in comparison.neurons:
         measured = _same_neurons
@@ -220,7 +220,7 @@ def _own(comparison: Comparison, pair: Pair, measure: str) -> Iterator[pd.DataFr
         else np.nan
         for other in (pair.fine_tuned, pair.second_seed)
     )
-    yield _labelled(measure, KEPT, ladder).assign(
+    yield _labelled(measure, RETAINED, ladder).assign(
         measure=f"{measure}{OWN}", value=value, ceiling=ceiling
     )
 
@@ -316,7 +316,7 @@ def _select(array: xr.DataArray, row: str, col: str, layer: str | xr.DataArray) 
     return array.sel(dict(zip(CELL, (row, layer, col, layer), strict=True)))
 
 
-def pairs(comparison: Comparison) -> tuple[Pair, ...]:
+def pairs(comparison: Comparison) -> tuple[FineTuning, ...]:
     """Find the fine-tuned models whose pretrained ones were compared too.
 
     A fine-tuned model comes from the pretrained one of its architecture that is most like it in
@@ -342,5 +342,5 @@ def pairs(comparison: Comparison) -> tuple[Pair, ...]:
             }
             alike.sort(key=lambda name: -np.nan_to_num(shared[name], nan=-np.inf))
             seeds = [each.name for each in models if each.seed_of == alike[0]]
-            found.append(Pair(alike[0], tuned.name, *(seeds or alike[1:])[:1]))
+            found.append(FineTuning(alike[0], tuned.name, *(seeds or alike[1:])[:1]))
     return tuple(found)

@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 
-from assonance.comparison.relations import Kinship
+from assonance.comparison.relations import Relations
 from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceError
 from assonance.inference.intervals import METHODS
@@ -13,8 +13,8 @@ from assonance.inference.localisation import (
     DRAWS,
     LOCALISATION,
     ROTATED,
-    variance_of_bases,
-    whole_of,
+    predicted_r_of,
+    rotation_variance,
 )
 from assonance.measures import roles
 from assonance.tables import cells, floors_and_ceilings
@@ -22,7 +22,7 @@ from assonance.tables.cells import at_best_matches, estimated_at, knowing_measur
 from assonance.tables.floors_and_ceilings import ceiling_name, floor_name, of_twins
 
 
-def ridge(comparison: Comparison, measure: str) -> pd.DataFrame:
+def best_matches(comparison: Comparison, measure: str) -> pd.DataFrame:
     """For each layer, find the layer of each other model that is most similar.
 
     Parameters
@@ -90,7 +90,7 @@ def best_layers(comparison: Comparison, measure: str) -> pd.DataFrame:
     AssonanceError
         The measure was not measured, or there is one model alone.
     """
-    table = ridge(comparison, measure)
+    table = best_matches(comparison, measure)
     table = table.join(estimated_at(comparison, measure, table))
     if floor_name(comparison, measure) is not None:
         if measure == "maxcorr":
@@ -142,10 +142,10 @@ def mean_over_layers(
     found = method(np.array(whole), at_best_matches(replicates, known).mean(0))
     if measure == LOCALISATION and DRAWS in comparison.replicates:
         draws = at_best_matches(comparison.replicates[DRAWS], known)
-        ends = (whole_of(comparison.scores), ROTATED)
+        ends = (predicted_r_of(comparison.scores), ROTATED)
         knows, rotated = (np.mean(at_best_matches(comparison.scores[name], known)) for name in ends)
         # Layers of one width meet the same bases: averaging over layers does not average them.
-        found = found.plus(*variance_of_bases(draws.mean(0), np.array(knows - rotated)))
+        found = found.plus(*rotation_variance(draws.mean(0), np.array(knows - rotated)))
     low, high = map(float, found.ends)
     return float(found.estimate), low, high
 
@@ -171,7 +171,7 @@ def localisation(comparison: Comparison) -> pd.DataFrame:
         raise AssonanceError(
             "localisation was not measured; compare with maxcorr, maxcorr_rotated, linreg_heldout"
         )
-    table = ridge(comparison, knowing)
+    table = best_matches(comparison, knowing)
     index = at_best_matches(comparison.scores[LOCALISATION], table)
     found = table.assign(known=table["value"], value=index)
     return found.join(estimated_at(comparison, LOCALISATION, table))
@@ -190,8 +190,8 @@ def best_pair(comparison: Comparison) -> tuple[str, str, str, str] | None:
     knowing = knowing_measure(comparison)
     if knowing is None or len(comparison.models) < 2:
         return None
-    table = ridge(comparison, knowing)
-    kin = Kinship(comparison.provenance.models)
+    table = best_matches(comparison, knowing)
+    kin = Relations(comparison.provenance.models)
     apart = np.array([kin.apart(kin.models[a], kin.models[b]) for a, b, _ in table.index])
     if table["value"][apart].notna().any():
         table = table[apart]

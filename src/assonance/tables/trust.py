@@ -6,11 +6,11 @@ import xarray as xr
 from scipy.stats import false_discovery_control
 
 from assonance.comparison.result import CELL, Comparison
-from assonance.inference.intervals import counting_p
+from assonance.inference.intervals import rank_p_value
 from assonance.measures import MEASURES
 from assonance.measures.layer_descriptors import DESCRIPTORS
 from assonance.tables.cells import at_best_matches, depth
-from assonance.tables.matches import ridge
+from assonance.tables.matches import best_matches
 
 
 def chance(comparison: Comparison, measure: str) -> pd.DataFrame:
@@ -29,7 +29,7 @@ def chance(comparison: Comparison, measure: str) -> pd.DataFrame:
     models = list(comparison.models)
     nulls = comparison.nulls[measure].sel(model_row=models, model_col=models)
     scores = comparison.scores[measure].sel(model_row=models, model_col=models)
-    p = counting_p(scores.values, nulls.values)
+    p = rank_p_value(scores.values, nulls.values)
     found = xr.Dataset({"value": scores, "shifted": nulls.mean("shift"), "p": (CELL, p)})
     table = found.to_dataframe()[["value", "shifted", "p"]].dropna()
     rows, columns = (table.index.get_level_values(f"model_{side}") for side in ("row", "col"))
@@ -88,7 +88,7 @@ def overfitting(comparison: Comparison, in_sample: str, held_out: str) -> pd.Dat
         Indexed as `best_layers` of the held-out measure; with layer_col, in_sample, held_out and
         overfitting, their difference.
     """
-    table = ridge(comparison, held_out)
+    table = best_matches(comparison, held_out)
     scores = at_best_matches(comparison.scores[in_sample], table)
     found = pd.DataFrame({"layer_col": table["layer_col"], "in_sample": scores}, index=table.index)
     found["held_out"] = table["value"]

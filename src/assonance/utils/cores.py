@@ -15,7 +15,7 @@ Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 
 
 @contextmanager
-def on_cores() -> Iterator[Map]:
+def worker_pool() -> Iterator[Map]:
     """Open as many workers as torch has threads; the context gives a `map` that uses them.
 
     Work not begun is dropped when the context is left early. Within it, torch computes on one

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from assonance.errors import AssonanceError, one_line, own_words
+from assonance.errors import AssonanceError, error_text, printable
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def put_in_place(path: str | os.PathLike[str]) -> Iterator[Path]:
         partial.replace(path)
     except OSError as error:
         raise AssonanceError(
-            f"{one_line(path)}: cannot be written: {own_words(error)}; name another place"
+            f"{printable(path)}: cannot be written: {error_text(error)}; name another place"
         ) from error
     finally:
         with suppress(OSError):

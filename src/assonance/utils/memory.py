@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def give_back() -> None:
+def trim_heap() -> None:
     """Hand freed memory back to the system, where the C library can and would keep it.
 
     It keeps what several threads freed apart from each other, gigabytes of what came in small
@@ -64,7 +64,7 @@ _UNITS: dict[str, int] = {"": 2**30, "B": 1} | {
 _AMOUNT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-zA-Z]*)\s*")
 
 
-def bytes_of(amount: str | float) -> float:
+def parse_bytes(amount: str | float) -> float:
     """Read an amount of memory.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from comparisons import comparison
 
-from assonance.comparison.relations import Pair
+from assonance.comparison.relations import FineTuning
 from assonance.report.sections import changes as change_section
 from assonance.tables import changes as change_tables
 
@@ -14,7 +14,7 @@ def pictures(made, pairs):
 
 def test_one_pair_has_a_picture_of_its_own():
     made = comparison(("before", "after"), (4, 4))
-    (picture,) = pictures(made, [Pair("before", "after")])
+    (picture,) = pictures(made, [FineTuning("before", "after")])
     assert "each layer of before with the same layer of after." in picture.caption
     assert len(picture.grid.body) == 4
     assert all(len(heads) == 1 for heads, _ in picture.grid.body)
@@ -22,7 +22,7 @@ def test_one_pair_has_a_picture_of_its_own():
 
 def test_steps_of_one_fine_tuning_are_followed_in_one_picture():
     made = comparison(("before", "early", "late"), (4, 4, 4))
-    pairs = [Pair("before", "early"), Pair("before", "late")]
+    pairs = [FineTuning("before", "early"), FineTuning("before", "late")]
     (picture,) = pictures(made, pairs)
     assert "before with the same layer of early and before with" in picture.caption
     assert len(picture.grid.body) == 8
@@ -34,7 +34,7 @@ def test_steps_of_one_fine_tuning_are_followed_in_one_picture():
 
 def test_models_of_other_layers_have_another_picture():
     made = comparison(("a", "a tuned", "b", "b tuned"), (4, 4, 6, 6))
-    pairs = [Pair("a", "a tuned"), Pair("b", "b tuned")]
+    pairs = [FineTuning("a", "a tuned"), FineTuning("b", "b tuned")]
     first, second = pictures(made, pairs)
     assert first.id != second.id
     assert (len(first.grid.body), len(second.grid.body)) == (4, 6)
@@ -42,4 +42,4 @@ def test_models_of_other_layers_have_another_picture():
 
 def test_what_was_not_measured_has_no_picture():
     made = comparison(("before", "after"), (4, 4), measures=["maxcorr"])
-    assert pictures(made, [Pair("before", "after")]) == []
+    assert pictures(made, [FineTuning("before", "after")]) == []

@@ -10,7 +10,7 @@ from assonance.corpus.formats.huggingface_dataset import entries_in_dataset, is_
 from assonance.corpus.formats.kaldi import entries_in_kaldi, is_kaldi
 from assonance.corpus.formats.lhotse_cuts import CUTS, entries_in_cuts
 from assonance.corpus.formats.manifest import entries_in_manifest
-from assonance.errors import AssonanceError, one_line
+from assonance.errors import AssonanceError, printable
 
 KINDS = (
     "give a folder of audio, a .csv or .jsonl manifest, a Kaldi directory, lhotse cuts or a saved "
@@ -37,7 +37,7 @@ def entries_of(given: Path) -> tuple[str, list[Entry]]:
         There is no such path, it is none of these kinds, or is malformed.
     """
     if not os.path.exists(given):  # noqa: PTH110 - unlike Path.exists, never raises
-        raise AssonanceError(f"{one_line(given)}: no such folder or manifest; {KINDS}")
+        raise AssonanceError(f"{printable(given)}: no such folder or manifest; {KINDS}")
     named = Path(os.path.abspath(given))  # noqa: PTH100 - a link keeps the name it was given
     if given.is_dir():
         manifest = given / "manifest.csv"
@@ -56,7 +56,7 @@ def entries_of(given: Path) -> tuple[str, list[Entry]]:
     if given.suffix.lower() in (".csv", ".jsonl"):
         return named.stem, entries_in_manifest(given)
     raise AssonanceError(
-        f"{one_line(given)}: neither a folder nor a .csv or .jsonl manifest; {KINDS}"
+        f"{printable(given)}: neither a folder nor a .csv or .jsonl manifest; {KINDS}"
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from assonance.errors import AssonanceError, one_line, own_words
+from assonance.errors import AssonanceError, error_text, printable
 
 
 class About(TypedDict):
@@ -87,7 +87,7 @@ def text_of(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise AssonanceError(
-            f"{one_line(path)}: cannot be read as UTF-8 text: {own_words(error)}; save it anew"
+            f"{printable(path)}: cannot be read as UTF-8 text: {error_text(error)}; save it anew"
         ) from error
 
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from assonance.corpus.formats.entry import Entry, names_of
-from assonance.errors import AssonanceError, one_line, own_words
+from assonance.errors import AssonanceError, error_text, printable
 
 # Formats that libsndfile tells by their content; the suffix only says where to look.
 AUDIO_SUFFIXES = (
@@ -50,11 +50,11 @@ def entries_in_folder(folder: Path) -> list[Entry]:
     for error in unlisted:
         path = Path(error.filename)
         name = path.relative_to(folder).as_posix()
-        fault = f"is a folder that cannot be listed: {own_words(error)}"
+        fault = f"is a folder that cannot be listed: {error_text(error)}"
         entries.append(Entry(name, path, recording=name, fault=fault))
     if not entries:
         raise AssonanceError(
-            f"{one_line(folder)}: no audio in this folder; "
+            f"{printable(folder)}: no audio in this folder; "
             f"files that end in {', '.join(AUDIO_SUFFIXES)} are looked for"
         )
     return entries

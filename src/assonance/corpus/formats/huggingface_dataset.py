@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from assonance.corpus.formats.entry import About, Entry, refuse_repeated
-from assonance.errors import AssonanceError, one_line, own_words
+from assonance.errors import AssonanceError, error_text, printable
 
 # What columns are called that say who speaks, in which language, and what.
 _COLUMNS = (
@@ -34,7 +34,7 @@ def entries_in_dataset(folder: Path) -> list[Entry]:
         `datasets` is not installed; the folder holds several splits, cannot be read, has no
         column of audio or no row, or two rows have one id.
     """
-    shown = one_line(folder)
+    shown = printable(folder)
     try:
         import datasets
     except ImportError as error:
@@ -44,8 +44,8 @@ def entries_in_dataset(folder: Path) -> list[Entry]:
     if (folder / "dataset_dict.json").is_file():
         splits = sorted(path.parent.name for path in folder.glob("*/state.json"))
         raise AssonanceError(
-            f"{shown}: holds the splits {', '.join(map(one_line, splits))}; name one of them, as "
-            f"{one_line(folder / (splits or ['train'])[0])}"
+            f"{shown}: holds the splits {', '.join(map(printable, splits))}; name one of them, as "
+            f"{printable(folder / (splits or ['train'])[0])}"
         )
     try:
         table = datasets.load_from_disk(str(folder.absolute()))
@@ -67,7 +67,7 @@ def entries_in_dataset(folder: Path) -> list[Entry]:
         raise
     except Exception as error:  # whatever damaged files make of pyarrow and datasets
         raise AssonanceError(
-            f"{shown}: cannot be read as a saved dataset: {own_words(error)}; save it anew"
+            f"{shown}: cannot be read as a saved dataset: {error_text(error)}; save it anew"
         ) from error
     if not len(table):
         raise AssonanceError(f"{shown}: holds no rows; name another folder")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from assonance.corpus.formats.entry import About, Entry, found, refuse_repeated, text_of
-from assonance.errors import AssonanceError, one_line
+from assonance.errors import AssonanceError, printable
 
 
 def is_kaldi(folder: Path) -> bool:
@@ -27,8 +27,9 @@ def entries_in_kaldi(folder: Path) -> list[Entry]:
     for line, id, path in _pairs(folder / "wav.scp"):
         if path.endswith("|") or path.startswith("|"):
             raise AssonanceError(
-                f"{one_line(folder / 'wav.scp')}, line {line}: the audio of {one_line(id)} is the "
-                "output of a command, and none is ever run; write the audio to files and name them"
+                f"{printable(folder / 'wav.scp')}, line {line}: the audio of {printable(id)} is "
+                "the output of a command, and none is ever run; write the audio to files and name "
+                "them"
             )
         recordings[id] = found(Path(path), folder)
     speakers, languages, texts = (
@@ -54,8 +55,8 @@ def _segments(
             (which,) = map(int, channel) if channel else (None,)
         except ValueError as error:
             raise AssonanceError(
-                f"{one_line(path)}, line {line}: not an utterance, its recording, start and end in "
-                "seconds; mend it"
+                f"{printable(path)}, line {line}: not an utterance, its recording, start and end "
+                "in seconds; mend it"
             ) from error
         listed = recording in recordings
         yield Entry(
@@ -65,7 +66,7 @@ def _segments(
             start=span[0],
             end=None if span[1] == -1 else span[1],  # Kaldi's way to say: to the end
             channel=which,
-            fault=None if listed else f"is cut from {one_line(recording)}, not in wav.scp",
+            fault=None if listed else f"is cut from {printable(recording)}, not in wav.scp",
             **about(id),
         )
 
@@ -78,9 +79,9 @@ def _pairs(path: Path) -> list[tuple[int, str, str]]:
             continue
         key, *rest = record.split(maxsplit=1)
         if not rest and path.name != "text":  # that nothing was said is a transcript
-            raise AssonanceError(f"{one_line(path)}, line {line}: a key alone; mend it")
+            raise AssonanceError(f"{printable(path)}, line {line}: a key alone; mend it")
         pairs.append((line, key, rest[0].strip() if rest else ""))
     if not pairs:
-        raise AssonanceError(f"{one_line(path)}: lists nothing; fill or remove it")
-    refuse_repeated(one_line(path), ((line, key) for line, key, _ in pairs))
+        raise AssonanceError(f"{printable(path)}: lists nothing; fill or remove it")
+    refuse_repeated(printable(path), ((line, key) for line, key, _ in pairs))
     return pairs

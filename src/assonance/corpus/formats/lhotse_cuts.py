@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from assonance.corpus.formats.entry import Entry, found, refuse_repeated
-from assonance.errors import AssonanceError, one_line, own_words
+from assonance.errors import AssonanceError, error_text, printable
 
 CUTS = ("MonoCut", "MultiCut", "MixedCut", "PaddingCut", "Cut")
 
@@ -31,7 +31,7 @@ def entries_in_cuts(path: Path) -> list[Entry]:
         from lhotse.cut.set import deserialize_cut
     except ImportError as error:
         raise AssonanceError(
-            f"{one_line(path)}: reading cuts needs lhotse; pip install 'assonance[lhotse]'"
+            f"{printable(path)}: reading cuts needs lhotse; pip install 'assonance[lhotse]'"
         ) from error
     lines = []
     entries = []
@@ -43,12 +43,12 @@ def entries_in_cuts(path: Path) -> list[Entry]:
             entries.append(_entry(cut, path.parent))
         except Exception as error:  # whatever a malformed record makes of lhotse's constructors
             raise AssonanceError(
-                f"{one_line(path)}, line {line}: not a cut of lhotse; write it anew"
+                f"{printable(path)}, line {line}: not a cut of lhotse; write it anew"
             ) from error
         lines.append(line)
     if not entries:
-        raise AssonanceError(f"{one_line(path)}: lists no cuts; name another file")
-    refuse_repeated(one_line(path), zip(lines, (each.id for each in entries), strict=True))
+        raise AssonanceError(f"{printable(path)}: lists no cuts; name another file")
+    refuse_repeated(printable(path), zip(lines, (each.id for each in entries), strict=True))
     return entries
 
 
@@ -62,7 +62,8 @@ def _records(path: Path) -> Iterator[tuple[int, Any]]:
                     yield line, json.loads(record)
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
         raise AssonanceError(
-            f"{one_line(path)}: cannot be read after line {line}: {own_words(error)}; write it anew"
+            f"{printable(path)}: cannot be read after line {line}: {error_text(error)}; "
+            "write it anew"
         ) from error
 
 
@@ -77,7 +78,7 @@ def _entry(cut: Any, folder: Path) -> Entry:
     else:
         source, fault = _source(cut)
     if source is None:
-        return Entry(cut.id, Path(one_line(cut.id)), cut.id, fault=fault)
+        return Entry(cut.id, Path(printable(cut.id)), cut.id, fault=fault)
     channels = cut.channel if isinstance(cut.channel, list) else [cut.channel]
     # All of a file's channels are averaged; one is read by its place in the file.
     whole = sorted(channels) == sorted(source.channels)

@@ -14,7 +14,7 @@ from assonance.corpus.formats.entry import (
     refuse_repeated,
     text_of,
 )
-from assonance.errors import AssonanceError, one_line
+from assonance.errors import AssonanceError, printable
 
 _Row = Mapping[str, str]
 
@@ -30,7 +30,7 @@ def entries_in_manifest(manifest: Path) -> list[Entry]:
     AssonanceError
         It is malformed, lists nothing, or gives two utterances one id.
     """
-    shown = one_line(manifest)
+    shown = printable(manifest)
     readers = {".csv": _csv_rows, ".jsonl": _jsonl_rows}
     rows = readers[manifest.suffix.lower()](text_of(manifest), shown)
     if not rows:

@@ -16,7 +16,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled
 
 from assonance import demo
-from assonance.errors import AssonanceError, one_line
+from assonance.errors import AssonanceError, printable
 from assonance.models.frame_grid import FrameGrid
 from assonance.models.huggingface.families import FAMILIES, Family
 
@@ -94,20 +94,20 @@ def find_checkpoint(spec: str | Path, *, offline: bool) -> Checkpoint:
         folder, name = local, Path(os.path.abspath(local)).name  # noqa: PTH100 - keep links' names
     else:
         raise AssonanceError(
-            f"{one_line(source)}: {'not a directory' if there else 'no such directory'}; "
+            f"{printable(source)}: {'not a directory' if there else 'no such directory'}; "
             "give a model's directory, a hub id such as facebook/wav2vec2-base-960h, or a name "
             "that `assonance models` lists"
         )
     model_type = _read_json(folder / "config.json").get("model_type")
     if model_type not in tuple(FAMILIES):  # whatever JSON may hold, hashable or not
         raise AssonanceError(
-            f"{one_line(folder)}: models of type {model_type!r} are not supported; "
+            f"{printable(folder)}: models of type {model_type!r} are not supported; "
             f"supported are {', '.join(FAMILIES)}"
         )
     family = FAMILIES[model_type]
     if not _has_preprocessing(folder):
         raise AssonanceError(
-            f"{one_line(folder)}: no preprocessor_config.json, which says how the model expects "
+            f"{printable(folder)}: no preprocessor_config.json, which says how the model expects "
             "its samples; copy it from where the model came"
         )
     with quiet(), explained(folder, "configuration"):
@@ -119,14 +119,14 @@ def find_checkpoint(spec: str | Path, *, offline: bool) -> Checkpoint:
         )
     if type(extractor).__name__ != family.extractor:
         raise AssonanceError(
-            f"{one_line(folder)}: preprocessing by {type(extractor).__name__} is not supported for "
-            f"models of type {model_type}; {family.extractor} is"
+            f"{printable(folder)}: preprocessing by {type(extractor).__name__} is not supported "
+            f"for models of type {model_type}; {family.extractor} is"
         )
     kernels, strides = (getattr(config, name, []) for name in ("conv_kernel", "conv_stride"))
     counts = [*kernels, *strides, extractor.sampling_rate]
     if not all(isinstance(count, int) and count > 0 for count in counts):
         raise AssonanceError(
-            f"{one_line(folder)}: kernels, strides and sampling rate must be whole and positive, "
+            f"{printable(folder)}: kernels, strides and sampling rate must be whole and positive, "
             f"not {counts}; get a whole copy"
         )
     with explained(folder, "configuration"):
@@ -152,7 +152,7 @@ def load_encoder(checkpoint: Checkpoint) -> torch.nn.Module:
     AssonanceError
         The weights are missing, pickled, damaged, not finite, or not those of the configuration.
     """
-    folder = one_line(checkpoint.folder)
+    folder = printable(checkpoint.folder)
     _check_weights_are_there(checkpoint)
     # A weight that the checkpoint lacks is drawn at random, even one that is never used.
     with quiet(), torch.random.fork_rng(devices=[]), explained(checkpoint.folder, "weights"):
@@ -264,14 +264,14 @@ def _read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_bytes())
     except FileNotFoundError as error:
         raise AssonanceError(
-            f"{one_line(path.parent)}: no {path.name}; give the directory of a saved model"
+            f"{printable(path.parent)}: no {path.name}; give the directory of a saved model"
         ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise AssonanceError(
-            f"{one_line(path)}: cannot be read as JSON ({_why(error)}); get a whole copy"
+            f"{printable(path)}: cannot be read as JSON ({_why(error)}); get a whole copy"
         ) from error
     if not isinstance(content, dict):
-        raise AssonanceError(f"{one_line(path)}: not a JSON object; get a whole copy")
+        raise AssonanceError(f"{printable(path)}: not a JSON object; get a whole copy")
     return content
 
 
@@ -291,19 +291,19 @@ def _check_weights_are_there(checkpoint: Checkpoint) -> None:
     if index.is_file():
         shards = _read_json(index).get("weight_map")
         if not isinstance(shards, dict):
-            raise AssonanceError(f"{one_line(index)}: has no weight_map; get a whole copy")
+            raise AssonanceError(f"{printable(index)}: has no weight_map; get a whole copy")
         absent = sorted(
             {str(name) for name in shards.values() if not (folder / str(name)).is_file()}
         )
         if absent:
             raise AssonanceError(
-                f"{one_line(folder)}: {one_line(absent[0])}, which {index.name} names, is missing; "
-                "get a whole copy"
+                f"{printable(folder)}: {printable(absent[0])}, which {index.name} names, is "
+                "missing; get a whole copy"
             )
         return
     pickles = sorted(path.name for path in folder.iterdir() if path.suffix in _PICKLES)
     raise AssonanceError(
-        f"{one_line(checkpoint.source)}: "
+        f"{printable(checkpoint.source)}: "
         + (
             f"only pickled weights ({pickles[0]}), which are never opened"
             if pickles
@@ -321,13 +321,13 @@ def explained(folder: Path, what: str) -> Iterator[None]:
         yield
     except Exception as error:
         raise AssonanceError(
-            f"{one_line(folder)}: its {what} cannot be loaded ({_why(error)}); get a whole copy"
+            f"{printable(folder)}: its {what} cannot be loaded ({_why(error)}); get a whole copy"
         ) from error
 
 
 def _why(error: Exception) -> str:
     """Give the first line of an error's own words."""
-    words = one_line(str(error).strip().partition("\n")[0]) or type(error).__name__
+    words = printable(str(error).strip().partition("\n")[0]) or type(error).__name__
     return words if len(words) <= 200 else f"{words[:200]}…"
 
 

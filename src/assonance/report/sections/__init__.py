@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from assonance.comparison.relations import Pair
+from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import Comparison
 from assonance.report.sections.changes import fine_tuning
 from assonance.report.sections.heads import heads
@@ -13,7 +13,7 @@ from assonance.report.sections.section import Section
 from assonance.report.sections.trust import trust
 
 
-def sections(comparison: Comparison, pairs: Sequence[Pair]) -> list[Section]:
+def sections(comparison: Comparison, pairs: Sequence[FineTuning]) -> list[Section]:
     """Make every section that the measures allow."""
     made = [
         alike(comparison),

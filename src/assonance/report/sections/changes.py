@@ -5,9 +5,9 @@ from functools import partial
 
 import pandas as pd
 
-from assonance.comparison.relations import Pair
+from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import Comparison
-from assonance.errors import listing, one_line
+from assonance.errors import join_names, printable
 from assonance.measures.roles import FIRST_SHOWN
 from assonance.plots import changes as change_plots
 from assonance.report.pictures import Picture, picture
@@ -31,7 +31,7 @@ _COLUMNS = {
 
 
 def change_curves(
-    comparison: Comparison, tables: Mapping[Pair, pd.DataFrame], measure: str, slug: str
+    comparison: Comparison, tables: Mapping[FineTuning, pd.DataFrame], measure: str, slug: str
 ) -> Iterator[Picture]:
     """Draw one measure of all layers with themselves, pairs of the same layers together.
 
@@ -49,12 +49,12 @@ def change_curves(
         name = change_plots.title_of(comparison, measure)
         begins = {pair: change_tables.onset(table) for pair, table in known.items()}
         changed = [
-            f"from {layer} on" + (f" in {one_line(pair.fine_tuned)}" if len(known) > 1 else "")
+            f"from {layer} on" + (f" in {printable(pair.fine_tuned)}" if len(known) > 1 else "")
             for pair, layer in begins.items()
             if layer
         ]
         both = [
-            f"{one_line(pair.pretrained)} with the same layer of {one_line(pair.fine_tuned)}"
+            f"{printable(pair.pretrained)} with the same layer of {printable(pair.fine_tuned)}"
             for pair in known
         ]
         ends = [
@@ -65,21 +65,23 @@ def change_curves(
             f"change-{slug}-{number}",
             partial(change_plots.layers, comparison, list(known), measure, tables),
             _shown(known),
-            f"{name}: each layer of {listing(both)}."
-            + (f" All layers have changed {listing(changed)}." if changed else ""),
-            f"{name} by depth, first layer to last: {listing(ends)}.",
+            f"{name}: each layer of {join_names(both)}."
+            + (f" All layers have changed {join_names(changed)}." if changed else ""),
+            f"{name} by depth, first layer to last: {join_names(ends)}.",
         )
 
 
-def _of_the_same_layers(comparison: Comparison, pairs: Sequence[Pair]) -> list[list[Pair]]:
+def _of_the_same_layers(
+    comparison: Comparison, pairs: Sequence[FineTuning]
+) -> list[list[FineTuning]]:
     """Put pairs together whose models have the same layers: their curves can be laid over."""
-    groups: dict[tuple[str, ...], list[Pair]] = {}
+    groups: dict[tuple[str, ...], list[FineTuning]] = {}
     for pair in pairs:
         groups.setdefault(comparison.layers(pair.pretrained), []).append(pair)
     return list(groups.values())
 
 
-def _shown(known: Mapping[Pair, pd.DataFrame]) -> pd.DataFrame:
+def _shown(known: Mapping[FineTuning, pd.DataFrame]) -> pd.DataFrame:
     """Table the curves of one picture, each under its fine-tuned model where there are several."""
     by_name = {pair.fine_tuned: table for pair, table in known.items()}
     table = pd.concat(by_name, names=["after"]) if len(known) > 1 else next(iter(by_name.values()))
@@ -88,7 +90,7 @@ def _shown(known: Mapping[Pair, pd.DataFrame]) -> pd.DataFrame:
 
 
 def single_heads(
-    comparison: Comparison, pairs: Sequence[Pair], measure: str, slug: str
+    comparison: Comparison, pairs: Sequence[FineTuning], measure: str, slug: str
 ) -> Iterator[Picture]:
     """Draw every head with itself."""
     if measure not in head_measures(comparison):
@@ -109,9 +111,9 @@ def single_heads(
                     "best_head": "which is head",
                 }
             ),
-            f"Each head of {one_line(pair.pretrained)} with itself after fine-tuning to "
-            f"{one_line(pair.fine_tuned)}; changed most: {listing(low)}.",
-            f"Points of {len(table)} heads by layer; least like themselves are {listing(low)}.",
+            f"Each head of {printable(pair.pretrained)} with itself after fine-tuning to "
+            f"{printable(pair.fine_tuned)}; changed most: {join_names(low)}.",
+            f"Points of {len(table)} heads by layer; least like themselves are {join_names(low)}.",
         )
 
 
@@ -121,7 +123,7 @@ def measures(table: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(map(str, known.index.get_level_values("measure"))))
 
 
-def fine_tuning(comparison: Comparison, pairs: Sequence[Pair]) -> Section | None:
+def fine_tuning(comparison: Comparison, pairs: Sequence[FineTuning]) -> Section | None:
     """Show what changed between models and the same models fine-tuned."""
     if not pairs:
         return None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import chain, permutations
 
 from assonance.comparison.result import Comparison
-from assonance.errors import listing, one_line
+from assonance.errors import join_names, printable
 from assonance.plots import heads as head_plots
 from assonance.plots import scales
 from assonance.report.pictures import Picture, picture
@@ -28,7 +28,7 @@ def kinds_of_heads(comparison: Comparison) -> Iterator[Picture]:
     if table.empty:
         return
     counts = table["kind"].value_counts()
-    words = listing([f"{count} {kind}" for kind, count in counts.items()], most=5)
+    words = join_names([f"{count} {kind}" for kind, count in counts.items()], most=5)
     shown = table.rename_axis(["model", "layer", "head"]).rename(
         columns={
             name: str(comparison.heads[name].attrs.get("long_name", name))
@@ -57,9 +57,9 @@ def matches(comparison: Comparison, measure: str, slug: str) -> Iterator[Picture
         return
     name = scales.title(comparison, measure)
     means = head_tables.head_models(comparison, measure).to_numpy()
-    average = listing(
+    average = join_names(
         [
-            f"{one_line(row)} in {one_line(col)} {means[i, j]:.2f}"
+            f"{printable(row)} in {printable(col)} {means[i, j]:.2f}"
             for (i, row), (j, col) in permutations(enumerate(models), 2)
         ]
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from assonance.comparison.result import Comparison
-from assonance.errors import listing, one_line
+from assonance.errors import join_names, printable
 from assonance.plots import layers as layer_plots
 from assonance.plots import scales
 from assonance.report.pictures import Picture, cell, picture
@@ -38,7 +38,7 @@ def matrix_picture(comparison: Comparison, measure: str) -> Iterator[Picture]:
     if table.isna().all(axis=None):
         return
     name = scales.title(comparison, measure)
-    models = listing([one_line(model) for model in comparison.models])
+    models = join_names([printable(model) for model in comparison.models])
     sure = measure in comparison.intervals
     yield picture(
         f"matrix-{slug_of(comparison, measure)}",
@@ -72,5 +72,5 @@ def _between(table: pd.DataFrame) -> str:
         return f"values from {np.nanmin(values):.2f} to {np.nanmax(values):.2f}."
     between = np.where(other & np.isfinite(values), values, -np.inf)
     i, j = divmod(int(between.argmax()), between.shape[1])
-    row, col = (" ".join(map(one_line, table.index[place])) for place in (i, j))
+    row, col = (" ".join(map(printable, table.index[place])) for place in (i, j))
     return f"highest between two models {between[i, j]:.2f}, {row} with {col}."

@@ -105,7 +105,7 @@ def _depth_panel(comparison: Comparison, measure: str) -> Panel:
 
     def pictures() -> Iterator[Picture]:
         yield from curves(comparison, measure, f"curves-{slug}")
-        table = match_tables.ridge(comparison, measure)
+        table = match_tables.best_matches(comparison, measure)
         if table["value"].isna().all():
             return
         apart = (table["depth_row"] - table["depth_col"]).abs().mean()

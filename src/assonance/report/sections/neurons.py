@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from assonance.comparison.result import Comparison
-from assonance.errors import one_line
+from assonance.errors import printable
 from assonance.plots import layers as layer_plots
 from assonance.plots import matches as match_plots
 from assonance.plots import neurons as neuron_plots
@@ -50,7 +50,7 @@ def _signature(comparison: Comparison) -> Iterator[Picture]:
     table = neuron_tables.neurons(comparison, *pair)
     if table.empty:
         return
-    row, layer_row, col, layer_col = map(one_line, pair)
+    row, layer_row, col, layer_col = map(printable, pair)
     yield picture(
         "signature",
         lambda: neuron_plots.neurons(comparison, *pair),
