@@ -1,13 +1,16 @@
 import json
 import sys
 
+import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
 from assonance.scoring import frame_pass
 from assonance.scoring.tiles import plan
 from benchmarks import engine, growth, memory
 from benchmarks.material import Layers, utterances
+from benchmarks.same_numbers import compare_runs
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +56,20 @@ def test_memory_is_planned_as_the_engine_plans_it(measures, monkeypatch):
     case.tiles()
     assert memory.run(case) > 0
     assert asked[0] == asked[1]
+
+
+def test_two_runs_differ_where_one_bit_of_one_number_does(tmp_path):
+    scores = np.array([0.25, np.nan, 0.75])
+    changed = scores.copy()
+    changed[2] = np.nextafter(changed[2], 1)
+    for name, values in {"before": scores, "again": scores.copy(), "after": changed}.items():
+        (tmp_path / name).mkdir()
+        with h5py.File(tmp_path / name / "results.nc", "w") as file:
+            file["scores/cka"] = values
+        table = pd.DataFrame({"measure": ["cka"] * 3, "value": values})
+        table.to_csv(tmp_path / name / "results.csv", index=False)
+    before, again, after = (tmp_path / name for name in ("before", "again", "after"))
+    assert compare_runs(before, again) == (2, 6, [])
+    *_, unlike = compare_runs(before, after)
+    assert [each.name for each in unlike] == ["results.nc: scores/cka", "results.csv: value"]
+    assert all(each.reason.startswith("1 of 3 numbers differ") for each in unlike)

@@ -49,8 +49,8 @@ def layers(comparison: Comparison, pair: FineTuning) -> pd.DataFrame:
     pandas.DataFrame
         Indexed by measure, way (`RETAINED`: how much of the pretrained layer the fine-tuned one
         has; `ANTICIPATED`: the other way round; symmetric measures have the first alone) and
-        layer; with level, depth (0 the first layer, 1 the last), value (corrected for bias where it has an
-        interval), low, high (the interval), ceiling,
+        layer; with level, depth (0 the first layer, 1 the last), value (corrected for bias where
+        it has an interval), low, high (the interval), ceiling,
         ceiling_low, ceiling_high (the pretrained model with its second seed), floor (as
         `floor_name`) and beyond, whether the layer has changed by more than
         two trainings differ: value − ceiling, with its own interval where there is one, lies below
