@@ -183,7 +183,7 @@ def test_the_jackknife_of_a_mean_is_its_standard_error():
     assert found.estimate == pytest.approx(values.mean(), abs=1e-12)
     assert found.error == pytest.approx(values.std(ddof=1) / 5, abs=1e-12)
     # Student's t of 24 degrees of freedom, from a table.
-    low, high = found.ends
+    low, high = found.interval
     assert high - found.estimate == pytest.approx(2.0639 * found.error, rel=1e-4)
     assert found.estimate - low == pytest.approx(high - found.estimate)
 
@@ -196,7 +196,7 @@ def test_the_jackknife_takes_the_bias_of_a_variance_away():
 
 def test_fewer_than_two_groups_say_nothing():
     found = jackknife(np.array([0.5]), np.array([[0.4]]))
-    assert np.isnan([found.estimate, *found.ends, found.error, found.p]).all()
+    assert np.isnan([found.estimate, *found.interval, found.error, found.p]).all()
 
 
 def every_draw(score, values):
@@ -223,7 +223,7 @@ def test_the_bootstrap_takes_the_bias_of_a_variance_away():
 def test_the_interval_of_a_bootstrap_turns_the_draws_round():
     draws = np.random.default_rng(2).exponential(size=199)
     found = bootstrap(np.array(0.8), draws)
-    low, high = found.ends
+    low, high = found.interval
     # 2.5 % of 200 are the fifth from either end.
     assert low == pytest.approx(1.6 - np.sort(draws)[-5])
     assert high == pytest.approx(1.6 - np.sort(draws)[4])
@@ -233,16 +233,16 @@ def test_the_interval_of_a_bootstrap_turns_the_draws_round():
 def test_p_of_a_bootstrap_is_below_a_fortieth_where_the_interval_is_above_nothing(whole):
     draws = whole + np.random.default_rng(3).normal(0.1, 0.4, 199)
     found = bootstrap(np.array(whole), draws)
-    assert (found.p <= 0.025) == (found.ends[0] > 0)
+    assert (found.p <= 0.025) == (found.interval[0] > 0)
     assert found.p == (1 + (draws >= 2 * whole).sum()) / 200
 
 
 def test_draws_are_widened_by_what_else_is_uncertain():
     rng = np.random.default_rng(4)
     found = BootstrapEstimate(np.array(0.3), rng.normal(0, 0.3, 4000))
-    wider = found.plus(np.array(0.16), 200)
+    wider = found.add_variance(np.array(0.16), 200)
     assert wider.error == pytest.approx(0.5, rel=0.05)
-    low, high = wider.ends
+    low, high = wider.interval
     assert (low, high) == pytest.approx((0.3 - 0.98, 0.3 + 0.98), abs=0.06)
 
 
@@ -284,10 +284,12 @@ def test_intervals_are_made_on_the_scale_of_artanh_and_brought_back(dim, method)
     scores = xr.Dataset({"score": ("layer_row", [0.65, 0.99], UNIT)})
     made = intervals(scores, xr.Dataset({"score": (("layer_row", dim), LEFT)}))["score"]
     found = method(np.arctanh(0.65), np.arctanh(LEFT[0]))
-    np.testing.assert_allclose(made[0], np.tanh([found.estimate, *found.ends]), atol=1e-12)
+    np.testing.assert_allclose(made[0], np.tanh([found.estimate, *found.interval]), atol=1e-12)
     # Where a replicate is at the end of the range there is no such scale.
     plain = method(np.array(0.99), LEFT[1])
-    np.testing.assert_allclose(made[1], np.clip([plain.estimate, *plain.ends], 0, 1), atol=1e-12)
+    np.testing.assert_allclose(
+        made[1], np.clip([plain.estimate, *plain.interval], 0, 1), atol=1e-12
+    )
 
 
 def test_a_score_at_the_end_of_its_range_is_certain():
@@ -301,7 +303,7 @@ def test_intervals_of_held_out_and_unbounded_scores_are_plain(name):
     scores = xr.Dataset({"score": ("layer_row", [0.65], attributes(MEASURES[name]))})
     made = intervals(scores, xr.Dataset({"score": (("layer_row", "group"), LEFT[:1])}))["score"]
     plain = jackknife(np.array(0.65), LEFT[0])
-    np.testing.assert_allclose(made[0], [plain.estimate, *plain.ends], atol=1e-12)
+    np.testing.assert_allclose(made[0], [plain.estimate, *plain.interval], atol=1e-12)
 
 
 def test_intervals_say_what_made_them():

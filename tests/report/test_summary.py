@@ -52,7 +52,7 @@ def test_a_mean_over_layers_carries_its_interval(measure):
         ]
     )
     expected = jackknife(whole, np.mean(at, axis=0))
-    assert (estimate, low, high) == pytest.approx((expected.estimate, *expected.ends))
+    assert (estimate, low, high) == pytest.approx((expected.estimate, *expected.interval))
     *_, method = sentences(made)
     assert method == f"Brackets hold 95 % intervals of {made.method}."
     said = " ".join(sentences(made))

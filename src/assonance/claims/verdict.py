@@ -232,8 +232,8 @@ class _Tester:
         method = METHODS[self.dim]
         found = method(signs @ whole, signs @ replicates)
         if ROTATED in claim.measures:
-            found = found.plus(*self._of_bases(claim, weights))
-        low, high = map(float, found.ends)
+            found = found.add_variance(*self._of_bases(claim, weights))
+        low, high = map(float, found.interval)
         return ClaimResult(
             claim,
             "supported" if low > 0 else "not supported" if high < 0 else "undecided",

@@ -1,4 +1,4 @@
-"""From scores to answers: floors, ceilings, and what lies between them."""
+"""Compute estimates, confidence intervals and p values from replicates of scores."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,26 +17,22 @@ from assonance.inference.localisation import (
     rotation_variance,
 )
 
-# Probability with which an interval holds what it is about.
+# Coverage of the intervals.
 LEVEL = 0.95
-
-
 STATISTICS = ("estimate", "low", "high")
-
-
-# So near to 1 is rounding, which the scale of artanh would blow up.
+# Closer to ±1 than this, a score differs from it by rounding alone, which artanh would amplify.
 AT_THE_END = 1e-6
 
 
 class Estimate(Protocol):
-    """A bias-corrected estimate and how sure it is; arrays of one shape.
+    """A bias-corrected estimate with standard error, interval and p value; arrays of one shape.
 
     NaN where the score or one of its replicates is undefined.
     """
 
     @property
     def estimate(self) -> NDArray[np.float64]:
-        """Of the score of endless speech."""
+        """Estimate of the score for an unlimited amount of speech."""
 
     @property
     def error(self) -> NDArray[np.float64]:
@@ -44,18 +40,18 @@ class Estimate(Protocol):
 
     @property
     def degrees(self) -> NDArray[np.float64]:
-        """Of freedom of the error."""
+        """Degrees of freedom of the standard error."""
 
     @property
-    def ends(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def interval(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Low and high end of the interval at `LEVEL`."""
 
     @property
     def p(self) -> NDArray[np.float64]:
-        """One-sided: how often so high an estimate would come about if the truth were 0."""
+        """One-sided p value of the hypothesis that the score is 0."""
 
-    def plus(self, variance: NDArray[np.floating], degrees: float) -> Self:
-        """Add what else is uncertain, independently, with its degrees of freedom."""
+    def add_variance(self, variance: NDArray[np.floating], degrees: float) -> Self:
+        """Return the estimate with an independent source of variance added."""
 
 
 Method = Callable[[NDArray[np.floating], NDArray[np.floating]], Estimate]
@@ -63,46 +59,46 @@ Method = Callable[[NDArray[np.floating], NDArray[np.floating]], Estimate]
 
 @dataclass(frozen=True)
 class TEstimate:
-    """An estimate whose error is known from few deviations: Student's t. See `Estimate`."""
+    """An estimate whose interval is Student's t; see `Estimate`."""
 
     estimate: NDArray[np.float64]
     error: NDArray[np.float64]
     degrees: NDArray[np.float64]
 
     @property
-    def ends(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The estimate ± t·error."""
+    def interval(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The estimate ± t times its standard error."""
         reach = stats.t.ppf((1 + LEVEL) / 2, self.degrees) * self.error
         return self.estimate - reach, self.estimate + reach
 
     @property
     def p(self) -> NDArray[np.float64]:
-        """Of Student's t; without any spread the sign decides."""
+        """One-sided p value of Student's t; without any spread the sign decides."""
         certain = np.where(self.estimate == 0, 0.5, self.estimate < 0)
         error = np.where(self.error == 0, 1, self.error)
-        found = stats.t.sf(self.estimate / error, self.degrees)
-        return np.where(self.error == 0, certain, found)
+        p = stats.t.sf(self.estimate / error, self.degrees)
+        return np.where(self.error == 0, certain, p)
 
-    def plus(self, variance: NDArray[np.floating], degrees: float) -> "TEstimate":
-        """Add a variance; degrees of freedom are Satterthwaite's (1946)."""
+    def add_variance(self, variance: NDArray[np.floating], degrees: float) -> "TEstimate":
+        """Add a variance, with the degrees of freedom of Satterthwaite (1946)."""
         own = np.square(self.error)
         total = own + variance
         weighted = np.square(own) / self.degrees + np.square(variance) / degrees
-        together = np.square(total) / np.where(weighted == 0, 1, weighted)
-        freedom = np.where(weighted == 0, self.degrees, together)
+        combined = np.square(total) / np.where(weighted == 0, 1, weighted)
+        freedom = np.where(weighted == 0, self.degrees, combined)
         return TEstimate(self.estimate, np.sqrt(total), freedom)
 
 
 @dataclass(frozen=True)
 class BootstrapEstimate:
-    """An estimate whose deviations from the truth are taken to be those of draws. See `Estimate`.
+    """An estimate whose deviations are those of bootstrap draws; see `Estimate`.
 
     Attributes
     ----------
     estimate
         Corrected for bias.
     deviations
-        Of the draws from their mean, a last axis of B more.
+        Deviations of the draws from their mean, with a last axis of B draws.
     """
 
     estimate: NDArray[np.float64]
@@ -115,91 +111,90 @@ class BootstrapEstimate:
 
     @property
     def degrees(self) -> NDArray[np.float64]:
-        """None: no distribution is assumed."""
+        """NaN: the bootstrap assumes no distribution."""
         return np.full(np.shape(self.estimate), np.nan)
 
     @property
-    def ends(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The estimate less the deviations that so many draws exceed, and fall short of."""
+    def interval(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The estimate minus the upper, and minus the lower quantile of the deviations."""
         tails = (1 - LEVEL) / 2, (1 + LEVEL) / 2
         least, most = np.quantile(self.deviations, tails, axis=-1, method="weibull")
         return self.estimate - most, self.estimate - least
 
     @property
     def p(self) -> NDArray[np.float64]:
-        """Share of the draws that deviate upwards by the estimate or more, itself counted."""
+        """Share of the draws whose deviation is at least the estimate, which counts as one."""
         return rank_p_value(self.estimate, self.deviations)
 
-    def plus(self, variance: NDArray[np.floating], degrees: float) -> "BootstrapEstimate":
-        """Add to every draw what else might deviate, drawn from Student's t."""
+    def add_variance(self, variance: NDArray[np.floating], degrees: float) -> "BootstrapEstimate":
+        """Add to each draw a deviation from Student's t with this variance."""
         count = self.deviations.shape[-1]
         steps = stats.t.ppf((np.arange(count) + 0.5) / count, degrees)
         np.random.default_rng(0).shuffle(steps)
-        return BootstrapEstimate(
-            self.estimate, self.deviations + np.sqrt(variance)[..., None] * steps
-        )
+        further = np.sqrt(variance)[..., None] * steps
+        return BootstrapEstimate(self.estimate, self.deviations + further)
 
 
-def jackknife(whole: NDArray[np.floating], replicates: NDArray[np.floating]) -> TEstimate:
-    """Tell how sure a score is, from what it is without each group of utterances in turn.
+def jackknife(score: NDArray[np.floating], replicates: NDArray[np.floating]) -> TEstimate:
+    """Compute the delete-a-group jackknife: bias-corrected estimate and Student's t interval.
 
-    With G groups, the estimate G·θ − (G − 1)·mean θ₋g has lost the bias that falls as one over
-    the amount of speech: in-sample measures of dependent frames have much of it. The interval is
-    the estimate ± t·√((G − 1)/G · Σ(θ₋g − mean)²), t of G − 1 degrees of freedom. Source: Shao &
-    Tu 1995, the delete-a-group jackknife; see docs/validity.md for what it covers.
+    With G groups, the estimate G·θ − (G − 1)·mean θ₋g removes the bias that falls as one over the
+    amount of speech, which in-sample measures of dependent frames have. The interval is the
+    estimate ± t·√((G − 1)/G · Σ(θ₋g − mean)²), with G − 1 degrees of freedom. Source: Shao & Tu
+    1995. docs/validity.md gives its coverage.
 
     Parameters
     ----------
-    whole
-        The score θ of everything, any shape.
+    score
+        The score θ of all speech, any shape.
     replicates
-        θ₋g, with a last axis of G groups more.
+        The scores θ₋g with one group left out, with a last axis of G groups.
 
     Returns
     -------
-    Student
+    TEstimate
         All NaN for fewer than two groups.
     """
     count = replicates.shape[-1]
-    degrees = np.full(np.shape(whole), max(count - 1, 1), dtype=np.float64)
+    degrees = np.full(np.shape(score), max(count - 1, 1), dtype=np.float64)
     if count < 2:
         return TEstimate(np.full_like(degrees, np.nan), np.full_like(degrees, np.nan), degrees)
     mean = replicates.mean(-1)
-    estimate = count * whole - (count - 1) * mean
+    estimate = count * score - (count - 1) * mean
     spread = np.square(replicates - mean[..., None]).sum(-1)
     return TEstimate(estimate, np.sqrt((count - 1) / count * spread), degrees)
 
 
-def bootstrap(whole: NDArray[np.floating], replicates: NDArray[np.floating]) -> BootstrapEstimate:
-    """Tell how sure a score is, from what it is of groups of utterances drawn with replacement.
+def bootstrap(score: NDArray[np.floating], replicates: NDArray[np.floating]) -> BootstrapEstimate:
+    """Compute the basic bootstrap over groups: bias-corrected estimate and quantile interval.
 
-    Draws are to the whole as the whole is to endless speech: what they are above it, the score is
-    above the truth. The estimate is 2θ − mean θ*, and the interval goes from 2θ − the upper to
-    2θ − the lower quantile of θ*. Source: Davison & Hinkley 1997, §5.2, the basic bootstrap; see
-    docs/validity.md for what it covers.
+    A draw deviates from the score as the score deviates from that of unlimited speech. The
+    estimate is 2θ − mean θ*. The interval runs from 2θ minus the upper to 2θ minus the lower
+    quantile of θ*. Source: Davison & Hinkley 1997, §5.2. docs/validity.md gives its coverage.
 
     Parameters
     ----------
-    whole
-        The score θ of everything, any shape.
+    score
+        The score θ of all speech, any shape.
     replicates
-        θ*, with a last axis of draws more; see `assonance.inference.resampling.replicate_weights`.
+        The scores θ* of the draws, with a last axis of draws; see
+        `assonance.inference.resampling.replicate_weights`.
     """
     mean = replicates.mean(-1)
-    return BootstrapEstimate(np.asarray(2 * whole - mean), replicates - mean[..., None])
+    return BootstrapEstimate(np.asarray(2 * score - mean), replicates - mean[..., None])
 
 
-# By the dimension of replicates: a group left out each, or a draw of groups.
+# By the dimension of the replicates: one group left out each, or one draw of groups each.
 METHODS: dict[str, Method] = {"group": jackknife, "draw": bootstrap}
 
 
 def replicate_dimension(replicates: xr.Dataset) -> str | None:
-    """Name the dimension of replicates, a key of `METHODS`; None where there are none."""
+    """Return the dimension of the replicates, a key of `METHODS`, or None if there are none."""
     return next((name for name in METHODS if name in replicates.sizes), None)
 
 
 def method_text(replicates: xr.Dataset) -> str:
-    """Say how intervals are made of replicates, with an article; empty where there are none."""
+    """Describe the method of the intervals, with an article; empty if there are no replicates."""
     dim = replicate_dimension(replicates)
     if dim is None:
         return ""
@@ -211,22 +206,24 @@ def method_text(replicates: xr.Dataset) -> str:
 
 
 def intervals(scores: xr.Dataset, replicates: xr.Dataset) -> xr.Dataset:
-    """Give every score that was replicated its interval.
+    """Compute the interval of every score that has replicates.
 
     Parameters
     ----------
     scores
         One variable a measure.
     replicates
-        The same with a last dimension more, a key of `METHODS`; what has another is passed over.
+        The same with one more, last dimension, a key of `METHODS`. Variables with another last
+        dimension are ignored.
 
     Returns
     -------
     xarray.Dataset
-        One variable a measure with a last dimension ``statistic``: estimate, low, high. That of
-        the localisation index allows for the random bases too (`rotation_variance`). Where a
-        measure's ``scale`` is artanh (Fisher 1921), on which a score varies alike wherever it
-        lies, it is made there and brought back. None goes beyond the measure's range.
+        One variable a measure with a last dimension ``statistic``: estimate, low, high. Measures
+        whose attribute ``scale`` is artanh (Fisher 1921) have theirs computed on that scale, where
+        the variance hardly depends on the score. The localisation index also includes the
+        variance over random bases (`rotation_variance`). Intervals are clipped to the range of
+        the measure.
     """
     result = xr.Dataset(
         coords={"statistic": list(STATISTICS)}, attrs={"method": method_text(replicates)}
@@ -235,58 +232,61 @@ def intervals(scores: xr.Dataset, replicates: xr.Dataset) -> xr.Dataset:
         method = METHODS.get(str(values.dims[-1]))
         if method is None:
             continue
-        found = method(scores[name].values, values.values)
+        estimate = method(scores[name].values, values.values)
         if name == LOCALISATION and DRAWS in replicates:
-            room = scores[predicted_r_of(scores)].values - scores[ROTATED].values
-            found = found.plus(*rotation_variance(replicates[DRAWS].values, room))
-        told = _statistics(found)
-        about = scores[name].attrs
-        if about.get("scale") == "artanh":
-            told = _on_curve(method, scores[name].values, values.values, told)
-        # The truth lies within the measure's range: cutting there costs no coverage.
-        told = np.clip(told, *about.get("range", (-np.inf, np.inf)))
-        result[name] = ((*values.dims[:-1], "statistic"), told)
+            headroom = scores[predicted_r_of(scores)].values - scores[ROTATED].values
+            estimate = estimate.add_variance(*rotation_variance(replicates[DRAWS].values, headroom))
+        statistics = _stack(estimate)
+        attributes = scores[name].attrs
+        if attributes.get("scale") == "artanh":
+            statistics = _on_artanh_scale(method, scores[name].values, values.values, statistics)
+        # The true score lies within the range, so clipping costs no coverage.
+        statistics = np.clip(statistics, *attributes.get("range", (-np.inf, np.inf)))
+        result[name] = ((*values.dims[:-1], "statistic"), statistics)
     return result.assign_coords(scores.coords)
 
 
-def _statistics(found: Estimate) -> NDArray[np.float64]:
-    """Put `STATISTICS` side by side."""
-    return np.stack([found.estimate, *found.ends], -1)
-
-
-def _on_curve(
-    method: Method,
-    whole: NDArray[np.floating],
-    replicates: NDArray[np.floating],
-    plain: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Make intervals on the scale of artanh and bring them back; plain where a score is at ±1."""
-    inside = np.maximum(np.abs(whole), np.abs(replicates).max(-1)) < 1 - AT_THE_END
-    found = method(
-        np.arctanh(np.where(inside, whole, 0)),
-        np.arctanh(np.where(inside[..., None], replicates, 0)),
-    )
-    return np.where(inside[..., None], np.tanh(_statistics(found)), plain)
-
-
 def rank_p_value(values: NDArray[np.floating], nulls: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Count how many null values reach a score.
+    """Compute one-sided p values from the rank of each score among its null values.
 
-    (1 + #{null ≥ score})/(1 + K) with K null values, the score being one of K + 1 that would be
-    alike were the null true; never 0. Source: Phipson & Smyth 2010.
+    (1 + #{null ≥ score})/(1 + K) for K null values. The score counts as one of K + 1 values that
+    are exchangeable under the null, so p is never 0. Source: Phipson & Smyth 2010.
 
     Parameters
     ----------
     values
-        Any shape.
+        Scores, any shape.
     nulls
-        With a last axis of K more.
+        Null values, with a last axis of K.
 
     Returns
     -------
-    ndarray
+    numpy.ndarray
         NaN where the score or a null value is undefined.
     """
     reached = (nulls >= values[..., None]).sum(-1)
     p = (1 + reached) / (1 + nulls.shape[-1])
     return np.where(np.isnan(values) | np.isnan(nulls).any(-1), np.nan, p)
+
+
+def _stack(estimate: Estimate) -> NDArray[np.float64]:
+    """Stack `STATISTICS` along a last axis."""
+    return np.stack([estimate.estimate, *estimate.interval], -1)
+
+
+def _on_artanh_scale(
+    method: Method,
+    score: NDArray[np.floating],
+    replicates: NDArray[np.floating],
+    plain: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Compute intervals on the artanh scale and transform them back.
+
+    Where the score or a replicate is at ±1, the interval on the plain scale is kept.
+    """
+    inside = np.maximum(np.abs(score), np.abs(replicates).max(-1)) < 1 - AT_THE_END
+    estimate = method(
+        np.arctanh(np.where(inside, score, 0)),
+        np.arctanh(np.where(inside[..., None], replicates, 0)),
+    )
+    return np.where(inside[..., None], np.tanh(_stack(estimate)), plain)

@@ -1,4 +1,4 @@
-"""Intervals of single neurons' scores, from replicates that are added up and not kept."""
+"""Compute jackknife intervals of single neurons' scores from running sums over replicates."""
 
 from collections.abc import Sequence
 
@@ -7,43 +7,54 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from assonance.inference.intervals import LEVEL
-from assonance.inference.localisation import LEAST_ROOM
+from assonance.inference.localisation import LEAST_HEADROOM
 
 Table = NDArray[np.floating]
 
 
-def bases_of_neurons(deviations: Table, count: int, room: Table) -> NDArray[np.float64]:
-    """Tell how far the localisation of each neuron moves with the random bases.
+def bases_of_neurons(deviations: Table, count: int, headroom: Table) -> NDArray[np.float64]:
+    """Compute how far the localisation index of each neuron varies with the random bases.
 
-    Half of a 95 % interval for one more basis, which is what a layer's own would be if two layers
-    shared nothing but a space: t·√(1 + 1/R) deviations, by the room to the whole layer.
+    If two layers share only a space, a layer's own basis is one more random basis. The half-width
+    is that of a 95 % prediction interval for one more basis: t·√(1 + 1/R) standard deviations,
+    divided by the headroom.
 
     Parameters
     ----------
     deviations
-        Of each neuron's `maxcorr_rotated` over the R bases; any shape.
+        Standard deviation of each neuron's `maxcorr_rotated` over R bases, any shape.
     count
-        R.
-    room
-        Whole layer's r less the rotated score.
+        Number of bases, R.
+    headroom
+        Predicted r of each neuron minus its rotated score.
+
+    Returns
+    -------
+    numpy.ndarray
+        Half-widths, in the shape of `deviations`; NaN where there is too little headroom.
     """
     if count < 2:
-        return np.zeros(np.shape(room))
+        return np.zeros(np.shape(headroom))
     reach = stats.t.ppf((1 + LEVEL) / 2, count - 1) * np.sqrt(1 + 1 / count) * deviations
-    return np.asarray(reach / np.where(room >= LEAST_ROOM, room, np.nan))
+    return np.asarray(reach / np.where(headroom >= LEAST_HEADROOM, headroom, np.nan))
 
 
 class NeuronReplicates:
-    """Sums over the replicates of neurons' scores, each without one group of utterances.
+    """Sums over the jackknife replicates of neurons' scores.
 
-    Kept in float32 as deviations from the score of all frames, which are small.
+    The replicates of all neurons would be too many to keep. Their deviations from the score of all
+    frames, and the squares of these, are added up in float32: the deviations are small.
 
     Parameters
     ----------
     names
-        What is replicated.
-    count, most, repeats
-        Layers, neurons of the widest, and replicates.
+        Measures that are replicated.
+    count
+        Number of layers, L.
+    most
+        Number of neurons of the widest layer, D.
+    repeats
+        Number of replicates; 0 if neurons get no intervals.
     """
 
     def __init__(self, names: Sequence[str], count: int, most: int, repeats: int) -> None:
@@ -55,39 +66,40 @@ class NeuronReplicates:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What is replicated."""
+        """Measures that are replicated."""
         return tuple(self._sums)
 
-    def add(self, name: str, rows: Sequence[int], column: int, moved: Table) -> None:
+    def add(self, name: str, rows: Sequence[int], column: int, deviations: Table) -> None:
         """Add one replicate of some row layers against a column layer.
 
         Parameters
         ----------
         name, rows, column
-            What, and where.
-        moved
-            Replicate less the score of all frames, (rows, most); NaN where there is no neuron.
+            The measure, and the indices of the layers.
+        deviations
+            Replicate minus the score of all frames, shape (rows, D); NaN where a layer has fewer
+            neurons.
         """
         total, squares = self._sums[name]
-        total[rows, column] += moved
-        squares[rows, column] += moved**2
+        total[rows, column] += deviations
+        squares[rows, column] += deviations**2
         self._seen[rows, column] = True
 
     def jackknife(self, name: str, scores: Table, further: Table | float = 0.0) -> Table:
-        """Give the interval of each neuron's score: see `assonance.inference.intervals.jackknife`.
+        """Compute the delete-a-group jackknife interval of each neuron's score.
 
         Parameters
         ----------
         name, scores
-            What, and the scores of all frames, (L, L, D).
+            The measure, and its scores of all frames, shape (L, L, D).
         further
-            Half of an interval for what else is uncertain, independently.
+            Half-width of an independent source of uncertainty, added in quadrature.
 
         Returns
         -------
         numpy.ndarray
-            Estimate, low and high, (L, L, D, 3); NaN where a score or a replicate is undefined,
-            and where nothing was replicated.
+            Estimate, low and high, shape (L, L, D, 3); NaN where a score or a replicate is
+            undefined or absent.
         """
         total, squares = np.where(self._seen, self._sums[name].astype(np.float64), np.nan)
         return jackknife_of_sums(scores, total, squares, self._repeats, further)
@@ -96,23 +108,23 @@ class NeuronReplicates:
 def jackknife_of_sums(
     scores: Table, total: Table, squares: Table, count: int, further: Table | float = 0.0
 ) -> Table:
-    """Give the jackknife's interval from sums over replicates.
+    """Compute the delete-a-group jackknife interval from sums over replicates.
 
     Parameters
     ----------
     scores
-        Of all frames, any shape.
+        Scores θ of all frames, any shape.
     total, squares
-        Σ(θ₋g − θ) and Σ(θ₋g − θ)² of each.
+        Σ(θ₋g − θ) and Σ(θ₋g − θ)² over the replicates.
     count
-        Replicates; at least 2.
+        Number of replicates, at least 2.
     further
-        Half of an interval for what else is uncertain, independently.
+        Half-width of an independent source of uncertainty, added in quadrature.
 
     Returns
     -------
     numpy.ndarray
-        Estimate, low and high, with a last axis more.
+        Estimate, low and high, along a new last axis.
     """
     estimate = scores - (count - 1) / count * total
     spread = np.maximum(squares - total**2 / count, 0)

@@ -297,7 +297,7 @@ def _beyond(
     highest = difference = _each(scores, change, ladder) - _each(scores, seeds, ladder)
     if replicates is not None and None not in seeds:
         again = _each(replicates, change, ladder) - _each(replicates, seeds, ladder)
-        _, highest = METHODS[str(replicates.dims[-1])](difference, again).ends
+        _, highest = METHODS[str(replicates.dims[-1])](difference, again).interval
     return pd.Series(highest < 0, dtype="boolean").mask(np.isnan(difference))
 
 

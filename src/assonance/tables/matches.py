@@ -145,8 +145,8 @@ def mean_over_layers(
         ends = (predicted_r_of(comparison.scores), ROTATED)
         knows, rotated = (np.mean(at_best_matches(comparison.scores[name], known)) for name in ends)
         # Layers of one width meet the same bases: averaging over layers does not average them.
-        found = found.plus(*rotation_variance(draws.mean(0), np.array(knows - rotated)))
-    low, high = map(float, found.ends)
+        found = found.add_variance(*rotation_variance(draws.mean(0), np.array(knows - rotated)))
+    low, high = map(float, found.interval)
     return float(found.estimate), low, high
 
 

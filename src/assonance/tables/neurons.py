@@ -4,7 +4,7 @@ import pandas as pd
 
 from assonance.comparison.result import CELL, Comparison
 from assonance.errors import AssonanceError
-from assonance.inference.localisation import LEAST_ROOM, ROTATED
+from assonance.inference.localisation import LEAST_HEADROOM, ROTATED
 
 
 def neurons(
@@ -48,7 +48,7 @@ def neurons(
     table = pd.DataFrame({name: here[name].to_numpy() for name in wanted if name in here})
     if ROTATED in table:
         room = table["linreg_heldout_r"] - table[ROTATED]
-        way = (table["maxcorr"] - table[ROTATED]) / room.where(room > LEAST_ROOM)
+        way = (table["maxcorr"] - table[ROTATED]) / room.where(room > LEAST_HEADROOM)
         table = table.assign(localisation=way)
     sure = comparison.neuron_intervals
     for name in [name for name in table if name in sure]:
