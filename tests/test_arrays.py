@@ -297,7 +297,7 @@ MISTAKES = {
     "one frame": (({"two": np.zeros((1, 3))}, ["cka"]), {}, "1 frames are too few"),
     "no frame": (({"two": np.zeros((0, 3))}, ["cka"]), {}, "0 frames are too few"),
     "unknown measure": ((LAYERS, ["cka", "ckb"]), {}, "measure 'ckb' is not known.* use: .*cka"),
-    "measure of heads": ((LAYERS, ["attn_js"]), {}, "measure 'attn_js' compares something else"),
+    "measure of heads": ((LAYERS, ["attn_js"]), {}, "measure 'attn_js' cannot be used here"),
     "unknown settings": ((LAYERS, ["cka"]), {"settings": "x"}, "settings 'x' .*elkheir2024"),
     "no groups": ((LAYERS, ["linreg_heldout"]), {}, "linreg_heldout .*groups="),
     "no utterances": ((LAYERS, ["cka_utterance"]), {}, "cka_utterance .*groups="),
@@ -442,7 +442,7 @@ HEAD_MISTAKES = {
         {},
         r"utterance 2 .*'two': \(2, 5, 5\)",
     ),
-    "measure of layers": (MAPS, {"measures": ["cka"]}, "measure 'cka' compares something else"),
+    "measure of layers": (MAPS, {"measures": ["cka"]}, "measure 'cka' cannot be used here"),
     "unknown settings": (MAPS, {"settings": "x"}, "settings 'x'"),
 }
 

@@ -1,4 +1,4 @@
-"""Attention head against attention head, as tables over the heads of two layers."""
+"""Compare attention heads: tables of scores over the heads of two layers."""
 
 import math
 
@@ -13,7 +13,7 @@ _SOURCE = "El Kheir et al. 2024, after Wu et al. 2020"
 
 
 def _mean(total: Tensor, count: Tensor) -> Tensor:
-    """Divide sums by how much was added; NaN where nothing was."""
+    """Divide sums by counts; NaN where a count is 0."""
     return total / count.where(count > 0, torch.nan)
 
 
@@ -26,9 +26,9 @@ def _mean(total: Tensor, count: Tensor) -> Tensor:
     source=_SOURCE,
 )
 def attn_frobenius(heads: HeadPair, settings: Settings) -> Tensor:
-    """One minus the Frobenius norm of the maps' difference, averaged over utterances.
+    """Compute one minus the Frobenius distance of the maps, averaged over utterances.
 
-    Unbounded below, and lower for longer utterances.
+    It has no lower bound and decreases with the length of the utterances.
     """
     return 1 - _mean(heads.frobenius, heads.utterances)
 
@@ -42,10 +42,10 @@ def attn_frobenius(heads: HeadPair, settings: Settings) -> Tensor:
     source="El Kheir et al. 2024; divided by √(2T), the largest distance of two maps of T rows",
 )
 def attn_frobenius_normalized(heads: HeadPair, settings: Settings) -> Tensor:
-    """One minus the maps' Frobenius distance as a share of the largest there is, averaged.
+    """Compute one minus the Frobenius distance of the maps relative to the largest possible one.
 
-    0 where every query attends to one key in each map and never to the same; 1 for equal maps, of
-    any length.
+    Averaged over utterances. 0 if every query attends to a single key, and never to the same key in
+    both maps; 1 for equal maps, whatever their length.
     """
     return 1 - _mean(heads.frobenius_normalized, heads.utterances)
 
@@ -59,10 +59,10 @@ def attn_frobenius_normalized(heads: HeadPair, settings: Settings) -> Tensor:
     source=_SOURCE,
 )
 def attn_pearson(heads: HeadPair, settings: Settings) -> Tensor:
-    """Correlation of the two heads' rows over keys, averaged over all rows of all utterances.
+    """Compute the correlation of the two heads' rows over keys, averaged over all rows.
 
-    As published, covariances divide by T and deviations by T − 1, so a head has (T − 1)/T with
-    itself. Rows that are constant have no correlation and are left out; NaN where all are.
+    As published, covariances are divided by T and standard deviations by T − 1. A head therefore
+    scores (T − 1)/T with itself. Constant rows are left out; NaN if all are constant.
     """
     return _mean(heads.pearson, heads.correlated)
 
@@ -76,9 +76,9 @@ def attn_pearson(heads: HeadPair, settings: Settings) -> Tensor:
     source="El Kheir et al. 2024; covariances and deviations over one number of keys",
 )
 def attn_pearson_centered(heads: HeadPair, settings: Settings) -> Tensor:
-    """Correlation of the two heads' rows over keys, averaged; 1 for a head with itself.
+    """Compute the correlation of the two heads' rows over keys, averaged; 1 for a head with itself.
 
-    Rows that are constant have no correlation and are left out; NaN where all are.
+    Constant rows are left out; NaN if all are constant.
     """
     return _mean(heads.correlation, heads.correlated)
 
@@ -92,9 +92,9 @@ def attn_pearson_centered(heads: HeadPair, settings: Settings) -> Tensor:
     source=_SOURCE,
 )
 def attn_js(heads: HeadPair, settings: Settings) -> Tensor:
-    """One minus the Jensen–Shannon divergence (nats) of the rows, averaged over all rows.
+    """Compute one minus the Jensen–Shannon divergence (nats) of the rows, averaged over all rows.
 
-    Between 1 − ln 2 (nothing attended in common) and 1.
+    Between 1 − ln 2 (no key attended in common) and 1.
     """
     return 1 - _mean(heads.divergence, heads.rows)
 
@@ -108,9 +108,9 @@ def attn_js(heads: HeadPair, settings: Settings) -> Tensor:
     source="El Kheir et al. 2024; in bits",
 )
 def attn_js_bits(heads: HeadPair, settings: Settings) -> Tensor:
-    """One minus the Jensen–Shannon divergence (bits) of the rows, averaged over all rows.
+    """Compute one minus the Jensen–Shannon divergence (bits) of the rows, averaged over all rows.
 
-    Between 0 (nothing attended in common) and 1.
+    Between 0 (no key attended in common) and 1.
     """
     return 1 - _mean(heads.divergence, heads.rows) / math.log(2)
 
@@ -124,17 +124,17 @@ def attn_js_bits(heads: HeadPair, settings: Settings) -> Tensor:
     source="Kornblith et al. 2019, of attention maps",
 )
 def attn_cka(heads: HeadPair, settings: Settings) -> Tensor:
-    """Linear CKA of the two maps, averaged over utterances.
+    """Compute the linear CKA of the two maps, averaged over utterances.
 
-    Queries are the examples, the keys they attend to their features: whether the same queries
-    look alike to both heads, wherever it is that they look. Maps that are the same for all queries
-    have no CKA and are left out; NaN where all are.
+    Queries are the examples and keys the features. The score is high if the same queries have
+    similar attention in both heads, whichever keys they attend to. Maps that are constant over
+    queries are left out; NaN if all are constant.
     """
     return _mean(heads.alignment, heads.aligned)
 
 
 def best_match(table: Tensor) -> tuple[Tensor, Tensor]:
-    """Score and index of each row head's best column head; NaN cells never match.
+    """Return score and index of each row head's best matching column head; NaN never matches.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def best_match(table: Tensor) -> tuple[Tensor, Tensor]:
     Returns
     -------
     tuple of Tensor
-        Scores (Hx,), NaN where a head has none, and indices (Hx,).
+        Scores (Hx,), NaN for a head without a match, and indices (Hx,).
     """
     best = table.nan_to_num(nan=float("-inf")).max(1)
     return best.values.where(best.values > float("-inf"), float("nan")), best.indices

@@ -1,4 +1,4 @@
-"""Canonical correlations: of all directions, of those with most variance, and held out."""
+"""Measure canonical correlations: of all directions, of the leading ones, and held out."""
 
 import math
 
@@ -25,10 +25,10 @@ LINEAR: tuple[Invariance, ...] = (*STANDARDISED, "orthogonal", "linear")
     smooth=False,
 )
 def cca_mean(pair: Pair, settings: Settings) -> LayerScore:
-    """Mean canonical correlation of all directions of both layers, none cut off.
+    """Compute the mean canonical correlation of all directions of both layers.
 
-    As many as the layer of the lower rank has. In sample, and not smooth where a correlation is
-    0: no honest interval exists near its floor.
+    Their number is the lower of the two ranks. In sample. The mean has a kink where a correlation
+    is 0, so no honest interval exists near its floor.
     """
     return _mean(_canonical(pair, *pair.whitened.shape)[1])
 
@@ -44,10 +44,10 @@ def cca_mean(pair: Pair, settings: Settings) -> LayerScore:
     precise=True,
 )
 def cca_r2(pair: Pair, settings: Settings) -> LayerScore:
-    """Mean squared canonical correlation of all directions of both layers, none cut off.
+    """Compute the mean squared canonical correlation of all directions of both layers.
 
-    As many as the layer of the lower rank has. The sum of squares of the whitened
-    cross-correlations: smooth where a correlation is 0, unlike `cca_mean`.
+    Their number is the lower of the two ranks. The sum of squares of the whitened
+    cross-correlations is smooth where a correlation is 0, unlike `cca_mean`.
     """
     count = min(pair.whitened.shape)
     total = float(pair.whitened.square().sum(dtype=torch.float64))
@@ -65,10 +65,10 @@ def cca_r2(pair: Pair, settings: Settings) -> LayerScore:
     smooth=False,
 )
 def svcca(pair: Pair, settings: Settings) -> LayerScore:
-    """Mean canonical correlation of the leading directions of the standardised layers.
+    """Compute the mean canonical correlation of the leading directions of the standardised layers.
 
-    How many are kept: `settings.variance` and `settings.cut`. In sample, and not smooth where a
-    correlation is 0: no honest interval exists near its floor.
+    `settings.variance` and `settings.cut` determine their number. In sample. The mean has a kink
+    where a correlation is 0, so no honest interval exists near its floor.
     """
     return _mean(_leading(pair, settings)[1])
 
@@ -84,10 +84,11 @@ def svcca(pair: Pair, settings: Settings) -> LayerScore:
     smooth=False,
 )
 def pwcca(pair: Pair, settings: Settings) -> LayerScore:
-    """Canonical correlations weighted by how much of the row layer each direction accounts for.
+    """Compute the mean of canonical correlations weighted by their share of the row layer.
 
-    Cut as for `svcca`; the weight of a canonical direction h is Σ|hᵀz| over the row layer's
-    centred neurons z, unstandardised. In sample, and no honest interval exists: see `svcca`.
+    The directions are those of `svcca`. The weight of a canonical direction h is Σ|hᵀz| over the
+    row layer's centred, unstandardised neurons z. In sample; no honest interval exists (see
+    `svcca`).
     """
     left, correlations, _ = _leading(pair, settings)
     return LayerScore(_weighted(pair.x, left, correlations), len(correlations))
@@ -104,9 +105,9 @@ def pwcca(pair: Pair, settings: Settings) -> LayerScore:
     smooth=False,
 )
 def pwcca_mean(pair: Pair, settings: Settings) -> LayerScore:
-    """Mean of PWCCA with the row layer's weights and with the column layer's.
+    """Compute the mean of PWCCA weighted by the row layer and by the column layer.
 
-    No honest interval exists: see `svcca`.
+    No honest interval exists (see `svcca`).
     """
     left, correlations, right = _leading(pair, settings)
     ways = ((pair.x, left), (pair.y, right))
@@ -124,11 +125,11 @@ def pwcca_mean(pair: Pair, settings: Settings) -> LayerScore:
     source="assonance: design of held-out measures by folds of moments; Bilenko & Gallant 2016",
 )
 def cca_heldout(pair: Pair, settings: Settings) -> LayerScore:
-    """Mean correlation, in unseen utterances, of the canonical directions of all others.
+    """Compute the mean correlation, on held-out folds, of the training folds' canonical directions.
 
-    Directions of the training folds, cut as for `svcca`. The k-th pair of each fold is taken
-    together: products about the training means, by the training deviations, summed over folds.
-    As many pairs as every fold's training has. Around 0 where nothing is shared.
+    The directions are those of `svcca` on the training folds. The k-th pairs of all folds are
+    pooled: products about the training means, divided by the training deviations, are summed over
+    folds. Their number is the smallest over folds. About 0 for layers that share nothing.
     """
     parts = [_unseen(fold, settings) for fold in pair.folds]
     count = min((part.shape[1] for part in parts), default=0)
@@ -140,7 +141,7 @@ def cca_heldout(pair: Pair, settings: Settings) -> LayerScore:
 
 
 def _leading(pair: Pair, settings: Settings) -> tuple[Tensor, Tensor, Tensor]:
-    """Canonical correlations of as many directions as the settings keep."""
+    """Return the canonical correlations of the directions that the settings keep."""
     rows, columns = (
         layer.rank_of_variance(settings.variance, settings.cut) for layer in (pair.x, pair.y)
     )
@@ -148,7 +149,7 @@ def _leading(pair: Pair, settings: Settings) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _canonical(pair: Pair, rows: int, columns: int) -> tuple[Tensor, Tensor, Tensor]:
-    """As `FineTuning.canonical`, and empty where no direction is left."""
+    """Return `Pair.canonical`, or empty tensors if no direction is left."""
     if not (rows and columns):
         nothing = pair.cross.new_empty
         return nothing(rows, 0), nothing(0), nothing(columns, 0)
@@ -161,7 +162,7 @@ def _mean(correlations: Tensor) -> LayerScore:
 
 
 def _weighted(layer: LayerStatistics, directions: Tensor, correlations: Tensor) -> float:
-    """Mean correlation by how much of the layer, unstandardised, each direction accounts for."""
+    """Average correlations, weighted by each direction's share of the unstandardised layer."""
     if not len(correlations):
         return float("nan")
     loadings = layer.loadings[:, : len(directions)].to(directions.dtype)
@@ -172,7 +173,7 @@ def _weighted(layer: LayerStatistics, directions: Tensor, correlations: Tensor) 
 
 
 def _unseen(fold: Fold, settings: Settings) -> Tensor:
-    """Σpq, Σp² and Σq² of the held-out frames' projections on each pair of directions; (3, K)."""
+    """Compute Σpq, Σp² and Σq² of the held-out projections on each direction pair; shape (3, K)."""
     training, held_out = fold.training, fold.held_out
     n = held_out.x.n
     left, _, right = (part.to(torch.float64) for part in _leading(training, settings))
@@ -181,7 +182,7 @@ def _unseen(fold: Fold, settings: Settings) -> Tensor:
     for seen, unseen, directions in sides:
         varies = seen.varies
         whitening = seen.whitening[:, : len(directions)] @ directions
-        # By the training deviation, so that folds of unlike sizes count by their frames.
+        # Divided by the training deviation, so that folds of different sizes count by their frames.
         each = math.sqrt(seen.n) * whitening / seen.norms[varies, None]
         drift = (unseen.mean - seen.mean)[varies] @ each
         scatter = among(unseen.scatter, varies, varies)

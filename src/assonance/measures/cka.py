@@ -1,4 +1,4 @@
-"""Centred kernel alignment: how alike two layers arrange the same frames."""
+"""Measure centred kernel alignment: whether two layers arrange the same frames similarly."""
 
 import torch
 from torch import Tensor
@@ -18,9 +18,9 @@ from assonance.statistics import Hsic, Pair
     source="Kornblith et al. 2019, equation 7; El Kheir et al. 2024",
 )
 def cka(pair: Pair, settings: Settings) -> float:
-    """Linear CKA of the centred, unstandardised neurons; biased upwards by few frames.
+    """Compute the linear CKA of centred, unstandardised neurons.
 
-    A few neurons with most of the variance decide it.
+    Biased upwards for few frames. Neurons with much variance dominate it.
     """
     return _ratio(pair.cross.square().sum(), pair.x.scatter.norm() * pair.y.scatter.norm())
 
@@ -35,7 +35,7 @@ def cka(pair: Pair, settings: Settings) -> float:
     source="Kornblith et al. 2019, equation 7, on standardised neurons",
 )
 def cka_standardized(pair: Pair, settings: Settings) -> float:
-    """Linear CKA of neurons of equal variance, so that no few of them decide; biased as `cka`."""
+    """Compute the linear CKA of standardised neurons, so that none dominates; biased as `cka`."""
     scale = pair.x.correlation.norm() * pair.y.correlation.norm()
     return _ratio(pair.correlation.square().sum(), scale)
 
@@ -50,10 +50,10 @@ def cka_standardized(pair: Pair, settings: Settings) -> float:
     source="Song et al. 2012, equation 5; Kornblith et al. 2019",
 )
 def cka_debiased(pair: Pair, settings: Settings) -> float:
-    """Linear CKA from products of different frames; unbiased only for independent frames.
+    """Compute the linear CKA from products of distinct frames; unbiased if they are independent.
 
-    Frames that depend on their neighbours agree by chance: see `cka_utterance`. Around 0 where
-    nothing is shared, and then as often below. NaN for fewer than four frames.
+    Neighbouring frames are dependent and agree by chance: see `cka_utterance`. About 0 for layers
+    that share nothing, on either side of 0. NaN for fewer than four frames.
     """
     if pair.blocks is None:
         raise ValueError("cka_debiased needs sums over frames")
@@ -70,11 +70,11 @@ def cka_debiased(pair: Pair, settings: Settings) -> float:
     source="Song et al. 2012, equation 5, with all four indices in different utterances",
 )
 def cka_utterance(pair: Pair, settings: Settings) -> float:
-    """Linear CKA from products of different utterances; not misled by dependent neighbours.
+    """Compute the linear CKA from products of distinct utterances; unbiased for dependent frames.
 
-    Around 0 where nothing is shared, and then as often below. Between −1 and 1 where utterances
-    are equally long; otherwise a few short ones can take it beyond. NaN for fewer than four
-    utterances, and where a layer does not agree with itself from one utterance to another.
+    About 0 for layers that share nothing, on either side of 0. Between −1 and 1 if utterances have
+    equal lengths; a few short ones can take it beyond. NaN for fewer than four utterances, and if
+    the alignment of a layer with itself across utterances is not positive.
     """
     if pair.blocks is None or pair.blocks.utterances is None:
         raise ValueError("cka_utterance needs sums over utterances")
@@ -91,9 +91,9 @@ def cka_utterance(pair: Pair, settings: Settings) -> float:
     source="Kornblith et al. 2019, section 3; El Kheir et al. 2024",
 )
 def cka_rbf(pair: Pair, settings: Settings) -> float:
-    """CKA of Gaussian kernels whose bandwidth² is the median squared distance; biased.
+    """Compute the CKA of Gaussian kernels whose squared bandwidth is the median squared distance.
 
-    On a seeded sample of `settings.sample_frames` frames.
+    Biased. Computed on a seeded sample of `settings.sample_frames` frames.
     """
     if pair.sample is None:
         raise ValueError("cka_rbf needs a sample of frames")

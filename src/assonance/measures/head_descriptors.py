@@ -1,7 +1,7 @@
-"""What single attention heads look at: where, how sharply, and how much by position alone.
+"""Describe single attention heads: where they attend, how sharply, and how much by position.
 
 After Yang, Liu and Lee (2020), *Understanding self-attention of self-supervised audio
-transformers*, who tell global, vertical and diagonal heads apart by such numbers.
+transformers*, who distinguish global, vertical and diagonal heads by such numbers.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from assonance.statistics import HeadShapes
 
-# Frames at either side of an offset that still count as looking there.
+# Frames on either side of an offset that still count as that offset.
 _BESIDE = 1
 
 
@@ -27,17 +27,17 @@ class Descriptor:
 
 
 def describe_heads(shapes: HeadShapes) -> Mapping[str, Descriptor]:
-    """Describe every head by what it looks at.
+    """Compute the descriptors of every head.
 
     Parameters
     ----------
     shapes
-        Sums over the utterances.
+        Sums over utterances.
 
     Returns
     -------
     Mapping of str to Descriptor
-        Values of shape (N,); NaN for a head of which nothing was added.
+        Values of shape (N,); NaN for a head without any valid map.
     """
     rows = shapes.rows.where(shapes.rows > 0, torch.nan)
     uneven = shapes.uneven.where(shapes.uneven > 0, torch.nan)
@@ -52,45 +52,45 @@ def describe_heads(shapes: HeadShapes) -> Mapping[str, Descriptor]:
         "entropy": Descriptor(
             "Entropy",
             "nats",
-            "mean entropy of a row: 0 where one key is attended",
+            "mean entropy of a row: 0 if each query attends to one key",
             shapes.entropy / rows,
         ),
         "evenness": Descriptor(
             "Evenness",
             "",
-            "entropy as a share of the highest there is: 1 for even attention",
+            "entropy relative to its maximum: 1 for even attention",
             shapes.evenness / uneven_rows,
         ),
         "distance": Descriptor(
             "Distance",
             "frames",
-            "mean distance of what is attended from the query",
+            "mean distance from the query to the attended keys",
             (profile * offsets.abs()).sum(1),
         ),
         "diagonality": Descriptor(
             "Diagonality",
             "",
-            "share of the attention within one frame of the commonest offset",
+            "share of the attention within one frame of the most frequent offset",
             (profile * near).sum(1),
         ),
         "peak_offset": Descriptor(
             "Peak offset",
             "frames",
-            "the commonest offset of what is attended; later keys are positive",
+            "the most frequent offset from query to key; later keys are positive",
             commonest.where(shapes.rows > 0, torch.nan),
         ),
         "verticality": Descriptor(
             "Verticality",
             "",
-            "1 − the entropy of the map averaged over queries, as a share of the highest there "
-            "is: 1 where all queries attend to one key, 0 where all keys are attended alike",
+            "1 − the entropy of the map averaged over queries, relative to its maximum: 1 if all "
+            "queries attend to one key, 0 if all keys are attended equally",
             shapes.vertical / uneven,
         ),
         "position_share": Descriptor(
             "Share explained by position",
             "",
-            "how much of a map's squared distance from even attention is that of its mean over "
-            "relative offsets; not defined for even attention",
+            "share of a map's squared distance from even attention that its mean over relative "
+            "offsets explains; undefined for even attention",
             shapes.positional / beyond_even,
         ),
     }

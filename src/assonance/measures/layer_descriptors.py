@@ -1,4 +1,4 @@
-"""What one layer is like by itself: how its variance is spread, and which neurons say nothing."""
+"""Describe single layers: the spread of their variance, and neurons that hardly vary."""
 
 from dataclasses import dataclass
 
@@ -9,33 +9,37 @@ from assonance.statistics import KernelSample, LayerStatistics
 from assonance.statistics.kernel_sample import squared_distances
 from assonance.statistics.layer import among
 
-# A neuron that varies less than this share of the layer's median is dead: nothing that treats the
-# neurons as they are could notice it.
+# A neuron whose standard deviation is below this share of the layer's median counts as dead: no
+# measure of unstandardised neurons would notice it.
 DEAD = 1e-3
 
 
-# Neurons whose joint share of the variance is told beside the first one's.
+# Number of neurons in the second descriptor of variance, beside the top neuron.
 TOP = 10
 
 
 @dataclass(frozen=True)
 class Descriptor:
-    """A number that describes a layer: what it is called and what it means."""
+    """The title and the meaning of a number that describes a layer."""
 
     title: str
     meaning: str
 
 
 DESCRIPTORS = {
-    "effective_rank": Descriptor("Effective rank", "directions that share the variance"),
-    "top_neuron": Descriptor("Top neuron", "share of the variance that one neuron owns"),
-    "top_ten_neurons": Descriptor("Top ten neurons", "share of the variance that ten neurons own"),
-    "constant_neurons": Descriptor("Constant neurons", "neurons that never change"),
-    "dead_neurons": Descriptor("Dead neurons", "neurons that hardly vary or never change"),
-    "effective_frames": Descriptor(
-        "Effective frames", "independent frames that would be as sure of a mean as these are"
+    "effective_rank": Descriptor("Effective rank", "number of directions that share the variance"),
+    "top_neuron": Descriptor("Top neuron", "largest share of the variance in one neuron"),
+    "top_ten_neurons": Descriptor(
+        "Top ten neurons", "largest share of the variance in ten neurons"
     ),
-    "uniformity": Descriptor("Uniformity", "how evenly frames are spread; lower is more evenly"),
+    "constant_neurons": Descriptor("Constant neurons", "neurons that are constant"),
+    "dead_neurons": Descriptor("Dead neurons", "neurons that are constant or nearly so"),
+    "effective_frames": Descriptor(
+        "Effective frames", "number of independent frames with the same standard error of the mean"
+    ),
+    "uniformity": Descriptor(
+        "Uniformity", "how evenly frames spread over directions; lower is more even"
+    ),
 }
 
 
@@ -45,14 +49,14 @@ def describe(
     of_groups: Tensor | None = None,
     groups: int = 0,
 ) -> dict[str, float]:
-    """Describe a layer by itself.
+    """Compute the descriptors of a layer.
 
     Parameters
     ----------
     layer
-        Its moments.
+        Moments of the layer.
     sample
-        Sampled frames; without them there is no uniformity.
+        Sampled frames; without them, uniformity is omitted.
     of_groups, groups
         Σ over the groups of frames of the squared sum of each neuron about its mean, (D,), and
         their number; without them there are no effective frames.
@@ -60,7 +64,7 @@ def describe(
     Returns
     -------
     dict of float
-        By the names of `DESCRIPTORS`; NaN where undefined.
+        By the names of `DESCRIPTORS`; NaN if undefined.
     """
     found = {
         "effective_rank": effective_rank(layer),
@@ -75,16 +79,16 @@ def describe(
 
 
 def effective_rank(layer: LayerStatistics) -> float:
-    """Count the directions over which the variance is spread: the participation ratio.
+    """Compute the participation ratio: the number of directions that share the variance.
 
-    (Σλ)²/Σλ² of the eigenvalues of the covariance: D where all are equal, near 1 where one owns
-    nearly all the variance. Source: Gao et al. 2017. It says how far CKA and measures of shape,
-    which see neurons as they are, are decided by a few directions.
+    (Σλ)²/Σλ² over the eigenvalues of the covariance: D if all are equal, near 1 if one dominates. A
+    low rank means that few directions dominate CKA and the measures of shape, which use
+    unstandardised neurons. Source: Gao et al. 2017.
 
     Returns
     -------
     float
-        Between 1 and the number of neurons that vary; NaN where none does.
+        Between 1 and the number of neurons that vary; NaN if none does.
     """
     scatter = among(layer.scatter, layer.varies, layer.varies)
     if not len(scatter):
@@ -94,12 +98,12 @@ def effective_rank(layer: LayerStatistics) -> float:
 
 
 def variance_of_top(layer: LayerStatistics, count: int = 1) -> float:
-    """Share of the layer's variance that its `count` neurons of most variance own.
+    """Compute the share of the variance in the `count` neurons with the largest variance.
 
     Returns
     -------
     float
-        Between 0 and 1; NaN where no neuron varies.
+        Between 0 and 1; NaN if no neuron varies.
     """
     norms = layer.norms[layer.varies]
     if not len(norms):
@@ -109,26 +113,25 @@ def variance_of_top(layer: LayerStatistics, count: int = 1) -> float:
 
 
 def constant_neurons(layer: LayerStatistics) -> int:
-    """Count the neurons that never change, up to rounding."""
+    """Count the neurons that are constant up to rounding."""
     return int((~layer.varies).sum())
 
 
 def dead_neurons(layer: LayerStatistics) -> int:
-    """Count the neurons that hardly vary, constant ones among them.
+    """Count the neurons that hardly vary, including constant ones.
 
-    Their deviation is less than a thousandth of the median deviation of those that vary.
+    Their standard deviation is below a thousandth of the median of those that vary.
     """
     floor = DEAD * layer.norms[layer.varies].median() if layer.varies.any() else torch.inf
     return int((~layer.varies | (layer.norms < floor)).sum())
 
 
 def effective_frames(layer: LayerStatistics, of_groups: Tensor, groups: int) -> float:
-    """Count the independent frames that would tell a mean as surely as these frames do.
+    """Compute the number of independent frames with the same standard error of the mean.
 
-    n/τ, with τ = Σ_u (Σ_t x_ut)²/ΣΣ x_ut² of each neuron about its mean, averaged over neurons:
-    1 + 2·Σ_k (autocorrelation at lag k, summed over the groups), so that all that neighbours in
-    a group have in common counts. Source: the variance of a sum of dependent values, Geyer 1992,
-    with whole groups in place of lags.
+    n/τ, with τ = Σ_u (Σ_t x_ut)²/ΣΣ x_ut² of each centred neuron over utterances u and frames t,
+    averaged over neurons. τ is 1 + 2·Σ_k (autocorrelation at lag k), with all lags within an
+    utterance. Source: Geyer 1992, the variance of a sum of dependent values.
 
     Parameters
     ----------
@@ -138,7 +141,7 @@ def effective_frames(layer: LayerStatistics, of_groups: Tensor, groups: int) -> 
     Returns
     -------
     float
-        No more than the frames there are; NaN where no neuron varies or there is one group.
+        At most the number of frames; NaN if no neuron varies or there is one utterance.
     """
     if groups < 2 or not layer.varies.any():
         return float("nan")
@@ -148,17 +151,16 @@ def effective_frames(layer: LayerStatistics, of_groups: Tensor, groups: int) -> 
 
 
 def uniformity(sample: KernelSample, sharpness: float = 2.0) -> float:
-    """Say how evenly frames are spread over directions: 0 all in one, lower the more evenly.
+    """Compute how evenly frames spread over directions: 0 for one direction, lower if more even.
 
-    The logarithm of the mean, over all pairs of frames, of exp(−t·d²), with d their distance
-    after each is scaled to length one, and t = `sharpness`. Source: Wang & Isola 2020. At the
-    best the frames of many neurons come near −2t. Frames that are all 0 have no direction and
-    are left out.
+    The logarithm of the mean over all pairs of frames of exp(−t·d²), with d the distance of the
+    frames scaled to unit length, and t = `sharpness`. Evenly spread frames of many neurons approach
+    −2t. Frames that are all 0 are left out. Source: Wang & Isola 2020.
 
     Returns
     -------
     float
-        Between −4t and 0; NaN with fewer than two frames.
+        Between −4t and 0; NaN for fewer than two frames.
     """
     lengths = sample.frames.norm(dim=1, keepdim=True)
     frames = sample.frames[lengths[:, 0] > 0] / lengths[lengths[:, 0] > 0]

@@ -1,4 +1,4 @@
-"""Matchings of highest total similarity: one to one, and of fractions of neurons."""
+"""Find the matching of neurons with the highest total similarity: one-to-one, or fractional."""
 
 import math
 
@@ -7,47 +7,47 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.optimize import linear_sum_assignment, linprog
 
-# Partners of each neuron that the first attempt at a transport plan may use.
+# Partners of each neuron in the first linear programme of a transport plan.
 _CANDIDATES = 5
-# By how much a partner that was left out must improve the plan to be taken in.
+# Improvement of the plan above which a partner is added.
 _TOLERANCE = 1e-10
 
 
 def assignment(gain: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pair rows with columns, each at most once, for the highest sum of gains.
+    """Match rows to columns, each at most once, with the highest sum of gains.
 
     Returns
     -------
     tuple of numpy.ndarray
-        Rows, in order, and their columns; as many as the smaller side has.
+        Rows, in ascending order, and their columns; min(rows, columns) of each.
     """
     rows, columns = linear_sum_assignment(gain, maximize=True)
     return rows, columns
 
 
 def transport(gain: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share the rows out to the columns for the highest mean gain; exact.
+    """Compute the transport plan from rows to columns with the highest mean gain; exact.
 
-    Every row gives the same amount and every column takes the same: the transport polytope of
-    Khosla & Williams 2024. A linear programme of few candidates is solved; as long as its prices
-    show others to be worth more, they are taken in and it is solved again.
+    Every row gives the same amount and every column receives the same: the transport polytope of
+    Khosla & Williams 2024. Column generation: a linear programme over few candidate pairs is
+    solved, and pairs with a positive reduced gain are added until there are none.
 
     Parameters
     ----------
     gain
-        Between 0 and 1, shape (rows, columns), neither 0.
+        Gains between 0 and 1, shape (rows, columns), neither of them 0.
 
     Returns
     -------
     numpy.ndarray
-        The plan: not negative, rows summing to 1/rows and columns to 1/columns.
+        The plan: nonnegative; rows sum to 1/rows and columns to 1/columns.
     """
     rows, columns = gain.shape
     plan = np.zeros(gain.shape)
     if rows == columns:
         plan[assignment(gain)] = 1 / rows
         return plan
-    # In units of which rows give and columns take whole numbers, and so does the best plan.
+    # In these units rows give and columns receive integers, so an optimal plan is integral.
     unit = math.gcd(rows, columns)
     amounts = np.repeat([columns // unit, rows // unit], [rows, columns])
     kept = _candidates(gain)
@@ -75,7 +75,7 @@ def transport(gain: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _candidates(gain: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Choose the best few partners of each row and column, and some that admit a plan."""
+    """Choose the best few partners of each row and column, and others for a feasible plan."""
     rows, columns = gain.shape
     kept = np.zeros(gain.shape, dtype=bool)
     of_rows, of_columns = (-min(_CANDIDATES, count) for count in (columns, rows))
@@ -83,7 +83,7 @@ def _candidates(gain: NDArray[np.float64]) -> NDArray[np.bool_]:
     np.put_along_axis(kept, best, True, axis=1)
     best = np.argpartition(gain, of_columns, axis=0)[of_columns:]
     np.put_along_axis(kept, best, True, axis=0)
-    # Filling columns with rows in the order they come is a plan.
+    # Filling columns with rows in order is always feasible.
     cuts = np.union1d(np.arange(rows) * columns, np.arange(columns) * rows)
     kept[cuts // columns, cuts // rows] = True
     return kept

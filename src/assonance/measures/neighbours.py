@@ -1,6 +1,6 @@
-"""Frames against frames: whether what is near in one layer is near in the other.
+"""Compare distances between frames: whether frames near in one layer are near in the other.
 
-On a seeded sample of `settings.sample_frames` frames, by Euclidean distances between them.
+All measures use Euclidean distances on a seeded sample of `settings.sample_frames` frames.
 """
 
 import torch
@@ -22,10 +22,10 @@ NEIGHBOURS = 10
     source="Kriegeskorte et al. 2008, with Euclidean distances",
 )
 def rsa(pair: Pair, settings: Settings) -> float:
-    """Rank correlation (Spearman) between the two layers' Euclidean distances of all frame pairs.
+    """Compute the rank correlation (Spearman) of the distances of all frame pairs in two layers.
 
     On a seeded sample of `settings.sample_frames` frames. Neighbouring frames are near in every
-    layer, which alone makes it positive.
+    layer, which alone makes the score positive.
     """
     x, y = (sample.ranks for sample in _sampled(pair))
     if not (x.any() and y.any()):
@@ -43,10 +43,10 @@ def rsa(pair: Pair, settings: Settings) -> float:
     source="Huh et al. 2024, mutual nearest-neighbour metric, with Euclidean distances",
 )
 def mutual_knn(pair: Pair, settings: Settings) -> float:
-    """Share of each frame's ten nearest frames that are its ten nearest in the other layer too.
+    """Compute the share of each frame's ten nearest that are also nearest in the other layer.
 
-    On a seeded sample of n = `settings.sample_frames` frames; of fewer than 21, half the others
-    instead of ten. By chance alone it is 10/(n − 1), more where neighbouring frames are sampled.
+    On a seeded sample of n = `settings.sample_frames` frames; for n below 21, half of the other
+    frames instead of ten. By chance it is 10/(n − 1), and more if neighbouring frames are sampled.
     """
     x, y = _sampled(pair)
     count = max(1, min(NEIGHBOURS, (len(x.frames) - 1) // 2))
@@ -66,10 +66,10 @@ def mutual_knn(pair: Pair, settings: Settings) -> float:
     source="Székely, Rizzo & Bakirov 2007, definition 4",
 )
 def distance_correlation(pair: Pair, settings: Settings) -> float:
-    """Square root of the correlation of doubly centred Euclidean distances; biased upwards.
+    """Compute the square root of the correlation of doubly centred Euclidean distances.
 
-    On a seeded sample of `settings.sample_frames` frames. The bias grows with the neurons: few
-    frames of many independent neurons come near 1.
+    On a seeded sample of `settings.sample_frames` frames. Biased upwards, more so for wider
+    layers: few frames of many independent neurons approach 1.
     """
     x, y = (sample.centred_distances for sample in _sampled(pair))
     scale = x.norm() * y.norm()

@@ -1,4 +1,4 @@
-"""Neuron against neuron: how well the best single match does, and what chance alone gives."""
+"""Match single neurons: best matches, one-to-one and soft matchings, and the rotation floor."""
 
 import functools
 
@@ -22,13 +22,13 @@ from assonance.statistics.lazy import once
     rowwise=True,
 )
 def maxcorr(pair: Pair, settings: Settings) -> NeuronScores:
-    """Absolute correlation of each neuron with its best match in the other layer.
+    """Compute the absolute correlation of each neuron with its best match in the other layer.
 
-    The matched neuron is the first of the best. In sample; see `maxcorr_rotated` for what a
-    shared space in unrelated bases gives. The best of correlations that are all 0 is above 0,
-    however it is corrected: the interval is honest only where neurons share something, and even
-    there the jackknife's is a little too short, since a maximum has a kink; the bootstrap's is not
-    (see docs/validity.md).
+    Of equal matches the first counts. In sample; `maxcorr_rotated` is the floor of a shared space
+    in unrelated bases. The maximum of correlations whose true value is 0 is positive, and bias
+    correction does not remove that. The interval is therefore honest only if neurons share
+    something. Even then the jackknife interval is slightly too short, because a maximum has a
+    kink; the bootstrap interval is not (docs/validity.md).
     """
     return once(pair, "best", lambda: _best(pair))
 
@@ -45,9 +45,9 @@ def maxcorr(pair: Pair, settings: Settings) -> NeuronScores:
     rowwise=True,
 )
 def mincorr(pair: Pair, settings: Settings) -> NeuronScores:
-    """MaxCorr with whichever other layer matches the neuron worst: the consensus neurons.
+    """Compute MaxCorr with the other layer that matches the neuron worst: the consensus neurons.
 
-    The interval is honest only where neurons share something: see `maxcorr`.
+    The interval is honest only if neurons share something: see `maxcorr`.
     """
     return maxcorr(pair, settings)
 
@@ -63,11 +63,11 @@ def mincorr(pair: Pair, settings: Settings) -> NeuronScores:
     rowwise=True,
 )
 def maxcorr_rotated(pair: Pair, settings: Settings) -> NeuronScores:
-    """MaxCorr with the other layer in random bases: the floor that a shared subspace gives.
+    """Compute MaxCorr with the other layer in random bases: the floor of a shared space.
 
     The other layer is standardised and multiplied by random orthogonal matrices, which keep its
-    space and spectrum and leave no preferred axes; the scores are averaged over
-    `settings.rotations` of them. Read off the moments: no frame is rotated.
+    space and spectrum but no preferred axes. Scores are averaged over `settings.rotations`
+    matrices. Computed from the moments: no frame is rotated.
     """
     varies = pair.x.varies
     if not pair.y.varies.any():
@@ -93,11 +93,11 @@ def maxcorr_rotated(pair: Pair, settings: Settings) -> NeuronScores:
     source="Li et al. 2016, bipartite matching; on |r| as MaxCorr",
 )
 def one_to_one(pair: Pair, settings: Settings) -> NeuronScores:
-    """Absolute correlation of each neuron with its own partner, no partner taken twice.
+    """Compute the absolute correlation of each neuron with its partner in a one-to-one matching.
 
-    The partners are those of the highest total (the assignment problem). Where the row layer has
-    more neurons than the other, those left over have no partner, a match of −1 and no score, so
-    that the mean is over as many pairs as the narrower layer allows, whichever is the row.
+    The matching has the highest total (the assignment problem). If the row layer is wider, the
+    neurons left over have a match of −1 and no score. The mean is therefore over the neurons of
+    the narrower layer in either direction.
     """
     varies = pair.x.varies
     columns = pair.y.varies.nonzero()[:, 0]
@@ -122,12 +122,12 @@ def one_to_one(pair: Pair, settings: Settings) -> NeuronScores:
     source="Khosla & Williams 2024, correlation score; on |r| as MaxCorr",
 )
 def soft_matching(pair: Pair, settings: Settings) -> NeuronScores:
-    """Absolute correlation of each neuron with its partners, all neurons shared out evenly.
+    """Compute the absolute correlation of each neuron with its partners in a soft matching.
 
-    The transport plan of the highest mean |r| with the same weight on every neuron of a layer:
-    in layers of unlike widths a neuron may be shared by several; in layers of one width it is
-    one-to-one matching. A neuron's score is its mean |r| with its partners by their weights, its
-    match the one of the largest weight, of equal ones the most correlated.
+    The soft matching is the transport plan with the highest mean |r| and equal weight on every
+    neuron of a layer. For layers of equal width it is the one-to-one matching; otherwise a neuron
+    can have several partners. The score is the mean |r| over partners, weighted by the plan. The
+    match is the partner with the largest weight; of equal ones, the most correlated.
     """
     varies = pair.x.varies
     if not varies.any() or not pair.y.varies.any():
@@ -154,7 +154,7 @@ def _best(pair: Pair) -> NeuronScores:
 
 
 def rotated_bases(layer: LayerStatistics, count: int, seed: int) -> list[torch.Tensor]:
-    """Random orthonormal bases of the standardised layer, each direction scaled to norm one.
+    """Return random bases of the standardised layer, each direction scaled to unit norm.
 
     Returns
     -------
@@ -173,12 +173,12 @@ def rotated_bases(layer: LayerStatistics, count: int, seed: int) -> list[torch.T
 
 @functools.lru_cache(maxsize=8)
 def rotations(width: int, count: int, seed: int) -> tuple[torch.Tensor, ...]:
-    """Draw orthogonal matrices uniformly; `count` of shape (width, width), float64."""
+    """Draw `count` uniform orthogonal matrices of shape (width, width), float64."""
     generator = torch.Generator().manual_seed(seed)
     drawn = []
     for _ in range(count):
         normal = torch.randn(width, width, generator=generator, dtype=torch.float64)
         q, r = torch.linalg.qr(normal)
-        # The signs make the draw uniform over the orthogonal group (Mezzadri 2007).
+        # The signs make the distribution uniform over the orthogonal group (Mezzadri 2007).
         drawn.append(q * r.diagonal().sign())
     return tuple(drawn)

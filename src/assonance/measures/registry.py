@@ -1,4 +1,4 @@
-"""What a measure declares of itself, and the list of all that have done so."""
+"""Register measures, each with a declaration of its properties."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from torch import Tensor
 from assonance.errors import AssonanceError
 from assonance.settings import Settings
 
-# What the shift null is read from. What compares distinct utterances has no floor but 0.
+# Statistics for which a circular-shift null is computed. Measures of distinct utterances have a
+# null of 0.
 SHIFTED = ("moments", "folds", "sample")
 
 
@@ -30,19 +31,19 @@ Invariance = Literal["translation", "scale", "neuron scale", "permutation", "ort
 
 @dataclass(frozen=True)
 class NeuronScores:
-    """One score a neuron of the row layer.
+    """Scores of the neurons of a row layer, one each.
 
     Attributes
     ----------
     values
-        NaN for a constant neuron; shape (Dx,).
+        Scores, NaN for a constant neuron; shape (Dx,).
     match
         Index of the matched neuron of the column layer, −1 for a constant one; shape (Dx,).
-        None where the measure matches no single neuron.
+        None if the measure matches no single neurons.
     draws
-        Where the values are means over random draws, the layer's score in each; shape (R,).
+        If the values are means over random draws, the mean score of the layer in each; shape (R,).
     deviations
-        There, the standard deviation of each neuron's score over the draws; shape (Dx,).
+        In that case, the standard deviation of each neuron's score over the draws; shape (Dx,).
     """
 
     values: Tensor
@@ -51,20 +52,20 @@ class NeuronScores:
     deviations: Tensor | None = None
 
     def mean(self) -> float:
-        """Mean over the neurons that vary; NaN when none does."""
+        """Return the mean over neurons that vary; NaN if none does."""
         return float(self.values.nanmean())
 
 
 @dataclass(frozen=True)
 class LayerScore:
-    """A score of a layer that depends on how many directions were looked at.
+    """A score of a layer that depends on the number of directions compared.
 
     Attributes
     ----------
     value
         The score.
     rank
-        How many canonical correlations went into it.
+        Number of canonical correlations in it.
     """
 
     value: float
@@ -73,42 +74,42 @@ class LayerScore:
 
 @dataclass(frozen=True)
 class Measure:
-    """A similarity and what holds of it; the tests check every word of this declaration.
+    """A similarity measure and its declared properties, each of which the tests check.
 
     Attributes
     ----------
     name, title
-        What users type; what a plot's axis says.
+        Its name in code and on the command line, and its title in plots.
     level
-        ``"neuron"``: a score a neuron of the row layer, averaged. ``"layer"``: a score a pair.
-        ``"head"``: a table of head by head, best match, averaged over the row's heads.
+        ``"neuron"``: one score for each neuron of the row layer, averaged. ``"layer"``: one score
+        for each pair of layers. ``"head"``: one score for each pair of heads; the best match of
+        each row head, averaged.
     needs
-        Which statistics it is a function of; ``"norms"`` and ``"blocks"`` are moments with sums
-        over frames, or over utterances, that `HsicBlockSums` keeps; ``"head divergences"`` and
-        ``"head kernels"`` are sums over heads that `HeadSums` computes where they are asked for.
+        The statistics that it is a function of. ``"norms"`` and ``"blocks"`` are moments with the
+        sums over frames, or over utterances, of `HsicBlockSums`. ``"head divergences"`` and
+        ``"head kernels"`` are sums of `HeadSums` that are computed on request.
     symmetric
         Whether rows and columns can be exchanged.
     range
-        Lowest and highest value it can take; None where there is no bound.
+        Lowest and highest possible value; None for no bound.
     invariances
-        What may be done to either layer without changing the value: ``"translation"``, one
-        ``"scale"`` for all, ``"neuron scale"`` one each, ``"permutation"`` of neurons,
-        ``"orthogonal"`` maps, any invertible ``"linear"`` map.
+        Transformations of either layer that leave the score unchanged: ``"translation"``, a common
+        ``"scale"``, a ``"neuron scale"`` for each neuron, a ``"permutation"`` of neurons, an
+        ``"orthogonal"`` map, any invertible ``"linear"`` map.
     source
         The publication that defines it.
     across
-        ``"min"`` where a neuron's score is its lowest over all other layers instead of one a pair.
+        ``"min"`` if a neuron's score is its lowest over all other layers.
     precise
-        Whether a layer's smallest directions count as much as its largest, so that products of
-        float32 frames must be made in float64.
+        Whether the weakest directions of a layer count as much as the strongest, so that products
+        of float32 frames must be computed in float64.
     smooth
-        Whether a jackknife tells its uncertainty. Not where the score has a kink at correlations
-        of 0: there no interval is printed.
+        Whether the jackknife is valid. A score with a kink at correlations of 0 has no interval.
     rowwise
         Whether a neuron's score depends on no other neuron of its own layer, so that neurons of
         several layers can be scored together.
     function
-        From the statistics and the settings to the score.
+        Computes the score from the statistics and the settings.
     """
 
     name: str
@@ -127,35 +128,37 @@ class Measure:
 
     @property
     def interval(self) -> bool:
-        """Whether its scores carry an interval: it is smooth, and a function of sums."""
+        """Whether its scores have intervals: it is smooth and a function of sums."""
         return self.smooth and self.needs != "sample"
 
     @property
     def scale(self) -> Literal["artanh", "plain"]:
-        """On what scale intervals are made: artanh where the range is bounded at both ends.
+        """Scale on which intervals are computed: artanh if the range is bounded at both ends.
 
-        Not of held-out scores, which are biased downwards: it would take them further down.
+        Held-out scores keep the plain scale. They are biased downwards, and artanh would add to it.
         """
         return "plain" if None in self.range or self.needs == "folds" else "artanh"
 
     def replicated(self, settings: Settings) -> bool:
-        """Whether its scores carry the interval that the settings ask for.
+        """Return whether its scores have intervals under these settings.
 
-        Of different frames (``"norms"``) there is no bootstrap: those drawn twice do not differ.
+        Measures of distinct frames (``"norms"``) have no bootstrap: a frame drawn twice is not two
+        distinct frames.
         """
         return self.interval and (settings.bootstrap is None or self.needs != "norms")
 
     @property
     def summary(self) -> str:
-        """First sentence of the measure's docstring."""
-        return (self.function.__doc__ or "").strip().splitlines()[0].rstrip(".")
+        """First sentence of the measure's docstring, as a noun phrase."""
+        line = (self.function.__doc__ or "").strip().splitlines()[0].rstrip(".")
+        phrase = line.removeprefix("Compute ").removeprefix("the ")
+        return phrase[:1].upper() + phrase[1:]
 
 
 MEASURES: dict[str, Measure] = {}
 
 
-# Standardising takes any scale and shift of single neurons away; reordering them is harmless to
-# every measure here.
+# Standardising removes the scale and mean of each neuron. No measure here depends on their order.
 STANDARDISED: tuple[Invariance, ...] = ("translation", "scale", "neuron scale", "permutation")
 
 
@@ -176,7 +179,7 @@ def measure(
     smooth: bool = True,
     rowwise: bool = False,
 ) -> Callable[[Function], Function]:
-    """Register the decorated function as the measure of its name."""
+    """Register the decorated function as a measure, under the name of the function."""
 
     def register(function: Function) -> Function:
         name = function.__name__
@@ -201,26 +204,24 @@ def measure(
 
 
 def find(names: Iterable[str], levels: Iterable[Level]) -> list[Measure]:
-    """Look measures up by name.
+    """Return measures by name.
 
     Raises
     ------
     AssonanceError
-        When a name is unknown or its measure is of another level.
+        A name is unknown, or its measure is of another level.
     """
     levels = tuple(levels)
     fitting = [name for name, known in MEASURES.items() if known.level in levels]
     found = []
     for name in names:
         if name not in fitting:
-            reason = "compares something else" if name in MEASURES else "is not known"
-            raise AssonanceError(
-                f"measure {name!r} {reason}; here you can use: {', '.join(fitting)}"
-            )
+            reason = "cannot be used here" if name in MEASURES else "is unknown"
+            raise AssonanceError(f"measure {name!r} {reason}; choose from: {', '.join(fitting)}")
         found.append(MEASURES[name])
     return found
 
 
 def spread(values: Tensor, varies: Tensor, fill: float = torch.nan) -> Tensor:
-    """Put the scores of the neurons that vary in their places among all; shape (D,)."""
+    """Scatter the scores of varying neurons among all neurons; shape (D,)."""
     return values.new_full(varies.shape, fill).masked_scatter(varies, values)

@@ -1,4 +1,4 @@
-"""Each neuron predicted linearly from the whole of the other layer, in sample and held out."""
+"""Predict each neuron linearly from the whole other layer, in sample and held out."""
 
 import torch
 
@@ -20,10 +20,10 @@ from assonance.statistics.ridge import ridge_held_out
     rowwise=True,
 )
 def linreg(pair: Pair, settings: Settings) -> NeuronScores:
-    """Multiple correlation r of each neuron with the whole of the other layer, in sample.
+    """Compute the multiple correlation r of each neuron with the whole other layer, in sample.
 
-    A root, with a kink where nothing is shared: the interval is honest only where neurons share
-    something (see docs/validity.md). `linreg_r2` and the held-out forms have none.
+    The square root has a kink where nothing is shared, so the interval is honest only if neurons
+    share something (docs/validity.md). `linreg_r2` and the held-out forms have no such kink.
     """
     squared = pair.explained
     return NeuronScores(spread(squared.clamp(max=1).sqrt(), pair.x.varies))
@@ -40,7 +40,7 @@ def linreg(pair: Pair, settings: Settings) -> NeuronScores:
     rowwise=True,
 )
 def linreg_r2(pair: Pair, settings: Settings) -> NeuronScores:
-    """Share R² of each neuron's variance that the whole of the other layer explains, in sample."""
+    """Compute the share R² of each neuron's variance that the other layer explains, in sample."""
     squared = pair.explained
     return NeuronScores(spread(squared.clamp(max=1), pair.x.varies))
 
@@ -56,10 +56,11 @@ def linreg_r2(pair: Pair, settings: Settings) -> NeuronScores:
     rowwise=True,
 )
 def linreg_heldout(pair: Pair, settings: Settings) -> NeuronScores:
-    """Share R² of each neuron's variance that the other layer predicts in unseen utterances.
+    """Compute the share R² of each neuron's variance that the other layer predicts, held out.
 
-    Coefficients by least squares on the training folds, errors on the held-out fold about the
-    training mean, both summed over folds. Below 0 where the prediction is worse than the mean.
+    Coefficients are fitted by least squares on the training folds. Errors, and deviations from the
+    training mean, are summed over the held-out folds. Below 0 if the prediction is worse than the
+    mean.
     """
     variance, covariance, predicted = pair.held_out
     errors = variance - 2 * covariance + predicted
@@ -77,9 +78,9 @@ def linreg_heldout(pair: Pair, settings: Settings) -> NeuronScores:
     rowwise=True,
 )
 def linreg_heldout_r(pair: Pair, settings: Settings) -> NeuronScores:
-    """Correlation of each neuron with its prediction from the other layer in unseen utterances.
+    """Compute the correlation of each neuron with its held-out prediction from the other layer.
 
-    Sums as for `linreg_heldout`; 0 where the other layer predicts nothing but the mean.
+    From the sums of `linreg_heldout`; 0 if only the mean is predicted.
     """
     variance, covariance, predicted = pair.held_out
     r = covariance / (variance * predicted).sqrt().clamp(min=torch.finfo(torch.float64).tiny)
@@ -96,11 +97,11 @@ def linreg_heldout_r(pair: Pair, settings: Settings) -> NeuronScores:
     source="Hoerl & Kennard 1970; assonance: design of held-out measures by folds of moments",
 )
 def ridge_heldout(pair: Pair, settings: Settings) -> NeuronScores:
-    """Share R² of each neuron's variance that ridge regression predicts in unseen utterances.
+    """Compute the share R² of each neuron's variance that ridge regression predicts, held out.
 
-    As `linreg_heldout`, with a penalty on the slopes of z-scored neurons. Its strength, one of 23
-    for all neurons of a fold, is the best when each training fold is held out from the others:
-    the fold that is scored has no part in it. Needs at least three folds.
+    As `linreg_heldout`, with a penalty on the slopes of standardised neurons. The penalty, one of
+    23 for all neurons of a fold, is chosen by cross-validation within the training folds, so the
+    scored fold has no influence on it. Needs at least three folds.
     """
     if len(pair.folds) < 3:
         raise AssonanceError(

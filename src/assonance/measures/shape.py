@@ -1,9 +1,9 @@
-"""Shape: how well one layer can be turned and mirrored onto the other, frame by frame.
+"""Compare shapes: how well one layer can be rotated and reflected onto the other.
 
-With centred frames X and Y, all three are functions of the nuclear norm ‖XᵀY‖_*, the sum of the
-singular values of the cross-products, and of the sizes ‖X‖ and ‖Y‖ (Frobenius). Layers of unlike
-widths are compared as if the narrower had further neurons that are 0. The nuclear norm has a kink
-where a singular value is 0: no honest interval exists for any of the three.
+For centred frames X and Y, all three measures are functions of the nuclear norm ‖XᵀY‖_* (the sum
+of the singular values) and of the Frobenius norms ‖X‖ and ‖Y‖. The narrower layer is padded with
+neurons that are 0. The nuclear norm has a kink where a singular value is 0, so no honest interval
+exists for any of the three.
 """
 
 import math
@@ -26,11 +26,11 @@ from assonance.statistics import Pair
     smooth=False,
 )
 def procrustes(pair: Pair, settings: Settings) -> float:
-    """One minus the squared distance of the best-turned layers by the sum of their squared sizes.
+    """Compute one minus the squared Procrustes distance divided by ‖X‖² + ‖Y‖².
 
-    min ‖X − YQ‖² over orthogonal Q is ‖X‖² + ‖Y‖² − 2‖XᵀY‖_*, so that the similarity is
-    2‖XᵀY‖_*/(‖X‖² + ‖Y‖²): 1 only where layers differ by a rotation, lower where one is larger.
-    A few neurons with most of the variance decide it.
+    The distance min ‖X − YQ‖² over orthogonal Q is ‖X‖² + ‖Y‖² − 2‖XᵀY‖_*, so the similarity is
+    2‖XᵀY‖_*/(‖X‖² + ‖Y‖²). It is 1 only for layers that differ by a rotation, and lower if one is
+    larger. Neurons with much variance dominate it.
     """
     x, y = _sizes(pair)
     return 2 * pair.nuclear_norm / (x**2 + y**2) if x and y else float("nan")
@@ -47,11 +47,10 @@ def procrustes(pair: Pair, settings: Settings) -> float:
     smooth=False,
 )
 def bures(pair: Pair, settings: Settings) -> float:
-    """Normalised Bures similarity of the frames' Gram matrices: their fidelity by their traces.
+    """Compute the normalised Bures similarity of the frames' Gram matrices.
 
-    tr((K½ L K½)½)/√(tr K · tr L) with K = XXᵀ and L = YYᵀ, which is ‖XᵀY‖_*/(‖X‖·‖Y‖), the cosine
-    of the angle that `angular_procrustes` reports. A few neurons with most of the variance
-    decide it.
+    tr((K½ L K½)½)/√(tr K · tr L) with K = XXᵀ and L = YYᵀ equals ‖XᵀY‖_*/(‖X‖·‖Y‖), the cosine of
+    the angle of `angular_procrustes`. Neurons with much variance dominate it.
     """
     x, y = _sizes(pair)
     return min(pair.nuclear_norm / (x * y), 1.0) if x and y else float("nan")
@@ -68,10 +67,10 @@ def bures(pair: Pair, settings: Settings) -> float:
     smooth=False,
 )
 def angular_procrustes(pair: Pair, settings: Settings) -> float:
-    """One minus the angle between the best-turned layers, as a share of a right angle.
+    """Compute one minus the angle between the optimally rotated layers, relative to a right angle.
 
-    The angle arccos(‖XᵀY‖_*/(‖X‖·‖Y‖)) is a metric. Angles whose cosine is 1 up to rounding,
-    below about 10⁻⁶, or 5·10⁻⁴ of float32 frames, count as 0.
+    The angle arccos(‖XᵀY‖_*/(‖X‖·‖Y‖)) is a metric. An angle whose cosine is 1 up to rounding
+    (below about 10⁻⁶, or 5·10⁻⁴ for float32 frames) counts as 0.
     """
     cosine = bures(pair, settings)
     exact = sum(pair.cross.shape) * torch.finfo(torch.float64).eps
@@ -80,6 +79,6 @@ def angular_procrustes(pair: Pair, settings: Settings) -> float:
 
 
 def _sizes(pair: Pair) -> tuple[float, float]:
-    """Norms of the centred layers, constant neurons left out."""
+    """Return the Frobenius norms of the centred layers without constant neurons."""
     x, y = (float(layer.norms[layer.varies].norm()) for layer in (pair.x, pair.y))
     return x, y
