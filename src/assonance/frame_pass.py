@@ -1,7 +1,7 @@
 """The pass over the frames: neuron and layer measures of layers seen at the same frames."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from assonance.cautions import constant_neurons, few_effective_frames
 from assonance.describe import describe
 from assonance.frame_source import FrameReader, FrameSource
-from assonance.gathered import Ends, Gathered, Plan, View
+from assonance.gathered import Ends, Gathered, Plan, View, find_delicate
 from assonance.measures import Measure, Settings
 from assonance.parallel import Map, give_back, on_cores
 from assonance.progress import Progress
@@ -112,7 +112,7 @@ class FramePass:
             folds=fold_of_part,
             shift={name: mean.to(device) for name, mean in source.means().items()},
             needs=needs,
-            precise=any(each.precise for each in measures),
+            exact=frozenset(),
             sampled=sample_indices(self.frames, settings.sample_frames, settings.seed),
         )
 
@@ -195,6 +195,8 @@ class FramePass:
                 pass
             advance(len(tile.pairs) / 2 / rounds)
 
+        delicate = find_delicate(self.reader, self.plan.shift, new, share)
+        self.plan = replace(self.plan, exact=self.plan.exact | delicate)
         gathered = Gathered(self.reader, self.plan, tile, share, advance)
         alone = dict(zip(new, share(partial(self._alone, gathered), new), strict=True))
         for name, each in alone.items():

@@ -171,9 +171,6 @@ class Measure:
         The publication that defines it.
     across
         ``"min"`` where a neuron's score is its lowest over all other layers instead of one a pair.
-    precise
-        Whether a layer's smallest directions count as much as its largest, so that products of
-        float32 frames must be made in float64.
     smooth
         Whether a jackknife tells its uncertainty. Not where the score has a kink at correlations
         of 0: there no interval is printed.
@@ -194,7 +191,6 @@ class Measure:
     source: str
     function: Callable[..., Any]
     across: Literal["min"] | None = None
-    precise: bool = False
     smooth: bool = True
     rowwise: bool = False
 
@@ -242,7 +238,6 @@ def measure(
     source: str,
     invariances: Iterable[Invariance] = (),
     across: Literal["min"] | None = None,
-    precise: bool = False,
     smooth: bool = True,
     rowwise: bool = False,
 ) -> Callable[[Function], Function]:
@@ -261,7 +256,6 @@ def measure(
             source,
             function,
             across,
-            precise,
             smooth,
             rowwise,
         )
