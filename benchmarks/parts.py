@@ -34,8 +34,7 @@ def operations(width: int) -> dict[str, Callable[[], Any]]:
         ),
         "eigenvectors, float32": lambda: torch.linalg.eigh(square["float32"]),
         "eigenvectors, float64": lambda: torch.linalg.eigh(square["float64"]),
-        "singular vectors by eigenvectors, float32": lambda: svd(single),
-        "singular vectors by LAPACK, float32": lambda: torch.linalg.svd(single),
+        "singular vectors by eigenvectors, float64": lambda: svd(double),
         "singular vectors by LAPACK, float64": lambda: torch.linalg.svd(double),
     }
 

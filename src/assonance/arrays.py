@@ -75,8 +75,8 @@ def similarity_matrix(
     ----------
     layers
         Name to activations, frames × neurons, the same frames in every array. What is float32 (or
-        less) is multiplied in float32 and added up in float64, twice as fast and right to about
-        10⁻⁷; all else is float64 throughout.
+        less) is multiplied in float32 where that leaves scores of moments right to 10⁻⁶, and in
+        float64 otherwise; all else is float64 throughout. See "Precision" in docs/architecture.md.
     measures
         Names of neuron and layer measures.
     groups

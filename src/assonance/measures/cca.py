@@ -21,7 +21,6 @@ LINEAR: tuple[Invariance, ...] = (*STANDARDISED, "orthogonal", "linear")
     range=(0.0, 1.0),
     invariances=LINEAR,
     source="Hotelling 1936; Kornblith et al. 2019, section 5.2",
-    precise=True,
     smooth=False,
 )
 def cca_mean(pair: Pair, settings: Settings) -> LayerScore:
@@ -41,7 +40,6 @@ def cca_mean(pair: Pair, settings: Settings) -> LayerScore:
     range=(0.0, 1.0),
     invariances=LINEAR,
     source="Kornblith et al. 2019, section 5.2, R²_CCA; Yanai 1974",
-    precise=True,
 )
 def cca_r2(pair: Pair, settings: Settings) -> LayerScore:
     """Compute the mean squared canonical correlation of all directions of both layers.
@@ -50,7 +48,7 @@ def cca_r2(pair: Pair, settings: Settings) -> LayerScore:
     cross-correlations is smooth where a correlation is 0, unlike `cca_mean`.
     """
     count = min(pair.whitened.shape)
-    total = float(pair.whitened.square().sum(dtype=torch.float64))
+    total = float(pair.whitened.square().sum())
     return LayerScore(min(total / count, 1.0) if count else float("nan"), count)
 
 
@@ -165,10 +163,9 @@ def _weighted(layer: LayerStatistics, directions: Tensor, correlations: Tensor) 
     """Average correlations, weighted by each direction's share of the unstandardised layer."""
     if not len(correlations):
         return float("nan")
-    loadings = layer.loadings[:, : len(directions)].to(directions.dtype)
-    shares = (loadings @ directions).abs_()
+    shares = (layer.loadings[:, : len(directions)] @ directions).abs_()
     norms = layer.norms[layer.varies]
-    weights = ((norms / norms.max()).to(shares.dtype) @ shares).to(torch.float64)
+    weights = (norms / norms.max()) @ shares
     return float((weights * correlations).sum() / weights.sum())
 
 
@@ -176,7 +173,7 @@ def _unseen(fold: Fold, settings: Settings) -> Tensor:
     """Compute Σpq, Σp² and Σq² of the held-out projections on each direction pair; shape (3, K)."""
     training, held_out = fold.training, fold.held_out
     n = held_out.x.n
-    left, _, right = (part.to(torch.float64) for part in _leading(training, settings))
+    left, _, right = _leading(training, settings)
     maps, drifts, squares = [], [], []
     sides = ((training.x, held_out.x, left), (training.y, held_out.y, right))
     for seen, unseen, directions in sides:

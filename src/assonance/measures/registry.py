@@ -100,9 +100,6 @@ class Measure:
         The publication that defines it.
     across
         ``"min"`` if a neuron's score is its lowest over all other layers.
-    precise
-        Whether the weakest directions of a layer count as much as the strongest, so that products
-        of float32 frames must be computed in float64.
     smooth
         Whether the jackknife is valid. A score with a kink at correlations of 0 has no interval.
     rowwise
@@ -122,7 +119,6 @@ class Measure:
     source: str
     function: Callable[..., Any]
     across: Literal["min"] | None = None
-    precise: bool = False
     smooth: bool = True
     rowwise: bool = False
 
@@ -175,7 +171,6 @@ def measure(
     source: str,
     invariances: Iterable[Invariance] = (),
     across: Literal["min"] | None = None,
-    precise: bool = False,
     smooth: bool = True,
     rowwise: bool = False,
 ) -> Callable[[Function], Function]:
@@ -194,7 +189,6 @@ def measure(
             source,
             function,
             across,
-            precise,
             smooth,
             rowwise,
         )

@@ -1,7 +1,7 @@
 """The pass over the frames: neuron and layer measures of layers seen at the same frames."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -13,7 +13,7 @@ from assonance.measures.layer_descriptors import describe
 from assonance.measures.registry import SHIFTED
 from assonance.scoring.caveats import constant_neurons, few_effective_frames
 from assonance.scoring.frame_source import FrameReader, FrameSource
-from assonance.scoring.frame_sums import Ends, FrameSums, PairView, SumsPlan
+from assonance.scoring.frame_sums import Ends, FrameSums, PairView, SumsPlan, find_delicate
 from assonance.scoring.replicates import ReplicateScores
 from assonance.scoring.scores import Scores, half_scores
 from assonance.scoring.tiles import Tile, plan, stacks
@@ -94,7 +94,7 @@ class FramePass:
             folds=fold_of_part,
             shift={name: mean.to(device) for name, mean in source.means().items()},
             needs=needs,
-            precise=any(each.precise for each in measures),
+            exact=frozenset(),
             sampled=sample_indices(self.frames, settings.sample_frames, settings.seed),
         )
 
@@ -179,6 +179,8 @@ class FramePass:
                 pass
             advance(len(tile.pairs) / 2 / rounds)
 
+        delicate = find_delicate(self.reader, self.plan.shift, new, share)
+        self.plan = replace(self.plan, exact=self.plan.exact | delicate)
         gathered = FrameSums(self.reader, self.plan, tile, share, advance)
         alone = dict(zip(new, share(partial(self._alone, gathered), new), strict=True))
         for name, each in alone.items():

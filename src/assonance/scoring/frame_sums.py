@@ -16,16 +16,22 @@ from assonance.statistics import (
     GroupedMoments,
     HsicBlockSums,
     KernelSample,
+    LayerStatistics,
     Moments,
     Pair,
     ShiftedProducts,
     StackedPair,
     weighted_blocks,
 )
+from assonance.statistics.layer import SMALL
 from assonance.utils.cores import Map
 from assonance.utils.memory import Scratch
 
 Ends = tuple[str, str]
+# How many frames tell whether a layer is delicate: so many for each neuron, of at most so many
+# groups. With four a neuron, inflation reads a third too high at most where frames are independent.
+_FRAMES_A_NEURON = 4
+_GROUPS = 256
 
 
 class PairView:
@@ -76,8 +82,8 @@ class SumsPlan:
         What is taken off each neuron, (D,) by layer name.
     needs
         What the measures are functions of; see `assonance.measures.Measure`.
-    precise
-        Whether all products are made in float64.
+    exact
+        Layers whose products are made in float64.
     sampled
         Places of the sampled frames, ascending.
     """
@@ -86,7 +92,7 @@ class SumsPlan:
     folds: NDArray[np.int64]
     shift: Frames
     needs: Set[str]
-    precise: bool
+    exact: Set[str]
     sampled: NDArray[np.int64]
 
 
@@ -125,7 +131,7 @@ class FrameSums:
         offsets = np.cumsum([0, *reader.source.sizes])
         parts, self._blocks, scratch = [], [], Scratch()
         for number in range(len(plan.folds)):
-            part = Moments(shift, tile.pairs, precise=plan.precise)
+            part = Moments(shift, tile.pairs, exact=plan.exact)
             blocks = (
                 HsicBlockSums(shift, tile.pairs, utterances="blocks" in plan.needs)
                 if plan.needs & {"norms", "blocks"}
@@ -187,7 +193,9 @@ class FrameSums:
                 def add(
                     pair: Ends, x: Frames = x, y: Frames = y, added: dict[Ends, Tensor] = added
                 ) -> None:
-                    a, b = (x[pair[0]], y[pair[1]])
+                    a, b = x[pair[0]], y[pair[1]]
+                    if a.dtype != b.dtype:
+                        a, b = a.to(torch.float64), b.to(torch.float64)
                     out = scratch.like(a, a.shape[1], b.shape[1])
                     added[pair].add_(torch.mm(a.T, b, out=out))
 
@@ -203,9 +211,15 @@ class FrameSums:
         return PairView(moments, None, (self.samples, turned) if turned else None)
 
     def _about_mean(self, frames: Frames) -> Frames:
-        """Frames about the shift, in float32: a null needs no more digits."""
+        """Frames about the shift, in float32 unless the layer is multiplied in float64.
+
+        Which it is follows from the layer alone: a null needs no more digits than that.
+        """
         return {
-            name: (values - self._shift[name]).to(torch.float32) for name, values in frames.items()
+            name: (values - self._shift[name]).to(
+                torch.float64 if name in self._plan.exact else torch.float32
+            )
+            for name, values in frames.items()
         }
 
     def _sample(self, offset: int, layers: Mapping[str, Tensor]) -> None:
@@ -228,6 +242,53 @@ class FrameSums:
         return {
             name: KernelSample(frames[order.to(frames.device)]) for name, frames in joined.items()
         }
+
+
+def find_delicate(
+    reader: FrameReader, shift: Frames, names: Sequence[str], share: Map
+) -> frozenset[str]:
+    """Return the layers that float32 is not precise enough for; see `LayerStatistics.delicate`.
+
+    Judged from frames spread evenly over the corpus, all of them where there are few. A layer is
+    judged by itself, whatever it is compared with and by which measures. Small layers and frames in
+    float64 need not be judged: their products are made in float64 anyway.
+
+    Parameters
+    ----------
+    reader
+        Of the frames.
+    shift
+        Mean of each neuron over all frames, (D,) by layer name.
+    names
+        Layers to judge.
+    share
+        A `map` that may call its function from several threads.
+    """
+    wide = [name for name in names if len(shift[name]) > SMALL]
+    sizes = reader.source.sizes
+    groups = range(0, len(sizes), -(-len(sizes) // _GROUPS))
+    total = sum(sizes[group] for group in groups)
+    steps = {name: max(1, total // (_FRAMES_A_NEURON * len(shift[name]))) for name in wide}
+    kept: dict[str, list[Tensor]] = {name: [] for name in wide}
+    seen = 0
+    for chunk in reader.chunks(groups, wide) if wide else ():
+        for _, layers in chunk:
+            for name, frames in layers.items():
+                kept[name].append(frames[-seen % steps[name] :: steps[name]].clone())
+            seen += length(layers)
+
+    def judge(name: str) -> bool:
+        frames = torch.cat(kept.pop(name))
+        if frames.dtype == torch.float64:
+            return False
+        about = frames.to(torch.float64) - shift[name]
+        mean = about.mean(0)
+        scatter = torch.addr(about.T @ about, mean, mean, alpha=-len(about))
+        unit = torch.finfo(frames.dtype).eps
+        return LayerStatistics(len(about), mean, scatter, shift[name], unit=unit).delicate
+
+    judged = zip(wide, share(judge, wide), strict=True)
+    return frozenset(name for name, delicate in judged if delicate)
 
 
 def _pieces(

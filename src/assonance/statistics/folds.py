@@ -1,6 +1,6 @@
 """Moments kept by fold, so that held-out statistics need no second pass over the frames."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import reduce
 from typing import Protocol, Self
 
@@ -23,8 +23,8 @@ class FoldMoments(Protocol):
         """Frames."""
 
     @property
-    def exact(self) -> bool:
-        """Whether all products were made in float64."""
+    def exact(self) -> Set[str]:
+        """Layers of which all products were made in float64."""
 
     @property
     def unit(self) -> float:
@@ -138,7 +138,7 @@ class FoldedMoments:
         mean = _add(part.sums[name] for part in parts) / n
         product = _add(part.product(name, name) for part in parts)
         scatter = torch.addr(product, mean, mean, alpha=-n)
-        exact = all(part.exact for part in self.parts)
+        exact = all(name in part.exact for part in self.parts)
         unit = max(part.unit for part in self.parts)
         shift = parts[0].shift[name]
         return LayerStatistics(n, mean, scatter, shift, exact=exact, unit=unit, part_of=part_of)

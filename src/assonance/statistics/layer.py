@@ -12,9 +12,6 @@ from assonance.statistics.lazy import lazy
 CONSTANT = 1e-12
 # Sums about a shift cannot tell a smaller deviation than this share of its distance from the mean.
 NEXT_TO_SHIFT = 1e-6
-# Directions with at least this eigenvalue of the correlations may be multiplied in float32: they
-# are divided by its root, and rounding with them.
-STRONG = 1e-2
 # Layers up to this width are dealt with in float64 in any case: float32 would save little.
 SMALL = 256
 # Variance of a direction, in squared units of the last place of its neurons' values, up to which
@@ -25,6 +22,10 @@ _ROUNDED = 4.0
 _OWN = 1e-8
 # Mean inflation of a slope's variance up to which float32 is precise enough.
 _INFLATION = 300.0
+# The same for products of a layer with others, and how many neurons must share its deviation: the
+# bounds that docs/architecture.md derives under "Precision" come from these two.
+_MOST_INFLATION = 100.0
+_LEAST_SHARING = 10.0
 
 
 class LayerStatistics:
@@ -41,8 +42,8 @@ class LayerStatistics:
     shift
         The pilot shift, shape (D,).
     exact
-        Whether products were made in float64. Otherwise more are made in float32, where that costs
-        no more than 10⁻⁷ and saves time.
+        Whether all products of the layer were made in float64. Otherwise more are made in float32,
+        where that costs no more than 10⁻⁷ and saves time.
     unit
         Rounding of the frames' own values, as a share of them: what vanishes next to it is left
         out.
@@ -143,6 +144,21 @@ class LayerStatistics:
         return precision if self._inflation <= _INFLATION else torch.float64
 
     @lazy
+    def delicate(self) -> bool:
+        """Whether rounding in float32 could reach the sixth decimal of a score of this layer.
+
+        It does where neurons nearly depend on each other, since measures divide by what is left
+        of them, or where a few neurons have nearly all the deviation, since PWCCA weights by it
+        and rounding then has no others to average over.
+        """
+        norms = self.norms[self.varies]
+        if not len(norms):
+            return False
+        shares = norms / norms.max()
+        sharing = float(shares.sum().square() / shares.square().sum())
+        return sharing < _LEAST_SHARING or self._inflation > _MOST_INFLATION
+
+    @lazy
     def _inflation(self) -> float:
         """Mean inflation of a slope's variance by the other neurons."""
         return float(self.inverse.diagonal().mean()) if len(self.inverse) else 0.0
@@ -175,31 +191,14 @@ class LayerStatistics:
 
     @lazy
     def loadings(self) -> Tensor:
-        """Correlations of the neurons with the whitened directions; (V, K), as `product_type`."""
+        """Correlations of the neurons with the whitened directions; (V, K)."""
         values, vectors = self.spectrum
-        return (vectors * values.sqrt()).to(self.product_type)
+        return vectors * values.sqrt()
 
     @property
     def product_type(self) -> torch.dtype:
         """In what products of bounded entries are made."""
         return torch.float64 if self.exact or len(self.mean) <= SMALL else torch.float32
-
-    def whitened(self, rows: Tensor) -> Tensor:
-        """Rows in the space of the standardised neurons, (R, V), along the whitened directions.
-
-        Returns
-        -------
-        Tensor
-            float64, shape (R, K).
-        """
-        strong = self._strong
-        if strong is None:
-            return rows @ self.whitening
-        result = rows.new_empty(len(rows), self.whitening.shape[1])
-        count = strong.shape[1]
-        result[:, :count] = rows.to(torch.float32) @ strong
-        result[:, count:] = rows @ self.whitening[:, count:]
-        return result
 
     def rank_of_variance(self, share: float, cut: str) -> int:
         """How many leading directions of the standardised neurons a cut keeps.
@@ -215,13 +214,6 @@ class LayerStatistics:
         values, _ = self.spectrum
         below = int((values.cumsum(0) < share * values.sum()).sum())
         return below if cut == "below" else min(below + 1, len(values))
-
-    @lazy
-    def _strong(self) -> Tensor | None:
-        """Columns of the whitening that float32 is precise enough for; None where none is."""
-        small = self.product_type == torch.float64
-        count = 0 if small else int((self.spectrum[0] >= STRONG).sum())
-        return self.whitening[:, :count].to(torch.float32) if count else None
 
     def _rounding(self, vectors: Tensor, largest: Tensor | float) -> Tensor:
         """Variance of each direction that is nothing but rounding; (K,).

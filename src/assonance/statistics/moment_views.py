@@ -172,7 +172,7 @@ class Selected:
         self._layer = layer
         self._chosen = chosen
         self.n = own.n
-        self.exact = own.exact
+        self.exact = frozenset(chosen if layer in own.exact else ())
         self.unit = own.unit
         self.shift = {name: own.shift[layer][neurons] for name, neurons in chosen.items()}
         self.sums = {name: own.sums[layer][neurons] for name, neurons in chosen.items()}

@@ -1,6 +1,6 @@
 """Additive first and second moments of several layers seen at the same frames."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from itertools import chain
 from typing import Self
 
@@ -17,6 +17,7 @@ CHUNK_FRAMES = 4096
 # Columns of a layer's product with itself that are made at once: only those from the first of
 # them on, since what is left of them is the same as what is above.
 _STRIP = 192
+Ends = tuple[str, str]
 
 
 class Moments:
@@ -28,8 +29,9 @@ class Moments:
 
     Frames in float32 are multiplied in float32, a chunk at a time, and added up in float64; but a
     layer's product with itself is made in float64 throughout: its small eigenvalues, by which the
-    measures divide, would drown in the rounding of float32. Frames in float64 are multiplied in
-    float64, and so are those of two small layers.
+    measures divide, would drown in the rounding of float32. Two layers are multiplied in float64
+    where either has frames in float64, is small or is named as exact: which other layers there are
+    has no say in it.
 
     Parameters
     ----------
@@ -38,15 +40,15 @@ class Moments:
     pairs
         The layer pairs whose products are wanted; one order of the two is enough. Each layer's
         product with itself is always kept.
-    precise
-        Multiply frames in float32 in float64 too.
+    exact
+        Layers whose frames in float32 are multiplied in float64 too.
 
     Attributes
     ----------
     n : int
         Frames seen.
-    exact : bool
-        Whether all products were made in float64, however wide the layers.
+    exact : set of str
+        Layers of which all products were made in float64, because of their frames or by name.
     unit : float
         Rounding of the frames' own values, as a share of them.
     sums : dict
@@ -58,13 +60,13 @@ class Moments:
         shift: Mapping[str, Tensor],
         pairs: Iterable[tuple[str, str]],
         *,
-        precise: bool = False,
+        exact: Collection[str] = (),
     ) -> None:
-        self.precise = precise
+        self._named = frozenset(exact)
         self.shift = {name: value.to(torch.float64) for name, value in shift.items()}
         own = ((name, name) for name in self.shift)
         self.n = 0
-        self.exact = True
+        self.exact: Set[str] = frozenset(self.shift)
         self.unit = torch.finfo(torch.float64).eps
         self.sums = {name: torch.zeros_like(value) for name, value in self.shift.items()}
         # Of a layer with itself, what lies below the diagonal strips is filled in on demand.
@@ -108,25 +110,30 @@ class Moments:
                 counts = sorted(lengths)
                 raise ValueError(f"layers of one chunk have different frame counts: {counts}")
             self.n += lengths.pop()
-            types = {frames[name].dtype for name in self.shift}
-            self.exact &= self.precise or types == {torch.float64}
-            self.unit = max(self.unit, *(torch.finfo(each).eps for each in types))
+            came = {name: frames[name].dtype for name in self.shift}
+            doubles = {name for name, each in came.items() if each == torch.float64}
+            self.exact &= self._named | doubles
+            self.unit = max(self.unit, *(torch.finfo(each).eps for each in came.values()))
         self._mirrored.clear()
         memory = scratch or Scratch()
+        types = self._product_types()
+        copies: dict[str, set[torch.dtype]] = {name: set() for name in self.shift}
+        for pair, each in types.items():
+            for name in pair:
+                copies[name].add(each)
 
-        def own(name: str) -> Tensor:
-            return self._own(name, [frames[name] for frames in utterances], memory)
+        def own(name: str) -> dict[torch.dtype, Tensor]:
+            parts = [frames[name] for frames in utterances]
+            return self._own(name, parts, copies[name], memory)
 
         centred = dict(zip(self.shift, share(own, self.shift), strict=True))
 
         def cross(pair: tuple[str, str]) -> None:
-            a, b = (centred[name] for name in pair)
-            if a.dtype != b.dtype:
-                a, b = a.to(torch.float32), b.to(torch.float32)
+            a, b = (centred[name][types[pair]] for name in pair)
             made = torch.mm(a.T, b, out=memory.like(a, a.shape[1], b.shape[1]))
             self._products[pair].add_(made)
 
-        list(share(cross, [pair for pair in self._products if pair[0] != pair[1]]))
+        list(share(cross, types))
 
     def merge(self, other: Self) -> Self:
         """Return the moments of the frames of both; neither is changed.
@@ -141,9 +148,9 @@ class Moments:
         )
         if not same or self._products.keys() != other._products.keys():
             raise ValueError("moments of different layers, pairs or shifts cannot be merged")
-        result = type(self)(self.shift, self._products, precise=self.precise)
+        result = type(self)(self.shift, self._products, exact=self._named)
         result.n = self.n + other.n
-        result.exact = self.exact and other.exact
+        result.exact = self.exact & other.exact
         result.unit = max(self.unit, other.unit)
         for name in self.sums:
             result.sums[name] = self.sums[name] + other.sums[name]
@@ -162,8 +169,21 @@ class Moments:
             self._mirrored.add(a)
         return self._products[a, b] if (a, b) in self._products else self._products[b, a].T
 
-    def _own(self, name: str, parts: Sequence[Tensor], scratch: Scratch) -> Tensor:
-        """Add a layer's own sums; return its frames about the shift, as precise as they came."""
+    def _product_types(self) -> dict[Ends, torch.dtype]:
+        """In what two different layers are multiplied: float64 where either asks for it."""
+        doubled = {
+            name for name, of in self.shift.items() if name in self.exact or len(of) <= SMALL
+        }
+        return {
+            (a, b): torch.float64 if a in doubled or b in doubled else torch.float32
+            for a, b in self._products
+            if a != b
+        }
+
+    def _own(
+        self, name: str, parts: Sequence[Tensor], types: Iterable[torch.dtype], scratch: Scratch
+    ) -> dict[torch.dtype, Tensor]:
+        """Add a layer's own sums; return its frames about the shift in each type."""
         shift, product = self.shift[name], self._products[name, name]
         exact = scratch.like(shift, sum(map(len, parts)), len(shift))
         start = 0
@@ -175,5 +195,7 @@ class Moments:
         for start in range(0, len(shift), _STRIP):
             strip = exact[:, start : start + _STRIP]
             product[start : start + _STRIP, start:].addmm_(strip.T, exact[:, start:])
-        kept = exact if self.precise or len(shift) <= SMALL else parts[0]
-        return scratch.like(kept, *exact.shape, key=name).copy_(exact)
+        return {
+            each: scratch.like(shift.to(each), *exact.shape, key=name).copy_(exact)
+            for each in types
+        }

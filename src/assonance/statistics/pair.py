@@ -133,7 +133,7 @@ class Pair:
     @property
     def exact(self) -> bool:
         """Whether the products of the two layers were made in float64."""
-        return {self.x.product_type, self.y.product_type} == {torch.float64}
+        return torch.float64 in (self.x.product_type, self.y.product_type)
 
     @property
     def product_type(self) -> torch.dtype:
@@ -154,8 +154,8 @@ class Pair:
         """Correlations of the neurons of x with the whitened directions of y; (Vx, Ky)."""
         if self._reverse:
             # The neurons of x by their own whitened directions: all of each, in its own layer.
-            return self.x.loadings.to(self.whitened.dtype) @ self.whitened
-        return self.y.whitened(self.correlation)
+            return self.x.loadings @ self.whitened
+        return self.correlation @ self.y.whitening
 
     @lazy
     def explained(self) -> Tensor:
@@ -164,14 +164,10 @@ class Pair:
 
     @lazy
     def whitened(self) -> Tensor:
-        """Correlations of the whitened directions of x and of y; shape (Kx, Ky).
-
-        float32 unless a layer is exact or small.
-        """
+        """Correlations of the whitened directions of x and of y; shape (Kx, Ky)."""
         if self._reverse:
             return self._reverse.whitened.T
-        precision = torch.promote_types(self.x.product_type, self.y.product_type)
-        return self.x.whitened(self.projected.T).T.to(precision)
+        return (self.projected.T @ self.x.whitening).T
 
     def canonical(self, rows: int, columns: int) -> tuple[Tensor, Tensor, Tensor]:
         """Canonical correlations of the leading directions of both layers.

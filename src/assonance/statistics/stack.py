@@ -63,8 +63,9 @@ class StackedPair(Pair):
     """Several layers (rows) against one (columns), for measures that take neurons one by one.
 
     For scores that only tell how far others move, or what chance gives: many small products
-    become few large ones, in float32 unless the frames came in float64 or 10⁻⁷ of a neuron's
-    variance would be lost.
+    become few large ones, in float32 unless the products of the column layer were made in float64
+    or 10⁻⁷ of a neuron's variance would be lost. What the row layers are like has no say in it: a
+    neuron is scored the same whatever others are beside it.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ class StackedPair(Pair):
     @property
     def product_type(self) -> torch.dtype:
         """In what products of bounded entries are made."""
-        return torch.float64 if self.x.exact and self.y.exact else torch.float32
+        return torch.float64 if self.y.exact else torch.float32
 
     @lazy
     def correlation(self) -> Tensor:
