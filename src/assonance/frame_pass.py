@@ -7,7 +7,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from assonance.cautions import constant_neurons, few_effective_frames
+from assonance.cautions import (
+    Groups,
+    constant_neurons,
+    few_effective_frames,
+    no_intervals,
+    too_few_groups,
+)
 from assonance.describe import describe
 from assonance.frame_source import FrameReader, FrameSource
 from assonance.gathered import Ends, Gathered, Plan, View
@@ -50,6 +56,14 @@ def _places(sizes: Sequence[int], folds: NDArray[np.int64]) -> list[int]:
     return [int(n if count == 1 else count) - 1 for n, count in zip(frames, groups, strict=True)]
 
 
+def _left(
+    weights: Sequence[int], in_part: NDArray[np.int64], folds: NDArray[np.int64], units: int
+) -> Groups:
+    """Count the groups of frames where each part counts as often as its weight says."""
+    drawn = np.asarray(weights) > 0
+    return Groups(int(in_part[drawn].sum()), units, len(set(folds[drawn].tolist())))
+
+
 def _none(a: str, b: str) -> bool:
     return False
 
@@ -72,6 +86,11 @@ class FramePass:
         none by default.
     shifts
         Which pairs to score where the column layer's frames are those of another place.
+
+    Attributes
+    ----------
+    unscored : dict
+        The measures that have no score for want of groups of frames, each with the reason.
     """
 
     def __init__(
@@ -106,6 +125,15 @@ class FramePass:
         self.shifts = (
             min(settings.shifts, *_places(source.sizes, fold_of_part[parts])) if shifts else 0
         )
+        in_part = np.bincount(parts)
+        groups = _left([1] * len(in_part), in_part, fold_of_part, len(set(source.units)))
+        self.unscored = too_few_groups(groups, measures, settings)
+        self._cautions = [*dict.fromkeys(self.unscored.values())]
+        if replicates:
+            left = [
+                _left(weights, in_part, fold_of_part, groups.units) for weights in self.replicates
+            ]
+            self._cautions += no_intervals(groups, left, measures, settings)
         self.reader = FrameReader(source, device)
         self.plan = Plan(
             parts=parts,
@@ -155,7 +183,7 @@ class FramePass:
             sampled=len(self.plan.sampled),
             kernels=sum(each.needs == "sample" for each in self.measures),
         )
-        found = Found(scores, replicates, nulls, [])
+        found = Found(scores, replicates, nulls, [*self._cautions])
         alone: dict[str, _Alone] = {}
         stage = progress.stage("comparing layers", sum(len(tile.pairs) for tile in tiles))
         with stage as advance, on_cores() as share:

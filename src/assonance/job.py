@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import DTypeLike, NDArray
 
 from assonance.attention_pass import AttentionPass
-from assonance.cautions import too_few_frames
+from assonance.cautions import ONE_GROUP, too_few_frames
 from assonance.errors import AssonanceError
 from assonance.extract import Extraction
 from assonance.frame_pass import FramePass, groups_left_out, weights_of_replicates
@@ -15,6 +15,7 @@ from assonance.inference import STATISTICS
 from assonance.measures import Measure, Settings
 from assonance.meeting import Meeting
 from assonance.named_models import Compared, Named
+from assonance.outside import one_line
 from assonance.progress import Progress
 from assonance.results import CELL
 from assonance.stored_layers import Layer, StoredLayers
@@ -83,11 +84,6 @@ class Job:
         measures = [each for each in self.measures if each.level in FRAME_LEVELS]
         if not measures:
             return {}
-        if any(each.needs == "folds" for each in measures) and len(self.speech) < 2:
-            raise AssonanceError(
-                f"{self.speech.name}: held-out measures need at least 2 utterances, there is "
-                f"{len(self.speech)}; add speech, or choose other measures"
-            )
         frame_pass = FramePass(
             self.source,
             measures,
@@ -97,6 +93,10 @@ class Job:
             replicates=self._apart if self.uncertainty else None,
             shifts=self._two_trained if self.uncertainty else None,
         )
+        unscored = frame_pass.unscored
+        if all(each.needs == "folds" and each.name in unscored for each in self.measures):
+            reason = next(iter(unscored.values()))
+            raise AssonanceError(f"{one_line(self.speech.name)}: {reason}")
         self.notes += too_few_frames(frame_pass.frames, self.source.widths, measures)
         found = frame_pass.run(self._others(), memory=self.memory, progress=progress)
         self.notes += found.cautions
@@ -124,15 +124,16 @@ class Job:
             return {}
         # The same for frames and for attention.
         parts, folds = groups_left_out(self.source.sizes, self.units, self.settings)
+        replicates = (
+            weights_of_replicates(folds.tolist(), self.settings) if self.uncertainty else []
+        )
         attention = AttentionPass(
             {name: each.model for name, each in self.named.items() if not each.baseline},
             tuple(self.speech),
             measures,
             self.settings,
             parts=parts.tolist(),
-            replicates=weights_of_replicates(folds.tolist(), self.settings)
-            if self.uncertainty
-            else [],
+            replicates=replicates,
             name_of=lambda model, label: f"{model} {label}",
             wanted=self.wanted,
             memory=self.memory,
@@ -141,6 +142,8 @@ class Job:
         self.notes += cautions
         if flat is None:
             return {}
+        if self.uncertainty and not replicates and ONE_GROUP not in self.notes:
+            self.notes.append(ONE_GROUP)
         names = [each.name for each in measures]
         again = {f"{name}_replicates": name for name in names if f"{name}_replicates" in flat}
         single = {
@@ -153,7 +156,7 @@ class Job:
             "scores": self._labelled(flat[names]),
             "heads": heads.assign_coords(offset=flat["offset"]),
         }
-        if self.uncertainty:
+        if replicates:
             found["replicates"] = self._labelled(flat[list(again)].rename(again))
         return found
 

@@ -180,6 +180,9 @@ class Measure:
     rowwise
         Whether a neuron's score depends on no other neuron of its own layer, so that neurons of
         several layers can be scored together.
+    least_groups
+        How many groups of frames a score needs: folds where it is held out, utterances where it
+        compares distinct ones.
     function
         From the statistics and the settings to the score.
     """
@@ -197,6 +200,7 @@ class Measure:
     precise: bool = False
     smooth: bool = True
     rowwise: bool = False
+    least_groups: int = 1
 
     @property
     def interval(self) -> bool:
@@ -245,6 +249,7 @@ def measure(
     precise: bool = False,
     smooth: bool = True,
     rowwise: bool = False,
+    least_groups: int = 1,
 ) -> Callable[[Function], Function]:
     """Register the decorated function as the measure of its name."""
 
@@ -264,6 +269,7 @@ def measure(
             precise,
             smooth,
             rowwise,
+            least_groups,
         )
         return function
 
