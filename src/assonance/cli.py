@@ -16,6 +16,7 @@ from assonance.options import (
     Measuring,
     OnError,
     Out,
+    Overwrite,
     Remedy,
     Rows,
     Speech,
@@ -64,6 +65,7 @@ def compare(
     ],
     audio: Annotated[str, typer.Option(help=AUDIO, metavar="PATH")],
     out: Out = None,
+    overwrite: Overwrite = False,
     measuring: Measuring,
     speech: Speech,
     rows: Rows,
@@ -110,6 +112,7 @@ def compare(
         record=record,
         precision=precision,
         on_error=on_error,
+        overwrite=overwrite,
     )
 
 
@@ -127,6 +130,7 @@ def diff(
         ),
     ] = None,
     out: Out = None,
+    overwrite: Overwrite = False,
     measuring: Measuring,
     certainty: Certainty,
     machine: Machine,
@@ -149,6 +153,7 @@ def diff(
         seeds={seed_twin: pretrained} if seed_twin else {},
         on_error=on_error,
         diff=True,
+        overwrite=overwrite,
     )
 
 
@@ -157,6 +162,7 @@ def diff(
 def demo(
     *,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/demo"),
+    overwrite: Overwrite = False,
     measuring: Measuring,
     every: Annotated[
         bool,
@@ -182,6 +188,7 @@ def demo(
         Machine(offline=True),
         certainty,
         seeds={each.name: each.seed_of for each in chosen if each.seed_of in names},
+        overwrite=overwrite,
     )
 
 
