@@ -115,8 +115,6 @@ def run(
         **({"diff": True} if diff else {}),
     }
     finished = (out / RESULTS).exists()
-    if finished and not overwrite:
-        _refuse_others_results(out, config)
     prepared = prepare(
         _of_one_architecture(models, device, offline, record, precision) if diff else models,
         Corpus.from_path(audio, **speech),
@@ -134,6 +132,7 @@ def run(
         progress=progress,
     )
     if finished and not overwrite:
+        _refuse_others_results(out, config)
         _refuse_other_material(out, prepared)
     _make(out)
     if not finished:
