@@ -107,6 +107,9 @@ class Measure:
     rowwise
         Whether a neuron's score depends on no other neuron of its own layer, so that neurons of
         several layers can be scored together.
+    least_groups
+        How many groups of frames a score needs: folds where it is held out, utterances where it
+        compares distinct ones.
     function
         From the statistics and the settings to the score.
     """
@@ -124,6 +127,7 @@ class Measure:
     precise: bool = False
     smooth: bool = True
     rowwise: bool = False
+    least_groups: int = 1
 
     @property
     def interval(self) -> bool:
@@ -175,6 +179,7 @@ def measure(
     precise: bool = False,
     smooth: bool = True,
     rowwise: bool = False,
+    least_groups: int = 1,
 ) -> Callable[[Function], Function]:
     """Register the decorated function as the measure of its name."""
 
@@ -194,6 +199,7 @@ def measure(
             precise,
             smooth,
             rowwise,
+            least_groups,
         )
         return function
 
