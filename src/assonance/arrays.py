@@ -13,8 +13,8 @@ from torch import Tensor
 from assonance.errors import AssonanceError, AssonanceWarning
 from assonance.inference import intervals
 from assonance.inference.resampling import groups_left_out, weights_of_replicates
-from assonance.measures import MEASURES, Measure, find
-from assonance.scoring.caveats import too_few_frames
+from assonance.measures import Measure, find
+from assonance.scoring.caveats import ONE_GROUP, too_few_frames
 from assonance.scoring.frame_pass import FramePass
 from assonance.scoring.head_scores import head_scores
 from assonance.settings import Settings, find_settings
@@ -109,7 +109,13 @@ def similarity_matrix(
     ------
     AssonanceError
         When arrays are not 2-D, not finite or of different lengths, a measure or setting is
-        unknown, a measure needs groups and has none, or a held-out measure has fewer than two.
+        unknown, a measure needs groups and has none, or every measure is held out and needs more.
+
+    Warns
+    -----
+    AssonanceWarning
+        Of what a reader must know, such as too few groups: a measure that needs more than there
+        are is NaN, and where there is one alone, or too few without it, no score has an interval.
     """
     chosen = find(measures, ("neuron", "layer"))
     settings = find_settings(settings)
@@ -124,6 +130,9 @@ def similarity_matrix(
         replicates=_all if intervals else None,
         shifts=_all if shifts else None,
     )
+    unscored = frame_pass.unscored
+    if unscored and all(each.needs == "folds" and each.name in unscored for each in chosen):
+        raise AssonanceError(next(iter(unscored.values())))
     found = frame_pass.run(None, memory=parse_bytes(MEMORY), progress=Silent())
     _warn(found.cautions)
     result = found.scores.dataset(per_neuron=per_neuron)
@@ -234,6 +243,8 @@ def head_similarity_matrix(
     lengths = [one.shape[-1] for one in next(iter(maps.values()))]
     parts, folds = groups_left_out(lengths, range(len(lengths)), settings)
     replicates = weights_of_replicates(folds.tolist(), settings) if intervals else []
+    if intervals and not replicates:
+        _warn([ONE_GROUP])
     sums = [
         HeadSums(
             heads,
@@ -342,7 +353,4 @@ def _group_numbers(
     if len(groups) != n:
         raise AssonanceError(f"groups= has {len(groups)} entries for {n} frames")
     index = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-    held_out = [name for name in grouped if name not in MEASURES or MEASURES[name].needs == "folds"]
-    if held_out and len(index) < 2:
-        raise AssonanceError(f"{held_out[0]} needs at least 2 groups of frames; got {len(index)}")
     return np.fromiter((index[group] for group in groups), np.int64, n)

@@ -1,57 +1,24 @@
 """A run: what it leaves and says, and one line for every mistake."""
 
-import contextlib
-import io
-import re
 import shutil
-import sys
 from html import unescape
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
 import yaml
+from command_line import check_error, run
 from signals import voice
 
 import assonance
 from assonance import Comparison
 from assonance.claims.verdict import evaluate_claims, format_table
-from assonance.cli.main import main
 from assonance.corpus.windows import WINDOW
 from assonance.measures.layer_descriptors import DESCRIPTORS
 from assonance.report.summary import sentences
 from assonance.settings import SETTINGS
-
-STAGE = re.compile(r".+: done in \d+ s")
-
-
-class Outcome:
-    """How a command ended, and what it wrote."""
-
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, err
-        # Where there is no terminal, each stage that was done is a line of standard error.
-        self.stages = [line for line in err.splitlines() if STAGE.fullmatch(line)]
-        self.said = [line for line in err.splitlines() if not STAGE.fullmatch(line)]
-        assert "Traceback" not in out + err
-
-
-def run(*arguments: object) -> Outcome:
-    """Run the command line in this process."""
-    out, err, status = io.StringIO(), io.StringIO(), 0
-    with (
-        mock.patch.object(sys, "argv", ["assonance", *map(str, arguments)]),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        try:
-            main()
-        except SystemExit as end:
-            status = end.code or 0
-    return Outcome(status, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -270,23 +237,8 @@ def all_nan(folder: Path) -> None:
         soundfile.write(path, np.full(16000, np.nan), 16000, subtype="FLOAT")
 
 
-def one_alone(folder: Path) -> None:
-    for path in sorted(folder.iterdir())[1:]:
-        path.unlink()
-
-
 def bad_manifest(folder: Path) -> None:
     (folder / "manifest.csv").write_text("file\nprompt0.wav\n")
-
-
-def check_error(outcome: Outcome, *words: str) -> None:
-    """One line that names what is wrong, no result, and a status that says so."""
-    assert outcome.status == 1
-    assert outcome.out == ""
-    (line,) = outcome.said
-    assert line.startswith("error: ")
-    for each in words:
-        assert each in line
 
 
 @pytest.mark.parametrize(
@@ -298,7 +250,6 @@ def check_error(outcome: Outcome, *words: str) -> None:
         (all_words, ["recordings: none of its 6", "prompt0.wav: is not audio"]),
         (all_short, ["recordings: ", "can use none of the 6", "prompt0.wav: too short"]),
         (all_nan, ["can use none of the 6", "prompt0.wav: holds samples that are NaN"]),
-        (one_alone, ["recordings: held-out measures need at least 2 utterances"]),
         (bad_manifest, ["manifest.csv: no column named path"]),
     ],
     ids=lambda each: each.__name__ if callable(each) else "",

@@ -119,9 +119,8 @@ def extract(
         stays, and a later run goes on from there.
     """
     started = time.perf_counter()
-    if on_error == "stop" and corpus.left_out:
-        first = corpus.left_out[0]
-        raise UnusableAudio(f"{first.reason}; mend or remove it", first.path)
+    if on_error == "stop":
+        stop_at_left_out(corpus)
     store = ActivationStore(
         folder,
         fingerprint={
@@ -177,6 +176,19 @@ def extract(
         else sum(utterance.sampling_rate != model.sampling_rate for utterance in kept),
         notes=_rounding(model, kept[0]),
     )
+
+
+def stop_at_left_out(corpus: Corpus) -> None:
+    """Check that a corpus left out no utterance of its own.
+
+    Raises
+    ------
+    UnusableAudio
+        It did; the first is named.
+    """
+    if corpus.left_out:
+        first = corpus.left_out[0]
+        raise UnusableAudio(f"{first.reason}; mend or remove it", first.path)
 
 
 def _batch_seconds(model: SpeechModel) -> float:

@@ -17,6 +17,7 @@ from assonance.cli.options import (
     Measuring,
     OnError,
     Out,
+    Overwrite,
     Remedy,
     Rows,
     Speech,
@@ -67,6 +68,7 @@ def compare(
     ],
     audio: Annotated[str, typer.Option(help=AUDIO, metavar="PATH")],
     out: Out = None,
+    overwrite: Overwrite = False,
     measuring: Measuring,
     speech: Speech,
     rows: Rows,
@@ -113,6 +115,7 @@ def compare(
         record=record,
         precision=precision,
         on_error=on_error,
+        overwrite=overwrite,
     )
 
 
@@ -130,6 +133,7 @@ def diff(
         ),
     ] = None,
     out: Out = None,
+    overwrite: Overwrite = False,
     measuring: Measuring,
     certainty: Certainty,
     machine: Machine,
@@ -152,6 +156,7 @@ def diff(
         seeds={seed_twin: pretrained} if seed_twin else {},
         on_error=on_error,
         diff=True,
+        overwrite=overwrite,
     )
 
 
@@ -160,6 +165,7 @@ def diff(
 def demo(
     *,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/demo"),
+    overwrite: Overwrite = False,
     measuring: Measuring,
     every: Annotated[
         bool,
@@ -185,6 +191,7 @@ def demo(
         Machine(offline=True),
         certainty,
         seeds={each.name: each.seed_of for each in chosen if each.seed_of in names},
+        overwrite=overwrite,
     )
 
 

@@ -63,8 +63,14 @@ Channel = Annotated[
 
 
 Out = Annotated[Path | None, typer.Option(help="Folder for the results; runs/MODELS by default.")]
-
-
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace the finished results of another run in the folder, once the new ones are "
+        "complete.",
+    ),
+]
 OnError = Annotated[
     Remedy, typer.Option(help="Leave out an utterance that cannot be used, or stop there.")
 ]

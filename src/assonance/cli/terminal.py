@@ -30,6 +30,7 @@ def run(
     precision: str = "float32",
     on_error: Remedy = Remedy.SKIP,
     diff: bool = False,
+    overwrite: bool = False,
 ) -> None:
     """Compare models with bars of progress, and say what was found; see `assonance.cli.run.run`.
 
@@ -60,6 +61,7 @@ def run(
                 **plain(certainty),
                 progress=bars,
                 diff=diff,
+                overwrite=overwrite,
             )
     except KeyboardInterrupt:
         typer.echo("interrupted; the same command goes on from here", err=True)

@@ -4,7 +4,7 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -12,11 +12,12 @@ from typing import Literal
 import xarray as xr
 
 from assonance.__about__ import __version__
-from assonance.activations.extraction import Extraction, extract
+from assonance.activations.extraction import Extraction, extract, stop_at_left_out
 from assonance.activations.shared_rows import (
     By,
     Pool,
     Pooling,
+    SharedRows,
     keep_common_utterances,
     lacking,
     share_rows,
@@ -24,7 +25,7 @@ from assonance.activations.shared_rows import (
 from assonance.comparison.plan import FRAME_LEVELS, ComparisonPlan
 from assonance.comparison.records import CorpusRecord, ModelRecord, Provenance
 from assonance.comparison.result import Comparison
-from assonance.corpus import Corpus
+from assonance.corpus import Corpus, LeftOut
 from assonance.corpus.units import population
 from assonance.errors import AssonanceWarning
 from assonance.inference.intervals import intervals
@@ -126,11 +127,192 @@ def compare(
     AssonanceWarning
         Of what a reader must know before believing the scores; also in the provenance's notes.
     """
+    prepared = prepare(
+        models,
+        corpus,
+        measures,
+        settings=settings,
+        twins=twins,
+        pooling=Pooling(pool, pool_by, alignments, skip_silence),
+        memory=memory,
+        device=device,
+        offline=offline,
+        record=record,
+        precision=precision,
+        on_error=on_error,
+        seeds=seeds or {},
+        progress=progress,
+    )
+    return prepared.run(None if out is None else Path(out), uncertainty, progress)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A comparison whose models are loaded and options validated; nothing is written yet.
+
+    Attributes
+    ----------
+    named, speech, measures, settings, pooling, device, on_error
+        What `compare` was given, looked up and loaded.
+    room
+        Bytes that the statistics may take.
+    first_of
+        By name of a model that is another trained from another seed, that other's name.
+    """
+
+    named: Roster
+    speech: Corpus
+    measures: tuple[Measure, ...]
+    settings: Settings
+    pooling: Pooling
+    room: float
+    device: str
+    on_error: Literal["skip", "stop"]
+    first_of: Mapping[str, str]
+
+    def run(self, out: Path | None, uncertainty: bool, progress: Progress) -> Comparison:
+        """Compare, with activations in a folder; see `assonance.compare`."""
+        with ExitStack() as until_done:
+            folder = out or Path(
+                until_done.enter_context(tempfile.TemporaryDirectory(prefix="assonance-"))
+            )
+            named, extractions, dropped, meeting = self._extract(folder, progress)
+            plan = ComparisonPlan(
+                *(named, extractions, meeting, self.measures, self.settings, self.room),
+                self.device,
+                uncertainty,
+            )
+            parts = [plan.frame_scores(progress), plan.head_scores(progress)]
+        speech = meeting.speech
+        notes = (
+            *miniatures(
+                {
+                    name: each.model.info.n_parameters
+                    for name, each in named.items()
+                    if not each.control
+                }
+            ),
+            *speech.notes,
+            *_resampled(extractions, named),
+            *(note for each in extractions.values() for note in each.notes),
+            *(
+                f"{name} is not compared as a floor: {left.path}: {left.reason}"
+                for name, left in dropped.items()
+            ),
+            *meeting.notes,
+            *plan.notes,
+        )
+        for note in plan.notes:
+            warnings.warn(note, AssonanceWarning, stacklevel=3)
+        found = {
+            name: xr.merge(
+                [plan.nothing, *(part[name] for part in parts if name in part)], join="exact"
+            )
+            for name in (
+                *("scores", "neurons", "neuron_intervals", "heads"),
+                *("replicates", "nulls", "halves"),
+            )
+        }
+        return Comparison(
+            **found,
+            intervals=intervals(found["scores"], found["replicates"]),
+            provenance=self._provenance(named, meeting, plan.frames, notes),
+        )
+
+    def _extract(
+        self, folder: Path, progress: Progress
+    ) -> tuple[Roster, dict[str, Extraction], dict[str, LeftOut], SharedRows]:
+        """Run the models over the speech, and find what all can use.
+
+        Returns
+        -------
+        tuple
+            The models compared, what came of each, the baselines that are not, and why; what all
+            can use.
+        """
+        extractions = {
+            name: extract(
+                each.model,
+                self.speech,
+                folder / "activations" / f"{slug(name)}-{each.model.fingerprint[:8]}",
+                progress=progress,
+                on_error="skip" if each.baseline else self.on_error,
+            )
+            for name, each in self.named.items()
+        }
+        baselines = [name for name, each in self.named.items() if each.baseline]
+        # Speech is what the models can use: a baseline that took some away would change scores.
+        dropped = lacking(extractions, baselines)
+        named = {name: each for name, each in self.named.items() if name not in dropped}
+        extractions = {name: each for name, each in extractions.items() if name not in dropped}
+        if of_frames(self.measures):
+            meeting = share_rows(
+                self.speech, extractions, self.pooling, self.on_error, followers=baselines
+            )
+        else:
+            meeting = keep_common_utterances(self.speech, extractions)
+        return named, extractions, dict(dropped), meeting
+
+    def _provenance(
+        self, named: Roster, meeting: SharedRows, frames: int, notes: tuple[str, ...]
+    ) -> Provenance:
+        """Record what was run on what."""
+        speech = meeting.speech
+        return Provenance(
+            versions={"assonance": __version__, **{name: version(name) for name in LIBRARIES}},
+            measures=tuple(each.name for each in self.measures),
+            settings=asdict(self.settings),
+            models=tuple(
+                _record(name, each, self.first_of.get(name)) for name, each in named.items()
+            ),
+            corpus=CorpusRecord(
+                name=speech.name,
+                source=speech.source,
+                utterances=len(speech),
+                frames=frames,
+                seconds=round(speech.seconds, 3),
+                speakers=speech.speakers,
+                languages=speech.languages,
+                sampling_rates=speech.sampling_rates,
+            ),
+            left_out=meeting.left_out,
+            notes=notes,
+            population=population(speech),
+        )
+
+
+def prepare(
+    models: Iterable[str | Path | SpeechModel],
+    corpus: Corpus | str | Path,
+    measures: Iterable[str] | None,
+    *,
+    settings: str | Settings,
+    twins: bool,
+    pooling: Pooling,
+    memory: str | float,
+    device: str,
+    offline: bool,
+    record: str | Iterable[str],
+    precision: str,
+    on_error: Literal["skip", "stop"],
+    seeds: Mapping[str, str],
+    progress: Progress,
+) -> Prepared:
+    """Load what is compared and validate every option, before anything is computed or written.
+
+    The parameters are those of `compare`.
+
+    Raises
+    ------
+    AssonanceError
+        As `compare`.
+    """
     settings = find_settings(settings)
-    pooling = Pooling(pool, pool_by, alignments, skip_silence)
     room = parse_bytes(memory)
     chosen = _unique(find(measures or STANDARD, ("neuron", "layer", "head")))
     speech = corpus if isinstance(corpus, Corpus) else Corpus.from_path(corpus)
+    if on_error == "stop":
+        stop_at_left_out(speech)
     with progress.stage("loading models", 1) as advance:
         named = load_roster(
             models,
@@ -141,87 +323,17 @@ def compare(
             precision=precision,
         )
         advance(1)
-    of_frames = any(each.level in FRAME_LEVELS for each in chosen)
     # A baseline has no heads.
-    named = {name: each for name, each in named.items() if of_frames or not each.baseline}
-    first_of = seeds_by_name(named, seeds or {})
-    with ExitStack() as until_done:
-        folder = (
-            Path(until_done.enter_context(tempfile.TemporaryDirectory(prefix="assonance-")))
-            if out is None
-            else Path(out)
-        )
-        extractions = {
-            name: extract(
-                each.model,
-                speech,
-                folder / "activations" / f"{slug(name)}-{each.model.fingerprint[:8]}",
-                progress=progress,
-                on_error="skip" if each.baseline else on_error,
-            )
-            for name, each in named.items()
-        }
-        baselines = [name for name, each in named.items() if each.baseline]
-        # Speech is what the models can use: a baseline that took some away would change scores.
-        dropped = lacking(extractions, baselines)
-        named = {name: each for name, each in named.items() if name not in dropped}
-        extractions = {name: each for name, each in extractions.items() if name not in dropped}
-        if of_frames:
-            meeting = share_rows(speech, extractions, pooling, on_error, followers=baselines)
-        else:
-            meeting = keep_common_utterances(speech, extractions)
-        speech = meeting.speech
-        plan = ComparisonPlan(
-            named, extractions, meeting, chosen, settings, room, device, uncertainty
-        )
-        parts = [plan.frame_scores(progress), plan.head_scores(progress)]
-    notes = (
-        *miniatures(
-            {name: each.model.info.n_parameters for name, each in named.items() if not each.control}
-        ),
-        *speech.notes,
-        *_resampled(extractions, named),
-        *(note for each in extractions.values() for note in each.notes),
-        *(
-            f"{name} is not compared as a floor: {left.path}: {left.reason}"
-            for name, left in dropped.items()
-        ),
-        *meeting.notes,
-        *plan.notes,
+    named = {name: each for name, each in named.items() if of_frames(chosen) or not each.baseline}
+    first_of = seeds_by_name(named, seeds)
+    return Prepared(
+        *(named, speech, tuple(chosen), settings, pooling, room, device, on_error, first_of)
     )
-    for note in plan.notes:
-        warnings.warn(note, AssonanceWarning, stacklevel=2)
-    found = {
-        name: xr.merge(
-            [plan.nothing, *(part[name] for part in parts if name in part)], join="exact"
-        )
-        for name in (
-            *("scores", "neurons", "neuron_intervals", "heads", "replicates", "nulls", "halves"),
-        )
-    }
-    return Comparison(
-        **found,
-        intervals=intervals(found["scores"], found["replicates"]),
-        provenance=Provenance(
-            versions={"assonance": __version__, **{name: version(name) for name in LIBRARIES}},
-            measures=tuple(each.name for each in chosen),
-            settings=asdict(settings),
-            models=tuple(_record(name, each, first_of.get(name)) for name, each in named.items()),
-            corpus=CorpusRecord(
-                name=speech.name,
-                source=speech.source,
-                utterances=len(speech),
-                frames=plan.frames,
-                seconds=round(speech.seconds, 3),
-                speakers=speech.speakers,
-                languages=speech.languages,
-                sampling_rates=speech.sampling_rates,
-            ),
-            left_out=meeting.left_out,
-            notes=notes,
-            population=population(speech),
-        ),
-    )
+
+
+def of_frames(measures: Iterable[Measure]) -> bool:
+    """Check whether any measure compares frames, and not attention alone."""
+    return any(each.level in FRAME_LEVELS for each in measures)
 
 
 def _resampled(extractions: Mapping[str, Extraction], named: Roster) -> list[str]:

@@ -11,13 +11,13 @@ from assonance.activations.shared_rows import SharedRows
 from assonance.activations.stored_frames import Layer, StoredFrames
 from assonance.comparison.result import CELL
 from assonance.corpus.units import units_of
-from assonance.errors import AssonanceError
+from assonance.errors import AssonanceError, printable
 from assonance.inference.intervals import STATISTICS
 from assonance.inference.resampling import groups_left_out, weights_of_replicates
 from assonance.measures import Measure
 from assonance.models.roster import Roster, RosterEntry
 from assonance.scoring.attention_pass import AttentionPass
-from assonance.scoring.caveats import too_few_frames
+from assonance.scoring.caveats import ONE_GROUP, too_few_frames
 from assonance.scoring.frame_pass import FramePass
 from assonance.settings import Settings
 from assonance.utils.progress import Progress
@@ -85,11 +85,6 @@ class ComparisonPlan:
         measures = [each for each in self.measures if each.level in FRAME_LEVELS]
         if not measures:
             return {}
-        if any(each.needs == "folds" for each in measures) and len(self.speech) < 2:
-            raise AssonanceError(
-                f"{self.speech.name}: held-out measures need at least 2 utterances, there is "
-                f"{len(self.speech)}; add speech, or choose other measures"
-            )
         frame_pass = FramePass(
             self.source,
             measures,
@@ -99,6 +94,10 @@ class ComparisonPlan:
             replicates=self._apart if self.uncertainty else None,
             shifts=self._two_trained if self.uncertainty else None,
         )
+        unscored = frame_pass.unscored
+        if all(each.needs == "folds" and each.name in unscored for each in self.measures):
+            reason = next(iter(unscored.values()))
+            raise AssonanceError(f"{printable(self.speech.name)}: {reason}")
         self.notes += too_few_frames(frame_pass.frames, self.source.widths, measures)
         found = frame_pass.run(self._others(), memory=self.memory, progress=progress)
         self.notes += found.cautions
@@ -126,15 +125,16 @@ class ComparisonPlan:
             return {}
         # The same for frames and for attention.
         parts, folds = groups_left_out(self.source.sizes, self.units, self.settings)
+        replicates = (
+            weights_of_replicates(folds.tolist(), self.settings) if self.uncertainty else []
+        )
         attention = AttentionPass(
             {name: each.model for name, each in self.named.items() if not each.baseline},
             tuple(self.speech),
             measures,
             self.settings,
             parts=parts.tolist(),
-            replicates=weights_of_replicates(folds.tolist(), self.settings)
-            if self.uncertainty
-            else [],
+            replicates=replicates,
             name_of=lambda model, label: f"{model} {label}",
             wanted=self.wanted,
             memory=self.memory,
@@ -143,6 +143,8 @@ class ComparisonPlan:
         self.notes += cautions
         if flat is None:
             return {}
+        if self.uncertainty and not replicates and ONE_GROUP not in self.notes:
+            self.notes.append(ONE_GROUP)
         names = [each.name for each in measures]
         again = {f"{name}_replicates": name for name in names if f"{name}_replicates" in flat}
         single = {
@@ -155,7 +157,7 @@ class ComparisonPlan:
             "scores": self._labelled(flat[names]),
             "heads": heads.assign_coords(offset=flat["offset"]),
         }
-        if self.uncertainty:
+        if replicates:
             found["replicates"] = self._labelled(flat[list(again)].rename(again))
         return found
 

@@ -11,7 +11,7 @@ import xarray as xr
 from assonance.comparison.records import Provenance
 from assonance.errors import AssonanceError, printable
 from assonance.inference.intervals import STATISTICS, method_text
-from assonance.utils.files import put_in_place
+from assonance.utils.files import write_together
 
 FORMAT = 3
 
@@ -184,6 +184,13 @@ class Comparison:
         AssonanceError
             It cannot be written.
         """
+        write_together({Path(path): self.to_bytes()})
+
+    def to_bytes(self) -> memoryview:
+        """Return what `save` writes.
+
+        It is made in memory, as large as the file: HDF5 ends the process when a disk is full.
+        """
         # A variable, not an attribute: HDF5 holds no attribute beyond 64 kB.
         record = xr.Dataset({"json": self.provenance.to_json()})
         tree = xr.DataTree.from_dict(
@@ -199,8 +206,8 @@ class Comparison:
             }
             for group in tree.subtree
         }
-        with put_in_place(path) as partial:
-            tree.to_netcdf(partial, engine="h5netcdf", encoding=encoding)
+        content = tree.to_netcdf(engine="h5netcdf", encoding=encoding)
+        return memoryview(content)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

@@ -117,6 +117,7 @@ def pwcca_mean(pair: Pair, settings: Settings) -> LayerScore:
     title="CCA, held out",
     level="layer",
     needs="folds",
+    least_groups=2,
     symmetric=True,
     range=(-1.0, 1.0),
     invariances=STANDARDISED,

@@ -64,6 +64,7 @@ def cka_debiased(pair: Pair, settings: Settings) -> float:
     title="CKA, distinct utterances",
     level="layer",
     needs="blocks",
+    least_groups=4,
     symmetric=True,
     range=(None, None),
     invariances=ROTATION_FREE,

@@ -105,6 +105,9 @@ class Measure:
     rowwise
         Whether a neuron's score depends on no other neuron of its own layer, so that neurons of
         several layers can be scored together.
+    least_groups
+        How many groups of frames a score needs: folds where it is held out, utterances where it
+        compares distinct ones.
     function
         Computes the score from the statistics and the settings.
     """
@@ -121,6 +124,7 @@ class Measure:
     across: Literal["min"] | None = None
     smooth: bool = True
     rowwise: bool = False
+    least_groups: int = 1
 
     @property
     def interval(self) -> bool:
@@ -173,6 +177,7 @@ def measure(
     across: Literal["min"] | None = None,
     smooth: bool = True,
     rowwise: bool = False,
+    least_groups: int = 1,
 ) -> Callable[[Function], Function]:
     """Register the decorated function as a measure, under the name of the function."""
 
@@ -191,6 +196,7 @@ def measure(
             across,
             smooth,
             rowwise,
+            least_groups,
         )
         return function
 

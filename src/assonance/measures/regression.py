@@ -2,7 +2,6 @@
 
 import torch
 
-from assonance.errors import AssonanceError
 from assonance.measures.registry import STANDARDISED, NeuronScores, measure, spread
 from assonance.settings import Settings
 from assonance.statistics import Pair
@@ -49,6 +48,7 @@ def linreg_r2(pair: Pair, settings: Settings) -> NeuronScores:
     title="LinReg, held-out R²",
     level="neuron",
     needs="folds",
+    least_groups=2,
     symmetric=False,
     range=(None, 1.0),
     invariances=STANDARDISED,
@@ -71,6 +71,7 @@ def linreg_heldout(pair: Pair, settings: Settings) -> NeuronScores:
     title="LinReg, held-out r",
     level="neuron",
     needs="folds",
+    least_groups=2,
     symmetric=False,
     range=(-1.0, 1.0),
     invariances=STANDARDISED,
@@ -91,6 +92,7 @@ def linreg_heldout_r(pair: Pair, settings: Settings) -> NeuronScores:
     title="Ridge, held-out R²",
     level="neuron",
     needs="folds",
+    least_groups=3,
     symmetric=False,
     range=(None, 1.0),
     invariances=STANDARDISED,
@@ -101,13 +103,10 @@ def ridge_heldout(pair: Pair, settings: Settings) -> NeuronScores:
 
     As `linreg_heldout`, with a penalty on the slopes of standardised neurons. The penalty, one of
     23 for all neurons of a fold, is chosen by cross-validation within the training folds, so the
-    scored fold has no influence on it. Needs at least three folds.
+    scored fold has no influence on it. NaN with fewer than three folds.
     """
     if len(pair.folds) < 3:
-        raise AssonanceError(
-            "ridge_heldout needs at least 3 folds, and 3 utterances or groups of frames: one to "
-            "score, the others to choose the strength"
-        )
+        return NeuronScores(torch.full_like(pair.x.mean, torch.nan))
     variance, covariance, predicted = ridge_held_out(pair.folds)
     errors = variance - 2 * covariance + predicted
     return NeuronScores(torch.where(pair.x.varies, 1 - errors / variance, torch.nan))

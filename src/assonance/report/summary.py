@@ -30,7 +30,10 @@ def sentences(comparison: Comparison) -> list[str]:
         and of those trained apart the two that share least and the two that share most; the same
         of those of one origin. What was not measured is left out. Last, what made the intervals.
     """
-    leading = next((name for name in LEADING if name in comparison.scores), None)
+    taken = [name for name in LEADING if name in comparison.scores]
+    # Of little speech some measures have no score.
+    known = [name for name in taken if comparison.scores[name].notnull().any()]
+    leading = next(iter(known or taken), None)
     apart, kindred = _pairs(comparison)
     several = len(comparison.models) > 2
     lines = []
@@ -147,11 +150,11 @@ def _single(comparison: Comparison, ways: _Ways) -> str:
 def _localised(comparison: Comparison, pairs: _Pairs) -> str:
     if "localisation" not in comparison.scores:
         return ""
-    known = [
+    told = (
         _sure(comparison, "localisation", table)
         for _, _, table in _ways(match_tables.localisation(comparison), pairs)
-        if table["value"].notna().any()
-    ]
+    )
+    known = [each for each in told if each != "nan"]
     if not known:
         return ""
     return (

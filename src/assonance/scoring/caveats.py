@@ -1,11 +1,20 @@
 """What a reader must know before believing a score, in words."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from assonance.errors import join_names
 from assonance.measures import Measure
 from assonance.measures.roles import NEEDS_MORE_FRAMES_THAN_NEURONS
+from assonance.settings import Settings
 from assonance.statistics import LayerStatistics
+
+# Where nothing can be left out.
+ONE_GROUP = (
+    "no score has an interval: there is 1 group of frames, and it cannot be left out; "
+    "add speech, such as other recordings"
+)
+
 
 _SHOWN = 5
 
@@ -59,6 +68,93 @@ def too_few_frames(
         f"{frames} frames are too few for {width} neurons (layer {layer!r}): "
         f"{', '.join(empty)} in sample mean nothing; add speech"
     ]
+
+
+@dataclass(frozen=True)
+class Groups:
+    """How many groups of frames a score has to tell apart.
+
+    Attributes
+    ----------
+    utterances
+        Groups of frames as they are given.
+    units
+        Groups that are never parted: utterances, or whole recordings or speakers.
+    folds
+        Folds that hold them, for held-out measures.
+    """
+
+    utterances: int
+    units: int
+    folds: int
+
+    def suffice(self, measure: Measure) -> bool:
+        """Check whether they are enough for a score."""
+        count = self.folds if measure.needs == "folds" else self.utterances
+        return count >= measure.least_groups
+
+
+def too_few_groups(
+    groups: Groups, measures: Sequence[Measure], settings: Settings
+) -> dict[str, str]:
+    """Name the measures that have no score for want of groups, each with a line that says why."""
+    lacking: dict[tuple[str, int], list[Measure]] = {}
+    for each in measures:
+        if not groups.suffice(each):
+            lacking.setdefault((each.needs, each.least_groups), []).append(each)
+    lines: dict[str, str] = {}
+    for (needs, least), some in lacking.items():
+        names = [each.name for each in some]
+        need = (
+            f"{join_names(names, len(names))} need{'s' if len(names) == 1 else ''} at least {least}"
+        )
+        there = groups.units if needs == "folds" else groups.utterances
+        if there < least:
+            line = (
+                f"{need} groups of frames, such as recordings, and {_counted(there)}: no score; "
+                "add speech"
+            )
+        else:
+            line = (
+                f"{need} folds, and the settings ask for {settings.folds}: no score; "
+                f"set folds to {least} or more"
+            )
+        lines |= dict.fromkeys(names, line)
+    return lines
+
+
+def no_intervals(
+    groups: Groups, left: Sequence[Groups], measures: Sequence[Measure], settings: Settings
+) -> list[str]:
+    """Name the measures that have a score and no interval, because too few groups are left.
+
+    Parameters
+    ----------
+    groups
+        That scores are of.
+    left
+        That each replicate of a score is of; none where nothing can be left out.
+    measures
+        Those that intervals were asked of.
+    settings
+        Say what makes intervals.
+    """
+    scored = [each for each in measures if each.replicated(settings) and groups.suffice(each)]
+    if not left:
+        return [ONE_GROUP] if scored else []
+    names = [each.name for each in scored if not all(replicate.suffice(each) for replicate in left)]
+    if not names:
+        return []
+    what = "with one left out" if settings.bootstrap is None else "in some of the draws"
+    return [
+        f"{join_names(names, len(names))} {'has' if len(names) == 1 else 'have'} no interval: "
+        f"{_counted(groups.units)}, and {what} too few remain for a score; "
+        "add speech, or raise the settings groups and folds"
+    ]
+
+
+def _counted(count: int) -> str:
+    return f"there {'is' if count == 1 else 'are'} {count} group{'s' if count != 1 else ''}"
 
 
 def miniatures(parameters: Mapping[str, int]) -> list[str]:

@@ -11,7 +11,13 @@ from assonance.inference.resampling import assign_parts, groups_left_out, weight
 from assonance.measures import Measure
 from assonance.measures.layer_descriptors import describe
 from assonance.measures.registry import SHIFTED
-from assonance.scoring.caveats import constant_neurons, few_effective_frames
+from assonance.scoring.caveats import (
+    Groups,
+    constant_neurons,
+    few_effective_frames,
+    no_intervals,
+    too_few_groups,
+)
 from assonance.scoring.frame_source import FrameReader, FrameSource
 from assonance.scoring.frame_sums import Ends, FrameSums, PairView, SumsPlan, find_delicate
 from assonance.scoring.replicates import ReplicateScores
@@ -30,6 +36,14 @@ def _places(sizes: Sequence[int], folds: NDArray[np.int64]) -> list[int]:
     """Count the places further on with which each fold's speech can be paired, all different."""
     frames, groups = np.bincount(folds, weights=sizes), np.bincount(folds)
     return [int(n if count == 1 else count) - 1 for n, count in zip(frames, groups, strict=True)]
+
+
+def _left(
+    weights: Sequence[int], in_part: NDArray[np.int64], folds: NDArray[np.int64], units: int
+) -> Groups:
+    """Count the groups of frames where each part counts as often as its weight says."""
+    drawn = np.asarray(weights) > 0
+    return Groups(int(in_part[drawn].sum()), units, len(set(folds[drawn].tolist())))
 
 
 def _none(a: str, b: str) -> bool:
@@ -54,6 +68,11 @@ class FramePass:
         none by default.
     shifts
         Which pairs to score where the column layer's frames are those of another place.
+
+    Attributes
+    ----------
+    unscored : dict
+        The measures that have no score for want of groups of frames, each with the reason.
     """
 
     def __init__(
@@ -88,6 +107,15 @@ class FramePass:
         self.shifts = (
             min(settings.shifts, *_places(source.sizes, fold_of_part[parts])) if shifts else 0
         )
+        in_part = np.bincount(parts)
+        groups = _left([1] * len(in_part), in_part, fold_of_part, len(set(source.units)))
+        self.unscored = too_few_groups(groups, measures, settings)
+        self._cautions = [*dict.fromkeys(self.unscored.values())]
+        if replicates:
+            left = [
+                _left(weights, in_part, fold_of_part, groups.units) for weights in self.replicates
+            ]
+            self._cautions += no_intervals(groups, left, measures, settings)
         self.reader = FrameReader(source, device)
         self.plan = SumsPlan(
             parts=parts,
@@ -137,7 +165,7 @@ class FramePass:
             sampled=len(self.plan.sampled),
             kernels=sum(each.needs == "sample" for each in self.measures),
         )
-        found = PassResult(scores, replicates, nulls, [])
+        found = PassResult(scores, replicates, nulls, [*self._cautions])
         alone: dict[str, _LayerSummary] = {}
         stage = progress.stage("comparing layers", sum(len(tile.pairs) for tile in tiles))
         with stage as advance, worker_pool() as share:

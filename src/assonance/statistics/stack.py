@@ -116,6 +116,9 @@ class StackedPair(Pair):
     @lazy
     def held_out(self) -> tuple[Tensor, Tensor, Tensor]:
         """As of any pair; (Dx,) each."""
+        if not self._folds:
+            nothing = torch.full_like(self.x.mean, torch.nan)
+            return nothing, nothing, nothing
         totals = [self._fold(number) for number in range(len(self._folds))]
         variance, covariance, predicted = torch.stack(totals).sum(0)
         return variance, covariance, predicted

@@ -131,11 +131,13 @@ def mean_over_layers(
     -------
     tuple of float
         Estimate, low and high end of its 95 % interval; the plain mean and twice NaN where the
-        measure has no interval.
+        measure has no interval. All NaN where the ridge knows no layer.
     """
     known = ridge.dropna(subset="layer_col")
+    if known.empty:
+        return np.nan, np.nan, np.nan
     whole = float(np.mean(at_best_matches(comparison.scores[measure], known)))
-    if measure not in comparison.replicates or known.empty:
+    if measure not in comparison.replicates:
         return whole, np.nan, np.nan
     replicates = comparison.replicates[measure]
     method = METHODS[str(replicates.dims[-1])]
@@ -146,6 +148,8 @@ def mean_over_layers(
         knows, rotated = (np.mean(at_best_matches(comparison.scores[name], known)) for name in ends)
         # Layers of one width meet the same bases: averaging over layers does not average them.
         found = found.add_variance(*rotation_variance(draws.mean(0), np.array(knows - rotated)))
+    if np.isnan(found.estimate):  # too little speech: some replicate is undefined
+        return whole, np.nan, np.nan
     low, high = map(float, found.interval)
     return float(found.estimate), low, high
 

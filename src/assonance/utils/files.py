@@ -1,54 +1,82 @@
 """Files that are whole or not there, under names that are safe."""
 
+import errno
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from assonance.errors import AssonanceError, error_text, printable
 
+# What a file system answers when there is no room: on the disk, in a quota, under a limit of size.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
-@contextmanager
-def put_in_place(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary name to write to; what was written takes its place in one step.
+
+def write_together(contents: Mapping[Path, bytes | memoryview]) -> None:
+    """Write files of which none is put in place before all of them are on the disk.
+
+    Each is written under a temporary name and flushed; then all are renamed.
 
     Parameters
     ----------
-    path
-        The file's own name; its folder is made where there is none.
+    contents
+        By the files' own names; folders are made where there are none.
 
     Raises
     ------
     AssonanceError
-        It cannot be written; nothing is left behind.
+        One cannot be written. Files of these names stay as they were, and no temporary one is left.
     """
-    path = Path(path)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    partials = {path: path.with_name(f"{path.name}.{os.getpid()}.tmp") for path in contents}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        partial.replace(path)
-    except OSError as error:
-        raise AssonanceError(
-            f"{printable(path)}: cannot be written: {error_text(error)}; name another place"
-        ) from error
+        for path, partial in partials.items():
+            with _explained(path, memoryview(contents[path]).nbytes):
+                if path.is_dir():
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with partial.open("wb") as file:
+                    file.write(contents[path])
+                    file.flush()
+                    os.fsync(file.fileno())
+        for path, partial in partials.items():
+            with _explained(path, memoryview(contents[path]).nbytes):
+                partial.replace(path)
     finally:
-        with suppress(OSError):
-            partial.unlink()
+        for partial in partials.values():
+            with suppress(OSError):
+                partial.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text as UTF-8 in one step; what UTF-8 cannot hold is escaped.
+    """Write text as `encoded`, in one step.
 
     Raises
     ------
     AssonanceError
         It cannot be written.
     """
+    write_together({path: encoded(text)})
+
+
+def encoded(text: str) -> bytes:
+    """Encode text as UTF-8, with escapes for what UTF-8 cannot hold."""
     # Undecodable bytes of a path, in a note or a setting, cost no file.
-    with put_in_place(path) as partial:
-        partial.write_bytes(text.encode("utf-8", "backslashreplace"))
+    return text.encode("utf-8", "backslashreplace")
+
+
+@contextmanager
+def _explained(path: Path, size: int) -> Iterator[None]:
+    """Say in one line why a file of so many bytes cannot be written, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        what = f"{printable(path)}: cannot be written: {error_text(error)}"
+        if error.errno in _NO_ROOM:
+            raise AssonanceError(
+                f"{what}; it needs {size} bytes: make room, and the same command goes on"
+            ) from error
+        raise AssonanceError(f"{what}; name another place") from error
 
 
 def slug(name: str) -> str:
