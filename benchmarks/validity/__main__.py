@@ -1,8 +1,8 @@
-"""Run all simulations and write what they found down: python -m benchmarks.validity.
+"""Run all simulations and write their page: python -m benchmarks.validity.
 
     python -m benchmarks.validity [--repetitions 400] [--write docs/validity.md] [--only SECTION]
 
-Some ten minutes on two cores.
+About ten minutes on two cores.
 """
 
 import argparse
@@ -23,7 +23,7 @@ DRAWS = 199
 
 
 def main() -> None:
-    """Run them in turn, printing each as soon as it is there."""
+    """Run the sections in turn, and print each as soon as it is complete."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repetitions", type=int, default=400)
     parser.add_argument("--write", type=Path, help="where to write the page")
@@ -31,7 +31,7 @@ def main() -> None:
         "--only",
         action="append",
         choices=SECTIONS,
-        help="make this section anew and leave the others as they are; may be repeated",
+        help="rerun this section and keep the others; may be repeated",
     )
     given = parser.parse_args()
     warnings.simplefilter("ignore", AssonanceWarning)
@@ -46,13 +46,13 @@ def main() -> None:
 
 
 def known(page: Path) -> dict[str, str]:
-    """Read the sections of a page, by title."""
+    """Return the sections of a page by title."""
     _, *parts = re.split("^## ", page.read_text("utf-8"), flags=re.MULTILINE)
     return {part.partition("\n")[0]: f"## {part.strip()}\n" for part in parts}
 
 
 def both_sizes(simulate: Callable[[int, int], pd.DataFrame], repetitions: int) -> str:
-    """Make a table for each size of corpus."""
+    """Format a table for each size of corpus."""
     return "\n\n".join(
         f"{size} utterances, {groups} groups:\n\n" + markdown(simulate(size, repetitions))
         for size, groups in coverage.SIZES.items()
@@ -99,7 +99,7 @@ def _claims(repetitions: int) -> str:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Set a table."""
+    """Format a table in Markdown."""
     flat = table.reset_index()
     lines = [[str(name) for name in flat.columns], ["---"] * len(flat.columns)]
     for row in flat.itertuples(index=False):
@@ -119,51 +119,50 @@ def _cell(value: object, name: str) -> str:
 _INTRODUCTION = """# What the numbers are worth
 
 Simulations with a known truth, made by `python -m benchmarks.validity --write docs/validity.md`.
-All are seeded; every figure below comes from that command. *Plain* is a score as its definition
-gives it; *corrected* is the estimate that has lost its bias, about which intervals lie
-(`assonance.inference.intervals.jackknife`, and `bootstrap` where it says so). Measures whose
-range is bounded, but for held-out ones, have their intervals made on the scale of artanh.
+All are seeded, and every figure below comes from that command. *Plain* scores follow the definition.
+*Corrected* estimates have their bias removed by the jackknife or, where stated, by the bootstrap
+(`assonance.inference.intervals`); the intervals are theirs. Measures bounded at both ends have their
+intervals computed on the artanh scale, except held-out ones.
 """
 _BIAS = """
-20 utterances of 50 to 150 frames, 256 neurons, frames of AR(1) with correlation ρ: CKA and even its
-debiased form, which takes frames for independent, read likeness where there is none. CKA of
-distinct utterances does not. Shared neurons make the truth in the last line.
+20 utterances of 50 to 150 frames, 256 neurons, AR(1) frames with correlation ρ. CKA, and even its
+debiased form, which assumes independent frames, find similarity where there is none. CKA of distinct
+utterances does not. In the last row the layers share neurons.
 """
 _LOCALISATION = """
-Two layers of correlated neurons that share a space, in a random rotation, on half of the axes,
-and on all; a tenth of each neuron's deviation is noise. 0 is a space shared in unrelated bases, 1
-single neurons that say all. The interval allows for the random bases too.
+Two layers of correlated neurons that share a space: in a random rotation, on half of the axes, and on
+all axes. A tenth of each neuron's standard deviation is noise. The index is 0 for a space shared in
+unrelated bases, and 1 if single neurons correspond. The interval includes the random bases.
 """
 _COVERAGE = """
-Two layers of 12 neurons, each a mixture of four shared series and one of its own, AR(1) with
-ρ = .9, utterances of 25 to 75 frames; {} corpora. Coverage is the share of 95 % intervals that hold
-the truth.
+Two layers of 12 neurons. Each neuron is a mixture of four shared series and one of its own, all AR(1)
+with ρ = .9; utterances have 25 to 75 frames; {} corpora. Coverage is the share of 95 % intervals that
+contain the truth.
 """
 _UNRELATED = """
-Two thirds of the neurons share nothing with the other layer: their true correlation is 0. MaxCorr
-and LinReg's r have a kink there, and no interval in sample is honest: the best of correlations that
-are all 0 is above 0 however it is corrected. Squared and held-out forms do not have it, and lead in
-the report. 120 utterances, 20 groups.
+Two thirds of the neurons share nothing with the other layer: their true correlation is 0. MaxCorr and
+LinReg's r have a kink there. The maximum of correlations that are all 0 is above 0, and no correction
+removes that, so no in-sample interval is honest. Squared and held-out forms have no such kink, and
+lead in the report. 120 utterances, 20 groups.
 """
 _SCALE = """
-Coverage of the jackknife where intervals are made on the plain scale, and on that of artanh and
-brought back, on the same {} corpora: as above, and where every neuron is nearly the same as one of
-the other layer. Held-out scores and CKA of distinct utterances, which have no lower end, stay
-plain.
+Coverage of jackknife intervals on the plain scale, and on the artanh scale after transforming back, on
+the same {} corpora. *Shared* is the world above; in *near 1* every neuron is nearly equal to one of the
+other layer. Held-out scores and CKA of distinct utterances, which have no lower bound, keep the plain
+scale.
 """
 _BOOTSTRAP = """
-Groups left out in turn, as above, and utterances drawn with replacement (`--bootstrap` with as many
-`--groups` as utterances), on the same corpora: {} of them, {} draws each. A draw has some two
-thirds of the utterances, some of them repeatedly, and overfits as half of the speech would: what is
-chosen or fitted in sample (MaxCorr, LinReg, CCA) is biased upwards once more in every draw, and
-held-out scores downwards. Where bias is not in proportion to one over the amount of speech, the
-correction leaves more of it than the jackknife's does, which looks at a tenth less speech and not
-at half. Quantiles of draws are also narrower than Student's t. Where speech is short, take the
-jackknife; where it is not, MaxCorr is better served by draws: its maximum has a kink, which leaving
-a few utterances out hardly sees.
+The jackknife over groups, as above, and the bootstrap over utterances (`--bootstrap` with as many
+`--groups` as utterances), on the same corpora: {} corpora, {} draws each. A draw contains about two
+thirds of the utterances, some repeatedly, and overfits like half of the speech. In-sample maxima and
+fits (MaxCorr, LinReg, CCA) are therefore biased upwards again in every draw, and held-out scores
+downwards. If bias is not proportional to one over the amount of speech, the bootstrap correction leaves
+more of it than the jackknife, whose replicates have a tenth less speech. Quantiles of draws are also
+narrower than Student's t. With little speech, use the jackknife. Otherwise the bootstrap serves MaxCorr
+better: a maximum has a kink, which leaving out a few utterances hardly reveals.
 """
 _HEADS = """
-Two layers of two heads that share part of their logits, utterances of 8 to 24 frames; {} corpora.
+Two layers of two heads that share part of their logits; utterances of 8 to 24 frames; {} corpora.
 """
 SECTIONS: dict[str, Callable[[int], str]] = {
     "Bias of CKA": _bias,

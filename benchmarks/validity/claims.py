@@ -302,7 +302,7 @@ def _maps(world: Scenario, rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def tally(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Count how often each claim's test fired in each world."""
+    """Count how often each claim's test rejects in each world."""
     told = []
     for world, claim in dict.fromkeys((row["world"], row["claim"]) for row in rows):
         here = [row for row in rows if (row["world"], row["claim"]) == (world, claim)]
@@ -327,19 +327,19 @@ def tally(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def section(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Write the figures down for docs/validity.md."""
+    """Format the section of docs/validity.md."""
     repeats = min(row["repeats"] for row in rows)
     lines = [
-        f"How often each claim's one-sided test fires at .05, and how often its 95 % interval lies "
+        f"How often each claim's one-sided test rejects at .05, and how often its 95 % interval lies "
         f"above 0 (the verdict “supported”), over {repeats} repetitions: Gaussian AR(1) layers "
         f"(ρ = {MEMORY}) of {WIDTH} neurons, {LAYERS} layers a model, {UTTERANCES} utterances of "
         f"{MEAN // 2}–{MEAN * 3 // 2} frames, {GROUPS} jackknife groups, {BASES} random bases. "
-        "*Nothing*: the contrast is 0 (for shared neurons: every model has a random basis of its "
-        "own, drawn anew in each repetition). *Something*: it is what the column says. The worlds "
-        "are in `benchmarks/validity/claims.py`, which makes this table.",
+        "*Nothing*: the true contrast is 0 (for shared neurons, every model has its own random basis, "
+        "drawn again in each repetition). *Something*: the true contrast is that of the column. "
+        "`benchmarks/validity/claims.py` defines these worlds and computes this table.",
         "",
         "| claim | nothing: p < .05 | supported | something | mean estimate | p < .05 | supported "
-        "| interval holds it |",
+        "| interval contains it |",
         "|---|---|---|---|---|---|---|---|",
     ]
     nulls = [row for row in rows if row["world"].endswith("null")]
@@ -350,7 +350,7 @@ def section(rows: Sequence[Mapping[str, Any]]) -> str:
         for row in there:
             truth, held = row["truth"], row["interval holds truth"]
             something = [
-                "not known" if truth is None else f"{truth:.3f}",
+                "unknown" if truth is None else f"{truth:.3f}",
                 f"{row['mean estimate']:.3f}",
                 f"{row['p < .05']:.3f}",
                 f"{row['supported']:.3f}",
@@ -363,7 +363,7 @@ def section(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def simulate(repeats: int, worlds: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """Repeat worlds, all by default, on all cores and count what the tests say."""
+    """Simulate worlds, all by default, on all cores, and count the rejections."""
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     agree()
     rows: list[dict[str, Any]] = []
@@ -375,7 +375,7 @@ def simulate(repeats: int, worlds: Sequence[str] = ()) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Simulate and tell."""
+    """Run the simulations and print their figures."""
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("--repeats", type=int, default=400)
     options.add_argument("--world", action="append", help="one world alone; may be repeated")
