@@ -39,7 +39,7 @@ FINE_TUNING = ("fine-tuning, late layers", "fine-tuning, contrastive")
 
 
 def learned(models: Sequence[Miniature]) -> pd.DataFrame:
-    """Table what each model learned on held-out speech, beside what knows nothing."""
+    """Tabulate what each model learned on held-out speech, next to untrained references."""
     rows = []
     for model in models:
         result = json.loads((model.path / "evaluation.json").read_text("utf-8"))
@@ -64,7 +64,7 @@ def learned(models: Sequence[Miniature]) -> pd.DataFrame:
 
 
 def changed(comparison: Comparison, pairs: Sequence[FineTuning]) -> pd.DataFrame:
-    """Table how much of each layer is left, with intervals, layer by layer."""
+    """Tabulate how much of each layer fine-tuning retains, with intervals."""
     columns = {}
     for pair in pairs:
         table = layers(comparison, pair)
@@ -77,7 +77,7 @@ def changed(comparison: Comparison, pairs: Sequence[FineTuning]) -> pd.DataFrame
 
 
 def between(comparison: Comparison) -> pd.DataFrame:
-    """Table what pairs of models share at their best-matching layers, on average over layers."""
+    """Tabulate the scores of pairs of models at best matching layers, averaged over layers."""
     rows = []
     names = list(comparison.models)
     for row in names:
@@ -93,7 +93,7 @@ def between(comparison: Comparison) -> pd.DataFrame:
 
 
 def verdicts(comparison: Comparison, claims: Sequence[Claim]) -> str:
-    """List what the comparison says to claims, of those that it can be asked."""
+    """List the verdicts on the claims that can be tested."""
     found = [each for each in evaluate_claims(comparison, claims) if each.asked]
     return "\n".join(f"- {each.sentence()}" for each in found)
 
@@ -177,23 +177,24 @@ def _mean(values: Sequence[float]) -> float:
 INTRODUCTION = """# What the miniatures show
 
 Made by `python -m benchmarks.zoo --write docs/miniatures.md` from the bundled models and speech;
-every figure below comes from that command. The models are miniatures, trained on two hours of
-telephone prompts: what follows is true of them, and shows what assonance can say; published models
-may differ. Intervals are about other speech of the same four voices.
+every figure below comes from that command. The models are miniatures trained on two hours of
+telephone prompts. The findings hold for them and illustrate assonance; published models may
+differ. Intervals generalise to other speech of the same four voices.
 """
-LEARNED = """On held-out speech. *Task*: for pretrained models the share of masked frames whose
-cluster or code is right, with the most frequent cluster, or a guess, beside it; for fine-tuned ones
-the character error rate, beside that of the same network fine-tuned from random weights (lower is
-better). *Five languages*: best layer of a linear probe. *R²*: mean over layers.
+LEARNED = """On held-out speech. *Task*: for pretrained models, the share of masked frames whose cluster or
+code is predicted, next to the share of the most frequent cluster or of guessing. For fine-tuned
+models, the character error rate, next to that of the same network fine-tuned from random weights
+(lower is better). *Five languages*: accuracy of a linear probe on the best layer. *R²*: mean over
+layers.
 """
-CHANGED = """Each layer before fine-tuning with the same layer after: how much of it a linear map
-foretells in other sentences, what its neurons have in their best matches, its heads with theirs,
-and the share of neurons that are still their own best match.
+CHANGED = """Each layer before fine-tuning against the same layer after: the held-out R² of a linear map, the
+best matches of its neurons and heads, and the share of neurons whose best match is still the same
+neuron.
 """
-ALONG = """Along the way of one of them, after so many steps and at the end:
+ALONG = """During one of the fine-tunings, after the number of steps in the name, and at the end:
 """
-KIN = """At the best-matching layer of the other model, on average over layers. A second seed of a
-recipe is the ceiling: what two trainings share.
+KIN = """At the best matching layer of the other model, averaged over layers. A second seed of a recipe is
+the ceiling: what two trainings share.
 """
 
 if __name__ == "__main__":

@@ -119,47 +119,49 @@ def _cell(value: object, name: str) -> str:
 _INTRODUCTION = """# What the numbers are worth
 
 Simulations with a known truth, made by `python -m benchmarks.validity --write docs/validity.md`.
-All are seeded, and every figure below comes from that command. *Plain* scores follow the definition.
-*Corrected* estimates have their bias removed by the jackknife or, where stated, by the bootstrap
-(`assonance.inference.intervals`); the intervals are theirs. Measures bounded at both ends have their
-intervals computed on the artanh scale, except held-out ones.
+All are seeded, and every figure below comes from that command. *Plain* scores follow the
+definition. *Corrected* estimates have their bias removed by the jackknife or, where stated, by
+the bootstrap (`assonance.inference.intervals`); the intervals are theirs. Measures bounded at
+both ends have their intervals computed on the artanh scale, except held-out ones.
 """
 _BIAS = """
 20 utterances of 50 to 150 frames, 256 neurons, AR(1) frames with correlation ρ. CKA, and even its
-debiased form, which assumes independent frames, find similarity where there is none. CKA of distinct
-utterances does not. In the last row the layers share neurons.
+debiased form, which assumes independent frames, find similarity where there is none. CKA of
+distinct utterances does not. In the last row the layers share neurons.
 """
 _LOCALISATION = """
-Two layers of correlated neurons that share a space: in a random rotation, on half of the axes, and on
-all axes. A tenth of each neuron's standard deviation is noise. The index is 0 for a space shared in
-unrelated bases, and 1 if single neurons correspond. The interval includes the random bases.
+Two layers of correlated neurons that share a space: in a random rotation, on half of the axes,
+and on all axes. A tenth of each neuron's standard deviation is noise. The index is 0 for a space
+shared in unrelated bases, and 1 if single neurons correspond. The interval includes the random
+bases.
 """
 _COVERAGE = """
-Two layers of 12 neurons. Each neuron is a mixture of four shared series and one of its own, all AR(1)
-with ρ = .9; utterances have 25 to 75 frames; {} corpora. Coverage is the share of 95 % intervals that
-contain the truth.
+Two layers of 12 neurons. Each neuron is a mixture of four shared series and one of its own, all
+AR(1) with ρ = .9; utterances have 25 to 75 frames; {} corpora. Coverage is the share of 95 %
+intervals that contain the truth.
 """
 _UNRELATED = """
-Two thirds of the neurons share nothing with the other layer: their true correlation is 0. MaxCorr and
-LinReg's r have a kink there. The maximum of correlations that are all 0 is above 0, and no correction
-removes that, so no in-sample interval is honest. Squared and held-out forms have no such kink, and
-lead in the report. 120 utterances, 20 groups.
+Two thirds of the neurons share nothing with the other layer: their true correlation is 0. MaxCorr
+and LinReg's r have a kink there. The maximum of correlations that are all 0 is above 0, and no
+correction removes that, so no in-sample interval is honest. Squared and held-out forms have no
+such kink, and lead in the report. 120 utterances, 20 groups.
 """
 _SCALE = """
-Coverage of jackknife intervals on the plain scale, and on the artanh scale after transforming back, on
-the same {} corpora. *Shared* is the world above; in *near 1* every neuron is nearly equal to one of the
-other layer. Held-out scores and CKA of distinct utterances, which have no lower bound, keep the plain
-scale.
+Coverage of jackknife intervals on the plain scale, and on the artanh scale after transforming
+back, on the same {} corpora. *Shared* is the world above; in *near 1* every neuron is nearly
+equal to one of the other layer. Held-out scores and CKA of distinct utterances, which have no
+lower bound, keep the plain scale.
 """
 _BOOTSTRAP = """
 The jackknife over groups, as above, and the bootstrap over utterances (`--bootstrap` with as many
-`--groups` as utterances), on the same corpora: {} corpora, {} draws each. A draw contains about two
-thirds of the utterances, some repeatedly, and overfits like half of the speech. In-sample maxima and
-fits (MaxCorr, LinReg, CCA) are therefore biased upwards again in every draw, and held-out scores
-downwards. If bias is not proportional to one over the amount of speech, the bootstrap correction leaves
-more of it than the jackknife, whose replicates have a tenth less speech. Quantiles of draws are also
-narrower than Student's t. With little speech, use the jackknife. Otherwise the bootstrap serves MaxCorr
-better: a maximum has a kink, which leaving out a few utterances hardly reveals.
+`--groups` as utterances), on the same corpora: {} corpora, {} draws each. A draw contains about
+two thirds of the utterances, some repeatedly, and overfits like half of the speech. In-sample
+maxima and fits (MaxCorr, LinReg, CCA) are therefore biased upwards again in every draw, and
+held-out scores downwards. If bias is not proportional to one over the amount of speech, the
+bootstrap correction leaves more of it than the jackknife, whose replicates have a tenth less
+speech. Quantiles of draws are also narrower than Student's t. With little speech, use the
+jackknife. Otherwise the bootstrap serves MaxCorr better: a maximum has a kink, which leaving out
+a few utterances hardly reveals.
 """
 _HEADS = """
 Two layers of two heads that share part of their logits; utterances of 8 to 24 frames; {} corpora.
