@@ -181,19 +181,22 @@ every figure below comes from that command. The models are miniatures trained on
 telephone prompts. The findings hold for them and illustrate assonance; published models may
 differ. Intervals generalise to other speech of the same four voices.
 """
-LEARNED = """On held-out speech. *Task*: for pretrained models, the share of masked frames whose cluster or
+LEARNED = """\
+On held-out speech. *Task*: for pretrained models, the share of masked frames whose cluster or
 code is predicted, next to the share of the most frequent cluster or of guessing. For fine-tuned
 models, the character error rate, next to that of the same network fine-tuned from random weights
 (lower is better). *Five languages*: accuracy of a linear probe on the best layer. *R²*: mean over
 layers.
 """
-CHANGED = """Each layer before fine-tuning against the same layer after: the held-out R² of a linear map, the
+CHANGED = """\
+Each layer before fine-tuning against the same layer after: the held-out R² of a linear map, the
 best matches of its neurons and heads, and the share of neurons whose best match is still the same
 neuron.
 """
 ALONG = """During one of the fine-tunings, after the number of steps in the name, and at the end:
 """
-KIN = """At the best matching layer of the other model, averaged over layers. A second seed of a recipe is
+KIN = """\
+At the best matching layer of the other model, averaged over layers. A second seed of a recipe is
 the ceiling: what two trainings share.
 """
 

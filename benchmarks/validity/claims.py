@@ -331,12 +331,13 @@ def section(rows: Sequence[Mapping[str, Any]]) -> str:
     repeats = min(row["repeats"] for row in rows)
     lines = [
         f"How often each claim's one-sided test rejects at .05, and how often its 95 % interval "
-        f"lies above 0 (the verdict “supported”), over {repeats} repetitions: Gaussian AR(1) layers "
-        f"(ρ = {MEMORY}) of {WIDTH} neurons, {LAYERS} layers a model, {UTTERANCES} utterances of "
-        f"{MEAN // 2}–{MEAN * 3 // 2} frames, {GROUPS} jackknife groups, {BASES} random bases. "
+        f"lies above 0 (the verdict “supported”), over {repeats} repetitions: Gaussian AR(1) "
+        f"layers (ρ = {MEMORY}) of {WIDTH} neurons, {LAYERS} layers a model, {UTTERANCES} "
+        f"utterances of {MEAN // 2}–{MEAN * 3 // 2} frames, {GROUPS} jackknife groups, {BASES} "
+        "random bases. "
         "*Nothing*: the true contrast is 0 (for shared neurons, every model has its own random "
-        "basis, drawn again in each repetition). *Something*: the true contrast is that of the column. "
-        "`benchmarks/validity/claims.py` defines these worlds and computes this table.",
+        "basis, drawn again in each repetition). *Something*: the true contrast is that of the "
+        "column. `benchmarks/validity/claims.py` defines these worlds and computes this table.",
         "",
         "| claim | nothing: p < .05 | supported | something | mean estimate | p < .05 | supported "
         "| interval contains it |",
