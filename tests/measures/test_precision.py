@@ -201,19 +201,23 @@ def test_a_steep_spectrum_is_scored_to_the_sixth_decimal(measure):
         np.testing.assert_allclose(each, exact, rtol=0, atol=CLOSE)
 
 
-@pytest.mark.parametrize("make", [lambda: wide_layers(), lambda: steep_layers()])
-def test_a_score_depends_on_no_other_measure_and_no_other_layer(make):
+@pytest.mark.parametrize("make", [wide_layers, steep_layers])
+def test_other_measures_move_no_score_beyond_the_promise_and_other_layers_no_bit(make):
     layers, groups = make()
     together = similarity_matrix(layers, WIDE_MEASURES, groups=groups)
     for measure in ("linreg", "linreg_heldout", "pwcca", "cca_mean"):
         alone = similarity_matrix(layers, [measure], groups=groups)
-        np.testing.assert_array_equal(alone[measure], together[measure])
-    more = {**layers, "c": steep_layers()[0]["a"][: len(groups)], "d": layers["b"][:, :9]}
-    if len(more["c"]) == len(groups):
-        beside = similarity_matrix(more, ["linreg", "pwcca"], groups=groups)
-        for measure in ("linreg", "pwcca"):
-            found = beside[measure].sel(layer_row=["a", "b"], layer_col=["a", "b"])
-            np.testing.assert_array_equal(found, together[measure])
+        # Held-out measures split the sums into folds, so products are added in another order. Both
+        # scores are within the promise of one and the same truth.
+        np.testing.assert_allclose(alone[measure], together[measure], rtol=0, atol=2 * CLOSE)
+    other = np.random.default_rng(3).standard_normal((len(groups), SMALL + 8)).astype(np.float32)
+    more = {**layers, "c": other, "d": layers["b"][:, :9]}
+    few, many = (
+        similarity_matrix(each, ["linreg", "pwcca"], groups=groups) for each in (layers, more)
+    )
+    for measure in ("linreg", "pwcca"):
+        found = many[measure].sel(layer_row=["a", "b"], layer_col=["a", "b"])
+        np.testing.assert_array_equal(found, few[measure])
 
 
 def test_pwcca_of_wide_layers_bears_any_order_of_frames():
