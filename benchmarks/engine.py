@@ -19,8 +19,8 @@ import numpy as np
 import torch
 
 from assonance.measures import find
-from assonance.scoring.frame_pass import FramePass
-from assonance.scoring.scores import Scores
+from assonance.scoring.frame_pass import FramePass, resample_frames
+from assonance.scoring.pair_rules import PairRules
 from assonance.settings import SETTINGS
 from assonance.utils.cores import worker_pool
 from assonance.utils.progress import Silent
@@ -55,12 +55,28 @@ def bare_products(frames: Sequence[torch.Tensor]) -> float:
     return min(seconds(way)[0] for way in (threaded, on_each_core))
 
 
-def engine(layers: Layers, measures: Sequence[str], memory: float = MEMORY) -> Scores:
-    """Score all pairs of different layers."""
+class Different(PairRules):
+    """Rules that score pairs of different layers."""
+
+    def is_scored(self, a: str, b: str) -> bool:
+        """Whether it is a pair of two layers."""
+        return different(a, b)
+
+
+def engine(
+    layers: Layers, measures: Sequence[str], memory: float = MEMORY
+) -> dict[str, np.ndarray]:
+    """Score all pairs of different layers, by measure."""
+    chosen, settings = find(measures, ("neuron", "layer")), SETTINGS["default"]
     frame_pass = FramePass(
-        layers, find(measures, ("neuron", "layer")), SETTINGS["default"], wanted=different
+        layers,
+        chosen,
+        settings,
+        resample_frames(layers, chosen, settings),
+        rules=Different(),
     )
-    return frame_pass.run(None, memory=memory, progress=Silent()).scores
+    result = frame_pass.run(memory=memory, progress=Silent())
+    return {name: result.scores[name].values for name in measures}
 
 
 def different(a: str, b: str) -> bool:
@@ -123,7 +139,7 @@ def main() -> None:
             | {"of five measures": plain / taken}
         )
         for each in STUDY:
-            difference = np.nanmax(np.abs(scores.values[each] - expected[each]))
+            difference = np.nanmax(np.abs(scores[each] - expected[each]))
             rows.append({"what": f"{each}: largest difference", "difference": difference})
     show(rows, vars(asked) | {"utterances": len(lengths)}, asked.json)
 

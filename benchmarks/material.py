@@ -55,11 +55,11 @@ class Layers:
                 for name, frames in self._make(group, list(self.widths)).items():
                     self._kept[name][start : start + len(frames)] = frames
 
-    def read(self, group: int, names: Sequence[str]) -> Mapping[str, Tensor]:
+    def read(self, utterance: int, names: Sequence[str]) -> Mapping[str, Tensor]:
         """Frames of one utterance."""
         if not self._kept:
-            return self._make(group, names)
-        start, stop = self._starts[group : group + 2]
+            return self._make(utterance, names)
+        start, stop = self._starts[utterance : utterance + 2]
         return {name: self._kept[name][start:stop] for name in names}
 
     def means(self) -> dict[str, Tensor]:

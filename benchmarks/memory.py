@@ -52,7 +52,7 @@ class Case:
         settings = SETTINGS["default"]
         chosen = find(self.measures, ("neuron", "layer"))
         counts = {
-            "parts": settings.folds,
+            "groups": settings.folds,
             "folds": settings.folds,
             "sampled": min(settings.sample_frames, self.frames),
             "kernels": sum(each.needs == "sample" for each in chosen),

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from assonance.measures import MEASURES, find
 from assonance.measures.roles import STANDARD
-from assonance.scoring.frame_pass import FramePass
+from assonance.scoring.frame_pass import FramePass, resample_frames
+from assonance.scoring.pair_rules import PairRules
 from assonance.settings import Settings
 from assonance.utils.progress import Silent
 from benchmarks.material import Layers, utterances
@@ -32,27 +33,35 @@ OF_FRAMES = [name for name in STANDARD if MEASURES[name].level != "head"]
 class Normed(Layers):
     """Layers after a layer norm: their neurons add up to 0 and depend on each other exactly."""
 
-    def read(self, group: int, names: Sequence[str]) -> Mapping[str, Tensor]:
+    def read(self, utterance: int, names: Sequence[str]) -> Mapping[str, Tensor]:
         """Frames of one utterance."""
         return {
             name: torch.nn.functional.layer_norm(frames, frames.shape[1:])
-            for name, frames in super().read(group, names).items()
+            for name, frames in super().read(utterance, names).items()
         }
+
+
+class TwoModels(PairRules):
+    """Rules of two models, which have half of the layers each: only pairs across have nulls."""
+
+    def __init__(self, layers: Normed) -> None:
+        self.half = set(list(layers.widths)[: len(layers.widths) // 2])
+
+    def gets_null(self, a: str, b: str) -> bool:
+        """Whether the layers are of two models."""
+        return (a in self.half) != (b in self.half)
 
 
 def compared(layers: Normed, groups: int | None, shifts: int | None) -> tuple[float, float]:
     """Time a comparison, by the clock and by the processor."""
-    half = set(list(layers.widths)[: len(layers.widths) // 2])
     settings = Settings("benchmark", groups=groups or 20, shifts=shifts or 1)
-    frame_pass = FramePass(
-        layers,
-        find(OF_FRAMES, ("neuron", "layer")),
-        settings,
-        replicates=(lambda a, b: True) if groups else None,
-        shifts=(lambda a, b: (a in half) != (b in half)) if shifts else None,
+    chosen = find(OF_FRAMES, ("neuron", "layer"))
+    resampling = resample_frames(
+        layers, chosen, settings, intervals=groups is not None, nulls=shifts is not None
     )
+    frame_pass = FramePass(layers, chosen, settings, resampling, rules=TwoModels(layers))
     started = time.perf_counter(), time.process_time()
-    frame_pass.run(None, memory=MEMORY, progress=Silent())
+    frame_pass.run(memory=MEMORY, progress=Silent())
     return time.perf_counter() - started[0], time.process_time() - started[1]
 
 

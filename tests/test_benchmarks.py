@@ -20,9 +20,9 @@ def layers():
 
 def test_the_engine_scores_as_the_studys_way_does(layers):
     scores, expected = engine.engine(layers, engine.STUDY), engine.study(layers)
-    assert scores.values.keys() == expected.keys()
+    assert scores.keys() == expected.keys()
     for name, table in expected.items():
-        np.testing.assert_allclose(scores.values[name], table, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(scores[name], table, rtol=0, atol=1e-5)
 
 
 def test_the_engine_is_timed_and_held_against_the_studys_way(monkeypatch, capsys):

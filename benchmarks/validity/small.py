@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 
 from assonance import similarity_matrix
-from assonance.inference.resampling import assign_parts, replicate_weights
+from assonance.inference.resampling import assign_groups, replicate_weights
 from assonance.measures import find
 from assonance.measures.neurons import rotations
-from assonance.scoring.head_scores import head_scores
+from assonance.scoring.head_scores import head_replicates, head_scores
 from assonance.settings import Settings
 from assonance.statistics import HeadSums
 from benchmarks.validity.series import groups as utterance_of
@@ -74,8 +74,8 @@ def score_layers(
         Groups of utterances, what draws, random bases, and draws of the bootstrap, as in
         assonance's settings.
     """
-    parts, folds = assign_parts(
-        sizes.tolist(), range(len(sizes)), folds=FOLDS, parts=groups, seed=seed
+    parts, folds = assign_groups(
+        sizes.tolist(), range(len(sizes)), folds=FOLDS, groups=groups, seed=seed
     )
     # All groups, then the replicates.
     kept = np.vstack([np.ones(len(folds)), replicate_weights(folds.tolist(), draws, seed)])
@@ -121,8 +121,8 @@ def score_heads(
     sizes, groups, seed
         What utterances are shared out by, and as in `score_layers`.
     """
-    parts, folds = assign_parts(
-        sizes.tolist(), range(len(sizes)), folds=FOLDS, parts=groups, seed=seed
+    parts, folds = assign_groups(
+        sizes.tolist(), range(len(sizes)), folds=FOLDS, groups=groups, seed=seed
     )
     kept = np.vstack([np.ones(len(folds)), 1 - np.eye(len(folds))])
     rows = maps - maps.mean(-1, keepdims=True)
@@ -165,17 +165,19 @@ def agree(tolerance: float = 1e-9) -> None:
     maps /= maps.sum(-1, keepdims=True)
     of_heads = score_heads(maps, layers, sizes, groups=groups, seed=seed)
     heads = dict.fromkeys(labels, 2)
-    parts, folds = assign_parts(
-        sizes.tolist(), range(len(sizes)), folds=FOLDS, parts=groups, seed=seed
+    parts, folds = assign_groups(
+        sizes.tolist(), range(len(sizes)), folds=FOLDS, groups=groups, seed=seed
     )
     sums = [HeadSums(heads, combinations_with_replacement(labels, 2)) for _ in range(groups)]
     for part, one in zip(parts, maps, strict=True):
         sums[part].update(torch.from_numpy(one))
     replicates = replicate_weights(folds.tolist(), None, seed).tolist()
     chosen = find(["attn_pearson"], ["head"])
-    found = head_scores(sums, chosen, settings, per_head=False, replicates=replicates)
-    for kind, suffix in ((of_heads.scores, ""), (of_heads.replicates, "_replicates")):
-        assert np.allclose(kind["attn_pearson"], found[f"attn_pearson{suffix}"], atol=tolerance)
+    for tables, expected in (
+        (of_heads.scores, head_scores(sums, chosen, settings).scores),
+        (of_heads.replicates, head_replicates(sums, chosen, settings, replicates)),
+    ):
+        assert np.allclose(tables["attn_pearson"], expected["attn_pearson"], atol=tolerance)
 
 
 class _Sums:

@@ -1,24 +1,26 @@
 """Similarity of plain arrays: the measures without models or audio, for any field."""
 
 import warnings
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from itertools import combinations_with_replacement
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import torch
 import xarray as xr
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from assonance.errors import AssonanceError, AssonanceWarning
-from assonance.inference import intervals
-from assonance.inference.resampling import groups_left_out, weights_of_replicates
-from assonance.measures import Measure, find
-from assonance.scoring.caveats import ONE_GROUP, too_few_frames
-from assonance.scoring.frame_pass import FramePass
-from assonance.scoring.head_scores import head_scores
+from assonance.inference.intervals import intervals as compute_intervals
+from assonance.inference.localisation import DRAWS, ROTATED
+from assonance.inference.resampling import Resampling
+from assonance.measures import MEASURES, Measure, find
+from assonance.scoring.attention_pass import AttentionPass
+from assonance.scoring.caveats import too_few_frames
+from assonance.scoring.frame_pass import FramePass, resample_frames
+from assonance.scoring.pass_result import PassResult, named_beside
 from assonance.settings import Settings, find_settings
-from assonance.statistics import CHUNK_FRAMES, HeadSums, on_grid
+from assonance.statistics import CHUNK_FRAMES, on_grid
 from assonance.utils.memory import MEMORY, parse_bytes
 from assonance.utils.progress import Silent
 
@@ -31,12 +33,12 @@ def similarity(
     groups: Sequence[Hashable] | None = None,
     settings: str | Settings = "default",
 ) -> float:
-    """Compare two arrays by one measure.
+    """Compute the similarity of two arrays by one measure.
 
     Parameters
     ----------
     X, Y
-        Frames × neurons, shapes (T, Dx) and (T, Dy).
+        Activations, frames × neurons, shapes (T, Dx) and (T, Dy).
     measure
         Name of a neuron or layer measure.
     groups, settings
@@ -50,7 +52,7 @@ def similarity(
     Raises
     ------
     AssonanceError
-        As `similarity_matrix`.
+        As for `similarity_matrix`.
     """
     result = similarity_matrix(
         {"X": X, "Y": Y}, measures=[measure], groups=groups, settings=settings
@@ -69,96 +71,82 @@ def similarity_matrix(
     intervals: bool = False,
     shifts: bool = False,
 ) -> xr.Dataset:
-    """Compare every array with every other.
+    """Compute the similarity of every array to every other.
 
     Parameters
     ----------
     layers
-        Name to activations, frames × neurons, the same frames in every array. What is float32 (or
-        less) is multiplied in float32 where that leaves scores of moments right to 10⁻⁶, and in
-        float64 otherwise; all else is float64 throughout. See "Precision" in docs/architecture.md.
+        Name to activations, frames × neurons, the same frames in every array. Products of float32
+        frames are computed in float32 where scores of moments stay within 10⁻⁶ of float64, and in
+        float64 otherwise; see "How frames are compared" in docs/architecture.md.
     measures
         Names of neuron and layer measures.
     groups
-        The group (utterance) of each frame, length T. Held-out measures hold out whole groups;
-        `cka_utterance` compares frames of different groups only.
+        The utterance of each frame, length T: held-out measures hold out whole utterances.
     settings
         ``"default"``, ``"elkheir2024"`` for the published definitions, or `Settings`.
     per_neuron
-        Add, for each neuron measure, `<measure>_by_neuron` with dimensions layer_row, layer_col,
-        neuron, and `<measure>_match` with the matched neuron where there is one (−1: none).
+        Add `<measure>_by_neuron` with a last dimension neuron, and `<measure>_match`, the matching
+        neuron (−1: none).
     intervals
-        Add, for each measure that has one, `<measure>_interval` with a last dimension statistic:
-        the bias-corrected estimate and the low and high end of its 95 % interval, from scores
-        without each of `settings.groups` groups of utterances, or of groups drawn with replacement
-        where `settings.bootstrap` says how often: `<measure>_replicates`, with a last dimension
-        group or draw. See `assonance.inference.intervals.jackknife` and `bootstrap`.
+        Add `<measure>_interval` for each measure that has one, with a last dimension statistic:
+        the bias-corrected estimate and the ends of its 95 % interval. It is computed from
+        `<measure>_replicates`, with a last dimension group (jackknife) or draw (bootstrap).
     shifts
-        Add, for each measure of moments, folds or samples, `<measure>_shifted` with a last
-        dimension shift: what it reads where the column layer's frames are those of another place.
+        Add `<measure>_shifted`, the circular-shift null, for each measure of moments, folds or
+        samples, with a last dimension shift.
 
     Returns
     -------
     xarray.Dataset
-        One variable a measure with dimensions layer_row, layer_col; `mincorr`, which looks at
-        all other layers at once, has layer_row alone. `<measure>_rank` counts the canonical
-        correlations that went into a score. With dimension layer_row what describes a layer by
-        itself: see `assonance.measures.layer_descriptors.DESCRIPTORS`.
+        One variable a measure with dimensions layer_row, layer_col; `mincorr` and the descriptors
+        of `assonance.measures.layer_descriptors.DESCRIPTORS` have layer_row alone.
+        `<measure>_rank` is the number of canonical correlations used.
 
     Raises
     ------
     AssonanceError
-        When arrays are not 2-D, not finite or of different lengths, a measure or setting is
-        unknown, a measure needs groups and has none, or every measure is held out and needs more.
+        If arrays are not 2-D, finite and of one length, a measure or setting is unknown, a measure
+        needs `groups` and has none, or every measure is held out and there is too little speech.
 
     Warns
     -----
     AssonanceWarning
-        Of what a reader must know, such as too few groups: a measure that needs more than there
-        are is NaN, and where there is one alone, or too few without it, no score has an interval.
+        Of whatever a reader must know. For example, a measure is NaN, or has no interval, if there
+        are too few utterances.
     """
     chosen = find(measures, ("neuron", "layer"))
     settings = find_settings(settings)
     arrays = {name: _frames(name, values) for name, values in layers.items()}
     n = _common_length(arrays)
-    source = _Arrays(arrays, _group_numbers(groups, n, chosen, apart=intervals or shifts))
+    needs_groups = _needing_groups(chosen, resampled=intervals or shifts)
+    source = _Arrays(arrays, _group_numbers(groups, n, needs_groups) if needs_groups else None)
     _warn(too_few_frames(n, source.widths, chosen))
-    frame_pass = FramePass(
-        source,
-        chosen,
-        settings,
-        replicates=_all if intervals else None,
-        shifts=_all if shifts else None,
-    )
+    resampling = resample_frames(source, chosen, settings, intervals=intervals, nulls=shifts)
+    frame_pass = FramePass(source, chosen, settings, resampling, single_intervals=False)
     unscored = frame_pass.unscored
     if unscored and all(each.needs == "folds" and each.name in unscored for each in chosen):
         raise AssonanceError(next(iter(unscored.values())))
-    found = frame_pass.run(None, memory=parse_bytes(MEMORY), progress=Silent())
-    _warn(found.cautions)
-    result = found.scores.dataset(per_neuron=per_neuron)
-    if intervals:
-        draws = found.scores.draws_dataset()
-        result = _with_intervals(result, found.replicates.dataset(settings.replicated), draws)
-    if shifts:
-        result = result.merge(_ending(found.nulls.dataset("shift"), "shifted"))
-    result.attrs.update(
+    found = frame_pass.run(memory=parse_bytes(MEMORY), progress=Silent())
+    _warn(found.caveats)
+    result = _public(found, "neuron", singles=per_neuron, intervals=intervals)
+    return result.assign_attrs(
         settings=settings.name, frames=n, sample_frames=len(frame_pass.plan.sampled)
     )
-    return result
 
 
 class _Arrays:
-    """Frames of plain arrays, group by group.
+    """Frames of plain arrays as a `FrameSource`.
 
     Parameters
     ----------
     arrays
         Layer name to frames, shape (T, D).
     groups
-        Number of each frame's group, from 0 on; None where frames have none, and are cut anyhow.
+        Number of each frame's utterance, from 0 on; None to cut frames into chunks instead.
     """
 
-    def __init__(self, arrays: Mapping[str, Tensor], groups: np.ndarray | None) -> None:
+    def __init__(self, arrays: Mapping[str, Tensor], groups: NDArray[np.int64] | None) -> None:
         self.arrays = arrays
         self.widths = {name: values.shape[1] for name, values in arrays.items()}
         if groups is None:
@@ -168,18 +156,18 @@ class _Arrays:
         self._starts = np.cumsum([0, *self.sizes])
         self._order = np.argsort(groups, kind="stable")
 
-    def read(self, group: int, names: Sequence[str]) -> dict[str, Tensor]:
-        """Rows of one group; a view where they follow each other."""
-        rows = self._order[self._starts[group] : self._starts[group + 1]]
+    def read(self, utterance: int, names: Sequence[str]) -> dict[str, Tensor]:
+        """Return the rows of one utterance; a view if they are contiguous."""
+        rows = self._order[self._starts[utterance] : self._starts[utterance + 1]]
         if rows[-1] - rows[0] == len(rows) - 1:
             return {name: self.arrays[name][rows[0] : rows[-1] + 1] for name in names}
         return {name: self.arrays[name][torch.from_numpy(rows)] for name in names}
 
     def means(self) -> dict[str, Tensor]:
-        """Mean of each neuron over all frames."""
+        """Compute the mean of each neuron over all frames."""
         means = {}
         for name, values in self.arrays.items():
-            sums = [part.to(torch.float64).sum(0) for part in torch.split(values, CHUNK_FRAMES)]
+            sums = [chunk.to(torch.float64).sum(0) for chunk in torch.split(values, CHUNK_FRAMES)]
             means[name] = torch.stack(sums).sum(0) / len(values)
         return means
 
@@ -192,25 +180,23 @@ def head_similarity_matrix(
     per_head: bool = False,
     intervals: bool = False,
 ) -> xr.Dataset:
-    """Compare the attention heads of every layer with those of every other.
+    """Compute the similarity of every layer's attention heads to those of every other layer.
 
     Parameters
     ----------
     layers
         Name to one array an utterance, heads × queries × keys, shape (H, T, T), rows summing to
-        one; the same utterances, in one order, for every layer. Maps of one utterance that differ
-        in T are compared on the grid of the smallest: queries averaged, keys summed.
+        one; the same utterances, in the same order, for every layer. Maps of one utterance that
+        differ in T are compared on the coarsest grid: queries averaged, keys summed.
     measures
         Names of head measures.
     settings
         ``"default"``, ``"elkheir2024"`` or `Settings`.
     per_head
-        Add, for each measure, the table `<measure>_by_head` with dimensions layer_row,
-        layer_col, head_row, head_col, and `<measure>_match` with the best match of each head_row
-        (−1: none).
+        Add `<measure>_by_head` for each measure, with dimensions layer_row, layer_col, head_row,
+        head_col; and `<measure>_match`, the best match of each head_row (−1: none).
     intervals
-        Add `<measure>_interval` and `<measure>_replicates`, as in `similarity_matrix`; groups are
-        of utterances.
+        Add `<measure>_interval` and `<measure>_replicates`, as in `similarity_matrix`.
 
     Returns
     -------
@@ -221,11 +207,29 @@ def head_similarity_matrix(
     Raises
     ------
     AssonanceError
-        When maps are not (H, T, T), not finite, have rows that do not sum to one, or differ in
-        number between layers or in heads between utterances.
+        If maps are not (H, T, T) or not finite, their rows do not sum to one, or layers differ in
+        their number of utterances, or utterances in their number of heads.
     """
     chosen = find(measures, ("head",))
     settings = find_settings(settings)
+    source = _Maps(_checked_maps(layers))
+    resampling = Resampling.of_groups(source.sizes, range(len(source.sizes)), settings)
+    if not intervals:
+        resampling = resampling.without_replicates()
+    attention = AttentionPass(source, chosen, settings, resampling, descriptors=False)
+    # The maps are in memory already.
+    found = attention.run(memory=np.inf, progress=Silent())
+    for utterances in found.broken.values():
+        raise AssonanceError(
+            f"the maps of {utterances[0]} have rows that do not sum to one; "
+            "give attention after the softmax"
+        )
+    result = _public(found, "head", singles=per_head, intervals=intervals)
+    return result.assign_attrs(settings=settings.name)
+
+
+def _checked_maps(layers: Mapping[str, Sequence[ArrayLike]]) -> dict[str, list[Tensor]]:
+    """Return maps as tensors, by layer one an utterance, or raise if they do not fit together."""
     if not layers:
         raise AssonanceError("no layers to compare; give at least one")
     maps = {name: [_maps(name, one) for one in values] for name, values in layers.items()}
@@ -238,59 +242,59 @@ def head_similarity_matrix(
     for index, utterance in enumerate(zip(*maps.values(), strict=True)):
         sizes = {name: tuple(one.shape) for name, one in zip(maps, utterance, strict=True)}
         if any(sizes[name][0] != count for name, count in heads.items()):
-            raise AssonanceError(f"the maps of utterance {index} do not fit together: {sizes}")
-    needs = {each.needs for each in chosen}
-    lengths = [one.shape[-1] for one in next(iter(maps.values()))]
-    parts, folds = groups_left_out(lengths, range(len(lengths)), settings)
-    replicates = weights_of_replicates(folds.tolist(), settings) if intervals else []
-    if intervals and not replicates:
-        _warn([ONE_GROUP])
-    sums = [
-        HeadSums(
-            heads,
-            combinations_with_replacement(maps, 2),
-            divergences="head divergences" in needs,
-            kernels="head kernels" in needs,
-        )
-        for _ in range(int(parts.max()) + 1)
-    ]
-    for index, utterance in enumerate(zip(*maps.values(), strict=True)):
-        frames = min(one.shape[-1] for one in utterance)
-        stack = torch.cat([on_grid(one, frames) for one in utterance])
-        if not sums[parts[index]].update(stack).all():
             raise AssonanceError(
-                f"the maps of utterance {index} have rows that do not sum to one; "
-                "give attention after the softmax"
+                f"the number of heads in utterance {index} differs from utterance 0: {sizes}"
             )
-    result = head_scores(sums, chosen, settings, per_head=per_head, replicates=replicates)
-    again = {f"{each.name}_replicates": each.name for each in chosen}
-    if again.keys() <= result.data_vars.keys():
-        repeated = result[list(again)].rename(again)
-        result = _with_intervals(result.drop_vars(list(again)), repeated)
-    result.attrs.update(settings=settings.name)
-    return result
+    return maps
 
 
-def _with_intervals(
-    scores: xr.Dataset, replicates: xr.Dataset, draws: xr.Dataset | None = None
+class _Maps:
+    """Attention maps of plain arrays as a `MapSource`.
+
+    Parameters
+    ----------
+    maps
+        Layer name to maps, one (H, T, T) an utterance.
+    """
+
+    def __init__(self, maps: Mapping[str, Sequence[Tensor]]) -> None:
+        self._maps = maps
+        self.heads = {name: values[0].shape[0] for name, values in maps.items()}
+        # Utterances are assigned to groups by their length in the first layer.
+        self.sizes = [one.shape[-1] for one in next(iter(maps.values()))]
+        self.names = [f"utterance {index}" for index in range(len(self.sizes))]
+        self.durations = [1.0] * len(self.sizes)
+        self.frames = [
+            min(one.shape[-1] for one in utterance)
+            for utterance in zip(*maps.values(), strict=True)
+        ]
+
+    def read(self, utterance: int) -> Iterator[Tensor]:
+        """Yield the maps of one utterance on their coarsest grid, in one piece."""
+        frames = self.frames[utterance]
+        yield torch.cat([on_grid(values[utterance], frames) for values in self._maps.values()])
+
+
+def _public(
+    found: PassResult, unit: Literal["neuron", "head"], *, singles: bool, intervals: bool
 ) -> xr.Dataset:
-    """Put intervals, which also depend on what was drawn, and replicates beside scores."""
-    repeated = replicates if draws is None else replicates.merge(draws)
-    known = _ending(intervals.intervals(scores, repeated), "interval")
-    return scores.merge(known).merge(_ending(replicates, "replicates"))
+    """Join the datasets of a pass under the names that the front doors document."""
+    parts = {"": found.scores}
+    if singles:
+        parts |= {f"_by_{unit}": found.singles, "_match": found.matches}
+    if intervals:
+        repeated = found.replicates
+        if ROTATED in found.draws:
+            repeated = repeated.assign({DRAWS: found.draws[ROTATED]})
+        parts["_interval"] = compute_intervals(found.scores, repeated)
+        parts["_replicates"] = found.replicates
+    return named_beside(parts | {"_shifted": found.nulls})
 
 
-def _ending(dataset: xr.Dataset, ending: str) -> xr.Dataset:
-    return dataset.rename({name: f"{name}_{ending}" for name in dataset})
-
-
-def _all(a: str, b: str) -> bool:
-    return True
-
-
-def _warn(cautions: Iterable[str]) -> None:
-    for caution in cautions:
-        warnings.warn(caution, AssonanceWarning, stacklevel=3)
+def _warn(caveats: Iterable[str]) -> None:
+    """Warn the caller of the public function."""
+    for caveat in caveats:
+        warnings.warn(caveat, AssonanceWarning, stacklevel=3)
 
 
 def _array(name: str, values: ArrayLike) -> np.ndarray:
@@ -337,18 +341,20 @@ def _common_length(arrays: Mapping[str, Tensor]) -> int:
     return n
 
 
+def _needing_groups(measures: Sequence[Measure], *, resampled: bool) -> list[str]:
+    """Name what needs the utterance of each frame: measures, then intervals and shifts."""
+    names = [each.name for each in measures if each.needs in ("folds", "blocks")]
+    return [*names, *(["intervals and shifts"] if resampled else [])]
+
+
 def _group_numbers(
-    groups: Sequence[Hashable] | None, n: int, measures: Sequence[Measure], *, apart: bool
-) -> np.ndarray | None:
-    """Give each frame the number of its group; None where nothing asks for it."""
-    grouped = [each.name for each in measures if each.needs in ("folds", "blocks")]
-    if apart:
-        grouped.append("what says how sure a score is")
-    if not grouped:
-        return None
+    groups: Sequence[Hashable] | None, n: int, needing: Sequence[str]
+) -> NDArray[np.int64]:
+    """Return the number of each frame's utterance, or raise if there are too few or none."""
     if groups is None:
+        verb = "needs" if needing[0] in MEASURES else "need"
         raise AssonanceError(
-            f"{grouped[0]} tells groups of frames apart: give groups=, the utterance of each"
+            f"{needing[0]} {verb} groups=: for each frame, the utterance it belongs to"
         )
     if len(groups) != n:
         raise AssonanceError(f"groups= has {len(groups)} entries for {n} frames")

@@ -17,7 +17,7 @@ from assonance.inference.intervals import (
     jackknife,
     rank_p_value,
 )
-from assonance.inference.resampling import assign_folds, assign_parts, replicate_weights
+from assonance.inference.resampling import assign_folds, assign_groups, replicate_weights
 from assonance.measures import MEASURES
 from assonance.scoring.scores import attributes
 from assonance.settings import Settings
@@ -26,7 +26,7 @@ SETTINGS = Settings("few", sample_frames=400, folds=3, groups=6, shifts=2, rotat
 SIZES = [17, 30, 22, 25, 40, 22, 16, 28, 35, 25]
 GROUPS = np.repeat(range(len(SIZES)), SIZES)
 LAYERS = make_layers({"a": 5, "b": 4, "c": 6}, sum(SIZES))
-PARTS, FOLD_OF_PART = assign_parts(SIZES, range(len(SIZES)), folds=3, parts=6, seed=0)
+PARTS, FOLD_OF_PART = assign_groups(SIZES, range(len(SIZES)), folds=3, groups=6, seed=0)
 WEIGHTS = replicate_weights(FOLD_OF_PART.tolist(), 40, 0)
 # Held-out measures have folds of their own where an utterance is missing.
 REPLICATED = [
@@ -172,7 +172,7 @@ def test_sampled_frames_are_turned_round(found, measure):
 
 
 def test_uncertainty_asks_for_groups():
-    with pytest.raises(AssonanceError, match="give groups="):
+    with pytest.raises(AssonanceError, match="intervals and shifts need groups=: "):
         similarity_matrix(LAYERS, ["cka"], intervals=True)
 
 

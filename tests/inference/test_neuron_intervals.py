@@ -4,12 +4,13 @@ import numpy as np
 import oracles
 import pytest
 import torch
-from material import make_layers
+from material import make_layers, make_moments
 from scipy import stats
 
-from assonance.inference.resampling import groups_left_out
+from assonance.inference.resampling import Resampling
 from assonance.measures import find
 from assonance.scoring.frame_pass import FramePass
+from assonance.scoring.pair_rules import PairRules
 from assonance.settings import Settings
 from assonance.utils.progress import Silent
 
@@ -19,9 +20,17 @@ WIDTHS = {"a": 5, "b": 4, "c": 6}
 LAYERS = make_layers(WIDTHS, sum(SIZES))
 SETTINGS = Settings("few", folds=3, groups=6, rotations=3)
 MEASURES = ["maxcorr", "mincorr", "maxcorr_rotated", "linreg", "linreg_heldout_r", "one_to_one"]
-PARTS, FOLD_OF_PART = groups_left_out(SIZES, range(len(SIZES)), SETTINGS)
-FOLDS = FOLD_OF_PART[PARTS][GROUPS]
+RESAMPLING = Resampling.of_groups(SIZES, range(len(SIZES)), SETTINGS)
+PARTS = RESAMPLING.group_of_utterance
+FOLDS = RESAMPLING.fold_of_utterance[GROUPS]
 CELL = {"layer_row": "a", "layer_col": "b"}
+
+
+class NotOfAAndC(PairRules):
+    """Every pair has an interval but a and c."""
+
+    def gets_interval(self, a, b):
+        return (a, b) != ("a", "c")
 
 
 class Arrays:
@@ -29,8 +38,8 @@ class Arrays:
 
     widths, sizes, units = WIDTHS, SIZES, list(range(len(SIZES)))
 
-    def read(self, group, names):
-        return {name: torch.from_numpy(LAYERS[name][group == GROUPS]) for name in names}
+    def read(self, utterance, names):
+        return {name: torch.from_numpy(LAYERS[name][utterance == GROUPS]) for name in names}
 
     def means(self):
         return {name: torch.from_numpy(x.mean(0)) for name, x in LAYERS.items()}
@@ -39,12 +48,16 @@ class Arrays:
 @pytest.fixture(scope="module")
 def found():
     frame_pass = FramePass(
-        Arrays(),
-        find(MEASURES, ("neuron",)),
-        SETTINGS,
-        replicates=lambda a, b: (a, b) != ("a", "c"),
+        Arrays(), find(MEASURES, ("neuron",)), SETTINGS, RESAMPLING, rules=NotOfAAndC()
     )
-    return frame_pass.run(None, memory=1e9, progress=Silent())
+    return frame_pass.run(memory=1e9, progress=Silent())
+
+
+@pytest.fixture(scope="module")
+def bases():
+    """Deviations of the neurons of a over the random bases of b."""
+    (rotated,) = find(["maxcorr_rotated"], ("neuron",))
+    return rotated.function(make_moments(LAYERS).pair("a", "b"), SETTINGS).deviations.numpy()
 
 
 def without(score):
@@ -74,13 +87,13 @@ ORACLES = {
 def test_it_is_the_jackknife_of_the_definition(found, measure):
     expected = jackknife(without(ORACLES[measure]))
     low = -1 if measure == "linreg_heldout_r" else 0
-    single = found.replicates.neuron_dataset()[measure].sel(CELL).values
+    single = found.single_intervals[measure].sel(CELL).values
     np.testing.assert_allclose(single[:5], np.clip(expected, low, 1), rtol=0, atol=1e-6)
     assert np.isnan(single[5:]).all()
 
 
 def test_what_was_not_replicated_has_none(found):
-    single = found.replicates.neuron_dataset()
+    single = found.single_intervals
     for name in ("maxcorr", "localisation", "one_to_one"):
         assert single[name].sel(layer_row="a", layer_col="c").isnull().all()
         assert single[name].sel(layer_row="c", layer_col="a").isnull().all()
@@ -88,20 +101,19 @@ def test_what_was_not_replicated_has_none(found):
     assert single["localisation"].sel(layer_row="b", layer_col="b").isnull().all()
 
 
-def test_a_neurons_index_is_that_of_its_own_scores(found):
+def test_a_neurons_index_is_that_of_its_own_scores(found, bases):
     known = {
-        name: found.scores.neurons[name][0, 1, :5]
+        name: found.singles[name][0, 1, :5].values
         for name in ("maxcorr", "maxcorr_rotated", "linreg_heldout_r")
     }
     best, rotated, whole = known.values()
-    dataset = found.replicates.neuron_dataset()
+    dataset = found.single_intervals
     estimate, low, high = dataset["localisation"].sel(CELL).values[:5].T
     room = whole - rotated
     assert (np.isnan(estimate) == (room < 0.01)).all()
     assert np.isfinite(estimate).any()
     here = np.isfinite(estimate)
     # The bases alone, beside which there are the groups.
-    bases = found.scores.deviations["maxcorr_rotated"][0, 1, :5]
     least = stats.t.ppf(0.975, 2) * np.sqrt(4 / 3) * bases / room
     assert ((high - low)[here] / 2 > least[here]).all()
     np.testing.assert_allclose(((high + low) / 2)[here], estimate[here], rtol=1e-9)
@@ -117,5 +129,5 @@ def test_the_worst_match_has_the_jackknife_of_the_worst(found):
 
     rest = [np.full(len(GROUPS), True)] + [PARTS[GROUPS] != part for part in range(6)]
     expected = jackknife(np.array([np.minimum(*worst(kept)) for kept in rest]))
-    single = found.replicates.neuron_dataset()["mincorr"].sel(layer_row="b").values[:4]
+    single = found.single_intervals["mincorr"].sel(layer_row="b").values[:4]
     np.testing.assert_allclose(single, np.clip(expected, 0, 1), rtol=0, atol=1e-6)

@@ -1,5 +1,7 @@
 """The pass over the attention sees all maps once, and says what it left out or changed."""
 
+from dataclasses import fields
+
 import numpy as np
 import oracles
 import pytest
@@ -8,8 +10,12 @@ import xarray as xr
 from told import Told
 
 from assonance import Corpus, head_similarity_matrix, load_model
+from assonance.activations.attention_maps import AttentionMaps
+from assonance.inference.resampling import Resampling
 from assonance.measures import MEASURES, find
 from assonance.scoring.attention_pass import AttentionPass
+from assonance.scoring.pair_rules import PairRules
+from assonance.scoring.pass_result import PassResult
 from assonance.settings import Settings
 from assonance.utils.progress import Silent
 
@@ -17,6 +23,8 @@ OF_HEADS = [name for name, each in MEASURES.items() if each.level == "head"]
 SETTINGS = Settings("few", seed=3, folds=3)
 # Maps are float32; sums of products of theirs are good to a few millionths.
 CLOSE = {"rtol": 0, "atol": 3e-6}
+SILENT = Silent()
+DATASETS = [each.name for each in fields(PassResult) if each.name not in ("broken", "caveats")]
 
 
 def always(a, b):
@@ -43,20 +51,41 @@ def parts_of(corpus):
     return [min(number, 4) for number in range(len(tuple(corpus)))]
 
 
+class Rules(PairRules):
+    """Rules that score the wanted pairs."""
+
+    def __init__(self, wanted):
+        self.wanted = wanted
+
+    def is_scored(self, a, b):
+        return self.wanted(a, b)
+
+
 def attention_pass(
-    models, corpus, *, measures=OF_HEADS, settings=SETTINGS, memory=1e9, wanted=always
+    models,
+    corpus,
+    *,
+    measures=OF_HEADS,
+    settings=SETTINGS,
+    memory=1e9,
+    wanted=always,
+    progress=SILENT,
 ):
-    return AttentionPass(
+    """Run the pass: its result, and the caveats of the maps and the pass."""
+    source = AttentionMaps(
         models,
         tuple(corpus),
-        find(measures, ("head",)),
-        settings,
-        parts=parts_of(corpus),
-        replicates=(1 - np.eye(max(parts_of(corpus)) + 1, dtype=int)).tolist(),
-        name_of=lambda model, label: f"{model} {label}",
-        wanted=wanted,
-        memory=memory,
+        longest=settings.attention_seconds,
+        layer_name=lambda model, label: f"{model} {label}",
     )
+    groups = np.array(parts_of(corpus))
+    count = groups.max() + 1
+    resampling = Resampling(groups, np.arange(count), (1 - np.eye(count, dtype=int)).tolist())
+    one = AttentionPass(
+        source, find(measures, ("head",)), settings, resampling, rules=Rules(wanted)
+    )
+    result = one.run(memory=memory, progress=progress)
+    return result, [*source.caveats(), *result.caveats]
 
 
 def attention(model, samples):
@@ -82,9 +111,9 @@ def maps(models, corpus):
 
 @pytest.fixture(scope="module")
 def found(models, corpus):
-    scores, cautions = attention_pass(models, corpus).run(Silent())
-    assert cautions == []
-    return scores
+    result, caveats = attention_pass(models, corpus)
+    assert caveats == []
+    return result
 
 
 def of_position(maps, length):
@@ -105,9 +134,9 @@ def of_position(maps, length):
 @pytest.mark.parametrize("measure", OF_HEADS)
 def test_heads_are_scored_by_all_maps_at_once(found, maps, measure):
     expected = head_similarity_matrix(maps, [measure], settings=SETTINGS, per_head=True)
-    for name in (measure, f"{measure}_by_head"):
-        np.testing.assert_allclose(found[name], expected[name], **CLOSE)
-    np.testing.assert_array_equal(found[f"{measure}_match"], expected[f"{measure}_match"])
+    np.testing.assert_allclose(found.scores[measure], expected[measure], **CLOSE)
+    np.testing.assert_allclose(found.singles[measure], expected[f"{measure}_by_head"], **CLOSE)
+    np.testing.assert_array_equal(found.matches[measure], expected[f"{measure}_match"])
 
 
 @pytest.mark.parametrize("measure", OF_HEADS)
@@ -115,24 +144,24 @@ def test_heads_are_scored_by_the_definition(found, maps, measure):
     row, col = "a encoder.1", "b encoder.3"
     expected = getattr(oracles, measure)(maps[row], maps[col])
     cell = {"layer_row": row, "layer_col": col}
-    table = found[f"{measure}_by_head"].sel(cell).values[:, :3]
+    table = found.singles[measure].sel(cell).values[:, :3]
     np.testing.assert_allclose(table, expected, **CLOSE)
-    assert float(found[measure].sel(cell)) == pytest.approx(expected.max(1).mean(), abs=3e-6)
-    match = found[f"{measure}_match"].sel(cell).values.tolist()
+    assert float(found.scores[measure].sel(cell)) == pytest.approx(expected.max(1).mean(), abs=3e-6)
+    match = found.matches[measure].sel(cell).values.tolist()
     assert match == expected.argmax(1).tolist()
 
 
 @pytest.mark.parametrize("measure", OF_HEADS)
 def test_scores_without_each_group_are_those_of_the_other_utterances(found, corpus, maps, measure):
     parts = parts_of(corpus)
-    assert found.sizes["group"] == max(parts) + 1 > 3
+    assert found.replicates.sizes["group"] == max(parts) + 1 > 3
     for part in range(3):
         rest = {
             name: [one for one, of in zip(each, parts, strict=True) if of != part]
             for name, each in maps.items()
         }
         expected = head_similarity_matrix(rest, [measure], settings=SETTINGS)[measure]
-        without = found[f"{measure}_replicates"].sel(group=part)
+        without = found.replicates[measure].sel(group=part)
         np.testing.assert_allclose(without, expected, **CLOSE)
 
 
@@ -141,20 +170,20 @@ def test_what_positions_alone_would_score_stands_beside(found, maps, measure):
     length = int(np.median([one.shape[-1] for one in maps["a encoder.1"]]))
     of_positions = of_position(maps, length)
     expected = head_similarity_matrix(of_positions, [measure], settings=SETTINGS, per_head=True)
-    table = found[f"{measure}_position_by_head"]
+    table = found.position_singles[measure]
     np.testing.assert_allclose(table, expected[f"{measure}_by_head"], **CLOSE)
-    np.testing.assert_allclose(found[f"{measure}_position"], expected[measure], **CLOSE)
+    np.testing.assert_allclose(found.position_scores[measure], expected[measure], **CLOSE)
 
 
 def test_heads_are_described(found, maps):
-    assert found["entropy"].dims == ("layer_row", "head_row")
+    assert found.singles["entropy"].dims == ("layer_row", "head_row")
     rows = np.concatenate([one[1] for one in maps["b encoder.2"]], axis=None)
     count = sum(one.shape[-1] for one in maps["b encoder.2"])
     expected = -(rows * np.log(rows)).sum() / count
     here = {"layer_row": "b encoder.2"}
-    assert float(found["entropy"].sel(here)[1]) == pytest.approx(expected, abs=1e-5)
-    assert np.isnan(found["entropy"].sel(here)[3])
-    np.testing.assert_allclose(found["profile"].sel(here)[:3].sum("offset"), 1, atol=1e-5)
+    assert float(found.singles["entropy"].sel(here)[1]) == pytest.approx(expected, abs=1e-5)
+    assert np.isnan(found.singles["entropy"].sel(here)[3])
+    np.testing.assert_allclose(found.singles["profile"].sel(here)[:3].sum("offset"), 1, atol=1e-5)
 
 
 # Memory and length
@@ -169,13 +198,13 @@ def test_utterances_whose_maps_exceed_the_memory_are_passed_over(models, corpus,
     longest = max(each.shape[1] for each in maps["a encoder.1"])
     told = Told()
     room = size(models, longest)
-    scores, (caution,) = attention_pass(models, corpus, memory=room - 1).run(told)
-    assert caution.startswith("1 of 6 utterances, the first 'prompt5', are too long for their att")
+    result, (caveat,) = attention_pass(models, corpus, memory=room - 1, progress=told)
+    assert caveat.startswith("1 of 6 utterances, the first 'prompt5', are too long for their att")
     assert told.done == pytest.approx(told.total)
     shorter = {name: list(each[:-1]) for name, each in maps.items()}
     expected = head_similarity_matrix(shorter, OF_HEADS, settings=SETTINGS)
     for name in OF_HEADS:
-        np.testing.assert_allclose(scores[name], expected[name], **CLOSE)
+        np.testing.assert_allclose(result.scores[name], expected[name], **CLOSE)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -187,17 +216,18 @@ def test_scores_are_the_same_to_the_bit_on_any_cores_and_memory(
     torch.set_num_threads(threads)
     try:
         for memory in (size(models, longest), 1e9):
-            scores, cautions = attention_pass(models, corpus, memory=memory).run(Silent())
-            assert cautions == []
-            xr.testing.assert_identical(scores, found)
+            result, caveats = attention_pass(models, corpus, memory=memory)
+            assert caveats == []
+            for name in DATASETS:
+                xr.testing.assert_identical(getattr(result, name), getattr(found, name))
     finally:
         torch.set_num_threads(before)
 
 
 def test_where_all_are_too_long_nothing_is_scored(models, corpus):
-    scores, (caution,) = attention_pass(models, corpus, memory=1).run(Silent())
-    assert scores is None
-    assert caution.startswith("6 of 6 utterances")
+    result, (caveat,) = attention_pass(models, corpus, memory=1)
+    assert not result.scores
+    assert caveat.startswith("6 of 6 utterances")
 
 
 def test_long_utterances_are_cut_into_equal_pieces(models, checkpoint, tmp_path):
@@ -208,22 +238,18 @@ def test_long_utterances_are_cut_into_equal_pieces(models, checkpoint, tmp_path)
     soundfile.write(tmp_path / "long.wav", long, 16000, subtype="FLOAT")
     soundfile.write(tmp_path / "short.wav", short, 16000, subtype="FLOAT")
     settings = Settings("cut", attention_seconds=1.0)
-    scores, (caution,) = attention_pass(models, Corpus.from_path(tmp_path), settings=settings).run(
-        Silent()
-    )
-    assert caution.startswith(
-        "1 of 2 utterances, the first 'long', are longer than 1 s and are cut"
-    )
+    result, (caveat,) = attention_pass(models, Corpus.from_path(tmp_path), settings=settings)
+    assert caveat.startswith("1 of 2 utterances, the first 'long', are longer than 1 s and are cut")
     pieces = [*np.array_split(long, 3), short]
     expected = head_similarity_matrix(maps_of(models, pieces), OF_HEADS, per_head=True)
     for name in OF_HEADS:
-        np.testing.assert_allclose(scores[name], expected[name], **CLOSE)
+        np.testing.assert_allclose(result.scores[name], expected[name], **CLOSE)
 
 
 def test_only_wanted_pairs_of_layers_have_their_heads_scored(models, corpus):
-    scores, _ = attention_pass(models, corpus, wanted=lambda a, b: a[0] == b[0]).run(Silent())
+    result, _ = attention_pass(models, corpus, wanted=lambda a, b: a[0] == b[0])
     for name in OF_HEADS:
-        table = scores[name].to_numpy()
+        table = result.scores[name].to_numpy()
         assert np.isnan(table[:3, 3:]).all()
         assert np.isnan(table[3:, :3]).all()
         assert np.isfinite(table[:3, :3]).all()
@@ -253,17 +279,15 @@ class Broken:
 
 
 def test_heads_with_broken_maps_are_named_counted_and_left_out(models, corpus, maps, found):
-    scores, (caution,) = attention_pass({**models, "a": Broken(models["a"])}, corpus).run(Silent())
+    result, (caveat,) = attention_pass({**models, "a": Broken(models["a"])}, corpus)
     whole = [index for index, one in enumerate(maps["a encoder.1"]) if one.shape[-1] <= 30]
     first = tuple(corpus)[len(whole)].id
-    assert caution.startswith("1 attention heads have maps that are not finite")
-    assert (
-        f"a encoder.2 head 1, in {6 - len(whole)} of 6 utterances, the first '{first}'" in caution
-    )
+    assert caveat.startswith("1 attention heads have maps that are not finite")
+    assert f"a encoder.2 head 1, in {6 - len(whole)} of 6 utterances, the first '{first}'" in caveat
     shorter = {name: [each[index] for index in whole] for name, each in maps.items()}
     expected = head_similarity_matrix(shorter, OF_HEADS, per_head=True)
     for name in OF_HEADS:
-        table, before = scores[f"{name}_by_head"].values, found[f"{name}_by_head"].values
+        table, before = result.singles[name].values, found.singles[name].values
         np.testing.assert_allclose(
             table[1, :, 1], expected[f"{name}_by_head"].values[1, :, 1], **CLOSE
         )
@@ -273,10 +297,10 @@ def test_heads_with_broken_maps_are_named_counted_and_left_out(models, corpus, m
 def test_models_of_other_frame_rates_are_compared_on_the_coarser_grid(models, checkpoint, corpus):
     slow = load_model(checkpoint("hubert", seed=2, conv_stride=(5, 2, 2, 2, 2, 2, 4)))
     both = {"a": models["a"], "slow": slow}
-    scores, (caution,) = attention_pass(both, corpus).run(Silent())
-    assert caution.startswith("the attention of a is compared on the coarser frames")
+    result, (caveat,) = attention_pass(both, corpus)
+    assert caveat.startswith("the attention of a is compared on the coarser frames")
     maps = maps_of(both, [each.read(16000) for each in corpus])
     assert maps["a encoder.1"][0].shape[-1] > maps["slow encoder.1"][0].shape[-1]
     expected = head_similarity_matrix(maps, OF_HEADS, settings=SETTINGS, per_head=True)
     for name in OF_HEADS:
-        np.testing.assert_allclose(scores[f"{name}_by_head"], expected[f"{name}_by_head"], **CLOSE)
+        np.testing.assert_allclose(result.singles[name], expected[f"{name}_by_head"], **CLOSE)

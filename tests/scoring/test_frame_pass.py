@@ -15,7 +15,9 @@ from assonance.activations.stored_frames import Layer, StoredFrames
 from assonance.inference.resampling import assign_folds
 from assonance.measures import MEASURES, find
 from assonance.scoring import frame_pass, frame_source, frame_sums
-from assonance.scoring.frame_pass import FramePass
+from assonance.scoring.frame_pass import FramePass, resample_frames
+from assonance.scoring.pair_rules import PairRules
+from assonance.scoring.pass_result import named_beside
 from assonance.scoring.tiles import plan
 from assonance.settings import Settings
 from assonance.utils.progress import Silent
@@ -29,6 +31,16 @@ MEMORIES = (0, 1.5e7, 1e10)
 
 def always(a, b):
     return True
+
+
+class Rules(PairRules):
+    """Rules that score the wanted pairs."""
+
+    def __init__(self, wanted):
+        self.wanted = wanted
+
+    def is_scored(self, a, b):
+        return self.wanted(a, b)
 
 
 @pytest.fixture(scope="module")
@@ -71,17 +83,18 @@ def plain(layers, corpus):
 
 
 def frame_scores(layers, corpus, measures=OF_FRAMES, *, memory=1e9, wanted=always, told=None):
+    source = StoredFrames(layers, [each.id for each in corpus])
+    chosen = find(measures, ("neuron", "layer"))
     one = FramePass(
-        StoredFrames(layers, [each.id for each in corpus]),
-        find(measures, ("neuron", "layer")),
+        source,
+        chosen,
         SETTINGS,
-        wanted=wanted,
-        device="cpu",
+        resample_frames(source, chosen, SETTINGS),
+        rules=Rules(wanted),
     )
-    others = np.ones((len(layers), len(layers)), dtype=bool)
-    found = one.run(others, memory=memory, progress=told or Silent())
-    assert all("independent" in each for each in found.cautions)  # it is little speech
-    return found.scores.dataset(per_neuron=True)
+    found = one.run(memory=memory, progress=told or Silent())
+    assert all("independent" in each for each in found.caveats)  # it is little speech
+    return named_beside({"": found.scores, "_by_neuron": found.singles, "_match": found.matches})
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +148,7 @@ def test_no_bit_depends_on_the_memory(layers, corpus, whole, memory):
 
 def test_memories_above_ask_for_different_tiles(layers):
     widths = {name: layer.store.layers[layer.label] for name, layer in layers.items()}
-    counts = {len(plan(widths, always, parts=4, folds=4, memory=each)) for each in MEMORIES}
+    counts = {len(plan(widths, always, groups=4, folds=4, memory=each)) for each in MEMORIES}
     assert len(counts) == 3
 
 
@@ -168,15 +181,17 @@ def test_only_the_layers_of_a_tile_are_read(layers, corpus, monkeypatch):
         read.append(tuple(labels))
         return original(self, id, labels)
 
+    source = StoredFrames(layers, [each.id for each in corpus])
+    chosen = find(["cka"], ("layer",))
     one = FramePass(
-        StoredFrames(layers, [each.id for each in corpus]),
-        find(["cka"], ("layer",)),
+        source,
+        chosen,
         SETTINGS,
-        wanted=lambda a, b: a == b == "b encoder.2",
-        device="cpu",
+        resample_frames(source, chosen, SETTINGS),
+        rules=Rules(lambda a, b: a == b == "b encoder.2"),
     )
     monkeypatch.setattr(store, "read", watched)
-    one.run(np.ones((8, 8), dtype=bool), memory=1e9, progress=Silent())
+    one.run(memory=1e9, progress=Silent())
     assert read == [("encoder.2",)] * len(corpus)
 
 
@@ -199,7 +214,7 @@ def test_a_tile_s_sums_are_gone_before_the_next_are_gathered(layers, corpus, mon
                 map(weakref.ref, (self, self.moments, self.moments.layer(args[2].layers[0])))
             )
 
-    monkeypatch.setattr(frame_pass, "Gathered", Counted)
+    monkeypatch.setattr(frame_pass, "FrameSums", Counted)
     gc.collect()
     gc.disable()
     try:

@@ -7,7 +7,7 @@ import torch
 from material import make_maps
 
 from assonance.measures import MEASURES, find
-from assonance.scoring.head_scores import head_scores
+from assonance.scoring.head_scores import head_replicates, head_scores
 from assonance.settings import SETTINGS
 from assonance.statistics import HeadSums
 
@@ -26,20 +26,18 @@ def sums(utterances, pairs=(("a", "b"),)):
 
 @pytest.mark.parametrize("measure", OF_HEADS)
 def test_one_order_of_a_pair_fills_both_cells_of_heads(measure):
-    result = head_scores(
-        [sums([0, 1]), sums([2])], find([measure], ("head",)), SETTING, per_head=True
-    )
+    result = head_scores([sums([0, 1]), sums([2])], find([measure], ("head",)), SETTING)
     table = getattr(oracles, measure)(MAPS["a"], MAPS["b"])
-    found = result[f"{measure}_by_head"].values
+    found = result.heads[measure].values
     np.testing.assert_allclose(found[0, 1, :2], table, atol=1e-9)
     np.testing.assert_allclose(found[1, 0, :, :2], table.T, atol=1e-9)
     assert np.isnan(found[0, 1, 2:]).all()
-    assert result[measure][0, 1].item() == pytest.approx(table.max(1).mean(), abs=1e-9)
-    assert result[measure][1, 0].item() == pytest.approx(table.max(0).mean(), abs=1e-9)
-    match = result[f"{measure}_match"].values
+    assert result.scores[measure][0, 1].item() == pytest.approx(table.max(1).mean(), abs=1e-9)
+    assert result.scores[measure][1, 0].item() == pytest.approx(table.max(0).mean(), abs=1e-9)
+    match = result.matches[measure].values
     assert match[0, 1].tolist() == [*table.argmax(1), -1, -1]
     assert match[1, 0].tolist() == table.argmax(0).tolist()
-    for values in (result[measure].values, found.max((2, 3))):
+    for values in (result.scores[measure].values, found.max((2, 3))):
         assert np.isnan(values.diagonal()).all()
     assert (match[[0, 1], [0, 1]] == -1).all()
 
@@ -48,14 +46,13 @@ def test_one_order_of_a_pair_fills_both_cells_of_heads(measure):
 def test_parts_are_left_out_in_turn(parts):
     chosen = find(["attn_js"], ("head",))
     replicates = (1 - np.eye(len(parts), dtype=int)).tolist()
-    result = head_scores(
-        [sums(part) for part in parts], chosen, SETTING, per_head=False, replicates=replicates
-    )
-    assert set(result.data_vars) == {"attn_js", "attn_js_replicates"}
+    result = head_replicates([sums(part) for part in parts], chosen, SETTING, replicates)
+    assert set(result.data_vars) == {"attn_js"}
     for number, part in enumerate(parts):
         rest = [u for u in range(3) if u not in part]
         table = oracles.attn_js(*([one[u] for u in rest] for one in MAPS.values()))
-        found = result["attn_js_replicates"][0, 1, number].item()
+        found = result["attn_js"][0, 1, number].item()
         assert found == pytest.approx(table.max(1).mean(), abs=1e-9)
-    alone = head_scores([sums([0, 1, 2])], chosen, SETTING, per_head=False)
-    assert set(alone.data_vars) == {"attn_js"}
+    alone = head_scores([sums([0, 1, 2])], chosen, SETTING)
+    assert set(alone.scores.data_vars) == {"attn_js"}
+    assert not head_replicates([sums([0, 1, 2])], chosen, SETTING, [])

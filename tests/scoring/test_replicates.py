@@ -39,7 +39,7 @@ def repeated(whole, repeats, neurons=True):
 
 
 def test_every_repeat_of_the_same_frames_has_their_scores(whole):
-    found, expected = repeated(whole, 2).dataset("group"), whole.dataset(per_neuron=False)
+    found, expected = repeated(whole, 2).dataset("group"), whole.dataset()
     assert set(found) == {*NEURONS, "cka", "pwcca", "localisation"}
     for name, scores in found.items():
         assert scores.dims == (*expected[name].dims, "group")
@@ -48,13 +48,13 @@ def test_every_repeat_of_the_same_frames_has_their_scores(whole):
 
 
 def test_neurons_that_no_repeat_moves_are_sure_but_for_random_bases(whole):
-    found, expected = repeated(whole, 3).neuron_dataset(), whole.dataset(per_neuron=True)
+    found, expected = repeated(whole, 3).neuron_dataset(), whole.neuron_dataset()
     assert set(found) == {*NEURONS, "localisation"}
     for name in NEURONS:
         for number in range(3):
             np.testing.assert_allclose(
                 found[name].isel(statistic=number),
-                expected[f"{name}_by_neuron"],
+                expected[name],
                 rtol=0,
                 atol=1e-6,
             )

@@ -27,7 +27,7 @@ def filled(measures, others=None, pairs=None):
 
 @pytest.mark.parametrize("measure", ["maxcorr", "linreg", "pwcca", "svcca", "cka"])
 def test_one_order_of_a_pair_fills_both_cells(measure):
-    result = filled([measure]).dataset(per_neuron=False)[measure]
+    result = filled([measure]).dataset()[measure]
     for row in WIDTHS:
         for col in WIDTHS:
             expected = np.mean(getattr(oracles, measure)(LAYERS[row], LAYERS[col]))
@@ -38,12 +38,12 @@ def test_one_order_of_a_pair_fills_both_cells(measure):
 
 @pytest.mark.parametrize("measure", ["maxcorr", "cka"])
 def test_pairs_that_never_came_are_nan(measure):
-    result = filled([measure], pairs=[("a", "b")]).dataset(per_neuron=True)
+    scores = filled([measure], pairs=[("a", "b")])
     expected = [[False, True, False], [True, False, False], [False] * 3]
-    np.testing.assert_array_equal(np.isfinite(result[measure]), expected)
+    np.testing.assert_array_equal(np.isfinite(scores.dataset()[measure]), expected)
     if measure == "maxcorr":
-        assert np.isnan(result["maxcorr_by_neuron"].sel(layer_row="c")).all()
-        assert (result["maxcorr_match"].sel(layer_row="c") == -1).all()
+        assert np.isnan(scores.neuron_dataset()["maxcorr"].sel(layer_row="c")).all()
+        assert (scores.match_dataset()["maxcorr"].sel(layer_row="c") == -1).all()
 
 
 def test_symmetric_measures_are_worked_out_once():
@@ -65,22 +65,24 @@ def test_symmetric_measures_are_worked_out_once():
 
 
 def test_consensus_is_over_all_other_layers_unless_told():
-    result = filled(["mincorr"]).dataset(per_neuron=True)
+    scores = filled(["mincorr"])
+    result = scores.neuron_dataset()
     for name, width in WIDTHS.items():
-        found = result["mincorr_by_neuron"].sel(layer_row=name).values
+        found = result["mincorr"].sel(layer_row=name).values
         np.testing.assert_allclose(found[:width], oracles.mincorr(LAYERS, name), atol=1e-9)
         assert np.isnan(found[width:]).all()
-    assert "mincorr_match" not in result
+    assert "mincorr" not in scores.match_dataset()
 
 
 def test_consensus_is_over_the_layers_that_count_as_others():
     others = np.array([[False, True, False], [True, False, True], [False, False, False]])
-    result = filled(["mincorr"], others).dataset(per_neuron=True)
+    scores = filled(["mincorr"], others)
+    result, neurons = scores.dataset(), scores.neuron_dataset()
     of_a = oracles.maxcorr(LAYERS["a"], LAYERS["b"])
-    np.testing.assert_allclose(result["mincorr_by_neuron"][0, :3], of_a, atol=1e-9)
+    np.testing.assert_allclose(neurons["mincorr"][0, :3], of_a, atol=1e-9)
     assert result["mincorr"][0].item() == pytest.approx(of_a.mean(), abs=1e-9)
     of_b = oracles.mincorr(LAYERS, "b")
-    np.testing.assert_allclose(result["mincorr_by_neuron"][1], of_b, atol=1e-9)
+    np.testing.assert_allclose(neurons["mincorr"][1], of_b, atol=1e-9)
     assert np.isnan(result["mincorr"][2])
 
 

@@ -32,7 +32,7 @@ def test_every_wanted_pair_is_in_exactly_one_tile_and_no_other(names, width, fol
     tiles = plan(
         dict.fromkeys(names, width),
         lambda a, b: (a, b) in wanted,
-        parts=folds,
+        groups=folds,
         folds=folds,
         memory=memory,
     )
@@ -49,7 +49,7 @@ def test_only_pairs_in_the_order_of_the_layers_are_asked_about(names, memory):
         asked.append((a, b))
         return True
 
-    plan(dict.fromkeys(names, 8), wanted, parts=1, folds=1, memory=memory)
+    plan(dict.fromkeys(names, 8), wanted, groups=1, folds=1, memory=memory)
     assert sorted(asked) == sorted(pairs_of(names))
 
 
@@ -57,7 +57,11 @@ def test_only_pairs_in_the_order_of_the_layers_are_asked_about(names, memory):
 def test_a_tile_names_the_layers_of_its_pairs_in_order_and_no_others(names, memory, data):
     left_out = set(data.draw(st.lists(st.sampled_from(names))))
     tiles = plan(
-        dict.fromkeys(names, 8), lambda a, b: not {a, b} & left_out, parts=2, folds=2, memory=memory
+        dict.fromkeys(names, 8),
+        lambda a, b: not {a, b} & left_out,
+        groups=2,
+        folds=2,
+        memory=memory,
     )
     for tile in tiles:
         assert tile.pairs
@@ -68,21 +72,21 @@ def test_a_tile_names_the_layers_of_its_pairs_in_order_and_no_others(names, memo
 @given(st.integers(1, 40), st.integers(1, 200), st.integers(1, 5), memories)
 def test_a_tile_of_more_than_two_layers_fits_into_the_memory(count, width, folds, memory):
     widths = {f"layer {number}": width for number in range(count)}
-    for tile in plan(widths, everything, parts=folds, folds=folds, memory=memory):
+    for tile in plan(widths, everything, groups=folds, folds=folds, memory=memory):
         assert len(tile.layers) <= 2 or products(tile, width, folds) <= memory
 
 
 @pytest.mark.parametrize("folds", [1, 5])
 def test_wider_layers_make_more_tiles_and_narrow_ones_share_theirs(folds):
     narrow = {f"layer {number}": 64 for number in range(12)}
-    (whole,) = plan(narrow, everything, parts=folds, folds=folds, memory=1e12)
-    memory = size(whole, narrow, parts=folds, folds=folds)
-    assert len(plan(narrow, everything, parts=folds, folds=folds, memory=memory)) == 1
-    assert len(plan(narrow, everything, parts=folds, folds=folds, memory=memory - 1)) > 1
+    (whole,) = plan(narrow, everything, groups=folds, folds=folds, memory=1e12)
+    memory = size(whole, narrow, groups=folds, folds=folds)
+    assert len(plan(narrow, everything, groups=folds, folds=folds, memory=memory)) == 1
+    assert len(plan(narrow, everything, groups=folds, folds=folds, memory=memory - 1)) > 1
     wide = narrow | {"layer 11": 800}
-    tiles = plan(wide, everything, parts=folds, folds=folds, memory=memory)
+    tiles = plan(wide, everything, groups=folds, folds=folds, memory=memory)
     for tile in tiles:
-        assert len(tile.layers) <= 2 or size(tile, wide, parts=folds, folds=folds) <= memory
+        assert len(tile.layers) <= 2 or size(tile, wide, groups=folds, folds=folds) <= memory
     assert len(tiles) > 1
 
 
@@ -93,17 +97,17 @@ def test_the_layers_of_the_study_fit_into_four_gigabytes_a_tile():
         for style, count, width in (("base", 26, 768), ("large", 48, 1024))
         for number in range(count)
     }
-    tiles = plan(widths, everything, parts=5, folds=5, memory=4e9)
+    tiles = plan(widths, everything, groups=5, folds=5, memory=4e9)
     assert sum(len(tile.pairs) for tile in tiles) == 74 * 75 / 2
     for tile in tiles:
-        assert size(tile, widths, parts=5, folds=5) <= 4e9
+        assert size(tile, widths, groups=5, folds=5) <= 4e9
     assert max(len(tile.layers) for tile in tiles) >= 10
 
 
 @given(st.integers(2, 12), st.integers(1, 400), st.floats(min_value=0, max_value=3e7))
 def test_kernels_of_sampled_frames_count_too(count, sampled, memory):
     layers = [f"layer {number}" for number in range(count)]
-    widths, about = dict.fromkeys(layers, 8), {"parts": 1, "folds": 1}
+    widths, about = dict.fromkeys(layers, 8), {"groups": 1, "folds": 1}
     kernels = {"sampled": sampled, "kernels": 1}
     tiles = plan(widths, everything, **about, memory=memory, **kernels)
     for tile in tiles:
@@ -114,27 +118,29 @@ def test_kernels_of_sampled_frames_count_too(count, sampled, memory):
 
 
 def test_without_memory_each_pair_stands_alone():
-    tiles = plan(dict.fromkeys("abc", 4), everything, parts=1, folds=1, memory=0)
+    tiles = plan(dict.fromkeys("abc", 4), everything, groups=1, folds=1, memory=0)
     assert tiles == [
         Tile(tuple(sorted({a, b})), ((a, b),)) for a, b in ("aa", "ab", "ac", "bb", "bc", "cc")
     ]
 
 
 def test_with_memory_to_spare_one_tile_holds_all():
-    tiles = plan(dict.fromkeys("abc", 4), everything, parts=5, folds=5, memory=1e9)
+    tiles = plan(dict.fromkeys("abc", 4), everything, groups=5, folds=5, memory=1e9)
     assert tiles == [Tile(("a", "b", "c"), tuple(pairs_of("abc")))]
 
 
 def test_more_memory_never_makes_more_tiles():
     widths = {f"layer {number}": 64 for number in range(26)}
-    counts = [len(plan(widths, everything, parts=5, folds=5, memory=10.0**e)) for e in range(4, 11)]
+    counts = [
+        len(plan(widths, everything, groups=5, folds=5, memory=10.0**e)) for e in range(4, 11)
+    ]
     assert counts == sorted(counts, reverse=True)
     assert counts[0] == 26 * 27 / 2
     assert counts[-1] == 1
 
 
 def test_what_nobody_wants_makes_no_tile():
-    assert plan({"a": 4, "b": 4}, lambda a, b: False, parts=1, folds=1, memory=1e9) == []
+    assert plan({"a": 4, "b": 4}, lambda a, b: False, groups=1, folds=1, memory=1e9) == []
 
 
 @given(st.lists(st.integers(1, 1500), min_size=1, max_size=7))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from material import make_layers
 
-from assonance.inference.resampling import assign_folds, assign_parts, replicate_weights
+from assonance.inference.resampling import assign_folds, assign_groups, replicate_weights
 from assonance.statistics import FoldedMoments, GroupedMoments, Moments, ShiftedProducts, halves
 
 LAYERS = {name: torch.from_numpy(x) for name, x in make_layers({"a": 5, "b": 4}, 90).items()}
@@ -35,7 +35,7 @@ def parted():
 def test_units_are_never_parted_and_parts_lie_within_folds(utterances, folds, parts):
     sizes = [size for size, _ in utterances]
     units = np.unique([unit for _, unit in utterances], return_inverse=True)[1]
-    part, fold = assign_parts(sizes, units.tolist(), folds=folds, parts=parts, seed=1)
+    part, fold = assign_groups(sizes, units.tolist(), folds=folds, groups=parts, seed=1)
     for unit in set(units.tolist()):
         assert len(set(part[units == unit])) == 1
     assert sorted(set(part)) == list(range(len(fold)))
@@ -47,7 +47,7 @@ def test_folds_do_not_depend_on_the_number_of_parts():
     sizes = np.random.default_rng(0).integers(5, 80, 37).tolist()
     expected = assign_folds(sizes, 5, 3)
     for parts in (5, 12, 20):
-        part, fold = assign_parts(sizes, range(37), folds=5, parts=parts, seed=3)
+        part, fold = assign_groups(sizes, range(37), folds=5, groups=parts, seed=3)
         assert len(fold) == parts
         np.testing.assert_array_equal(fold[part], expected)
 

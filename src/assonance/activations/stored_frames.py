@@ -1,4 +1,4 @@
-"""Layers of several models, read from their activation stores as the pass over frames asks."""
+"""Frames of several models' layers, read from their activation stores."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from assonance.activations.store import ActivationStore
 
 @dataclass(frozen=True)
 class Layer:
-    """Where a layer's frames are."""
+    """A layer of a model, and the store that holds its frames."""
 
     model: str
     label: str
@@ -22,19 +22,19 @@ class Layer:
 
 
 class StoredFrames:
-    """Frames of layers, or rows made of them, utterance by utterance.
+    """Frames of layers, or rows pooled from them, utterance by utterance.
 
     Parameters
     ----------
     layers
-        By name, in order.
+        Layers by name, in order.
     ids
-        The utterances that every store holds, in the corpus's order.
+        Utterances that every store holds, in the order of the corpus.
     units
-        Number of the unit that each belongs to; each one of its own where None.
+        Number of the unit of each utterance; None if each is a unit of its own.
     rows
-        By model, which frames make the rows of each utterance, as many for every model; None, or
-        no such model, where each frame is a row.
+        By model, the frames that are pooled to the rows of each utterance, as many rows for every
+        model. None, or a model left out, if each frame is a row.
     """
 
     def __init__(
@@ -49,51 +49,51 @@ class StoredFrames:
         self.units = range(len(ids)) if units is None else units
         self.widths = {name: layer.store.layers[layer.label] for name, layer in layers.items()}
         self._rows = rows or {}
-        self.sizes = [self._size(group) for group in range(len(ids))]
+        self.sizes = [self._size(utterance) for utterance in range(len(ids))]
 
-    def read(self, group: int, names: Sequence[str]) -> dict[str, Tensor]:
+    def read(self, utterance: int, names: Sequence[str]) -> dict[str, Tensor]:
         """Read one utterance's rows of some layers, each store once."""
         return {
             name: torch.from_numpy(array)
             for labels in self._by_store(names).values()
-            for name, array in self._arrays(group, labels).items()
+            for name, array in self._arrays(utterance, labels).items()
         }
 
     def means(self) -> dict[str, Tensor]:
-        """Mean of each neuron over all rows: of frames from the sums that the stores keep."""
+        """Compute the mean of each neuron over all rows, of frames from the stores' sums."""
         totals = {name: np.zeros(width) for name, width in self.widths.items()}
         for store, labels in self._by_store(list(self.layers)).items():
-            for group, id in enumerate(self.ids):
-                if self._rows_of(next(iter(labels.values())), group) is None:
+            for utterance, id in enumerate(self.ids):
+                if self._rows_of(next(iter(labels.values())), utterance) is None:
                     sums = store.sums(id)
                     for label, name in labels.items():
                         totals[name] += sums[label]
                 else:
-                    for name, array in self._arrays(group, labels).items():
+                    for name, array in self._arrays(utterance, labels).items():
                         totals[name] += array.sum(0, dtype=np.float64)
         return {name: torch.from_numpy(total / sum(self.sizes)) for name, total in totals.items()}
 
-    def _arrays(self, group: int, labels: Mapping[str, str]) -> dict[str, NDArray[np.float32]]:
-        """Read rows of layers of one store, given by label and name, by name."""
+    def _arrays(self, utterance: int, labels: Mapping[str, str]) -> dict[str, NDArray[np.float32]]:
+        """Read the rows of layers of one store; `labels` are layer names by label."""
         first = next(iter(labels.values()))
-        rows = self._rows_of(first, group)
-        frames = self.layers[first].store.read(self.ids[group], list(labels))
+        rows = self._rows_of(first, utterance)
+        frames = self.layers[first].store.read(self.ids[utterance], list(labels))
         return {
             name: frames[label] if rows is None else rows.of(frames[label])
             for label, name in labels.items()
         }
 
-    def _rows_of(self, name: str, group: int) -> FrameGroups | None:
+    def _rows_of(self, name: str, utterance: int) -> FrameGroups | None:
         rows = self._rows.get(self.layers[name].model)
-        return None if rows is None else rows[group]
+        return None if rows is None else rows[utterance]
 
-    def _size(self, group: int) -> int:
+    def _size(self, utterance: int) -> int:
         first, layer = next(iter(self.layers.items()))
-        rows = self._rows_of(first, group)
-        return layer.store.n_frames(self.ids[group]) if rows is None else len(rows)
+        rows = self._rows_of(first, utterance)
+        return layer.store.n_frames(self.ids[utterance]) if rows is None else len(rows)
 
     def _by_store(self, names: Sequence[str]) -> dict[ActivationStore, dict[str, str]]:
-        """Layers' names by label, store by store."""
+        """Return the layers' names by label, for each store."""
         stores: dict[ActivationStore, dict[str, str]] = {}
         for name in names:
             stores.setdefault(self.layers[name].store, {})[self.layers[name].label] = name

@@ -1,32 +1,99 @@
-"""One comparison under way: what is asked of which layers, and how the answers are labelled."""
+"""Which layers are compared, and which pairs get scores, intervals and nulls."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
-from numpy.typing import DTypeLike, NDArray
 
+from assonance.activations.attention_maps import AttentionMaps
 from assonance.activations.extraction import Extraction
 from assonance.activations.shared_rows import SharedRows
 from assonance.activations.stored_frames import Layer, StoredFrames
-from assonance.comparison.result import CELL
+from assonance.comparison.labelling import LayerLabels
 from assonance.corpus.units import units_of
 from assonance.errors import AssonanceError, printable
 from assonance.inference.intervals import STATISTICS
-from assonance.inference.resampling import groups_left_out, weights_of_replicates
+from assonance.inference.localisation import DRAWS, ROTATED
+from assonance.inference.resampling import Resampling
 from assonance.measures import Measure
 from assonance.models.roster import Roster, RosterEntry
 from assonance.scoring.attention_pass import AttentionPass
-from assonance.scoring.caveats import ONE_GROUP, too_few_frames
-from assonance.scoring.frame_pass import FramePass
+from assonance.scoring.caveats import too_few_frames
+from assonance.scoring.frame_pass import FramePass, resample_frames
+from assonance.scoring.pair_rules import PairRules
+from assonance.scoring.pass_result import named_beside
 from assonance.settings import Settings
 from assonance.utils.progress import Progress
 
 FRAME_LEVELS = ("neuron", "layer")
 
 
+class LayerPairs(PairRules):
+    """Rules for pairs of layers, by the roles of their models.
+
+    Parameters
+    ----------
+    roster
+        Models by name.
+    models
+        Name of a layer to that of its model.
+    """
+
+    def __init__(self, roster: Roster, models: Mapping[str, str]) -> None:
+        self._roster = roster
+        self._models = models
+
+    def is_scored(self, a: str, b: str) -> bool:
+        """Whether to score the pair: two controls are never compared."""
+        return not (self._entry(a).control and self._entry(b).control)
+
+    def gets_interval(self, a: str, b: str) -> bool:
+        """Whether the pair gets an interval: not a model against a random twin of it alone."""
+        one, two = self._models[a], self._models[b]
+        return self._entry(a).twin_of != (two,) and self._entry(b).twin_of != (one,)
+
+    def gets_null(self, a: str, b: str) -> bool:
+        """Whether the pair gets a shift null: layers of two different trained models only."""
+        different = self._models[a] != self._models[b]
+        return different and not (self._entry(a).control or self._entry(b).control)
+
+    def is_other(self, row: str, col: str) -> bool:
+        """Whether consensus of the row layer counts the column layer: one of another model.
+
+        Controls never count. A random twin stands for its model, or the first of its models.
+        """
+        model = next(iter(self._entry(row).twin_of), self._models[row])
+        return model != self._models[col] and not self._entry(col).control
+
+    def _entry(self, layer: str) -> RosterEntry:
+        return self._roster[self._models[layer]]
+
+
 class ComparisonPlan:
-    """One comparison under way: which layers there are, and what is asked of which pair."""
+    """The layers of one comparison, and the passes that score them.
+
+    Parameters
+    ----------
+    named
+        Models by name.
+    extractions
+        Activations by model.
+    meeting
+        Utterances and rows that all models share.
+    measures, settings
+        What is measured, and how.
+    memory
+        Bytes that the statistics may take.
+    device
+        Torch device of the statistics.
+    uncertainty
+        Whether to compute intervals, nulls and halves.
+
+    Attributes
+    ----------
+    notes : list of str
+        Caveats of the passes run so far.
+    """
 
     def __init__(
         self,
@@ -46,159 +113,105 @@ class ComparisonPlan:
         self.memory = memory
         self.device = device
         self.uncertainty = uncertainty
-        self.units = units_of(self.speech)
         self.notes: list[str] = []
-        self.layers = {
-            f"{name} {label}": Layer(name, label, extractions[name].store)
+        layers = {
+            _layer_name(name, label): Layer(name, label, extractions[name].store)
             for name, each in named.items()
             for label in each.model.layers
         }
-        self.source = StoredFrames(
-            self.layers, [each.id for each in self.speech], self.units, meeting.rows
+        self.labels = LayerLabels(
+            list(named), {name: (each.model, each.label) for name, each in layers.items()}
         )
+        self.pairs = LayerPairs(named, {name: each.model for name, each in layers.items()})
+        ids = [each.id for each in self.speech]
+        self.source = StoredFrames(layers, ids, units_of(self.speech), meeting.rows)
         self.frames = sum(self.source.sizes)
-
-    def wanted(self, a: str, b: str) -> bool:
-        """Two that have learnt nothing have nothing to tell about the models."""
-        return not (self._of(a).control and self._of(b).control)
-
-    def _of(self, layer: str) -> RosterEntry:
-        return self.named[self.layers[layer].model]
-
-    def _apart(self, a: str, b: str) -> bool:
-        """No model is asked how surely it is unlike a twin that is its own alone."""
-        one, two = self.layers[a].model, self.layers[b].model
-        return self._of(a).twin_of != (two,) and self._of(b).twin_of != (one,)
-
-    def _two_trained(self, a: str, b: str) -> bool:
-        """No layer is asked whether it is like another of its own model by chance."""
-        one, two = self.layers[a].model, self.layers[b].model
-        return one != two and not (self._of(a).control or self._of(b).control)
 
     @property
     def nothing(self) -> xr.Dataset:
-        """A dataset that knows all models and layers, and nothing of them."""
-        return xr.Dataset(coords=self._coordinates())
+        """A dataset with the coordinates of all models and layers, and no variables."""
+        return self.labels.empty
 
     def frame_scores(self, progress: Progress) -> Mapping[str, xr.Dataset]:
-        """Neuron and layer measures, by the names of what a `Comparison` holds."""
+        """Compute neuron and layer measures, by the names of a `Comparison`'s datasets.
+
+        Raises
+        ------
+        AssonanceError
+            If a measure is held out and there is one utterance alone.
+        """
         measures = [each for each in self.measures if each.level in FRAME_LEVELS]
         if not measures:
             return {}
+        resampling = resample_frames(
+            self.source,
+            measures,
+            self.settings,
+            intervals=self.uncertainty,
+            nulls=self.uncertainty,
+        )
         frame_pass = FramePass(
             self.source,
             measures,
             self.settings,
-            wanted=self.wanted,
+            resampling,
+            rules=self.pairs,
             device=self.device,
-            replicates=self._apart if self.uncertainty else None,
-            shifts=self._two_trained if self.uncertainty else None,
         )
         unscored = frame_pass.unscored
         if all(each.needs == "folds" and each.name in unscored for each in self.measures):
             reason = next(iter(unscored.values()))
             raise AssonanceError(f"{printable(self.speech.name)}: {reason}")
-        self.notes += too_few_frames(frame_pass.frames, self.source.widths, measures)
-        found = frame_pass.run(self._others(), memory=self.memory, progress=progress)
-        self.notes += found.cautions
-        flat = found.scores.dataset(per_neuron=True)
-        single = [name for name, array in flat.data_vars.items() if "neuron" in array.dims]
-        neurons = {name: str(name).removesuffix("_by_neuron") for name in single}
-        replicates = found.replicates.dataset(self.settings.replicated)
-        if self.uncertainty:
-            replicates = replicates.merge(found.scores.draws_dataset())
+        self.notes += too_few_frames(self.frames, self.source.widths, measures)
+        found = frame_pass.run(memory=self.memory, progress=progress)
+        self.notes += found.caveats
+        replicates = found.replicates
+        if self.uncertainty and ROTATED in found.draws:
+            replicates = replicates.assign({DRAWS: found.draws[ROTATED]})
+        neurons = named_beside({"": found.singles, "_match": found.matches})
+        intervals = self.labels.label(found.single_intervals, np.float32)
         return {
-            "scores": self._labelled(flat.drop_vars(single)),
-            "neurons": self._labelled(flat[single].rename(neurons), np.float32),
-            "neuron_intervals": self._labelled(
-                found.replicates.neuron_dataset(), np.float32
-            ).assign_coords(statistic=list(STATISTICS)),
-            "replicates": self._labelled(replicates),
-            "nulls": self._labelled(found.nulls.dataset("shift")),
-            "halves": self._labelled(found.scores.halves_dataset()),
+            "scores": self.labels.label(found.scores),
+            "neurons": self.labels.label(neurons, np.float32),
+            "neuron_intervals": intervals.assign_coords(statistic=list(STATISTICS)),
+            "replicates": self.labels.label(replicates),
+            "nulls": self.labels.label(found.nulls),
+            "halves": self.labels.label(found.halves),
         }
 
     def head_scores(self, progress: Progress) -> Mapping[str, xr.Dataset]:
-        """Head measures, by the names of what a `Comparison` holds."""
+        """Compute head measures, by the names of a `Comparison`'s datasets."""
         measures = [each for each in self.measures if each.level == "head"]
         if not measures:
             return {}
-        # The same for frames and for attention.
-        parts, folds = groups_left_out(self.source.sizes, self.units, self.settings)
-        replicates = (
-            weights_of_replicates(folds.tolist(), self.settings) if self.uncertainty else []
-        )
-        attention = AttentionPass(
+        source = AttentionMaps(
             {name: each.model for name, each in self.named.items() if not each.baseline},
             tuple(self.speech),
-            measures,
-            self.settings,
-            parts=parts.tolist(),
-            replicates=replicates,
-            name_of=lambda model, label: f"{model} {label}",
-            wanted=self.wanted,
-            memory=self.memory,
+            longest=self.settings.attention_seconds,
+            layer_name=_layer_name,
         )
-        flat, cautions = attention.run(progress)
-        self.notes += cautions
-        if flat is None:
+        # The same jackknife groups as for frames.
+        resampling = Resampling.of_groups(self.source.sizes, self.source.units, self.settings)
+        if not self.uncertainty:
+            resampling = resampling.without_replicates()
+        attention = AttentionPass(source, measures, self.settings, resampling, rules=self.pairs)
+        found = attention.run(memory=self.memory, progress=progress)
+        caveats = [*source.caveats(), *found.caveats]
+        self.notes += [each for each in caveats if each not in self.notes]
+        if not found.scores:
             return {}
-        if self.uncertainty and not replicates and ONE_GROUP not in self.notes:
-            self.notes.append(ONE_GROUP)
-        names = [each.name for each in measures]
-        again = {f"{name}_replicates": name for name in names if f"{name}_replicates" in flat}
-        single = {
-            f"{name}{by}_by_head": f"{name}{by}" for name in names for by in ("", "_position")
+        heads = named_beside(
+            {"": found.singles, "_match": found.matches, "_position": found.position_singles}
+        )
+        labelled = self.labels.label(heads, np.float32)
+        result = {
+            "scores": self.labels.label(found.scores),
+            "heads": labelled.assign_coords(offset=heads["offset"]),
         }
-        # What is not of single heads would take the names of what is.
-        of_layers = [*names, *again, *(f"{name}_position" for name in names)]
-        heads = self._labelled(flat.drop_vars(of_layers).rename(single), np.float32)
-        found = {
-            "scores": self._labelled(flat[names]),
-            "heads": heads.assign_coords(offset=flat["offset"]),
-        }
-        if replicates:
-            found["replicates"] = self._labelled(flat[list(again)].rename(again))
-        return found
-
-    def _others(self) -> NDArray[np.bool_]:
-        """For consensus over models: the layers of the other models, controls not counted.
-
-        A twin stands in the place of its model, of several the first, which is none of the others.
-        """
-        models = np.array([layer.model for layer in self.layers.values()])
-        places = np.array([next(iter(self.named[model].twin_of), model) for model in models])
-        counts = np.array([not self.named[model].control for model in models])
-        others: NDArray[np.bool_] = (places[:, None] != places) & counts
-        return others
-
-    def _coordinates(self) -> dict[str, list[str]]:
-        models = list(self.named)
-        labels = list(dict.fromkeys(layer.label for layer in self.layers.values()))
-        return dict(zip(CELL, (models, labels, models, labels), strict=True))
-
-    def _labelled(self, flat: xr.Dataset, dtype: DTypeLike | None = None) -> xr.Dataset:
-        """Part each layer dimension into model and layer; NaN (−1 for matches) where none is.
-
-        Numbers that are no counts become of `dtype` where it is given.
-        """
-        coordinates = self._coordinates()
-        models, labels = coordinates["model_row"], coordinates["layer_row"]
-        result = self.nothing
-        for name, array in flat.data_vars.items():
-            places = [self.layers[layer] for layer in flat["layer_row"].values]
-            at = (
-                np.array([models.index(place.model) for place in places]),
-                np.array([labels.index(place.label) for place in places]),
-            )
-            square = "layer_col" in array.dims
-            dims = CELL if square else CELL[:2]
-            inner = array.dims[2 if square else 1 :]
-            real = array.dtype.kind == "f"
-            shape = [len(coordinates[dim]) for dim in dims] + [flat.sizes[dim] for dim in inner]
-            kind = dtype if real and dtype is not None else array.dtype
-            values = np.full(shape, np.nan if real else -1, dtype=kind)
-            index = (*(each[:, None] for each in at), *at) if square else at
-            values[index] = array.values
-            result[name] = ((*dims, *inner), values, array.attrs)
+        if resampling.weights:
+            result["replicates"] = self.labels.label(found.replicates)
         return result
+
+
+def _layer_name(model: str, label: str) -> str:
+    return f"{model} {label}"

@@ -1,131 +1,208 @@
 """Assign utterances to folds and jackknife groups, and weight the groups of each replicate."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assonance.settings import Settings
 
-
-def groups_left_out(
-    sizes: Sequence[int], units: Sequence[int], settings: Settings
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Share utterances out to groups as the settings say; see `assign_parts`."""
-    return assign_parts(
-        sizes, units, folds=settings.folds, parts=settings.groups, seed=settings.seed
-    )
+# A held-out measure needs two folds; choosing a ridge penalty needs one more.
+_LEAST_FOLDS = 3
 
 
-def weights_of_replicates(folds: Sequence[int], settings: Settings) -> list[list[int]]:
-    """Tell how often each group counts in each replicate; see `replicate_weights`.
+@dataclass(frozen=True)
+class Resampling:
+    """Folds, jackknife groups, replicates and shifts of one comparison.
 
-    None where there is one group alone: nothing is left without it.
+    Attributes
+    ----------
+    group_of_utterance
+        Jackknife group of each utterance, shape (U,).
+    fold_of_group
+        Fold of each jackknife group, ascending, shape (G,).
+    weights
+        How often each group counts in each replicate, R rows of G. Empty if there is one group
+        alone, or if no intervals are requested.
+    intervals
+        Whether intervals are requested.
+    shifts
+        Number of circular shifts for the null; 0 if none is requested.
     """
-    if len(folds) < 2:
-        return []
-    weights: list[list[int]] = replicate_weights(folds, settings.bootstrap, settings.seed).tolist()
-    return weights
+
+    group_of_utterance: NDArray[np.int64]
+    fold_of_group: NDArray[np.int64]
+    weights: Sequence[Sequence[int]] = field(default=())
+    intervals: bool = False
+    shifts: int = 0
+
+    @classmethod
+    def of_groups(cls, sizes: Sequence[int], units: Sequence[int], settings: Settings) -> Self:
+        """Assign utterances to the settings' jackknife groups, and weight their replicates.
+
+        Parameters
+        ----------
+        sizes, units, settings
+            As for `of_folds`.
+        """
+        groups, folds = assign_groups(
+            sizes, units, folds=settings.folds, groups=settings.groups, seed=settings.seed
+        )
+        weights: list[list[int]] = []
+        # Without its only group nothing is left.
+        if len(folds) > 1:
+            weights = replicate_weights(folds.tolist(), settings.bootstrap, settings.seed).tolist()
+        return cls(groups, folds, weights, intervals=True)
+
+    @classmethod
+    def of_folds(
+        cls, sizes: Sequence[int], units: Sequence[int], settings: Settings, *, held_out: bool
+    ) -> Self:
+        """Assign utterances to folds alone: one jackknife group a fold, and no replicates.
+
+        Parameters
+        ----------
+        sizes
+            Number of frames of each utterance.
+        units
+            Number of the unit (speaker or recording) of each utterance, from 0 on.
+        settings
+            Number of folds and groups, and the seed.
+        held_out
+            Whether a measure needs folds; one fold if not.
+        """
+        count = settings.folds if held_out else 1
+        return cls(*assign_groups(sizes, units, folds=count, groups=count, seed=settings.seed))
+
+    def with_shifts(self, sizes: Sequence[int], shifts: int) -> Self:
+        """Add circular shifts: the number given, or as many as the smallest fold allows.
+
+        A fold of U utterances allows U − 1 different shifts. One utterance is rolled along its own
+        time axis and allows one fewer than it has frames.
+        """
+        folds = self.fold_of_utterance
+        frames, utterances = np.bincount(folds, weights=sizes), np.bincount(folds)
+        most = (
+            int(n if count == 1 else count) - 1 for n, count in zip(frames, utterances, strict=True)
+        )
+        return replace(self, shifts=min(shifts, *most))
+
+    def without_replicates(self) -> Self:
+        """Return the same folds and groups, with no replicates and no shifts."""
+        return replace(self, weights=(), intervals=False, shifts=0)
+
+    @property
+    def fold_of_utterance(self) -> NDArray[np.int64]:
+        """Fold of each utterance, shape (U,)."""
+        return self.fold_of_group[self.group_of_utterance]
+
+    @property
+    def folds(self) -> int:
+        """Number of folds."""
+        return int(self.fold_of_group.max()) + 1
+
+    @property
+    def groups(self) -> int:
+        """Number of jackknife groups."""
+        return len(self.fold_of_group)
 
 
-def assign_folds(sizes: Sequence[int], folds: int, seed: int) -> np.ndarray:
-    """Share whole groups of frames out to folds of about equal size.
+def assign_folds(sizes: Sequence[int], folds: int, seed: int) -> NDArray[np.int64]:
+    """Assign utterances (or units) to folds of about equal size.
 
-    Neighbouring frames depend on each other, so a group (an utterance) is never split.
+    Neighbouring frames are dependent, so an utterance is never split.
 
     Parameters
     ----------
     sizes
-        Frames of each group.
+        Number of frames of each utterance.
     folds
-        How many folds; no more than groups are used.
+        Number of folds; at most one an utterance is used.
     seed
-        Of the order in which groups are placed, each into the smallest fold so far.
+        Seed of the order in which utterances are placed, each into the smallest fold so far.
 
     Returns
     -------
     numpy.ndarray
-        Fold of each group, shape (len(sizes),).
+        Fold of each utterance, shape (len(sizes),).
     """
     filled = np.zeros(min(folds, len(sizes)), dtype=np.int64)
     assigned = np.zeros(len(sizes), dtype=np.int64)
-    for group in np.random.default_rng(seed).permutation(len(sizes)):
-        assigned[group] = filled.argmin()
-        filled[assigned[group]] += sizes[group]
+    for utterance in np.random.default_rng(seed).permutation(len(sizes)):
+        assigned[utterance] = filled.argmin()
+        filled[assigned[utterance]] += sizes[utterance]
     return assigned
 
 
-# Held-out measures need two, the one that chooses a penalty needs one more.
-_LEAST_FOLDS = 3
-
-
-def assign_parts(
-    sizes: Sequence[int], units: Sequence[int], *, folds: int, parts: int, seed: int
+def assign_groups(
+    sizes: Sequence[int], units: Sequence[int], *, folds: int, groups: int, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Share utterances out to folds of about equal size, and each fold's to parts.
+    """Assign utterances to folds of about equal size, and those of each fold to jackknife groups.
 
-    What depends on each other (pieces of one recording, utterances of one speaker) is a unit and
-    never split. The folds do not depend on how many parts there are.
+    Utterances that depend on each other (of one recording or speaker) form a unit, which is never
+    split. The folds do not depend on the number of groups.
 
     Parameters
     ----------
     sizes
-        Frames of each utterance.
+        Number of frames of each utterance.
     units
-        Number of the unit that each belongs to, from 0 on.
-    folds, parts
-        How many; fewer where there are fewer units.
+        Number of the unit of each utterance, from 0 on.
+    folds, groups
+        Number of folds and of groups; fewer if there are fewer units.
     seed
-        Of the order in which units are placed.
+        Seed of the order in which units are placed.
 
     Returns
     -------
     tuple of numpy.ndarray
-        Part of each utterance, shape (len(sizes),), and fold of each part, ascending.
+        Jackknife group of each utterance, shape (len(sizes),), and fold of each group, ascending.
     """
     weights = np.bincount(units, weights=sizes).astype(np.int64)
     fold_of_unit = assign_folds(weights.tolist(), folds, seed)
-    part_of_unit = np.zeros(len(weights), dtype=np.int64)
-    fold_of_part: list[int] = []
+    group_of_unit = np.zeros(len(weights), dtype=np.int64)
+    fold_of_group: list[int] = []
     count = int(fold_of_unit.max()) + 1
     for fold in range(count):
         members = np.flatnonzero(fold_of_unit == fold)
-        wanted = max(1, parts // count + (fold < parts % count))
-        within = assign_folds(weights[members].tolist(), wanted, seed)
-        part_of_unit[members] = len(fold_of_part) + within
-        fold_of_part += [fold] * (int(within.max()) + 1)
-    return part_of_unit[np.asarray(units)], np.array(fold_of_part)
+        groups_of_fold = max(1, groups // count + (fold < groups % count))
+        within = assign_folds(weights[members].tolist(), groups_of_fold, seed)
+        group_of_unit[members] = len(fold_of_group) + within
+        fold_of_group += [fold] * (int(within.max()) + 1)
+    return group_of_unit[np.asarray(units)], np.array(fold_of_group)
 
 
 def replicate_weights(folds: Sequence[int], draws: int | None, seed: int) -> NDArray[np.int64]:
-    """Tell how often each part counts in each replicate of a score.
+    """Compute how often each jackknife group counts in each replicate of a score.
 
     Parameters
     ----------
     folds
-        Fold of each part; more than one part.
+        Fold of each group; at least two groups.
     draws
-        None: the jackknife, every part left out in turn. Otherwise the bootstrap: so many times
-        one part fewer than there are is drawn, with replacement. With one fewer, neither the
-        variance of a mean nor the bias of a variance comes out too small (McCarthy & Snowden
-        1985). What leaves fewer than three folds, if there are so many, is drawn again: there
-        would be nothing to choose a penalty by.
+        None for the jackknife: each group is left out in turn. Otherwise the number of draws of
+        the bootstrap: each draws one group fewer than there are, with replacement. One fewer keeps
+        the variance of a mean and the bias of a variance from coming out too small (McCarthy &
+        Snowden 1985). A draw of fewer than three folds is repeated, since no penalty could be
+        chosen from it.
     seed
-        Of the draws.
+        Seed of the draws.
 
     Returns
     -------
     numpy.ndarray
-        A row a replicate, shape (R, parts).
+        One row a replicate, shape (R, G).
     """
-    parts, fold_of = len(folds), np.asarray(folds)
+    groups, fold_of = len(folds), np.asarray(folds)
     if draws is None:
-        return 1 - np.eye(parts, dtype=np.int64)
+        return 1 - np.eye(groups, dtype=np.int64)
     rng = np.random.default_rng(seed)
-    least = min(_LEAST_FOLDS, len(set(folds)), parts - 1)
-    found: list[NDArray[np.int64]] = []
-    while len(found) < draws:
-        drawn = rng.integers(parts, size=parts - 1)
+    least = min(_LEAST_FOLDS, len(set(folds)), groups - 1)
+    weights: list[NDArray[np.int64]] = []
+    while len(weights) < draws:
+        drawn = rng.integers(groups, size=groups - 1)
         if len(set(fold_of[drawn].tolist())) >= least:
-            found.append(np.bincount(drawn, minlength=parts))
-    return np.stack(found)
+            weights.append(np.bincount(drawn, minlength=groups))
+    return np.stack(weights)

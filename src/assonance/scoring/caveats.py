@@ -1,4 +1,4 @@
-"""What a reader must know before believing a score, in words."""
+"""Caveats: sentences that a reader must know before believing a score."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _MINIATURE = 10_000_000
 
 
 def constant_neurons(layer: str, statistics: LayerStatistics) -> list[str]:
-    """Name the neurons of a layer that never change: they have no correlation with anything."""
+    """Return a caveat that names a layer's constant neurons, which have no correlations."""
     constant = (~statistics.varies).nonzero()[:, 0].tolist()
     if not constant:
         return []
@@ -36,37 +36,38 @@ def constant_neurons(layer: str, statistics: LayerStatistics) -> list[str]:
 
 
 def few_effective_frames(frames: Mapping[str, float], widths: Mapping[str, int]) -> list[str]:
-    """Warn where frames, as far as they are independent, are fewer than a layer's neurons.
+    """Return a caveat if layers have fewer effectively independent frames than neurons.
 
     Parameters
     ----------
     frames
-        By layer, how many independent frames its frames are worth.
+        Effective number of independent frames by layer.
     widths
-        By layer, its number of neurons.
+        Number of neurons by layer.
     """
     few = [layer for layer, count in frames.items() if count < widths[layer]]
     if not few:
         return []
     worst = min(few, key=lambda layer: frames[layer] / widths[layer])
     return [
-        f"in {len(few)} of {len(frames)} layers frames tell no more than fewer independent ones "
-        f"than there are neurons ({worst!r}: {frames[worst]:.0f} for {widths[worst]}); in-sample "
-        "scores are partly chance: read held-out scores and cka_utterance, or add speech"
+        f"{len(few)} of {len(frames)} layers have fewer effectively independent frames than "
+        f"neurons (worst: {worst!r}, {frames[worst]:.0f} frames for {widths[worst]} neurons): "
+        "their in-sample scores are partly chance. Read held-out scores and cka_utterance "
+        "instead, or add speech"
     ]
 
 
 def too_few_frames(
     frames: int, widths: Mapping[str, int], measures: Sequence[Measure]
 ) -> list[str]:
-    """Name the measures that mean nothing because frames are fewer than neurons."""
+    """Return a caveat if a layer has no fewer neurons than frames and a measure cannot bear it."""
     empty = [each.name for each in measures if each.name in NEEDS_MORE_FRAMES_THAN_NEURONS]
     layer, width = max(widths.items(), key=lambda item: item[1])
     if width < frames or not empty:
         return []
     return [
-        f"{frames} frames are too few for {width} neurons (layer {layer!r}): "
-        f"{', '.join(empty)} in sample mean nothing; add speech"
+        f"{frames} frames are too few for {width} neurons (layer {layer!r}): in-sample scores of "
+        f"{', '.join(empty)} mean nothing; add speech"
     ]
 
 
@@ -158,7 +159,13 @@ def _counted(count: int) -> str:
 
 
 def miniatures(parameters: Mapping[str, int]) -> list[str]:
-    """Name the models, by their number of parameters, that are too small to stand for others."""
+    """Return a caveat that names models too small to represent published ones.
+
+    Parameters
+    ----------
+    parameters
+        Number of parameters by model.
+    """
     small = [name for name, count in parameters.items() if count < _MINIATURE]
     if not small:
         return []

@@ -1,13 +1,12 @@
-"""The pass over the frames: neuron and layer measures of layers seen at the same frames."""
+"""The pass over frames: neuron and layer measures of every pair of layers, tile by tile."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from assonance.inference.resampling import assign_parts, groups_left_out, weights_of_replicates
+from assonance.inference.resampling import Resampling
 from assonance.measures import Measure
 from assonance.measures.layer_descriptors import describe
 from assonance.measures.registry import SHIFTED
@@ -20,6 +19,8 @@ from assonance.scoring.caveats import (
 )
 from assonance.scoring.frame_source import FrameReader, FrameSource
 from assonance.scoring.frame_sums import Ends, FrameSums, PairView, SumsPlan, find_delicate
+from assonance.scoring.pair_rules import EVERY_PAIR, PairRules
+from assonance.scoring.pass_result import PassResult
 from assonance.scoring.replicates import ReplicateScores
 from assonance.scoring.scores import Scores, half_scores
 from assonance.scoring.tiles import Tile, plan, stacks
@@ -29,29 +30,36 @@ from assonance.utils.cores import Map, worker_pool
 from assonance.utils.memory import trim_heap
 from assonance.utils.progress import Progress
 
-Wanted = Callable[[str, str], bool]
+Advance = Callable[[float], None]
 
 
-def _places(sizes: Sequence[int], folds: NDArray[np.int64]) -> list[int]:
-    """Count the places further on with which each fold's speech can be paired, all different."""
-    frames, groups = np.bincount(folds, weights=sizes), np.bincount(folds)
-    return [int(n if count == 1 else count) - 1 for n, count in zip(frames, groups, strict=True)]
+def resample_frames(
+    source: FrameSource,
+    measures: Sequence[Measure],
+    settings: Settings,
+    *,
+    intervals: bool = False,
+    nulls: bool = False,
+) -> Resampling:
+    """Assign a source's utterances to folds and jackknife groups, as the measures need them.
 
-
-def _left(
-    weights: Sequence[int], in_part: NDArray[np.int64], folds: NDArray[np.int64], units: int
-) -> Groups:
-    """Count the groups of frames where each part counts as often as its weight says."""
-    drawn = np.asarray(weights) > 0
-    return Groups(int(in_part[drawn].sum()), units, len(set(folds[drawn].tolist())))
-
-
-def _none(a: str, b: str) -> bool:
-    return False
+    Parameters
+    ----------
+    source, measures, settings
+        Frames, what is measured, and the number of folds, groups, draws and shifts.
+    intervals, nulls
+        Whether to resample for intervals, and to shift for nulls.
+    """
+    if intervals:
+        resampling = Resampling.of_groups(source.sizes, source.units, settings)
+    else:
+        held_out = any(each.needs == "folds" for each in measures)
+        resampling = Resampling.of_folds(source.sizes, source.units, settings, held_out=held_out)
+    return resampling.with_shifts(source.sizes, settings.shifts) if nulls else resampling
 
 
 class FramePass:
-    """Neuron and layer measures of every wanted pair of layers, a tile at a time.
+    """Neuron and layer measures of every pair of layers, a tile at a time.
 
     Parameters
     ----------
@@ -59,20 +67,19 @@ class FramePass:
         The frames.
     measures, settings
         What is measured, and how.
-    wanted
-        Which pairs; asked in the order of the layers. All by default.
+    resampling
+        Folds, jackknife groups, replicates and shifts; see `resample_frames`.
+    rules
+        Which pairs get scores, intervals and nulls. All by default.
     device
-        Where torch computes.
-    replicates
-        Which pairs to score without each part of the frames too, or of parts drawn, for intervals;
-        none by default.
-    shifts
-        Which pairs to score where the column layer's frames are those of another place.
+        Torch device.
+    single_intervals
+        Whether to compute jackknife intervals of single neurons.
 
     Attributes
     ----------
     unscored : dict
-        The measures that have no score for want of groups of frames, each with the reason.
+        Measures that have no score because there is too little speech, each with the reason.
     """
 
     def __init__(
@@ -80,206 +87,225 @@ class FramePass:
         source: FrameSource,
         measures: Sequence[Measure],
         settings: Settings,
+        resampling: Resampling,
         *,
-        wanted: Wanted = lambda a, b: True,
+        rules: PairRules = EVERY_PAIR,
         device: str = "cpu",
-        replicates: Wanted | None = None,
-        shifts: Wanted | None = None,
+        single_intervals: bool = True,
     ) -> None:
         self.source = source
         self.measures = measures
         self.settings = settings
-        self.wanted = wanted
-        self.frames = sum(source.sizes)
-        self.replicated = replicates or _none
-        self.shifted_too = shifts or _none
-        needs = {each.needs for each in measures}
-        if replicates:
-            parts, fold_of_part = groups_left_out(source.sizes, source.units, settings)
-        else:
-            folds = settings.folds if "folds" in needs else 1
-            parts, fold_of_part = assign_parts(
-                source.sizes, source.units, folds=folds, parts=folds, seed=settings.seed
-            )
-        self.replicates: list[list[int]] = (
-            weights_of_replicates(fold_of_part.tolist(), settings) if replicates else []
-        )
-        self.shifts = (
-            min(settings.shifts, *_places(source.sizes, fold_of_part[parts])) if shifts else 0
-        )
-        in_part = np.bincount(parts)
-        groups = _left([1] * len(in_part), in_part, fold_of_part, len(set(source.units)))
-        self.unscored = too_few_groups(groups, measures, settings)
-        self._cautions = [*dict.fromkeys(self.unscored.values())]
-        if replicates:
-            left = [
-                _left(weights, in_part, fold_of_part, groups.units) for weights in self.replicates
-            ]
-            self._cautions += no_intervals(groups, left, measures, settings)
+        self.resampling = resampling
+        self.rules = rules
+        self.single_intervals = single_intervals
+        self.unscored, self._caveats = _groups_caveats(source, measures, settings, resampling)
         self.reader = FrameReader(source, device)
         self.plan = SumsPlan(
-            parts=parts,
-            folds=fold_of_part,
-            shift={name: mean.to(device) for name, mean in source.means().items()},
-            needs=needs,
+            resampling=resampling,
+            means={name: mean.to(device) for name, mean in source.means().items()},
+            needs={each.needs for each in measures},
             exact=frozenset(),
-            sampled=sample_indices(self.frames, settings.sample_frames, settings.seed),
+            sampled=sample_indices(sum(source.sizes), settings.sample_frames, settings.seed),
         )
 
-    def run(
-        self, others: NDArray[np.bool_] | None, *, memory: float, progress: Progress
-    ) -> "PassResult":
-        """Score every wanted pair.
+    def run(self, *, memory: float, progress: Progress) -> PassResult:
+        """Score every pair.
 
         Parameters
         ----------
-        others
-            See `Scores`.
         memory
             Bytes that sums and factors may take.
         progress
-            Told of the pairs done.
+            Progress, in pairs.
         """
         widths = self.source.widths
-        scores = Scores(widths, self.measures, others)
-        replicates = ReplicateScores(
-            widths,
-            [each for each in self.measures if each.replicated(self.settings)],
-            scores.others,
-            len(self.replicates),
-            # Quantiles of draws are not told by sums over them.
-            scores if self.settings.bootstrap is None else None,
-        )
-        nulls = ReplicateScores(
-            widths,
-            [each for each in self.measures if each.needs in SHIFTED],
-            scores.others,
-            self.shifts,
-        )
         tiles = plan(
             widths,
-            self.wanted,
-            parts=len(self.plan.folds),
-            folds=int(self.plan.folds.max()) + 1,
+            self.rules.is_scored,
+            groups=self.resampling.groups,
+            folds=self.resampling.folds,
             memory=memory,
             sampled=len(self.plan.sampled),
             kernels=sum(each.needs == "sample" for each in self.measures),
         )
-        found = PassResult(scores, replicates, nulls, [*self._cautions])
-        alone: dict[str, _LayerSummary] = {}
+        tables = self._tables()
+        layers: dict[str, _LayerSummary] = {}
         stage = progress.stage("comparing layers", sum(len(tile.pairs) for tile in tiles))
-        with stage as advance, worker_pool() as share:
+        with stage as advance, worker_pool() as pool_map:
             for tile in tiles:
-                new = [name for name in tile.layers if name not in alone]
-                alone |= self._add_tile(tile, new, found, share, advance)
+                new = [name for name in tile.layers if name not in layers]
+                layers |= self._add_tile(tile, new, tables, pool_map, advance)
                 trim_heap()
-        seen = [alone[name] for name in widths if name in alone]
-        found.cautions.extend(line for each in seen for line in each.cautions)
-        worth = {name: each.effective_frames for name, each in alone.items()}
-        found.cautions.extend(few_effective_frames(worth, widths))
-        return found
+        return self._labelled(tables, layers)
+
+    def _tables(self) -> "_Tables":
+        """Make empty tables of scores, replicates and nulls."""
+        widths, names = self.source.widths, list(self.source.widths)
+        others = np.array([[self.rules.is_other(a, b) for b in names] for a in names], dtype=bool)
+        scores = Scores(widths, self.measures, others)
+        replicated = [each for each in self.measures if each.replicated(self.settings)]
+        # Sums over the replicates give the jackknife's interval, but no quantiles of draws.
+        summed = self.single_intervals and self.settings.bootstrap is None
+        return _Tables(
+            scores,
+            ReplicateScores(
+                widths,
+                replicated,
+                others,
+                len(self.resampling.weights),
+                scores if summed else None,
+            ),
+            ReplicateScores(
+                widths,
+                [each for each in self.measures if each.needs in SHIFTED],
+                others,
+                self.resampling.shifts,
+            ),
+        )
+
+    def _labelled(self, tables: "_Tables", layers: Mapping[str, "_LayerSummary"]) -> PassResult:
+        """Label the tables, and collect the layers' caveats in the order of the layers."""
+        widths = self.source.widths
+        scored = [layers[name] for name in widths if name in layers]
+        effective = {name: each.effective_frames for name, each in layers.items()}
+        return PassResult(
+            scores=tables.scores.dataset(),
+            singles=tables.scores.neuron_dataset(),
+            matches=tables.scores.match_dataset(),
+            single_intervals=tables.replicates.neuron_dataset(),
+            replicates=tables.replicates.dataset(self.settings.replicated),
+            draws=tables.scores.draws_dataset(),
+            nulls=tables.nulls.dataset("shift"),
+            halves=tables.scores.halves_dataset(),
+            caveats=(
+                *self._caveats,
+                *(caveat for each in scored for caveat in each.caveats),
+                *few_effective_frames(effective, widths),
+            ),
+        )
 
     def _add_tile(
         self,
         tile: Tile,
         new: Sequence[str],
-        found: "PassResult",
-        share: Map,
-        advance: Callable[[float], None],
+        tables: "_Tables",
+        pool_map: Map,
+        advance: Advance,
     ) -> dict[str, "_LayerSummary"]:
-        """Gather a tile's sums and score its pairs, and what is new of its layers by themselves.
+        """Compute a tile's sums, score its pairs, and describe its new layers.
 
-        Nothing of the sums is left afterwards: there is room for one tile's alone.
+        The sums are dropped on return: memory holds those of one tile.
         """
-        rounds = 1 + len(self.replicates) + self.shifts
-
-        def each_pair(score: Callable[[str, str], None], pairs: Sequence[Ends]) -> None:
-            for _ in share(lambda pair: score(*pair), pairs):
-                pass
-
-        def again(
-            scores: ReplicateScores, repeat: int, view: PairView, pairs: Sequence[Ends]
-        ) -> None:
-            if scores.of_pairs:
-                each_pair(partial(self._add, scores, repeat, view), pairs)
-            add = partial(self._add_rows, scores, repeat, view)
-            for _ in share(lambda stack: add(*stack), stacks(pairs, self.source.widths)):
-                pass
-            advance(len(tile.pairs) / 2 / rounds)
-
-        delicate = find_delicate(self.reader, self.plan.shift, new, share)
+        settings, resampling = self.settings, self.resampling
+        step = len(tile.pairs) / 2 / (1 + len(resampling.weights) + resampling.shifts)
+        delicate = find_delicate(self.reader, self.plan.means, new, pool_map)
         self.plan = replace(self.plan, exact=self.plan.exact | delicate)
-        gathered = FrameSums(self.reader, self.plan, tile, share, advance)
-        alone = dict(zip(new, share(partial(self._alone, gathered), new), strict=True))
-        for name, each in alone.items():
-            found.scores.describe(name, each.descriptors)
-            found.scores.halve(name, each.halves)
-        each_pair(partial(self._add_whole, found.scores, gathered.whole), tile.pairs)
-        advance(len(tile.pairs) / 2 / rounds)
-        chosen = [pair for pair in tile.pairs if self.replicated(*pair)]
-        for number, weights in enumerate(self.replicates):
-            again(found.replicates, number, gathered.weighted(weights), chosen)
-        # A layer has no floor against itself.
-        chosen = [(a, b) for a, b in tile.pairs if a != b and self.shifted_too(a, b)]
-        for shift in range(self.shifts):
-            moved = gathered.shifted((shift + 1) / (self.shifts + 1), chosen)
-            again(found.nulls, shift, moved, chosen)
-        return alone
+        sums = FrameSums(self.reader, self.plan, tile, pool_map, advance)
+        summaries = pool_map(lambda name: self._summary(sums, name), new)
+        layers = dict(zip(new, summaries, strict=True))
+        for name, each in layers.items():
+            tables.scores.describe(name, each.descriptors)
+            tables.scores.halve(name, each.halves)
+        full = sums.full
 
-    def _alone(self, gathered: FrameSums, name: str) -> "_LayerSummary":
+        def add(ends: Ends) -> None:
+            tables.scores.add(*ends, full.pair(*ends), settings)
+
+        _run(pool_map, add, tile.pairs)
+        advance(step)
+        pairs = [pair for pair in tile.pairs if self.rules.gets_interval(*pair)]
+        for replicate, weights in enumerate(resampling.weights):
+            view = sums.weighted(weights)
+            self._add_repeat(tables.replicates, replicate, view, pairs, pool_map)
+            advance(step)
+        pairs = [pair for pair in tile.pairs if self.rules.gets_null(*pair)]
+        for shift in range(resampling.shifts):
+            view = sums.shifted((shift + 1) / (resampling.shifts + 1), pairs)
+            self._add_repeat(tables.nulls, shift, view, pairs, pool_map)
+            advance(step)
+        return layers
+
+    def _add_repeat(
+        self,
+        scores: ReplicateScores,
+        repeat: int,
+        view: PairView,
+        pairs: Sequence[Ends],
+        pool_map: Map,
+    ) -> None:
+        """Score pairs in one replicate, or under one shift."""
+
+        def add(ends: Ends) -> None:
+            scores.add(*ends, repeat, view.pair(*ends), self.settings)
+
+        def add_rows(stack: tuple[Sequence[str], str]) -> None:
+            scores.add_rows(*stack, repeat, view.stack(*stack), self.settings)
+
+        if scores.pairwise:
+            _run(pool_map, add, pairs)
+        _run(pool_map, add_rows, stacks(pairs, self.source.widths))
+
+    def _summary(self, sums: FrameSums, name: str) -> "_LayerSummary":
         """Describe a layer, and score one half of its neurons against the other."""
-        moments = gathered.moments
-        layer, sample = moments.layer(name), gathered.samples.get(name)
-        descriptors = describe(layer, sample, gathered.of_groups[name], len(self.source.sizes))
+        moments = sums.moments
+        layer, sample = moments.layer(name), sums.samples.get(name)
+        utterances = len(self.source.sizes)
+        descriptors = describe(layer, sample, sums.utterance_squares[name], utterances)
         halved = [each for each in self.measures if each.needs in ("moments", "folds")]
         return _LayerSummary(
             descriptors,
-            half_scores(moments, name, halved, self.settings) if halved and self.shifts else {},
+            half_scores(moments, name, halved, self.settings)
+            if halved and self.resampling.shifts
+            else {},
             constant_neurons(name, layer),
         )
 
-    def _add_whole(self, scores: Scores, view: PairView, a: str, b: str) -> None:
-        scores.add(a, b, view.pair(a, b), self.settings)
 
-    def _add(self, scores: ReplicateScores, repeat: int, view: PairView, a: str, b: str) -> None:
-        scores.add(a, b, repeat, view.pair(a, b), self.settings)
-
-    def _add_rows(
-        self, scores: ReplicateScores, repeat: int, view: PairView, rows: Sequence[str], column: str
-    ) -> None:
-        scores.add_rows(rows, column, repeat, view.stack(rows, column), self.settings)
+def _run(pool_map: Map, work: Callable[[Any], None], items: Sequence[Any]) -> None:
+    """Run work on every item, and wait for all."""
+    for _ in pool_map(work, items):
+        pass
 
 
 @dataclass(frozen=True)
-class PassResult:
-    """What a pass over the frames found.
-
-    Attributes
-    ----------
-    scores
-        Of all frames.
-    replicates
-        Without each part in turn, or of parts drawn, of the measures that have an interval.
-    nulls
-        With the column layer's frames from each of some other places.
-    cautions
-        What to beware of in the layers.
-    """
+class _Tables:
+    """Tables that a pass fills in."""
 
     scores: Scores
     replicates: ReplicateScores
     nulls: ReplicateScores
-    cautions: list[str]
 
 
 @dataclass(frozen=True)
 class _LayerSummary:
-    """What a layer is by itself: its descriptors, scores of its halves, what to beware of."""
+    """Descriptors, scores of halves and caveats of a single layer."""
 
     descriptors: Mapping[str, float]
     halves: Mapping[str, float]
-    cautions: Sequence[str]
+    caveats: Sequence[str]
 
     @property
     def effective_frames(self) -> float:
         return self.descriptors["effective_frames"]
+
+
+def _groups_caveats(
+    source: FrameSource, measures: Sequence[Measure], settings: Settings, resampling: Resampling
+) -> tuple[dict[str, str], list[str]]:
+    """Return measures without a score for want of speech, with reasons, and all such caveats."""
+    units = len(set(source.units))
+    all_groups = _remaining([1] * resampling.groups, resampling, units)
+    unscored = too_few_groups(all_groups, measures, settings)
+    caveats = [*dict.fromkeys(unscored.values())]
+    if resampling.intervals:
+        left = [_remaining(weights, resampling, units) for weights in resampling.weights]
+        caveats += no_intervals(all_groups, left, measures, settings)
+    return unscored, caveats
+
+
+def _remaining(weights: Sequence[int], resampling: Resampling, units: int) -> Groups:
+    """Count the utterances and folds of the jackknife groups with a weight above 0."""
+    kept = np.asarray(weights) > 0
+    utterances = np.bincount(resampling.group_of_utterance)[kept].sum()
+    return Groups(int(utterances), units, len(set(resampling.fold_of_group[kept].tolist())))

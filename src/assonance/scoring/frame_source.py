@@ -1,4 +1,4 @@
-"""Frames in groups, and how they are read: a chunk at a time, or paired with those further on."""
+"""Frames of layers, read utterance by utterance: in chunks, or paired with shifted frames."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
@@ -12,7 +12,7 @@ Frames = Mapping[str, Tensor]
 
 
 class FrameSource(Protocol):
-    """Layers seen at the same frames, in groups whose frames depend on each other."""
+    """The same frames in several layers, in utterances (clusters of dependent frames)."""
 
     @property
     def widths(self) -> Mapping[str, int]:
@@ -20,28 +20,28 @@ class FrameSource(Protocol):
 
     @property
     def sizes(self) -> Sequence[int]:
-        """Frames of each group."""
+        """Number of frames of each utterance."""
 
     @property
     def units(self) -> Sequence[int]:
-        """Number, from 0 on, of the unit that each group belongs to: what is left out whole."""
+        """Number of the unit of each utterance, from 0 on: a unit is never split."""
 
-    def read(self, group: int, names: Sequence[str]) -> Mapping[str, Tensor]:
-        """Frames of one group, shape (T, D) by layer name, float32 or float64."""
+    def read(self, utterance: int, names: Sequence[str]) -> Mapping[str, Tensor]:
+        """Return frames of one utterance, shape (T, D) by layer name, float32 or float64."""
 
     def means(self) -> Mapping[str, Tensor]:
-        """Mean of each neuron over all frames, float64, shape (D,) by layer name."""
+        """Return the mean of each neuron over all frames, float64, shape (D,) by layer name."""
 
 
 class FrameReader:
-    """Frames of a source, put where torch computes.
+    """Reader of a source's frames on the device where torch computes.
 
     Parameters
     ----------
     source
         The frames.
     device
-        Where they go.
+        Torch device to copy them to.
     """
 
     def __init__(self, source: FrameSource, device: str) -> None:
@@ -49,70 +49,69 @@ class FrameReader:
         self.device = device
 
     def chunks(
-        self, groups: Sequence[int], names: Sequence[str]
+        self, utterances: Sequence[int], names: Sequence[str]
     ) -> Iterator[list[tuple[int, Mapping[str, Tensor]]]]:
-        """Read groups, as many at a time as make a chunk of frames, each with its number."""
+        """Yield chunks of at least `CHUNK_FRAMES` frames: utterances, each with its number."""
         waiting: list[tuple[int, Mapping[str, Tensor]]] = []
         frames = 0
-        for number, group in enumerate(groups):
-            waiting.append((group, self._read(group, names)))
-            frames += self.source.sizes[group]
-            if frames >= CHUNK_FRAMES or number == len(groups) - 1:
+        for number, utterance in enumerate(utterances):
+            waiting.append((utterance, self._read(utterance, names)))
+            frames += self.source.sizes[utterance]
+            if frames >= CHUNK_FRAMES or number == len(utterances) - 1:
                 yield waiting
                 waiting, frames = [], 0
 
     def shifted(
-        self, groups: Sequence[int], names: Sequence[str], share: float
+        self, utterances: Sequence[int], names: Sequence[str], shift: float
     ) -> Iterator[tuple[Frames, Frames]]:
-        """Read groups a chunk at a time, each with as many frames of groups further on.
+        """Yield chunks of frames paired with as many frames from later utterances.
 
-        Groups are taken round in a circle; one that is alone is turned in itself.
+        The shift is circular. A single utterance is rolled along its own time axis.
 
         Parameters
         ----------
-        groups, names
-            What to read.
-        share
-            How far on, as a share of all the groups; between 0 and 1.
+        utterances, names
+            Utterances and layers to read.
+        shift
+            Size of the shift, as a fraction of the utterances, between 0 and 1.
         """
-        if len(groups) == 1:
-            frames = self._read(groups[0], names)
-            turn = -max(1, round(share * self.source.sizes[groups[0]]))
-            yield frames, {name: values.roll(turn, 0) for name, values in frames.items()}
+        if len(utterances) == 1:
+            frames = self._read(utterances[0], names)
+            roll = -max(1, round(shift * self.source.sizes[utterances[0]]))
+            yield frames, {name: values.roll(roll, 0) for name, values in frames.items()}
             return
-        first = min(max(1, round(share * len(groups))), len(groups) - 1)
-        further = _Stream(
-            (self._read(group, names) for group in (*groups[first:], *groups[:first])), names
-        )
-        for chunk in self.chunks(groups, names):
+        first = min(max(1, round(shift * len(utterances))), len(utterances) - 1)
+        order = (*utterances[first:], *utterances[:first])
+        later = _Stream((self._read(utterance, names) for utterance in order), names)
+        for chunk in self.chunks(utterances, names):
             rows = {name: torch.cat([layers[name] for _, layers in chunk]) for name in names}
-            yield rows, further.take(length(rows))
+            yield rows, later.take(length(rows))
 
-    def _read(self, group: int, names: Sequence[str]) -> Frames:
-        layers = self.source.read(group, names)
+    def _read(self, utterance: int, names: Sequence[str]) -> Frames:
+        layers = self.source.read(utterance, names)
         return {name: layers[name].to(self.device) for name in names}
 
 
 class _Stream:
-    """Frames of groups, one after the other, as many at a time as asked for."""
+    """Frames of consecutive utterances, taken a given number at a time."""
 
-    def __init__(self, groups: Iterator[Frames], names: Sequence[str]) -> None:
-        self._groups = groups
+    def __init__(self, utterances: Iterator[Frames], names: Sequence[str]) -> None:
+        self._utterances = utterances
         self._names = names
         self._waiting: Frames = {}
 
     def take(self, count: int) -> Frames:
-        """Give the next frames."""
-        parts = [self._waiting] if self._waiting else []
-        there = sum(map(length, parts))
-        while there < count:
-            parts.append(next(self._groups))
-            there += length(parts[-1])
-        joined = {name: torch.cat([part[name] for part in parts]) for name in self._names}
+        """Return the next `count` frames."""
+        pieces = [self._waiting] if self._waiting else []
+        total = sum(map(length, pieces))
+        while total < count:
+            pieces.append(next(self._utterances))
+            total += length(pieces[-1])
+        joined = {name: torch.cat([piece[name] for piece in pieces]) for name in self._names}
         self._waiting = {name: frames[count:] for name, frames in joined.items()}
         return {name: frames[:count] for name, frames in joined.items()}
 
 
 def length(layers: Frames) -> int:
-    """Frames in each layer."""
+    """Return the number of frames, which is the same in each layer."""
     return len(next(iter(layers.values())))

@@ -1,4 +1,4 @@
-"""What is added up of some layers in one pass over their frames, whole and by part."""
+"""Sums over frames for one tile of layers, in total and per jackknife group."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from assonance.inference.resampling import Resampling
 from assonance.scoring.frame_source import FrameReader, Frames, length
 from assonance.scoring.tiles import Tile
 from assonance.statistics import (
@@ -28,23 +29,24 @@ from assonance.utils.cores import Map
 from assonance.utils.memory import Scratch
 
 Ends = tuple[str, str]
-# How many frames tell whether a layer is delicate: so many for each neuron, of at most so many
-# groups. With four a neuron, inflation reads a third too high at most where frames are independent.
+# Frames for each neuron, and utterances at most, that decide whether a layer is delicate. From four
+# independent frames a neuron, the inflation is overestimated by a third at most.
 _FRAMES_A_NEURON = 4
-_GROUPS = 256
+_UTTERANCES = 256
 
 
 class PairView:
-    """Layers as they are seen in some frames.
+    """Pairs of layers over some of the frames.
 
     Parameters
     ----------
     moments
-        Sums of the frames.
+        Moments of the frames.
     blocks
-        Sums for unbiased estimates, where measures need them.
+        Sums for unbiased estimates, or None if no measure needs them.
     samples
-        Sampled frames by name, of row layers and of column layers, where measures need them.
+        Sampled frames by layer, of row layers and of column layers, or None if no measure needs
+        them.
     """
 
     def __init__(
@@ -66,49 +68,55 @@ class PairView:
         return pair
 
     def stack(self, rows: Sequence[str], column: str) -> StackedPair:
-        """Return the neurons of several layers, one by one, against one layer (columns)."""
+        """Return the stacked neurons of several layers (rows) against one layer (columns)."""
         return self._moments.stack(rows, column)
 
 
 @dataclass(frozen=True)
 class SumsPlan:
-    """What to add up, of whatever layers.
+    """Which sums to compute, for any layers.
 
     Attributes
     ----------
-    parts, folds
-        Part of each group; fold of each part.
-    shift
-        What is taken off each neuron, (D,) by layer name.
+    resampling
+        Jackknife group of each utterance, and fold of each group.
+    means
+        Mean of each neuron, subtracted from its frames, (D,) by layer name.
     needs
-        What the measures are functions of; see `assonance.measures.Measure`.
+        Statistics that the measures need; see `assonance.measures.Measure`.
     exact
-        Layers whose products are made in float64.
+        Layers whose products are computed in float64.
     sampled
-        Places of the sampled frames, ascending.
+        Indices of the sampled frames, ascending.
     """
 
-    parts: NDArray[np.int64]
-    folds: NDArray[np.int64]
-    shift: Frames
+    resampling: Resampling
+    means: Frames
     needs: Set[str]
     exact: Set[str]
     sampled: NDArray[np.int64]
 
 
 class FrameSums:
-    """What is added up of a tile's layers in one pass over the frames.
+    """Sums over frames for one tile of layers, in total and per jackknife group.
 
-    Half of a pair's work is counted to this, half to its measures.
+    Parameters
+    ----------
+    reader, plan, tile
+        Frames, which sums to compute, and of which layers.
+    pool_map
+        `map` over the worker pool.
+    advance
+        Progress: gathering the sums counts as half of a pair's work, scoring it as the other half.
 
     Attributes
     ----------
     moments : FoldedMoments
-        Of all frames.
+        Moments of all frames.
     samples : dict
-        Sampled frames by layer, where measures need them.
-    of_groups : dict
-        Layer to Σ over groups of the squared sum of each neuron about its shift, (D,).
+        Sampled frames by layer, if measures need them.
+    utterance_squares : dict
+        Layer to Σ over utterances of the squared sum of each neuron about its mean, (D,).
     """
 
     def __init__(
@@ -116,128 +124,149 @@ class FrameSums:
         reader: FrameReader,
         plan: SumsPlan,
         tile: Tile,
-        share: Map,
+        pool_map: Map,
         advance: Callable[[float], None],
     ) -> None:
         self._reader = reader
         self._plan = plan
         self._tile = tile
-        self._share = share
-        self._shift = shift = {name: plan.shift[name] for name in tile.layers}
-        self._wanted = plan.sampled if "sample" in plan.needs else None
+        self._map = pool_map
+        self._means = means = {name: plan.means[name] for name in tile.layers}
+        self._sampled = plan.sampled if "sample" in plan.needs else None
         self._kept: dict[str, list[Tensor]] = {name: [] for name in tile.layers}
-        self._places: list[NDArray[np.int64]] = []
-        self.of_groups = {name: torch.zeros_like(mean) for name, mean in shift.items()}
-        offsets = np.cumsum([0, *reader.source.sizes])
-        parts, self._blocks, scratch = [], [], Scratch()
-        for number in range(len(plan.folds)):
-            part = Moments(shift, tile.pairs, exact=plan.exact)
-            blocks = (
-                HsicBlockSums(shift, tile.pairs, utterances="blocks" in plan.needs)
-                if plan.needs & {"norms", "blocks"}
-                else None
-            )
-            groups = np.flatnonzero(plan.parts == number).tolist()
-            for chunk in reader.chunks(groups, tile.layers):
-                seen = part.n
-                for pieces in _pieces([layers for _, layers in chunk]):
-                    part.update(*pieces, share=share, scratch=scratch)
-                if blocks is not None:
-                    for block in share(blocks.summed, [layers for _, layers in chunk]):
-                        blocks.add(block)
-                for group, layers in chunk:
-                    for name, frames in layers.items():
-                        total = frames.to(torch.float64).sum(0) - len(frames) * shift[name]
-                        self.of_groups[name] += total.square()
-                    self._sample(int(offsets[group]), layers)
-                advance(len(tile.pairs) / 2 * (part.n - seen) / offsets[-1])
-            parts.append(part)
+        self._indices: list[NDArray[np.int64]] = []
+        self.utterance_squares = {name: torch.zeros_like(mean) for name, mean in means.items()}
+        self._offsets = np.cumsum([0, *reader.source.sizes])
+        groups: list[Moments] = []
+        self._blocks: list[HsicBlockSums] = []
+        scratch = Scratch()
+        for group in range(plan.resampling.groups):
+            moments, blocks = self._add_group(group, scratch, advance)
+            groups.append(moments)
             self._blocks += [blocks] if blocks is not None else []
-        self._parted = GroupedMoments(parts, plan.folds.tolist())
-        self.moments = self._parted.whole
-        whole = [1] * len(self._blocks)
-        self.blocks = weighted_blocks(self._blocks, whole) if self._blocks else None
+        self._grouped = GroupedMoments(groups, plan.resampling.fold_of_group.tolist())
+        self.moments = self._grouped.whole
+        once = [1] * len(self._blocks)
+        self.blocks = weighted_blocks(self._blocks, once) if self._blocks else None
         self.samples = self._samples()
 
+    def _add_group(
+        self, group: int, scratch: Scratch, advance: Callable[[float], None]
+    ) -> tuple[Moments, HsicBlockSums | None]:
+        """Sum over the frames of one jackknife group."""
+        plan, tile = self._plan, self._tile
+        moments = Moments(self._means, tile.pairs, exact=plan.exact)
+        blocks = (
+            HsicBlockSums(self._means, tile.pairs, utterances="blocks" in plan.needs)
+            if plan.needs & {"norms", "blocks"}
+            else None
+        )
+        utterances = np.flatnonzero(plan.resampling.group_of_utterance == group).tolist()
+        for chunk in self._reader.chunks(utterances, tile.layers):
+            before = moments.n
+            for pieces in _pieces([layers for _, layers in chunk]):
+                moments.update(*pieces, share=self._map, scratch=scratch)
+            if blocks is not None:
+                for block in self._map(blocks.summed, [layers for _, layers in chunk]):
+                    blocks.add(block)
+            for utterance, layers in chunk:
+                for name, frames in layers.items():
+                    total = frames.to(torch.float64).sum(0) - len(frames) * self._means[name]
+                    self.utterance_squares[name] += total.square()
+                self._sample(int(self._offsets[utterance]), layers)
+            advance(len(tile.pairs) / 2 * (moments.n - before) / self._offsets[-1])
+        return moments, blocks
+
     @property
-    def whole(self) -> PairView:
-        """All frames."""
+    def full(self) -> PairView:
+        """The layers in all frames."""
         return PairView(
             self.moments, self.blocks, (self.samples, self.samples) if self.samples else None
         )
 
     def weighted(self, weights: Sequence[int]) -> PairView:
-        """Take each part of the frames as often as its weight says."""
+        """Return the layers in one replicate: each jackknife group counts as often as weighted."""
         blocks = weighted_blocks(self._blocks, weights) if self._blocks else None
-        return PairView(self._parted.weighted(weights), blocks)
+        return PairView(self._grouped.weighted(weights), blocks)
 
-    def shifted(self, share: float, pairs: Sequence[Ends]) -> PairView:
-        """Pair layers with what the second makes of other places, for some pairs.
+    def shifted(self, shift: float, pairs: Sequence[Ends]) -> PairView:
+        """Return some pairs with the column layer circularly shifted: one draw of the null.
 
-        Within each fold speech is paired with that of utterances further on, round in a circle,
-        so that every layer keeps its own frames in every fold. `share` says how far on, as a share
-        of each fold.
+        Frames are shifted by whole utterances within their fold, so that each layer keeps its own
+        frames in each fold.
+
+        Parameters
+        ----------
+        shift
+            Size of the shift, as a fraction of each fold.
+        pairs
+            Row and column layers.
         """
-        products = []
         scratch = Scratch()
-        names = [name for name in self._tile.layers if any(name in pair for pair in pairs)]
-        for fold in range(int(self._plan.folds.max()) + 1):
-            groups = np.flatnonzero(self._plan.folds[self._plan.parts] == fold).tolist()
-            added = {
-                (a, b): self._shift[a].new_zeros(len(self._shift[a]), len(self._shift[b]))
-                for a, b in pairs
-            }
-            for rows, columns in self._reader.shifted(groups, names, share) if names else ():
-                x, y = (self._about_mean(frames) for frames in (rows, columns))
-
-                def add(
-                    pair: Ends, x: Frames = x, y: Frames = y, added: dict[Ends, Tensor] = added
-                ) -> None:
-                    a, b = x[pair[0]], y[pair[1]]
-                    if a.dtype != b.dtype:
-                        a, b = a.to(torch.float64), b.to(torch.float64)
-                    out = scratch.like(a, a.shape[1], b.shape[1])
-                    added[pair].add_(torch.mm(a.T, b, out=out))
-
-                list(self._share(add, added))
-            products.append(added)
+        products = [
+            self._shifted_products(fold, shift, pairs, scratch)
+            for fold in range(self._plan.resampling.folds)
+        ]
         crossed = [
             ShiftedProducts(own, added)
-            for own, added in zip(self._parted.by_fold, products, strict=True)
+            for own, added in zip(self._grouped.by_fold, products, strict=True)
         ]
         moments = self.moments.with_cross(crossed)
-        turn = -round(share * len(self._plan.sampled))
-        turned = {name: each.turned(turn) for name, each in self.samples.items()}
-        return PairView(moments, None, (self.samples, turned) if turned else None)
+        roll = -round(shift * len(self._plan.sampled))
+        rolled = {name: each.turned(roll) for name, each in self.samples.items()}
+        return PairView(moments, None, (self.samples, rolled) if rolled else None)
+
+    def _shifted_products(
+        self, fold: int, shift: float, pairs: Sequence[Ends], scratch: Scratch
+    ) -> dict[Ends, Tensor]:
+        """Compute products of row layers with shifted column layers over one fold."""
+        names = [name for name in self._tile.layers if any(name in pair for pair in pairs)]
+        utterances = np.flatnonzero(self._plan.resampling.fold_of_utterance == fold).tolist()
+        added = {
+            (a, b): self._means[a].new_zeros(len(self._means[a]), len(self._means[b]))
+            for a, b in pairs
+        }
+        for rows, columns in self._reader.shifted(utterances, names, shift) if names else ():
+            x, y = (self._about_mean(frames) for frames in (rows, columns))
+
+            def add(pair: Ends, x: Frames = x, y: Frames = y) -> None:
+                a, b = x[pair[0]], y[pair[1]]
+                if a.dtype != b.dtype:
+                    a, b = a.to(torch.float64), b.to(torch.float64)
+                out = scratch.like(a, a.shape[1], b.shape[1])
+                added[pair].add_(torch.mm(a.T, b, out=out))
+
+            list(self._map(add, added))
+        return added
 
     def _about_mean(self, frames: Frames) -> Frames:
-        """Frames about the shift, in float32 unless the layer is multiplied in float64.
+        """Subtract the means, in float32 unless the layer's products are float64.
 
-        Which it is follows from the layer alone: a null needs no more digits than that.
+        A null needs no more digits. The choice follows from the layer alone.
         """
         return {
-            name: (values - self._shift[name]).to(
+            name: (values - self._means[name]).to(
                 torch.float64 if name in self._plan.exact else torch.float32
             )
             for name, values in frames.items()
         }
 
     def _sample(self, offset: int, layers: Mapping[str, Tensor]) -> None:
-        """Keep the sampled frames of one group, whose first frame is at `offset` in the whole."""
-        if self._wanted is None:
+        """Keep the sampled frames of an utterance whose first frame has the index `offset`."""
+        if self._sampled is None:
             return
-        first, last = np.searchsorted(self._wanted, [offset, offset + length(layers)])
-        places = self._wanted[first:last]
-        self._places.append(places)
-        rows = torch.from_numpy(places - offset)
+        first, last = np.searchsorted(self._sampled, [offset, offset + length(layers)])
+        indices = self._sampled[first:last]
+        self._indices.append(indices)
+        rows = torch.from_numpy(indices - offset)
         for name, frames in layers.items():
             self._kept[name].append(frames[rows.to(frames.device)])
 
     def _samples(self) -> dict[str, KernelSample]:
-        """Put the sampled frames into the order of the whole, however they were read."""
-        if self._wanted is None:
+        """Join the sampled frames in the order of the corpus: groups were read one by one."""
+        if self._sampled is None:
             return {}
-        order = torch.from_numpy(np.argsort(np.concatenate(self._places)))
+        order = torch.from_numpy(np.argsort(np.concatenate(self._indices)))
         joined = {name: torch.cat(frames) for name, frames in self._kept.items()}
         return {
             name: KernelSample(frames[order.to(frames.device)]) for name, frames in joined.items()
@@ -245,33 +274,33 @@ class FrameSums:
 
 
 def find_delicate(
-    reader: FrameReader, shift: Frames, names: Sequence[str], share: Map
+    reader: FrameReader, means: Frames, names: Sequence[str], pool_map: Map
 ) -> frozenset[str]:
     """Return the layers that float32 is not precise enough for; see `LayerStatistics.delicate`.
 
-    Judged from frames spread evenly over the corpus, all of them where there are few. A layer is
-    judged by itself, whatever it is compared with and by which measures. Small layers and frames in
-    float64 need not be judged: their products are made in float64 anyway.
+    A layer is judged alone, from frames spread evenly over the corpus, or from all of a small
+    corpus. So its precision depends on no other layer and on no measure. Products of narrow layers,
+    and of float64 frames, are float64 anyway.
 
     Parameters
     ----------
     reader
-        Of the frames.
-    shift
+        Reads the frames.
+    means
         Mean of each neuron over all frames, (D,) by layer name.
     names
         Layers to judge.
-    share
+    pool_map
         A `map` that may call its function from several threads.
     """
-    wide = [name for name in names if len(shift[name]) > SMALL]
+    wide = [name for name in names if len(means[name]) > SMALL]
     sizes = reader.source.sizes
-    groups = range(0, len(sizes), -(-len(sizes) // _GROUPS))
-    total = sum(sizes[group] for group in groups)
-    steps = {name: max(1, total // (_FRAMES_A_NEURON * len(shift[name]))) for name in wide}
+    utterances = range(0, len(sizes), -(-len(sizes) // _UTTERANCES))
+    total = sum(sizes[utterance] for utterance in utterances)
+    steps = {name: max(1, total // (_FRAMES_A_NEURON * len(means[name]))) for name in wide}
     kept: dict[str, list[Tensor]] = {name: [] for name in wide}
     seen = 0
-    for chunk in reader.chunks(groups, wide) if wide else ():
+    for chunk in reader.chunks(utterances, wide) if wide else ():
         for _, layers in chunk:
             for name, frames in layers.items():
                 kept[name].append(frames[-seen % steps[name] :: steps[name]].clone())
@@ -281,20 +310,20 @@ def find_delicate(
         frames = torch.cat(kept.pop(name))
         if frames.dtype == torch.float64:
             return False
-        about = frames.to(torch.float64) - shift[name]
-        mean = about.mean(0)
-        scatter = torch.addr(about.T @ about, mean, mean, alpha=-len(about))
+        centred = frames.to(torch.float64) - means[name]
+        mean = centred.mean(0)
+        scatter = torch.addr(centred.T @ centred, mean, mean, alpha=-len(centred))
         unit = torch.finfo(frames.dtype).eps
-        return LayerStatistics(len(about), mean, scatter, shift[name], unit=unit).delicate
+        return LayerStatistics(len(centred), mean, scatter, means[name], unit=unit).delicate
 
-    judged = zip(wide, share(judge, wide), strict=True)
+    judged = zip(wide, pool_map(judge, wide), strict=True)
     return frozenset(name for name, delicate in judged if delicate)
 
 
 def _pieces(
     utterances: Sequence[Mapping[str, Tensor]],
 ) -> Iterator[Sequence[Mapping[str, Tensor]]]:
-    """Take a chunk's utterances together, but cut one that is a chunk by itself."""
+    """Yield the short utterances of a chunk together, and pieces of those longer than a chunk."""
     short = [layers for layers in utterances if length(layers) < CHUNK_FRAMES]
     if short:
         yield short

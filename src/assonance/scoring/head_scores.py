@@ -1,6 +1,7 @@
-"""Scores of attention heads: every head by every head, best matches, layer by layer."""
+"""Score attention heads: every head against every head, best matches, and means by layer."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,74 +18,97 @@ from assonance.statistics import HeadShapes, HeadSums, weighted_heads
 HEADS = ("head_row", "head_col")
 
 
-# Frames at either side of a query that offset profiles reach.
+# Reach of offset profiles on either side of a query, in frames.
 REACH = 50
 
 
+@dataclass(frozen=True)
+class HeadTables:
+    """Labelled scores of attention heads; one variable a measure.
+
+    Attributes
+    ----------
+    scores
+        Best match of each row head among the column layer's heads, averaged over the row layer's
+        heads; dimensions layer_row, layer_col.
+    heads
+        Scores of every head against every head, with last dimensions head_row, head_col.
+    matches
+        Best match of each head, with a last dimension head_row; −1 for none.
+    """
+
+    scores: xr.Dataset
+    heads: xr.Dataset
+    matches: xr.Dataset
+
+
 def head_scores(
-    parts: Sequence[HeadSums],
-    measures: Sequence[Measure],
-    settings: Settings,
-    *,
-    per_head: bool,
-    replicates: Sequence[Sequence[int]] = (),
-    position: HeadSums | None = None,
-) -> xr.Dataset:
-    """Score every wanted pair of layers by their attention heads.
+    groups: Sequence[HeadSums], measures: Sequence[Measure], settings: Settings
+) -> HeadTables:
+    """Score every pair of layers by their attention heads.
 
     Parameters
     ----------
-    parts
-        Sums over disjoint parts of the utterances; at least one.
+    groups
+        Sums over disjoint groups of utterances; at least one.
     measures, settings
-        Head measures, and how they are taken.
-    per_head
-        Whether to list the scores of single heads too.
-    replicates
-        How often each part counts in each replicate.
-    position
-        Sums over what heads would be that knew positions alone.
+        Head measures, and how they are computed.
 
     Returns
     -------
-    xarray.Dataset
-        For each measure, with dimensions layer_row, layer_col: ``<measure>``, each row head's best
-        match among the column layer's heads, averaged over the row's heads. With `replicates`
-        ``<measure>_replicates``, with a last dimension group or draw, as the settings say. With
-        `position`, ``<measure>_position``, the same of heads that know positions alone. With
-        `per_head` also ``<measure>_by_head`` and ``<measure>_position_by_head``, with last
-        dimensions head_row, head_col, and ``<measure>_match``, the best match of each head_row,
-        −1 where there is none. NaN where a pair was not wanted or a score is not defined.
+    HeadTables
+        NaN where a pair is not to be compared or a score is undefined.
     """
-    total = weighted_heads(parts, [1] * len(parts))
-    repeated = _repeated(parts, measures, settings, replicates)
-    names = list(total.heads)
-    result = xr.Dataset(coords={"layer_row": names, "layer_col": names})
+    total = weighted_heads(groups, [1] * len(groups))
+    scores, heads, matches = _empty(total), _empty(total), _empty(total)
     for each in measures:
         table = _table(total, each, settings)
         best, match = _best(total, table)
         about = attributes(each)
-        result[each.name] = (CELL, _by_layer(total, best), about)
-        if per_head:
-            result[f"{each.name}_by_head"] = ((*CELL, *HEADS), _by_head(total, table), about)
-            result[f"{each.name}_match"] = ((*CELL, HEADS[0]), match, {"long_name": "Best match"})
-        if replicates:
-            about = about | {"long_name": f"{each.title}, replicated"}
-            dims = (*CELL, settings.replicated)
-            result[f"{each.name}_replicates"] = (dims, np.stack(repeated[each.name], -1), about)
-        if position is not None:
-            table = _table(position, each, settings)
-            about = about | {"long_name": f"{each.title}, of heads that know positions alone"}
-            cells = _by_layer(position, _best(position, table)[0])
-            result[f"{each.name}_position"] = (CELL, cells, about)
-            if per_head:
-                name = f"{each.name}_position_by_head"
-                result[name] = ((*CELL, *HEADS), _by_head(position, table), about)
+        scores[each.name] = (CELL, _by_layer(total, best), about)
+        heads[each.name] = ((*CELL, *HEADS), _by_head(total, table), about)
+        matches[each.name] = ((*CELL, HEADS[0]), match, {"long_name": "Best match"})
+    return HeadTables(scores, heads, matches)
+
+
+def head_replicates(
+    groups: Sequence[HeadSums],
+    measures: Sequence[Measure],
+    settings: Settings,
+    weights: Sequence[Sequence[int]],
+) -> xr.Dataset:
+    """Score every pair of layers in each replicate.
+
+    Parameters
+    ----------
+    groups, measures, settings
+        As for `head_scores`; the groups are jackknife groups.
+    weights
+        How often each group counts in each replicate.
+
+    Returns
+    -------
+    xarray.Dataset
+        One variable a measure with dimensions layer_row, layer_col, and group or draw, as the
+        settings say; empty if there are no replicates.
+    """
+    result = _empty(groups[0])
+    if not weights:
+        return result
+    tables: dict[str, list[NDArray[np.float64]]] = {each.name: [] for each in measures}
+    for of_groups in weights:
+        replicate = weighted_heads(groups, of_groups)
+        for each in measures:
+            best, _ = _best(replicate, _table(replicate, each, settings))
+            tables[each.name].append(_by_layer(replicate, best))
+    for each in measures:
+        about = attributes(each) | {"long_name": f"{each.title}, replicated"}
+        result[each.name] = ((*CELL, settings.replicated), np.stack(tables[each.name], -1), about)
     return result
 
 
-def head_kinds(heads: Mapping[str, int], shapes: HeadShapes) -> xr.Dataset:
-    """Label what describes single heads.
+def head_descriptors(heads: Mapping[str, int], shapes: HeadShapes) -> xr.Dataset:
+    """Label the descriptors of single heads.
 
     Parameters
     ----------
@@ -96,7 +120,7 @@ def head_kinds(heads: Mapping[str, int], shapes: HeadShapes) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        One variable a descriptor (see `describe_heads`) with dimensions layer_row, head_row, and
+        One variable a descriptor (see `describe_heads`) with dimensions layer_row, head_row; and
         ``profile``, the share of the attention at each offset, with a last dimension offset, from
         −`REACH` to `REACH` frames. NaN where a layer has fewer heads.
     """
@@ -113,24 +137,13 @@ def head_kinds(heads: Mapping[str, int], shapes: HeadShapes) -> xr.Dataset:
     return result
 
 
-def _repeated(
-    parts: Sequence[HeadSums],
-    measures: Sequence[Measure],
-    settings: Settings,
-    replicates: Sequence[Sequence[int]],
-) -> dict[str, list[NDArray[np.float64]]]:
-    """Score layers in each replicate; by measure, (L, L) each."""
-    found: dict[str, list[NDArray[np.float64]]] = {each.name: [] for each in measures}
-    for weights in replicates:
-        drawn = weighted_heads(parts, weights)
-        for each in measures:
-            best, _ = _best(drawn, _table(drawn, each, settings))
-            found[each.name].append(_by_layer(drawn, best))
-    return found
+def _empty(sums: HeadSums) -> xr.Dataset:
+    names = list(sums.heads)
+    return xr.Dataset(coords={"layer_row": names, "layer_col": names})
 
 
 def _padded(heads: Mapping[str, int], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Lay values of all heads out by layer, NaN where a layer has fewer heads; (L, H, …)."""
+    """Split values of all heads by layer, padded with NaN; (L, H, …)."""
     result = np.full((len(heads), max(heads.values()), *values.shape[1:]), np.nan)
     start = 0
     for layer, count in enumerate(heads.values()):
@@ -140,13 +153,13 @@ def _padded(heads: Mapping[str, int], values: NDArray[np.float64]) -> NDArray[np
 
 
 def _table(sums: HeadSums, measure: Measure, settings: Settings) -> Tensor:
-    """Score every head by every head; NaN where the layers were not to be compared; (N, N)."""
+    """Score every head against every head; NaN for pairs of layers not compared; (N, N)."""
     table: Tensor = measure.function(sums.total, settings)
     places = sums.slices()
-    wanted = torch.zeros(table.shape, dtype=torch.bool)
+    compared = torch.zeros(table.shape, dtype=torch.bool)
     for a, b in sums.pairs:
-        wanted[places[a], places[b]] = wanted[places[b], places[a]] = True
-    return table.where(wanted, torch.nan)
+        compared[places[a], places[b]] = compared[places[b], places[a]] = True
+    return table.where(compared, torch.nan)
 
 
 def _best(sums: HeadSums, table: Tensor) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
@@ -157,10 +170,10 @@ def _best(sums: HeadSums, table: Tensor) -> tuple[NDArray[np.float64], NDArray[n
     tuple
         Scores, shape (N, L), and indices within the layer, shape (L, L, most heads), −1 for none.
     """
-    found = [best_match(table[:, place]) for place in sums.slices().values()]
-    scores = torch.stack([score for score, _ in found], 1).numpy()
-    indices = torch.stack([index for _, index in found], 1).to(torch.int32).numpy()
-    match = np.full((len(found), len(found), max(sums.heads.values())), -1, dtype=np.int32)
+    best = [best_match(table[:, place]) for place in sums.slices().values()]
+    scores = torch.stack([score for score, _ in best], 1).numpy()
+    indices = torch.stack([index for _, index in best], 1).to(torch.int32).numpy()
+    match = np.full((len(best), len(best), max(sums.heads.values())), -1, dtype=np.int32)
     for row, place in enumerate(sums.slices().values()):
         of_layer = np.where(np.isnan(scores[place]), -1, indices[place])
         match[row, :, : len(of_layer)] = of_layer.T
@@ -173,7 +186,7 @@ def _by_layer(sums: HeadSums, best: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _by_head(sums: HeadSums, table: Tensor) -> NDArray[np.float64]:
-    """Lay the table out by layer, NaN where a layer has fewer heads; shape (L, L, H, H)."""
+    """Split the table by layer, padded with NaN; shape (L, L, H, H)."""
     most, places = max(sums.heads.values()), sums.slices().values()
     result = np.full((len(places), len(places), most, most), np.nan)
     for i, row in enumerate(places):

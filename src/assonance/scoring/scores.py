@@ -1,4 +1,4 @@
-"""Scores of many layer pairs, filled in as they come and labelled at the end."""
+"""Tables of scores of layer pairs: filled in pair by pair, labelled at the end."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -29,7 +29,7 @@ LayerTable = NDArray[np.float64]
 
 
 class Scores:
-    """Neuron and layer measures of every layer against every other.
+    """Tables of neuron and layer measures of every layer against every other.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ class Scores:
     measures
         Neuron and layer measures.
     others
-        Which layers count as others for measures taken over all of them (`mincorr`); bool,
-        shape (L, L). All but the layer itself where None.
+        Which layers count as others for consensus measures (`mincorr`); bool, shape (L, L). All
+        but the layer itself if None.
     """
 
     def __init__(
@@ -66,33 +66,16 @@ class Scores:
         self.layers: dict[str, NDArray[np.float64]] = {}
         self.halves: dict[str, NDArray[np.float64]] = {}
 
-    def describe(self, name: str, found: Mapping[str, float]) -> None:
-        """Note what describes a layer by itself, by the names of `DESCRIPTORS`."""
-        self._note(self.layers, name, found)
-
-    def halve(self, name: str, found: Mapping[str, float]) -> None:
-        """Note the scores of the halves of a layer, by measure."""
-        self._note(self.halves, name, found)
-
-    def halves_dataset(self) -> xr.Dataset:
-        """Label the scores of the halves of layers."""
-        result = xr.Dataset(coords={CELL[0]: list(self.index)})
-        return result.assign({name: (CELL[:1], found) for name, found in self.halves.items()})
-
-    def _note(self, tables: dict[str, LayerTable], name: str, found: Mapping[str, float]) -> None:
-        for each, value in found.items():
-            table = tables.setdefault(each, np.full(len(self.index), np.nan))
-            table[self.index[name]] = value
-
     def add(self, a: str, b: str, pair: Pair, settings: Settings) -> None:
-        """Score layer a (rows) against layer b (columns), and the other way round."""
-        for row, col, seen, measures in both_ways(a, b, pair, self.measures):
+        """Score layer a (rows) against layer b (columns), and the reverse."""
+        for row, col, view, measures in both_ways(a, b, pair, self.measures):
             cell = self.index[row], self.index[col]
-            found = {each.name: each.function(seen, settings) for each in measures}
-            for name, value in found.items():
+            values = {each.name: each.function(view, settings) for each in measures}
+            for name, value in values.items():
                 self._put(name, cell, value)
+            # A layer's neurons are their own best matches: its index with itself is always 1.
             if row != col:
-                self.localised[cell] = _localised(found)
+                self.localised[cell] = _localised(values)
         for each in self.measures:
             if each.symmetric:
                 i, j = self.index[a], self.index[b]
@@ -100,16 +83,80 @@ class Scores:
                     if table is not None:
                         table[j, i] = table[i, j]
 
-    def draws_dataset(self) -> xr.Dataset:
-        """Label the scores in each random draw, ``<measure>_draws``, of measures that draw."""
-        names = list(self.index)
-        result = xr.Dataset(coords={"layer_row": names, "layer_col": names})
-        return result.assign(
-            {f"{name}_draws": ((*CELL, "rotation"), found) for name, found in self.draws.items()}
+    def describe(self, name: str, values: Mapping[str, float]) -> None:
+        """Store the descriptors of one layer, by their names in `DESCRIPTORS`."""
+        self._store(self.layers, name, values)
+
+    def halve(self, name: str, values: Mapping[str, float]) -> None:
+        """Store the scores of one half of a layer's neurons against the other, by measure."""
+        self._store(self.halves, name, values)
+
+    def dataset(self) -> xr.Dataset:
+        """Label the scores of layers, the localisation index and the descriptors of layers."""
+        result = self._empty()
+        for each in self.measures:
+            if each.across == "min":
+                lowest = worst(self.neurons[each.name], self.others)
+                result[each.name] = (CELL[:1], nan_mean(lowest), attributes(each))
+            else:
+                result[each.name] = (CELL, self.values[each.name], attributes(each))
+            if each.name in self.ranks:
+                about = {"long_name": f"{each.title}, canonical correlations used"}
+                result[f"{each.name}_rank"] = (CELL, self.ranks[each.name], about)
+        if is_localised(self.values):
+            result[LOCALISATION] = (CELL, self.localised, localisation_attributes(self.values))
+        for name, values in self.layers.items():
+            descriptor = DESCRIPTORS[name]
+            about = {"long_name": descriptor.title, "description": descriptor.meaning}
+            result[name] = (CELL[:1], values, about)
+        return result
+
+    def neuron_dataset(self) -> xr.Dataset:
+        """Label the scores of single neurons; a last dimension ``neuron``, NaN as padding."""
+        result = self._empty()
+        for each in self.measures:
+            if each.name in self.neurons:
+                dims: tuple[str, ...] = CELL
+                scores: NDArray[np.floating] = self.neurons[each.name]
+                if each.across == "min":
+                    dims, scores = CELL[:1], worst(scores, self.others)
+                result[each.name] = ((*dims, "neuron"), scores, attributes(each))
+        return result
+
+    def match_dataset(self) -> xr.Dataset:
+        """Label the index of each neuron's match in the column layer; −1 for none."""
+        return self._empty().assign(
+            {
+                each.name: ((*CELL, "neuron"), self.matches[each.name])
+                for each in self.measures
+                if each.name in self.matches and each.across is None
+            }
         )
 
+    def draws_dataset(self) -> xr.Dataset:
+        """Label the scores in each random basis, of the measures that draw bases."""
+        return self._empty().assign(
+            {name: ((*CELL, "rotation"), values) for name, values in self.draws.items()}
+        )
+
+    def halves_dataset(self) -> xr.Dataset:
+        """Label the scores of halves of layers."""
+        result = xr.Dataset(coords={CELL[0]: list(self.index)})
+        return result.assign({name: (CELL[:1], values) for name, values in self.halves.items()})
+
+    def _empty(self) -> xr.Dataset:
+        names = list(self.index)
+        return xr.Dataset(coords={"layer_row": names, "layer_col": names})
+
+    def _store(
+        self, tables: dict[str, LayerTable], layer: str, values: Mapping[str, float]
+    ) -> None:
+        for name, value in values.items():
+            table = tables.setdefault(name, np.full(len(self.index), np.nan))
+            table[self.index[layer]] = value
+
     def _put(self, name: str, cell: tuple[int, int], value: Value) -> None:
-        self.values[name][cell] = of_layer(value)
+        self.values[name][cell] = mean_score(value)
         if isinstance(value, LayerScore):
             _table(self.ranks, name, self.others.shape, -1, np.int32)[cell] = value.rank
         elif isinstance(value, NeuronScores):
@@ -127,35 +174,6 @@ class Scores:
                 table = _table(self.deviations, name, shape, np.nan, np.float32)
                 table[*cell, : len(scores)] = value.deviations.cpu()
 
-    def dataset(self, *, per_neuron: bool) -> xr.Dataset:
-        """Label the scores; with `per_neuron` those of single neurons too."""
-        names = list(self.index)
-        result = xr.Dataset(coords={"layer_row": names, "layer_col": names})
-        for each in self.measures:
-            dims: tuple[str, ...] = CELL
-            values: NDArray[np.floating] = self.values[each.name]
-            neurons: NDArray[np.floating] | None = self.neurons.get(each.name)
-            if each.across == "min":
-                dims, neurons = CELL[:1], worst(self.neurons[each.name], self.others)
-                values = nan_mean(neurons)
-            result[each.name] = (dims, values, attributes(each))
-            if each.name in self.ranks:
-                about = {"long_name": f"{each.title}, canonical correlations used"}
-                result[f"{each.name}_rank"] = (CELL, self.ranks[each.name], about)
-            if per_neuron and neurons is not None:
-                name = f"{each.name}_by_neuron"
-                result[name] = ((*dims, "neuron"), neurons, attributes(each))
-                if each.name in self.matches and each.across is None:
-                    matches = self.matches[each.name]
-                    result[f"{each.name}_match"] = ((*dims, "neuron"), matches)
-        if is_localised(self.values):
-            result[LOCALISATION] = (CELL, self.localised, localisation_attributes(self.values))
-        for name, found in self.layers.items():
-            told = DESCRIPTORS[name]
-            about = {"long_name": told.title, "description": told.meaning}
-            result[name] = (CELL[:1], found, about)
-        return result
-
 
 def half_scores(
     moments: FoldedMoments,
@@ -163,15 +181,16 @@ def half_scores(
     measures: Sequence[Measure],
     settings: Settings,
 ) -> dict[str, float]:
-    """Score one random half of a layer's neurons against the other, the mean of both ways.
+    """Score one random half of a layer's neurons against the other, averaged over both directions.
 
-    What neurons of one and the same layer have in common: a ceiling for two layers.
+    A ceiling for two layers: neurons of one layer share all that the layer represents.
     """
     if len(moments.layer(layer).norms) < 2:
         return {}
     pair = halves(moments, layer, settings.seed).pair("first", "second")
     return {
-        each.name: sum(of_layer(each.function(one, settings)) for one in (pair, pair.swapped())) / 2
+        each.name: sum(mean_score(each.function(one, settings)) for one in (pair, pair.swapped()))
+        / 2
         for each in measures
         if each.across is None
     }
@@ -180,17 +199,17 @@ def half_scores(
 def both_ways(
     a: str, b: str, pair: Pair, measures: Sequence[Measure]
 ) -> Iterator[tuple[str, str, Pair, Sequence[Measure]]]:
-    """Give what is to be measured of a pair, and of the same seen the other way round."""
+    """Yield row, column, pair and measures to compute: of the pair, then of its reverse."""
     yield a, b, pair, measures
     if a != b:
-        # Each layer's neurons have scores of their own, even where their mean is the same.
+        # A symmetric measure has one mean, but each layer's neurons have their own scores.
         directed = [each for each in measures if not each.symmetric or each.level == "neuron"]
         if directed:
             yield b, a, pair.swapped(), directed
 
 
-def of_layer(value: Value) -> float:
-    """Reduce a score to one number."""
+def mean_score(value: Value) -> float:
+    """Return a score as one number: averaged over neurons if it has any."""
     if isinstance(value, LayerScore):
         return value.value
     return value.mean() if isinstance(value, NeuronScores) else value
@@ -203,15 +222,15 @@ def _table(
     fill: float,
     dtype: DTypeLike,
 ) -> NDArray[Any]:
-    """Get a measure's table, made of `fill` when first asked for."""
+    """Return a measure's table, filled with `fill` at its first use."""
     if name not in tables:
-        # Of two threads that come here at once, both must end with one array.
+        # Two threads may arrive at once: both must get the same array.
         tables.setdefault(name, np.full(shape, fill, dtype=dtype))
     return tables[name]
 
 
 def attributes(measure: Measure) -> dict[str, Any]:
-    """Describe the measure that made a result."""
+    """Return a measure's attributes: title, summary, range, source and scale."""
     lowest, highest = measure.range
     return {
         "long_name": measure.title,
@@ -223,7 +242,7 @@ def attributes(measure: Measure) -> dict[str, Any]:
 
 
 def worst(scores: NDArray[np.floating], others: NDArray[np.bool_]) -> NDArray[np.floating]:
-    """Lowest score of each row layer's neurons over the layers that count as others.
+    """Return the lowest score of each row layer's neurons over the layers that count as others.
 
     Parameters
     ----------
@@ -235,26 +254,22 @@ def worst(scores: NDArray[np.floating], others: NDArray[np.bool_]) -> NDArray[np
     Returns
     -------
     numpy.ndarray
-        Shape (L, D); NaN where a neuron has no score with any other layer.
+        Shape (L, D); NaN if a neuron has no score with any other layer.
     """
     lowest = np.where(others[..., None] & ~np.isnan(scores), scores, np.inf).min(1)
     return np.where(np.isinf(lowest), np.nan, lowest)
 
 
 def nan_mean(values: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Mean over the last axis of what is not NaN; NaN, without a warning, where nothing is."""
+    """Average the finite values over the last axis; NaN without a warning if there are none."""
     count = np.isfinite(values).sum(-1)
     return np.where(count, np.nansum(values, -1) / np.maximum(count, 1), np.nan)
 
 
-def _localised(found: Mapping[str, Value]) -> float:
-    """Compute the localisation index of a pair, NaN where its parts were not measured.
-
-    A layer's neurons are their own best matches: of a layer with itself the index would say so
-    and nothing else.
-    """
-    if not is_localised(found):
+def _localised(values: Mapping[str, Value]) -> float:
+    """Compute the localisation index of a pair, or NaN if its terms were not measured."""
+    if not is_localised(values):
         return float("nan")
-    terms = localisation_terms(found)
+    terms = localisation_terms(values)
     neurons = [each.values.cpu().numpy() for each in terms if isinstance(each, NeuronScores)]
     return localisation_index(*neurons)

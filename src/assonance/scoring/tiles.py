@@ -1,36 +1,36 @@
-"""Which layer pairs to hold in memory at once."""
+"""Cut layer pairs into tiles that fit into memory."""
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from assonance.statistics import CHUNK_FRAMES
 
-# Matrices of a layer's width squared that are kept beside its sums: scatter, correlations,
-# eigenvectors, whitening and loadings; and for each fold the scatter of training and held-out
-# frames, the training correlations, their inverse and the scatter about the training mean.
+# Number of matrices of a layer's width squared that are kept with its sums: scatter, correlations,
+# eigenvectors, whitening and loadings. For each fold: scatter of training and held-out frames,
+# training correlations, their inverse, and scatter about the training mean.
 _FACTORS = 5
 
 
 _FOLD_FACTORS = 5
 
 
-# What is made of one pair and dropped with it, in matrices of its size, for two pairs at once.
+# Temporary matrices of a pair's size, for two pairs at once.
 _AT_WORK = 30
 
 
-# Copies of a chunk of frames: as read, laid end to end, and about their mean in both precisions.
+# Copies of a chunk of frames: as read, concatenated, and about their mean in both precisions.
 _COPIES = 5
 
 
 _FLOAT64, _FLOAT32 = 8, 4
 
 
-# Matrices of sampled frames by sampled frames while two kernels are made.
+# Matrices of sampled frames by sampled frames while two kernels are computed.
 _KERNELS_AT_WORK = 6
 
 
-# Neurons of several layers that are measured together: enough to make products of small layers
-# worth a core's while, and few enough to stay in its cache.
+# Neurons of several layers that are scored together: enough to keep a core busy with small layers,
+# and few enough to stay in its cache.
 _TOGETHER = 2048
 
 
@@ -54,7 +54,7 @@ def plan(
     widths: Mapping[str, int],
     wanted: Callable[[str, str], bool],
     *,
-    parts: int,
+    groups: int,
     folds: int,
     memory: float,
     sampled: int = 0,
@@ -62,20 +62,20 @@ def plan(
 ) -> list[Tile]:
     """Cut all pairs of layers into tiles that fit into memory.
 
-    The frames are read once a tile, so the fewest strips of layers are taken whose tiles fit.
+    Frames are read once a tile, so layers are cut into as few strips as memory allows.
 
     Parameters
     ----------
     widths
         Layer name to its number of neurons, in order.
     wanted
-        Whether a pair is to be compared.
-    parts, folds
-        Into how many parts the sums are kept, and how many folds they make up.
+        Whether to compare a pair.
+    groups, folds
+        Number of jackknife groups whose sums are kept, and number of folds.
     memory
-        Bytes that a tile may take; the smallest tile, of two layers, may take more.
+        Bytes that a tile may take. The smallest tile, of two layers, may take more.
     sampled, kernels
-        Frames that are sampled, and how many matrices of frames by frames each layer keeps.
+        Number of sampled frames, and of matrices of sampled frames squared that each layer keeps.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def plan(
     for most in (*(total / count for count in range(1, len(widths) + 1)), 0):
         tiles = list(_tiles(list(_strips(widths, most)), chosen))
         sizes = (
-            size(tile, widths, parts=parts, folds=folds, sampled=sampled, kernels=kernels)
+            size(tile, widths, groups=groups, folds=folds, sampled=sampled, kernels=kernels)
             for tile in tiles
         )
         if all(each <= memory for each in sizes):
@@ -101,7 +101,7 @@ def size(
     tile: Tile,
     widths: Mapping[str, int],
     *,
-    parts: int,
+    groups: int,
     folds: int,
     sampled: int = 0,
     kernels: int = 0,
@@ -110,7 +110,7 @@ def size(
 
     Parameters
     ----------
-    tile, widths, parts, folds, sampled, kernels
+    tile, widths, groups, folds, sampled, kernels
         As for `plan`.
     """
     own = sum(widths[name] ** 2 for name in tile.layers)
@@ -118,20 +118,20 @@ def size(
     factors = own * (_FACTORS + (_FOLD_FACTORS * folds if folds > 1 else 0))
     at_work = _AT_WORK * max(widths[a] * widths[b] for a, b in tile.pairs)
     chunk = _COPIES * CHUNK_FRAMES * sum(widths[name] for name in tile.layers)
-    kept = parts + (folds if parts > folds else 0)
-    of_frames = sampled**2 * (kernels * len(tile.layers) + (_KERNELS_AT_WORK if kernels else 0))
-    return _FLOAT64 * (kept * products + factors + at_work + of_frames) + _FLOAT32 * chunk
+    kept = groups + (folds if groups > folds else 0)
+    kernel_values = sampled**2 * (kernels * len(tile.layers) + (_KERNELS_AT_WORK if kernels else 0))
+    return _FLOAT64 * (kept * products + factors + at_work + kernel_values) + _FLOAT32 * chunk
 
 
 def stacks(
     pairs: Sequence[tuple[str, str]], widths: Mapping[str, int]
 ) -> list[tuple[tuple[str, ...], str]]:
-    """Put together the layers that are to be measured against one and the same.
+    """Group row layers by the column layer they are scored against.
 
     Parameters
     ----------
     pairs
-        Row and column layers, to be measured both ways.
+        Row and column layers, to be scored in both directions.
     widths
         As for `plan`.
 
@@ -150,7 +150,7 @@ def stacks(
 
 
 def _strips(widths: Mapping[str, int], most: float) -> Iterator[list[str]]:
-    """Cut the layers into runs of at most so many neurons, or one layer."""
+    """Yield runs of layers with at most `most` neurons; a wider layer is a run of its own."""
     strip: list[str] = []
     for name, width in widths.items():
         if strip and sum(widths[each] for each in strip) + width > most:
@@ -161,6 +161,7 @@ def _strips(widths: Mapping[str, int], most: float) -> Iterator[list[str]]:
 
 
 def _tiles(strips: Sequence[Sequence[str]], wanted: Container[tuple[str, str]]) -> Iterator[Tile]:
+    """Yield a tile for each two strips that have wanted pairs."""
     for number, rows in enumerate(strips):
         for columns in strips[number:]:
             pairs = tuple(
