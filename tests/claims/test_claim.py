@@ -65,14 +65,14 @@ def test_models_may_be_named_instead_of_related(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "the file: must be a mapping with claims"),
+        ("", "the file: must be a mapping (keys: claims)"),
         ("claims: [", "is not YAML: "),
-        ("claims: {}", "claims: must hold claims by name"),
+        ("claims: {}", "claims: must map names to claims"),
         ("claim: {}", "the file: 'claim' is not known; did you mean 'claims'?"),
-        ("claims: {a: 1}", "claims.a: must be a mapping with says, plus, minus, match"),
+        ("claims: {a: 1}", "claims.a: must be a mapping (keys: says, plus, minus, match)"),
         (changed(sais="x"), "claims.mine: 'sais' is not known; did you mean 'says'?"),
-        (changed(says=""), "claims.mine.says: must be a text on one line"),
-        (changed(says="a\nb"), "claims.mine.says: must be a text on one line"),
+        (changed(says=""), "claims.mine.says: must be a string on one line"),
+        (changed(says="a\nb"), "claims.mine.says: must be a string on one line"),
         (changed(plus=[]), "claims.mine.plus: must be a list of terms, at least one"),
         (changed(minus={"measure": "cka"}), "claims.mine.minus: must be a list of terms"),
         (
@@ -94,21 +94,21 @@ def test_models_may_be_named_instead_of_related(tmp_path):
         ),
         (
             changed(plus=[{"measure": "cka", "where": ["across", "within"]}]),
-            "claims.mine.plus[0].where: must have one of across, within,",
+            "claims.mine.plus[0].where: must have exactly one of across, within,",
         ),
         (
             changed(plus=[{"measure": "cka", "where": ["same layer"], "model_row": "a"}]),
-            "claims.mine.plus[0].where: must have one of across, within,",
+            "claims.mine.plus[0].where: must have exactly one of across, within,",
         ),
         (
             changed(plus=[{"measure": "cka", "where": ["across"], "model_row": 3}]),
-            "claims.mine.plus[0].model_row: must be a text or a list of texts",
+            "claims.mine.plus[0].model_row: must be a string or a list of strings",
         ),
         (
             changed(plus=[{"measure": "cka", "where": ["across"], "objective": ["a"]}]),
-            "claims.mine.plus[0].objective: must be a text on one line",
+            "claims.mine.plus[0].objective: must be a string on one line",
         ),
-        ("claims:\n  a: {}\n  a: {}\n", "is not YAML: key 'a' stands there twice"),
+        ("claims:\n  a: {}\n  a: {}\n", "is not YAML: key 'a' is given twice"),
     ],
 )
 def test_what_is_wrong_is_named_by_its_key(tmp_path, content, said):
