@@ -140,8 +140,12 @@ class Relations:
 
 def trained(model: ModelRecord) -> bool:
     """Return whether a model was trained and keeps its own axes; rotated models are controls."""
-    control = bool(model.twin_of) or model.source.startswith(ROTATED_MODEL)
-    return not control and model.objective != "none"
+    return not model.twin_of and learned(model.objective, model.source)
+
+
+def learned(objective: str, source: str) -> bool:
+    """Return whether a model of this objective and source was trained, and is not rotated."""
+    return objective != "none" and not source.startswith(ROTATED_MODEL)
 
 
 def fine_tuned(model: ModelRecord) -> bool:
