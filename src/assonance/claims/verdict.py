@@ -187,13 +187,14 @@ def format_table(results: Sequence[ClaimResult]) -> list[str]:
         if not each.asked
     ]
     if tested:
+        count = f"{len(tested)} claim{'s' if len(tested) > 1 else ''}"
         lines.append(
-            f"p: one-sided; q: Benjamini–Hochberg over the {len(tested)} claims tested; undecided: "
-            "the interval contains 0"
+            f"p: one-sided; q: Benjamini–Hochberg over the {count} tested; undecided: the interval "
+            "contains 0"
         )
         # The shortest is common to all claims; the table on disk adds what single ones allow for.
         common = min((each.allows_for for each in tested), key=len)
-        lines.append(f"intervals are those of {tested[0].method}, and allow for {common}")
+        lines.append(f"intervals are from {tested[0].method} and allow for {common}")
     return lines
 
 
