@@ -1,4 +1,4 @@
-"""Claims are read strictly: what a file gets wrong is said in one line."""
+"""Claims are read strictly, and errors are one line that names the key."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def changed(**keys):
     return {"claims": {"mine": GOOD | keys}}
 
 
-def test_the_bundled_claims_say_what_they_weigh():
+def test_the_bundled_claims_have_the_right_terms():
     claims = {each.name: each for each in load_claims()}
     neurons = claims["shared neurons"]
     assert neurons.plus == (Term("maxcorr", ("across",)),)
@@ -111,23 +111,23 @@ def test_models_may_be_named_instead_of_related(tmp_path):
         ("claims:\n  a: {}\n  a: {}\n", "is not YAML: key 'a' is given twice"),
     ],
 )
-def test_what_is_wrong_is_named_by_its_key(tmp_path, content, said):
+def test_errors_name_the_key(tmp_path, content, said):
     assert refused(tmp_path, content).startswith(said)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(AssonanceError, match=r"none\.yaml: cannot be read: No such file"):
         load_claims(tmp_path / "none.yaml")
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path):
+def test_a_binary_file_is_refused(tmp_path):
     path = tmp_path / "claims.yaml"
     path.write_bytes(np.random.default_rng(0).bytes(200))
     with pytest.raises(AssonanceError, match="cannot be read"):
         load_claims(path)
 
 
-def test_what_an_interval_allows_for_is_said():
+def test_a_claim_describes_what_its_interval_allows_for():
     known = {each.name: each.allows_for("other speakers") for each in load_claims()}
     assert known["depth"] == "other speakers; not other models"
     assert known["shared neurons"] == "other speakers, other random bases; not other models"

@@ -77,14 +77,14 @@ def test_random_weights_take_the_column_models_place():
     assert known == {(row, twins[col]) for row, col in pairs("across") if col in twins}
 
 
-def test_a_fine_tuned_model_goes_with_the_only_one_it_can_come_from():
+def test_a_fine_tuned_model_is_paired_with_its_only_possible_base():
     assert pairs("fine-tuned") == {("hl", "hl ft")}
     two = [*MODELS, model("hl too", 7, size="large")]
     with pytest.raises(NotAskable, match="fine-tuned"):
         cells("fine-tuned", at=grid(two))
 
 
-def test_another_seed_is_no_other_model():
+def test_another_seed_selects_both_directions():
     assert pairs("other seed") == both_ways(("hb", "hb 2"))
 
 
@@ -117,7 +117,7 @@ def test_controls_are_not_selected_unless_named():
     assert cells(at=at, model_row="a", model_col="rotated")
 
 
-def test_a_twin_is_of_its_models_recipe():
+def test_a_random_twin_has_the_size_of_its_model():
     assert pairs("random weights", "same size") == {
         *((name, "wb random") for name in ("hb", "hb 2")),
         ("wb", "hb random"),
@@ -131,13 +131,13 @@ def test_an_objective_is_that_of_both_models():
     assert found == {"hb", "hl", "hl ft", "hb 2"}
 
 
-def test_pretrained_leaves_what_was_fine_tuned_out():
+def test_pretrained_excludes_fine_tuned_models():
     assert pairs("across", "pretrained") == {
         pair for pair in pairs("across") if "hl ft" not in pair
     }
 
 
-def test_the_nearest_layer_in_relative_depth_is_at_the_same():
+def test_the_nearest_layer_in_relative_depth_is_at_the_same_depth():
     at = grid()
     near = {
         (a, b) for row, a, col, b in cells("across", "same depth") if (row, col) == ("hl", "wb")
@@ -154,13 +154,13 @@ def test_the_nearest_layer_in_relative_depth_is_at_the_same():
     assert not same & other
 
 
-def test_the_first_and_last_thirds_count_their_ends_in():
+def test_the_first_and_last_thirds_include_their_bounds():
     for word, there in (("early", {0, 1, 2}), ("late", {4, 5, 6})):
         found = cells("fine-tuned", "same layer", word)
         assert found == {("hl", f"encoder.{k}", "hl ft", f"encoder.{k}") for k in there}
 
 
-def test_other_layers_than_those_of_blocks_are_taken_by_name_alone():
+def test_layers_other_than_those_of_blocks_must_be_named():
     layers = {"heads.1": "", "encoder.0": "", "encoder.1": "", "heads.2": "", "encoder.2": ""}
     both = [model("a", layers=layers), model("b", layers=layers)]
     at = grid(both, list(layers))
@@ -175,7 +175,7 @@ def test_a_model_without_blocks_has_all_its_layers():
     }
 
 
-def test_patterns_are_of_names():
+def test_patterns_match_names():
     assert pairs("across", model_row="h*", model_col="wb") == {
         (name, "wb") for name in ("hb", "hl", "hl ft", "hb 2")
     }
@@ -189,18 +189,18 @@ def test_patterns_are_of_names():
         (("across",), {"layer_row": "encoder.99"}, "no layer_row matches encoder.99"),
     ],
 )
-def test_the_first_condition_that_leaves_nothing_is_named(where, conditions, lacking):
+def test_the_first_condition_that_leaves_no_cell_is_named(where, conditions, lacking):
     with pytest.raises(NotAskable, match=f"^{lacking}"):
         cells(*where, **conditions)
 
 
-def test_cells_without_scores_are_none():
+def test_cells_without_scores_are_not_selected():
     at = grid()
     with pytest.raises(NotAskable, match="no scores"):
         selected(Term("cka", ("across",)), at, np.zeros((8, 8, 8, 8), dtype=bool))
 
 
-def test_every_two_models_count_the_same_whatever_their_layers():
+def test_pairs_of_models_are_weighted_equally_whatever_their_layers():
     mask = np.zeros((2, 3, 2, 3), dtype=bool)
     mask[0, :, 1, :2] = True
     mask[1, 0, 0, 0] = True
@@ -225,7 +225,7 @@ def test_matched_sides_are_compared_where_both_have_models():
     assert set(np.argwhere(minus.sum((1, 3)) > 0).ravel()) == {1, 2}
 
 
-def test_strata_count_alike():
+def test_strata_are_weighted_equally():
     at = grid((*MODELS[:3], model("wl", 7, "contrastive", "large", family="wav2vec2")))
     _, minus = weighed(("across",), ("across", "other objective"), "size", at)
     pairs = minus.sum((1, 3))
@@ -234,12 +234,12 @@ def test_strata_count_alike():
     assert pairs.sum() == pytest.approx(1)
 
 
-def test_sides_with_nothing_alike_cannot_be_matched():
+def test_sides_without_a_common_stratum_cannot_be_matched():
     at = grid((model("a"), model("b"), model("c", objective="contrastive", size="large")))
     with pytest.raises(NotAskable, match="match in size"):
         weighed(("across", "same objective"), ("across", "other objective"), "size", at)
 
 
-def test_the_bundled_file_explains_every_word():
+def test_the_bundled_file_explains_every_condition():
     explained = DEFAULT.read_text("utf-8").split("claims:\n")[0]
     assert [word for word in CONDITIONS if word not in explained] == []

@@ -147,7 +147,7 @@ def test_a_finished_run_is_asked_for_its_claims(done):
     assert list(written["claim"]) == [each.claim.name for each in found]
     assert list(written["verdict"]) == [each.verdict for each in found]
     assert {"shared space, LinReg", "attention within"} <= {
-        each.claim.name for each in found if each.asked
+        each.claim.name for each in found if each.tested
     }
 
 
@@ -435,7 +435,7 @@ def test_a_base_that_is_stated_reaches_claims_record_configuration_and_report(
     outcome = run(*command, "--out", out)
     assert outcome.status == 0, outcome.err
     unknown = f"{fine_tuned.name} may have been fine-tuned from {a.name} or {b.name}"
-    hint = "state which with --tuned-from TUNED=BASE"
+    hint = "state which with --tuned-from TUNED=BASE, or tuned_from= in Python"
     assert f"note: {unknown}: {hint}" in outcome.said
     page = unescape((out / "report.html").read_text("utf-8"))
     assert heading not in page

@@ -11,6 +11,7 @@ from assonance.claims.claim import Claim
 from assonance.claims.selection import Term
 from assonance.claims.verdict import evaluate_claims
 from assonance.comparison.relations import (
+    STATE_BASE,
     FineTuning,
     Relations,
     check,
@@ -246,8 +247,8 @@ def by_claims(made: Comparison):
     """The pairs of models that the condition of claims selects."""
     known = Relations(made.provenance.models)
     (result,) = evaluate_claims(made, [CLAIM])
-    assert result.asked == bool(known.fine_tunings())
-    if not result.asked:
+    assert result.tested == bool(known.fine_tunings())
+    if not result.tested:
         return result.reason
     (weights,) = {
         (row, col)
@@ -292,6 +293,6 @@ def by_report(made: Comparison):
 def test_claims_tables_and_report_agree_on_the_pair(consumer, about, expected):
     found = consumer(before_after_again(**about))
     if expected is None and consumer is by_claims:
-        assert found == f"{UNKNOWN} (state which with --tuned-from TUNED=BASE)"
+        assert found == f"{UNKNOWN} ({STATE_BASE})"
     else:
         assert found == expected

@@ -64,13 +64,13 @@ class ClaimResult:
     allows_for: str = ""
 
     @property
-    def asked(self) -> bool:
+    def tested(self) -> bool:
         """Whether the claim was tested."""
         return self.verdict != "cannot be asked"
 
     def sentence(self) -> str:
         """Return the claim, its verdict and the numbers behind it as a sentence."""
-        if not self.asked:
+        if not self.tested:
             return f"{self.claim.says}: cannot be tested here, because {self.reason}."
         return (
             f"{self.claim.says}: {self.verdict}. {self.equation()} (95 % interval "
@@ -123,7 +123,7 @@ def evaluate_claims(
     """
     tester = _Tester(comparison)
     results = [tester.test(each) for each in (load_claims() if claims is None else claims)]
-    tested = [number for number, each in enumerate(results) if each.asked]
+    tested = [number for number, each in enumerate(results) if each.tested]
     if tested:
         adjusted = scipy.stats.false_discovery_control([results[number].p for number in tested])
         for number, q in zip(tested, adjusted, strict=True):
@@ -137,7 +137,7 @@ def to_dataframe(results: Sequence[ClaimResult]) -> pd.DataFrame:
         {
             "claim": each.claim.name,
             "says": each.claim.says,
-            "contrast": each.equation() if each.asked else "",
+            "contrast": each.equation() if each.tested else "",
             "estimate": each.estimate,
             "low": each.low,
             "high": each.high,
@@ -167,7 +167,7 @@ def format_table(results: Sequence[ClaimResult]) -> list[str]:
         A table of the claims that were tested, a line for each other claim with the reason, and
         a legend.
     """
-    tested = [each for each in results if each.asked]
+    tested = [each for each in results if each.tested]
     rows = [
         (
             each.claim.name,
@@ -184,7 +184,7 @@ def format_table(results: Sequence[ClaimResult]) -> list[str]:
     lines += [
         f"{each.claim.name}: cannot be tested here, because {each.reason}"
         for each in results
-        if not each.asked
+        if not each.tested
     ]
     if tested:
         count = f"{len(tested)} claim{'s' if len(tested) > 1 else ''}"

@@ -168,7 +168,7 @@ def _leave(
     """Write the results and all that is made of them, none before all are made."""
     found = evaluate_claims(comparison)
     pairs = pairs_of(comparison, diff=config.get("diff", False))
-    said = [*answer(comparison, pairs), *(each.sentence() for each in found if each.asked)]
+    said = [*answer(comparison, pairs), *(each.sentence() for each in found if each.tested)]
     with progress.stage("writing the report", 1) as advance:
         texts = {
             TABLE: _csv(comparison.to_dataframe()),

@@ -11,7 +11,7 @@ from assonance.models.rotated import PREFIX as ROTATED_MODEL
 # Family, parameters and layers.
 Architecture = tuple[str, int, tuple[str, ...]]
 
-STATE_BASE = "state which with --tuned-from TUNED=BASE"
+STATE_BASE = "state which with --tuned-from TUNED=BASE, or tuned_from= in Python"
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,14 @@ class FineTuning:
 class Relations:
     """Relations between the models of a comparison.
 
-    A fine-tuned model comes from the model that the user stated. Without a statement, its
-    candidates are the trained models of its family, size, layers and objective that were not
-    fine-tuned. A second seed is a ceiling for the model that it is a seed of, and no candidate
-    beside it. One candidate is the base. With several, the base is unknown: the fine-tuned model
-    forms no pair, and is neither unrelated to nor of one origin with any of them.
+    The base of a fine-tuned model is decided in this order:
+
+    1. The model that the user stated (`ModelRecord.tuned_from`).
+    2. The only candidate. Candidates are trained, not fine-tuned, and have the same family, number
+       of parameters, layers and objective. A second seed (`ModelRecord.seed_of`) was compared as a
+       ceiling for the first, and is a candidate only if the first is none.
+    3. With several candidates the base is unknown. The model then forms no pair, and counts neither
+       as unrelated to a candidate nor as of one origin with it.
 
     Parameters
     ----------
@@ -65,7 +68,7 @@ class Relations:
         return bases[0] if len(bases) == 1 else None
 
     def possible_bases(self, name: str) -> tuple[str, ...]:
-        """Return the models that a model may have been fine-tuned from."""
+        """Return the models that a model may have been fine-tuned from; none if it was not."""
         return self._bases[name]
 
     def fine_tunings(self) -> tuple[FineTuning, ...]:
@@ -85,7 +88,7 @@ class Relations:
         ]
 
     def unrelated(self, row: ModelRecord, col: ModelRecord) -> bool:
-        """Return whether both models were trained, from origins that are certainly different."""
+        """Return whether both models were trained and certainly have no common origin."""
         both = trained(row) and trained(col) and row.name != col.name
         return both and self._origins(row.name).isdisjoint(self._origins(col.name))
 
