@@ -94,7 +94,7 @@ def between(comparison: Comparison) -> pd.DataFrame:
 
 def verdicts(comparison: Comparison, claims: Sequence[Claim]) -> str:
     """List the verdicts on the claims that can be tested."""
-    found = [each for each in evaluate_claims(comparison, claims) if each.asked]
+    found = [each for each in evaluate_claims(comparison, claims) if each.tested]
     return "\n".join(f"- {each.sentence()}" for each in found)
 
 

@@ -1,4 +1,4 @@
-"""Claims are read strictly: what a file gets wrong is said in one line."""
+"""Claims are read strictly, and errors are one line that names the key."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def changed(**keys):
     return {"claims": {"mine": GOOD | keys}}
 
 
-def test_the_bundled_claims_say_what_they_weigh():
+def test_the_bundled_claims_have_the_right_terms():
     claims = {each.name: each for each in load_claims()}
     neurons = claims["shared neurons"]
     assert neurons.plus == (Term("maxcorr", ("across",)),)
@@ -65,14 +65,14 @@ def test_models_may_be_named_instead_of_related(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "the file: must be a mapping with claims"),
+        ("", "the file: must be a mapping (keys: claims)"),
         ("claims: [", "is not YAML: "),
-        ("claims: {}", "claims: must hold claims by name"),
+        ("claims: {}", "claims: must map names to claims"),
         ("claim: {}", "the file: 'claim' is not known; did you mean 'claims'?"),
-        ("claims: {a: 1}", "claims.a: must be a mapping with says, plus, minus, match"),
+        ("claims: {a: 1}", "claims.a: must be a mapping (keys: says, plus, minus, match)"),
         (changed(sais="x"), "claims.mine: 'sais' is not known; did you mean 'says'?"),
-        (changed(says=""), "claims.mine.says: must be a text on one line"),
-        (changed(says="a\nb"), "claims.mine.says: must be a text on one line"),
+        (changed(says=""), "claims.mine.says: must be a string on one line"),
+        (changed(says="a\nb"), "claims.mine.says: must be a string on one line"),
         (changed(plus=[]), "claims.mine.plus: must be a list of terms, at least one"),
         (changed(minus={"measure": "cka"}), "claims.mine.minus: must be a list of terms"),
         (
@@ -94,40 +94,40 @@ def test_models_may_be_named_instead_of_related(tmp_path):
         ),
         (
             changed(plus=[{"measure": "cka", "where": ["across", "within"]}]),
-            "claims.mine.plus[0].where: must have one of across, within,",
+            "claims.mine.plus[0].where: must have exactly one of across, within,",
         ),
         (
             changed(plus=[{"measure": "cka", "where": ["same layer"], "model_row": "a"}]),
-            "claims.mine.plus[0].where: must have one of across, within,",
+            "claims.mine.plus[0].where: must have exactly one of across, within,",
         ),
         (
             changed(plus=[{"measure": "cka", "where": ["across"], "model_row": 3}]),
-            "claims.mine.plus[0].model_row: must be a text or a list of texts",
+            "claims.mine.plus[0].model_row: must be a string or a list of strings",
         ),
         (
             changed(plus=[{"measure": "cka", "where": ["across"], "objective": ["a"]}]),
-            "claims.mine.plus[0].objective: must be a text on one line",
+            "claims.mine.plus[0].objective: must be a string on one line",
         ),
-        ("claims:\n  a: {}\n  a: {}\n", "is not YAML: key 'a' stands there twice"),
+        ("claims:\n  a: {}\n  a: {}\n", "is not YAML: key 'a' is given twice"),
     ],
 )
-def test_what_is_wrong_is_named_by_its_key(tmp_path, content, said):
+def test_errors_name_the_key(tmp_path, content, said):
     assert refused(tmp_path, content).startswith(said)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(AssonanceError, match=r"none\.yaml: cannot be read: No such file"):
         load_claims(tmp_path / "none.yaml")
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path):
+def test_a_binary_file_is_refused(tmp_path):
     path = tmp_path / "claims.yaml"
     path.write_bytes(np.random.default_rng(0).bytes(200))
     with pytest.raises(AssonanceError, match="cannot be read"):
         load_claims(path)
 
 
-def test_what_an_interval_allows_for_is_said():
+def test_a_claim_describes_what_its_interval_allows_for():
     known = {each.name: each.allows_for("other speakers") for each in load_claims()}
     assert known["depth"] == "other speakers; not other models"
     assert known["shared neurons"] == "other speakers, other random bases; not other models"

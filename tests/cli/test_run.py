@@ -15,10 +15,12 @@ from signals import voice
 import assonance
 from assonance import Comparison
 from assonance.claims.verdict import evaluate_claims, format_table
+from assonance.comparison.relations import FineTuning
 from assonance.corpus.windows import WINDOW
 from assonance.measures.layer_descriptors import DESCRIPTORS
 from assonance.report.summary import sentences
 from assonance.settings import SETTINGS
+from assonance.tables import changes as change_tables
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +117,7 @@ def test_the_configuration_is_what_was_resolved(done, pair, speech):
         "precision": "float32",
         "on_error": "skip",
         "seeds": {},
+        "tuned_from": {},
         "uncertainty": True,
     }
 
@@ -144,7 +147,7 @@ def test_a_finished_run_is_asked_for_its_claims(done):
     assert list(written["claim"]) == [each.claim.name for each in found]
     assert list(written["verdict"]) == [each.verdict for each in found]
     assert {"shared space, LinReg", "attention within"} <= {
-        each.claim.name for each in found if each.asked
+        each.claim.name for each in found if each.tested
     }
 
 
@@ -391,6 +394,12 @@ def test_diff_leaves_what_changed_layer_by_layer(checkpoint, speech, tmp_path):
     assert table["ceiling"].notna().sum() == table["value"].notna().sum()
     assert {"changed_heads.csv", "changes.svg"} <= {path.name for path in out.iterdir()}
     assert "What did fine-tuning change?" in (out / "report.html").read_text("utf-8")
+    found = Comparison.load(out / "results.nc")
+    base, fine_tuned, second = found.models
+    assert [each.tuned_from for each in found.provenance.models] == [None, base, None]
+    assert change_tables.pairs(found) == (FineTuning(base, fine_tuned, second),)
+    reasons = pd.read_csv(out / "claims.csv").set_index("claim")["reason"]
+    assert reasons["fine-tuning, late layers"] == "cka_utterance was not measured"
 
 
 def test_diff_of_models_of_two_architectures_is_one_line(pair, speech, tmp_path):
@@ -411,6 +420,58 @@ def test_a_second_seed_is_a_ceiling_and_must_be_there(pair, speech, tmp_path):
     assert outcome.status == 1
     assert "nobody is none of those compared" in outcome.err
     assert "SECOND=FIRST" in run(*command, "--seed-of", second).err
+
+
+def test_a_base_that_is_stated_reaches_claims_record_configuration_and_report(
+    checkpoint, speech, tmp_path
+):
+    a, b = (checkpoint("wav2vec2", seed=seed) for seed in (1, 2))
+    fine_tuned = checkpoint("wav2vec2", head="ForCTC", seed=3)
+    options = ("-m", "cka_utterance", "--no-twins", "--shifts", "1")
+    command = ("compare", a, b, fine_tuned, "--audio", speech, *options)
+    claim, heading = "fine-tuning, late layers", "What did fine-tuning change?"
+
+    out = tmp_path / "unstated"
+    outcome = run(*command, "--out", out)
+    assert outcome.status == 0, outcome.err
+    unknown = f"{fine_tuned.name} may have been fine-tuned from {a.name} or {b.name}"
+    hint = "state which with --tuned-from TUNED=BASE, or tuned_from= in Python"
+    assert f"note: {unknown}: {hint}" in outcome.said
+    page = unescape((out / "report.html").read_text("utf-8"))
+    assert heading not in page
+    assert f"{unknown}: {hint}" in page
+    line = pd.read_csv(out / "claims.csv").set_index("claim").loc[claim]
+    assert (line["verdict"], line["reason"]) == ("cannot be asked", f"{unknown} ({hint})")
+
+    out = tmp_path / "stated"
+    outcome = run(*command, "--out", out, "--tuned-from", f"{fine_tuned.name}={b.name}")
+    assert outcome.status == 0, outcome.err
+    assert unknown not in outcome.err
+    found = Comparison.load(out / "results.nc")
+    assert [each.tuned_from for each in found.provenance.models] == [None, None, b.name]
+    assert f"{b.name} with the same layer of {fine_tuned.name}" in (out / "report.html").read_text()
+    assert pd.read_csv(out / "claims.csv").set_index("claim").loc[claim, "estimate"] != 0
+    config = yaml.safe_load((out / "config.yaml").read_text("utf-8"))
+    assert config["tuned_from"] == {fine_tuned.name: b.name}
+
+
+@pytest.mark.parametrize(
+    ("stated", "words"),
+    [
+        (["b"], "--tuned-from 'b': not of the form TUNED=BASE"),
+        (["b=b"], "--tuned-from 'b=b': a model cannot be its own; write TUNED=BASE"),
+        (["b=a", "b=c"], "--tuned-from 'b=c': 'b' was already given 'a'; give one"),
+        (["b=nobody"], "base of a fine-tuned model: nobody is none of those compared"),
+    ],
+    ids=str,
+)
+def test_a_base_that_cannot_be_is_refused_before_models_are_loaded(speech, tmp_path, stated, words):
+    for name in "abc":
+        (tmp_path / name).mkdir()  # and hold no models
+    command = ["compare", *(tmp_path / name for name in "abc"), "--audio", speech]
+    options = [part for each in stated for part in ("--tuned-from", each)]
+    outcome = run(*command, "--out", tmp_path / "out", *options)
+    check_error(outcome, words)
 
 
 def test_uncertainty_can_be_left_out(pair, speech, tmp_path):

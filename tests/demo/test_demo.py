@@ -11,6 +11,8 @@ import pytest
 
 from assonance import Comparison, Corpus, compare, load_model
 from assonance.cli.main import app
+from assonance.comparison.records import ModelRecord
+from assonance.comparison.relations import Relations
 from assonance.demo import MODELS, SPEECH, find, miniatures
 from assonance.errors import AssonanceError
 from assonance.report.summary import sentences
@@ -75,6 +77,7 @@ def test_the_demo_ends_with_the_answer_and_the_report_to_open(tmp_path):
     for sentence in sentences(found):
         assert sentence in page
     assert [each.seed_of for each in found.provenance.models[:3]] == [None, first, None]
+    assert not any(each.tuned_from for each in found.provenance.models)
     # On real speech, what was learned is shared and single neurons are not.
     assert found.provenance.corpus.seconds > 300
     for row, col in ((first, third), (third, first)):
@@ -121,3 +124,23 @@ def test_models_lists_each_with_its_folder(capsys):
         assert first == f"{each.name}  [{each}]"
         assert second.strip() == str(each.path)
     assert "predictive, pretrained, 6 layers × 128, 1.42 M parameters" in lines[0]
+
+
+def test_the_rule_finds_the_bases_that_the_bundled_models_were_made_from():
+    models = []
+    for each in miniatures():
+        loaded = load_model(each.path, offline=True)
+        models.append(
+            ModelRecord(
+                name=each.name,
+                **vars(loaded.info),
+                fingerprint="",
+                layers=loaded.meanings,
+                seed_of=each.seed_of,
+            )
+        )
+    relations = Relations(models)
+    assert {each.name: each.fine_tuned_from for each in miniatures()} == {
+        each.name: relations.base(each.name) for each in miniatures()
+    }
+    assert relations.unknown_bases() == []

@@ -93,6 +93,7 @@ def test_a_model_is_told_by_what_it_goes_back_to():
     assert "pretrained" in facts(one)
     assert "fine-tuned" in facts(replace(one, fine_tuned=True))
     assert "another seed of a" in facts(replace(one, seed_of="a"))
+    assert "fine-tuned from a" in facts(replace(one, tuned_from="a"))
 
 
 def test_every_section_is_there_and_in_the_navigation(page):

@@ -133,6 +133,20 @@ def test_models_of_other_architectures_are_told():
         change_tables.layers(other, FineTuning("before", "nobody"))
 
 
+def test_pairs_are_the_fine_tunings_that_have_scores():
+    found = tuned(measures=("cka", "mincorr"))
+    assert change_tables.pairs(found) == ()  # two models may be the base
+    models = [
+        replace(each, tuned_from="before" if each.name == "after" else None)
+        for each in found.provenance.models
+    ]
+    stated = replace(found, provenance=replace(found.provenance, models=tuple(models)))
+    assert change_tables.pairs(stated) == (FineTuning("before", "after"),)
+    assert change_tables.pairs(replace(stated, scores=stated.scores[["mincorr"]])) == ()
+    unscored = stated.scores[["cka"]] * np.nan
+    assert change_tables.pairs(replace(stated, scores=unscored)) == ()
+
+
 def test_an_unknown_measure_lists_those_that_are_there():
     found = tuned(measures=("cka",))
     with pytest.raises(AssonanceError, match="you can use: cka"):

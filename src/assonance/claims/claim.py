@@ -1,4 +1,4 @@
-"""Claims, stated before they are looked at: contrasts of scores, written down in YAML."""
+"""Read claims from YAML: contrasts of scores, stated before the scores are known."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -8,31 +8,30 @@ from typing import Any
 
 import yaml
 
-from assonance.claims.selection import ANY, BETWEEN, RELATIONS, STRATA, Term
+from assonance.claims.selection import ANY, BETWEEN, CONDITIONS, STRATA, Term
 from assonance.errors import AssonanceError, error_text, printable
 from assonance.inference.localisation import ROTATED
 from assonance.measures import MEASURES
 
 DEFAULT = Path(__file__).with_name("claims.yaml")
 
-
 _PATTERNS = ("model_row", "layer_row", "model_col", "layer_col")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """That one sum of scores exceeds another.
+    """The hypothesis that one sum of mean scores exceeds another.
 
     Attributes
     ----------
     name
-        Short, for tables.
+        Short name for tables.
     says
-        The claim in words, a sentence without its full stop.
+        The claim as a sentence without its full stop.
     plus, minus
-        Means over cells whose sum is claimed to be larger, and smaller.
+        Terms of the sum that is claimed to be larger, and of the smaller one.
     match
-        What both sides are made alike in, a key of `STRATA`; None where nothing is.
+        A key of `STRATA` in which both sides are matched, or None.
     """
 
     name: str
@@ -43,40 +42,46 @@ class Claim:
 
     @property
     def terms(self) -> tuple[tuple[float, Term], ...]:
-        """Every term with its sign, plus first."""
+        """Every term with its sign, plus terms first."""
         signs = [1.0] * len(self.plus) + [-1.0] * len(self.minus)
         return tuple(zip(signs, (*self.plus, *self.minus), strict=True))
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """Names of its measures, each once."""
+        """Names of its measures without repetition."""
         return tuple(dict.fromkeys(term.measure for _, term in self.terms))
 
     def allows_for(self, population: str) -> str:
-        """Say what its interval allows for, and what not, where speech stands for a population."""
-        drawn = ", other random bases" if ROTATED in self.measures else ""
+        """Describe the sampling variation that its interval covers, and what it takes as given.
+
+        Parameters
+        ----------
+        population
+            The speech that the interval generalises to, in words.
+        """
+        bases = ", other random bases" if ROTATED in self.measures else ""
         twins = any("random weights" in term.where for _, term in self.terms)
         given = ", not other random weights" if twins else ""
-        return f"{population}{drawn}; not other models{given}"
+        return f"{population}{bases}; not other models{given}"
 
 
 def load_claims(path: Path | None = None) -> tuple[Claim, ...]:
-    """Read claims from a file.
+    """Load claims from a YAML file.
 
     Parameters
     ----------
     path
-        A YAML file in the format of ``claims.yaml``; that file, bundled with assonance, by default.
+        A file in the format of the bundled ``claims.yaml``; that file by default.
 
     Returns
     -------
     tuple of Claim
-        In the order of the file, at least one.
+        At least one, in the order of the file.
 
     Raises
     ------
     AssonanceError
-        It cannot be read or holds something else: names the file, the key and what to do.
+        The file cannot be read or does not have the format. The message names the file and key.
     """
     path = DEFAULT if path is None else path
     try:
@@ -91,41 +96,40 @@ def load_claims(path: Path | None = None) -> tuple[Claim, ...]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Takes no key twice: the first would be lost without a word."""
+    """A YAML loader that refuses duplicate keys, which YAML would silently overwrite."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        twice = [key for number, key in enumerate(keys) if key in keys[:number]]
-        if twice:
+        repeated = [key for number, key in enumerate(keys) if key in keys[:number]]
+        if repeated:
             raise yaml.constructor.ConstructorError(
-                None, None, f"key {twice[0]!r} stands there twice", node.start_mark
+                None, None, f"key {repeated[0]!r} is given twice", node.start_mark
             )
         return super().construct_mapping(node, deep)
 
 
 class _Reader:
-    """Turns what a file holds into claims, and says where it cannot."""
+    """A strict reader of claims, whose errors name the file and the key."""
 
     def __init__(self, path: str) -> None:
         self.path = path
 
     def claims(self, content: Any) -> tuple[Claim, ...]:
-        known = self.mapping("the file", content, ("claims",))
-        claims = known.get("claims")
+        claims = self.mapping("the file", content, ("claims",)).get("claims")
         if not isinstance(claims, Mapping) or not claims:
-            raise self.wrong("claims", "must hold claims by name")
+            raise self.wrong("claims", "must map names to claims")
         for name in claims:
             self.text("claims", name)
         return tuple(self.claim(str(name), claim) for name, claim in claims.items())
 
     def claim(self, name: str, content: Any) -> Claim:
         key = f"claims.{name}"
-        known = self.mapping(key, content, ("says", "plus", "minus", "match"))
-        match = known.get("match")
+        entries = self.mapping(key, content, ("says", "plus", "minus", "match"))
+        match = entries.get("match")
         if match is not None:
             self.one_of(f"{key}.match", match, STRATA)
-        plus, minus = (self.terms(f"{key}.{side}", known.get(side)) for side in ("plus", "minus"))
-        return Claim(name, self.text(f"{key}.says", known.get("says")), plus, minus, match)
+        plus, minus = (self.terms(f"{key}.{side}", entries.get(side)) for side in ("plus", "minus"))
+        return Claim(name, self.text(f"{key}.says", entries.get("says")), plus, minus, match)
 
     def terms(self, key: str, content: Any) -> tuple[Term, ...]:
         if not isinstance(content, list) or not content:
@@ -133,58 +137,58 @@ class _Reader:
         return tuple(self.term(f"{key}[{number}]", term) for number, term in enumerate(content))
 
     def term(self, key: str, content: Any) -> Term:
-        known = self.mapping(key, content, [each.name for each in fields(Term)])
-        measure = self.one_of(f"{key}.measure", known.get("measure"), _of_two_layers())
-        where = self.texts(f"{key}.where", known.get("where", []))
+        entries = self.mapping(key, content, [each.name for each in fields(Term)])
+        measure = self.one_of(f"{key}.measure", entries.get("measure"), _measures_of_two_layers())
+        where = self.texts(f"{key}.where", entries.get("where", []))
         for word in where:
-            self.one_of(f"{key}.where", word, RELATIONS)
+            self.one_of(f"{key}.where", word, CONDITIONS)
         between = [word for word in where if word in BETWEEN]
-        named = "model_row" in known and "model_col" in known
+        named = "model_row" in entries and "model_col" in entries
         if len(between) > 1 or not (between or named):
             raise self.wrong(
                 f"{key}.where",
-                f"must have one of {', '.join(BETWEEN)}"
-                + ("" if between else ", or model_row and model_col must be named"),
+                f"must have exactly one of {', '.join(BETWEEN)}"
+                + ("" if between else ", or give both model_row and model_col"),
             )
-        objective = known.get("objective")
+        objective = entries.get("objective")
         return Term(
             measure,
             where,
             None if objective is None else self.text(f"{key}.objective", objective),
-            *(self.texts(f"{key}.{each}", known.get(each, ANY)) for each in _PATTERNS),
+            *(self.texts(f"{key}.{each}", entries.get(each, ANY)) for each in _PATTERNS),
         )
 
     def mapping(self, key: str, content: Any, names: Iterable[str]) -> Mapping[str, Any]:
         if not isinstance(content, Mapping):
-            raise self.wrong(key, f"must be a mapping with {', '.join(names)}")
+            raise self.wrong(key, f"must be a mapping (keys: {', '.join(names)})")
         for name in content:
             self.one_of(key, name, names)
         return content
 
     def one_of(self, key: str, word: Any, words: Iterable[str]) -> str:
-        known = tuple(words)
-        if isinstance(word, str) and word in known:
+        allowed = tuple(words)
+        if isinstance(word, str) and word in allowed:
             return word
-        near = difflib.get_close_matches(word, known, 1) if isinstance(word, str) else []
-        hint = f"did you mean {near[0]!r}?" if near else f"use one of: {', '.join(known)}"
-        what = "is missing" if word is None else f"{printable(str(word))!r} is not known"
-        raise self.wrong(key, f"{what}; {hint}")
+        near = difflib.get_close_matches(word, allowed, 1) if isinstance(word, str) else []
+        hint = f"did you mean {near[0]!r}?" if near else f"use one of: {', '.join(allowed)}"
+        problem = "is missing" if word is None else f"{printable(str(word))!r} is not known"
+        raise self.wrong(key, f"{problem}; {hint}")
 
     def texts(self, key: str, content: Any) -> tuple[str, ...]:
         parts = [content] if isinstance(content, str) else content
         if not isinstance(parts, list | tuple):
-            raise self.wrong(key, "must be a text or a list of texts")
+            raise self.wrong(key, "must be a string or a list of strings")
         return tuple(self.text(key, each) for each in parts)
 
     def text(self, key: str, content: Any) -> str:
         if not isinstance(content, str) or not content.strip() or not content.isprintable():
-            raise self.wrong(key, "must be a text on one line")
+            raise self.wrong(key, "must be a string on one line")
         return content
 
-    def wrong(self, key: str, what: str) -> AssonanceError:
-        return AssonanceError(f"{self.path}: {printable(key)}: {what}")
+    def wrong(self, key: str, problem: str) -> AssonanceError:
+        return AssonanceError(f"{self.path}: {printable(key)}: {problem}")
 
 
-def _of_two_layers() -> list[str]:
-    """Names of the measures of two layers."""
+def _measures_of_two_layers() -> list[str]:
+    """Return the names of the measures that compare two layers."""
     return [name for name, each in MEASURES.items() if each.across is None]

@@ -1,4 +1,4 @@
-"""Answers to claims: the contrast, how sure it is, and what follows."""
+"""Test claims on a comparison: the contrast, its interval and p value, and the verdict."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -22,32 +22,32 @@ Verdict = Literal["supported", "not supported", "undecided", "cannot be asked"]
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """What a comparison says to a claim.
+    """The result of testing one claim.
 
     Attributes
     ----------
     claim
         The claim.
     verdict
-        "supported" where the whole interval is above 0, "not supported" where it is below,
-        "undecided" where 0 lies in it; "cannot be asked" where something for it is lacking.
+        "supported" if the whole interval lies above 0, "not supported" if it lies below,
+        "undecided" if it contains 0, and "cannot be asked" if the comparison lacks what the claim
+        needs.
     reason
-        What is lacking, as a clause; empty where the claim was asked.
+        What the comparison lacks, as a clause; empty if the claim was tested.
     estimate, low, high
-        The contrast, corrected for bias, and its 95 % interval; NaN where it was not asked.
+        The bias-corrected contrast and its 95 % interval; NaN if the claim was not tested.
     parts
-        Mean of each term, corrected for bias, in the order of `Claim.terms`.
+        Bias-corrected mean of each term, in the order of `Claim.terms`.
     p
-        One-sided: how often so high a contrast would come about if there were none.
+        One-sided p value for a contrast above 0.
     q
-        Benjamini–Hochberg, over the claims that were asked together.
+        p adjusted by Benjamini and Hochberg over the claims that were tested together.
     degrees
-        Of freedom of Student's t, from which interval and p are read; NaN where they are read off
-        the draws of a bootstrap.
+        Degrees of freedom of Student's t; NaN for a bootstrap.
     method
-        What made the interval, in words.
+        The method of the interval, in words.
     allows_for
-        What the interval allows for, and what it takes as given, in words.
+        The sampling variation that the interval covers, and what it takes as given, in words.
     """
 
     claim: Claim
@@ -64,80 +64,80 @@ class ClaimResult:
     allows_for: str = ""
 
     @property
-    def asked(self) -> bool:
-        """Whether the comparison has what the claim needs."""
+    def tested(self) -> bool:
+        """Whether the claim was tested."""
         return self.verdict != "cannot be asked"
 
     def sentence(self) -> str:
-        """Say it in words and numbers."""
-        if not self.asked:
-            return f"{self.claim.says}: cannot be asked here, because {self.reason}."
+        """Return the claim, its verdict and the numbers behind it as a sentence."""
+        if not self.tested:
+            return f"{self.claim.says}: cannot be tested here, because {self.reason}."
         return (
             f"{self.claim.says}: {self.verdict}. {self.equation()} (95 % interval "
-            f"{_number(self.low)} to {_number(self.high)}, p {_chance(self.p)}, "
-            f"q {_chance(self.q)})."
+            f"{_number(self.low)} to {_number(self.high)}, p {_p_value(self.p)}, "
+            f"q {_p_value(self.q)})."
         )
 
     def equation(self) -> str:
-        """Write the contrast out: the mean of each term, what it is of, and the difference."""
-        known: dict[tuple[float, str], list[float]] = {}
+        """Return the contrast as an equation: the mean of each term, and their difference."""
+        terms: dict[tuple[float, str], list[float]] = {}
         for (sign, term), part in zip(self.claim.terms, self.parts, strict=True):
             title = MEASURES[term.measure].title if term.measure in MEASURES else term.measure
-            known.setdefault((sign, f"{title} ({term.words})"), []).append(part)
+            terms.setdefault((sign, f"{title} ({term.words})"), []).append(part)
         text = ""
-        for (sign, what), parts in known.items():
+        for (sign, words), parts in terms.items():
             text += (" + " if sign > 0 else " − ") if text else ""
             text += f"{len(parts)} × " if len(parts) > 1 else ""
-            text += f"{what} {_number(parts[0])}"
+            text += f"{words} {_number(parts[0])}"
         return f"{text} = {_number(self.estimate)}"
 
 
 def evaluate_claims(
     comparison: Comparison, claims: Iterable[Claim] | None = None
 ) -> list[ClaimResult]:
-    """Ask a comparison whether claims hold.
+    """Test claims on a comparison.
 
-    A contrast's estimate, interval and p come from its replicates, without each group of
-    utterances or of groups drawn, whichever the comparison holds. Where
-    MaxCorr in rotated bases is part of it, a model's own basis is, if nothing but the space is
-    shared, one more random basis: the variance of the contrast over the R drawn ones is added,
-    times 1 + 1/R, and degrees of freedom are Satterthwaite's (1946). See docs/validity.md for how
-    often such tests fire.
+    Estimate, interval and p value of a contrast come from its replicates, by the jackknife or the
+    bootstrap, whichever the comparison holds. Contrasts with MaxCorr in rotated bases have a
+    second source of variance. If two models share only a space, a model's own basis is one more
+    random basis, so (1 + 1/R) times the variance of the contrast over the R drawn bases is added,
+    with the degrees of freedom of Satterthwaite (1946). docs/validity.md reports the error rates
+    of these tests.
 
     Parameters
     ----------
     comparison
-        With replicates.
+        A comparison with replicates.
     claims
-        The bundled ones by default.
+        Claims to test; the bundled ones by default.
 
     Returns
     -------
-    list of Answer
-        One a claim, in their order.
+    list of ClaimResult
+        One result a claim, in their order.
 
     Raises
     ------
     AssonanceError
         The bundled claims cannot be read.
     """
-    asker = _Tester(comparison)
-    found = [asker.answer(each) for each in (load_claims() if claims is None else claims)]
-    asked = [number for number, each in enumerate(found) if each.asked]
-    if asked:
-        adjusted = scipy.stats.false_discovery_control([found[number].p for number in asked])
-        for number, q in zip(asked, adjusted, strict=True):
-            found[number] = replace(found[number], q=float(q))
-    return found
+    tester = _Tester(comparison)
+    results = [tester.test(each) for each in (load_claims() if claims is None else claims)]
+    tested = [number for number, each in enumerate(results) if each.tested]
+    if tested:
+        adjusted = scipy.stats.false_discovery_control([results[number].p for number in tested])
+        for number, q in zip(tested, adjusted, strict=True):
+            results[number] = replace(results[number], q=float(q))
+    return results
 
 
-def to_dataframe(found: Sequence[ClaimResult]) -> pd.DataFrame:
-    """List answers, one a row, with everything that is known of them."""
+def to_dataframe(results: Sequence[ClaimResult]) -> pd.DataFrame:
+    """Return a table with one row a claim and all its numbers."""
     return pd.DataFrame(
         {
             "claim": each.claim.name,
             "says": each.claim.says,
-            "contrast": each.equation() if each.asked else "",
+            "contrast": each.equation() if each.tested else "",
             "estimate": each.estimate,
             "low": each.low,
             "high": each.high,
@@ -149,51 +149,53 @@ def to_dataframe(found: Sequence[ClaimResult]) -> pd.DataFrame:
             "method": each.method,
             "allows_for": each.allows_for,
         }
-        for each in found
+        for each in results
     )
 
 
-def format_table(found: Sequence[ClaimResult]) -> list[str]:
-    """Make a table for the terminal, and say under it what its numbers are.
+def format_table(results: Sequence[ClaimResult]) -> list[str]:
+    """Format results as lines for the terminal.
 
     Parameters
     ----------
-    found
-        Answers to claims asked together.
+    results
+        Results of claims that were tested together.
 
     Returns
     -------
     list of str
-        A line a claim that was asked, the others with what is lacking, and what is uncertain.
+        A table of the claims that were tested, a line for each other claim with the reason, and
+        a legend.
     """
-    asked = [each for each in found if each.asked]
+    tested = [each for each in results if each.tested]
     rows = [
         (
             each.claim.name,
             _number(each.estimate),
             f"{_number(each.low)} to {_number(each.high)}",
-            _chance(each.p),
-            _chance(each.q),
+            _p_value(each.p),
+            _p_value(each.q),
             each.verdict,
         )
-        for each in asked
+        for each in tested
     ]
-    told = _aligned([("claim", "estimate", "95 % interval", "p", "q", "verdict"), *rows])
-    told = told if asked else []
-    told += [
-        f"{each.claim.name}: cannot be asked here, because {each.reason}"
-        for each in found
-        if not each.asked
+    lines = _aligned([("claim", "estimate", "95 % interval", "p", "q", "verdict"), *rows])
+    lines = lines if tested else []
+    lines += [
+        f"{each.claim.name}: cannot be tested here, because {each.reason}"
+        for each in results
+        if not each.tested
     ]
-    if asked:
-        told.append(
-            f"p: one-sided; q: Benjamini–Hochberg over the {len(asked)} claims asked; undecided: "
-            "the interval holds 0"
+    if tested:
+        count = f"{len(tested)} claim{'s' if len(tested) > 1 else ''}"
+        lines.append(
+            f"p: one-sided; q: Benjamini–Hochberg over the {count} tested; undecided: the interval "
+            "contains 0"
         )
-        # What all of them allow for; the table in the file says what some do besides.
-        allowed = min((each.allows_for for each in asked), key=len)
-        told.append(f"intervals are those of {asked[0].method}, and allow for {allowed}")
-    return told
+        # The shortest is common to all claims; the table on disk adds what single ones allow for.
+        common = min((each.allows_for for each in tested), key=len)
+        lines.append(f"intervals are from {tested[0].method} and allow for {common}")
+    return lines
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -205,65 +207,64 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 class _Tester:
-    """A comparison, ready to be asked about one claim after the other."""
+    """Tests of claims on one comparison."""
 
     def __init__(self, comparison: Comparison) -> None:
         self.scores, self.replicates = comparison.scores, comparison.replicates
         self.dim = replicate_dimension(self.replicates) or ""
         self.population = comparison.provenance.population
-        known = comparison.provenance.models
         order = [str(name) for name in self.scores["model_row"].values]
-        self.at = CellGrid(
-            sorted(known, key=lambda each: order.index(each.name)),
+        self.grid = CellGrid(
+            sorted(comparison.provenance.models, key=lambda each: order.index(each.name)),
             [str(label) for label in self.scores["layer_row"].values],
         )
 
-    def answer(self, claim: Claim) -> ClaimResult:
-        """Answer one claim; q is not known yet."""
+    def test(self, claim: Claim) -> ClaimResult:
+        """Test one claim, without its q, which depends on the other claims."""
         try:
-            self._demand(claim)
+            self._require(claim)
             weights = contrast_weights(
-                claim.plus, claim.minus, claim.match, self.at, self._defined(claim)
+                claim.plus, claim.minus, claim.match, self.grid, self._defined(claim)
             )
-        except NotAskable as lacking:
-            return ClaimResult(claim, "cannot be asked", str(lacking))
+        except NotAskable as missing:
+            return ClaimResult(claim, "cannot be asked", str(missing))
         signs = np.array([sign for sign, _ in claim.terms])
-        whole, replicates = self._terms(claim, weights)
+        means, replicates = self._terms(claim, weights)
         method = METHODS[self.dim]
-        found = method(signs @ whole, signs @ replicates)
+        contrast = method(signs @ means, signs @ replicates)
         if ROTATED in claim.measures:
-            found = found.add_variance(*self._of_bases(claim, weights))
-        low, high = map(float, found.interval)
+            contrast = contrast.add_variance(*self._variance_of_bases(claim, weights))
+        low, high = map(float, contrast.interval)
         return ClaimResult(
             claim,
             "supported" if low > 0 else "not supported" if high < 0 else "undecided",
-            estimate=float(found.estimate),
+            estimate=float(contrast.estimate),
             low=low,
             high=high,
-            parts=tuple(map(float, method(whole, replicates).estimate)),
-            p=float(found.p),
-            degrees=float(found.degrees),
+            parts=tuple(map(float, method(means, replicates).estimate)),
+            p=float(contrast.p),
+            degrees=float(contrast.degrees),
             method=method_text(self.replicates),
             allows_for=claim.allows_for(self.population),
         )
 
-    def _demand(self, claim: Claim) -> None:
-        """See that all measures of a claim are there, with what their uncertainty needs."""
+    def _require(self, claim: Claim) -> None:
+        """Check that the measures of a claim have scores and enough replicates."""
         for name in claim.measures:
             if name not in self.scores:
                 raise NotAskable(f"{name} was not measured")
             if name not in self.replicates:
                 raise NotAskable(f"{name} has no interval here")
         if ROTATED in claim.measures and self.replicates.sizes.get("rotation", 0) < 2:
-            raise NotAskable("how far random bases differ takes two of them at least")
+            raise NotAskable("the variance over random bases needs at least two of them")
         if self.replicates.sizes[self.dim] < 2:
-            raise NotAskable("an interval takes two groups of utterances at least")
+            raise NotAskable("an interval needs at least two replicates")
 
     def _draws(self) -> xr.DataArray:
         return self.replicates[DRAWS]
 
     def _defined(self, claim: Claim) -> Mask:
-        """Mark the cells where everything that a claim needs is defined."""
+        """Mark the cells where every score and replicate of a claim is defined."""
         arrays = [
             table[name] for name in claim.measures for table in (self.scores, self.replicates)
         ]
@@ -271,38 +272,38 @@ class _Tester:
             arrays.append(self._draws())
         masks = []
         for array in arrays:
-            known = array.notnull()
-            masks.append(known.all([str(dim) for dim in known.dims if dim not in CELL]))
+            present = array.notnull()
+            masks.append(present.all([str(dim) for dim in present.dims if dim not in CELL]))
         defined: Mask = np.logical_and.reduce([mask.transpose(*CELL).values for mask in masks])
         return defined
 
     def _terms(
         self, claim: Claim, weights: Sequence[NDArray[np.float64]]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean of each term from all utterances, shape (terms,), and its replicates."""
-        whole, replicates = [], []
+        """Compute the mean of each term, (terms,), and its replicates, (terms, replicates)."""
+        means, replicates = [], []
         for (_, term), weight in zip(claim.terms, weights, strict=True):
-            whole.append(_mean(self.scores[term.measure], weight))
+            means.append(_mean(self.scores[term.measure], weight))
             replicates.append(_mean(self.replicates[term.measure], weight))
-        return np.array(whole), np.array(replicates)
+        return np.array(means), np.array(replicates)
 
-    def _of_bases(
+    def _variance_of_bases(
         self, claim: Claim, weights: Sequence[NDArray[np.float64]]
     ) -> tuple[NDArray[np.float64], int]:
-        """Variance of a contrast over the draw of bases, and its degrees of freedom.
+        """Compute the variance of a contrast over random bases, and its degrees of freedom.
 
-        A model's own basis is met twice, in its rows and in its columns; the drawn ones, which
-        turn the columns alone, are as good as independent in the two. So what the two ways
-        contribute is added as if they were one.
+        A model's own basis occurs in its rows and in its columns, while a drawn basis rotates the
+        columns only and is practically independent in the two directions. The standard deviations
+        of the two directions are therefore added, as if they were fully correlated.
         """
         draws = self._draws()
         count = draws.sizes["rotation"]
-        size = self.at.there.size
-        upper = np.triu(np.ones((size, size), dtype=bool)).reshape(self.at.there.shape * 2)
+        size = self.grid.present.size
+        upper = np.triu(np.ones((size, size), dtype=bool)).reshape(self.grid.present.shape * 2)
         deviation = 0.0
-        for way in (upper, ~upper):
+        for direction in (upper, ~upper):
             drawn = sum(
-                sign * _mean(draws, weight * way)
+                sign * _mean(draws, weight * direction)
                 for (sign, term), weight in zip(claim.terms, weights, strict=True)
                 if term.measure == ROTATED
             )
@@ -311,10 +312,10 @@ class _Tester:
 
 
 def _mean(array: xr.DataArray, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weighted mean over cells, whatever the axes behind them."""
+    """Compute the weighted mean over cells, with any further axes last."""
     values = array.transpose(*CELL, ...).values
-    there = weight > 0
-    mean: NDArray[np.float64] = weight[there] @ values[there].astype(np.float64)
+    weighted = weight > 0
+    mean: NDArray[np.float64] = weight[weighted] @ values[weighted].astype(np.float64)
     return mean
 
 
@@ -323,5 +324,5 @@ def _number(value: float) -> str:
     return f"{rounded:.3f}".replace("-", "−")
 
 
-def _chance(value: float) -> str:
+def _p_value(value: float) -> str:
     return "<0.001" if value < 0.001 else f"{value:.3f}"

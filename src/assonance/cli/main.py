@@ -96,6 +96,14 @@ def compare(
             metavar="SECOND=FIRST",
         ),
     ] = [],  # noqa: B006 - read only
+    tuned_from: Annotated[
+        list[str],
+        typer.Option(
+            help="TUNED=BASE: the model TUNED was fine-tuned from BASE. Needed if several "
+            "pretrained models have its architecture; repeat for each fine-tuned model.",
+            metavar="TUNED=BASE",
+        ),
+    ] = [],  # noqa: B006 - read only
     certainty: Certainty,
 ) -> None:
     """Compare models on speech, every layer with every layer."""
@@ -111,7 +119,8 @@ def compare(
         rows,
         machine,
         certainty,
-        seeds=_pairs(seed_of),
+        seeds=_pairs("--seed-of", "SECOND=FIRST", seed_of),
+        tuned_from=_pairs("--tuned-from", "TUNED=BASE", tuned_from),
         record=record,
         precision=precision,
         on_error=on_error,
@@ -154,6 +163,7 @@ def diff(
         machine,
         certainty,
         seeds={seed_twin: pretrained} if seed_twin else {},
+        tuned_from={fine_tuned: pretrained},
         on_error=on_error,
         diff=True,
         overwrite=overwrite,
@@ -191,6 +201,9 @@ def demo(
         Machine(offline=True),
         certainty,
         seeds={each.name: each.seed_of for each in chosen if each.seed_of in names},
+        tuned_from={
+            each.name: each.fine_tuned_from for each in chosen if each.fine_tuned_from in names
+        },
         overwrite=overwrite,
     )
 
@@ -240,12 +253,20 @@ def measures() -> None:
         typer.echo(f"    needs {each.needs}; unchanged by: {unchanged}")
 
 
-def _pairs(texts: Sequence[str]) -> dict[str, str]:
-    """Part SECOND=FIRST."""
+def _pairs(option: str, form: str, texts: Sequence[str]) -> dict[str, str]:
+    """Split texts of the form KEY=VALUE, each key with one value other than itself."""
+    found: dict[str, str] = {}
     for text in texts:
-        if not all(text.partition("=")):
-            raise AssonanceError(f"--seed-of {text!r}: not of the form SECOND=FIRST")
-    return {second: first for second, _, first in (text.partition("=") for text in texts)}
+        key, equals, value = text.partition("=")
+        if not (key and equals and value):
+            raise AssonanceError(f"{option} {text!r}: not of the form {form}")
+        if key == value:
+            raise AssonanceError(f"{option} {text!r}: a model cannot be its own; write {form}")
+        if found.setdefault(key, value) != value:
+            raise AssonanceError(
+                f"{option} {text!r}: {key!r} was already given {found[key]!r}; give one"
+            )
+    return found
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from assonance.measures import find
 from assonance.measures.roles import STANDARD
 from assonance.models import SpeechModel
 from assonance.models.loading import load_model
+from assonance.models.roster import unique_names
 from assonance.plots import changes as change_plots
 from assonance.report import change_summary
 from assonance.report.page import render
@@ -68,6 +69,7 @@ def run(
     precision: str,
     on_error: Literal["skip", "stop"],
     seeds: Mapping[str, str],
+    tuned_from: Mapping[str, str],
     uncertainty: bool,
     groups: int | None,
     bootstrap: int | None,
@@ -98,10 +100,10 @@ def run(
     AssonanceError
         As `assonance.compare`, the folder holds another run's results, or cannot be written.
     """
-    given: dict[str, Any] = {"groups": groups, "bootstrap": bootstrap, "shifts": shifts}
+    counts: dict[str, Any] = {"groups": groups, "bootstrap": bootstrap, "shifts": shifts}
     chosen_settings = replace(
         find_settings(settings),
-        **{name: value for name, value in given.items() if value is not None},
+        **{name: value for name, value in counts.items() if value is not None},
     )
     chosen = [each.name for each in find(measures or STANDARD, ("neuron", "layer", "head"))]
     config = {
@@ -121,12 +123,17 @@ def run(
         "precision": precision,
         "on_error": on_error,
         "seeds": dict(seeds),
+        "tuned_from": dict(tuned_from),
         "uncertainty": uncertainty,
         **({"diff": True} if diff else {}),
     }
+    given: Sequence[str | SpeechModel] = models
+    if diff:
+        given = loaded = _of_one_architecture(models, device, offline, record, precision)
+        tuned_from = _base_of_the_second(loaded)
     finished = (out / RESULTS).exists()
     prepared = prepare(
-        _of_one_architecture(models, device, offline, record, precision) if diff else models,
+        given,
         Corpus.from_path(audio, **speech),
         chosen,
         settings=chosen_settings,
@@ -139,6 +146,7 @@ def run(
         precision=precision,
         on_error=on_error,
         seeds=seeds,
+        tuned_from=tuned_from,
         progress=progress,
     )
     if finished and not overwrite:
@@ -160,7 +168,7 @@ def _leave(
     """Write the results and all that is made of them, none before all are made."""
     found = evaluate_claims(comparison)
     pairs = pairs_of(comparison, diff=config.get("diff", False))
-    said = [*answer(comparison, pairs), *(each.sentence() for each in found if each.asked)]
+    said = [*answer(comparison, pairs), *(each.sentence() for each in found if each.tested)]
     with progress.stage("writing the report", 1) as advance:
         texts = {
             TABLE: _csv(comparison.to_dataframe()),
@@ -274,6 +282,14 @@ def _of_one_architecture(
         }
     )
     return loaded
+
+
+def _base_of_the_second(models: Sequence[SpeechModel]) -> dict[str, str]:
+    """State that the second model was fine-tuned from the first, if both were trained."""
+    pair = models[:2]
+    names = unique_names(pair)
+    both = all(relations.learned(each.info.objective, each.info.source) for each in pair)
+    return {names[1]: names[0]} if both else {}
 
 
 def pairs_of(comparison: Comparison, *, diff: bool) -> tuple[FineTuning, ...] | None:

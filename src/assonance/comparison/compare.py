@@ -24,6 +24,7 @@ from assonance.activations.shared_rows import (
 )
 from assonance.comparison.plan import FRAME_LEVELS, ComparisonPlan
 from assonance.comparison.records import CorpusRecord, ModelRecord, Provenance
+from assonance.comparison.relations import STATE_BASE, Relations, check_statements
 from assonance.comparison.result import Comparison
 from assonance.corpus import Corpus, LeftOut
 from assonance.corpus.units import population
@@ -32,7 +33,15 @@ from assonance.inference.intervals import intervals
 from assonance.measures import Measure, find
 from assonance.measures.roles import STANDARD
 from assonance.models import SpeechModel
-from assonance.models.roster import Roster, RosterEntry, load_roster, seeds_by_name
+from assonance.models.roster import (
+    BASE,
+    SEED,
+    Roster,
+    RosterEntry,
+    load_roster,
+    refuse_unknown,
+    stated_by_name,
+)
 from assonance.scoring.caveats import miniatures
 from assonance.settings import Settings, find_settings
 from assonance.utils.files import slug
@@ -65,6 +74,7 @@ def compare(
     precision: str = "float32",
     on_error: Literal["skip", "stop"] = "skip",
     seeds: Mapping[str, str] | None = None,
+    tuned_from: Mapping[str, str] | None = None,
     uncertainty: bool = True,
     progress: Progress = _SILENT,
 ) -> Comparison:
@@ -105,6 +115,10 @@ def compare(
     seeds
         Names of models that are others trained from another seed, and of these others: what the
         two share is a ceiling for what different models can.
+    tuned_from
+        Names of fine-tuned models, and of the models they were fine-tuned from. Without a
+        statement it is the only pretrained model of the same family, parameters, layers and
+        objective; if there are several, none is taken and a warning names them.
     uncertainty
         Whether to work out intervals, what shifted speech gives, and halves of layers: several
         times the arithmetic, however much speech there is.
@@ -141,6 +155,7 @@ def compare(
         precision=precision,
         on_error=on_error,
         seeds=seeds or {},
+        tuned_from=tuned_from or {},
         progress=progress,
     )
     return prepared.run(None if out is None else Path(out), uncertainty, progress)
@@ -156,8 +171,8 @@ class Prepared:
         What `compare` was given, looked up and loaded.
     room
         Bytes that the statistics may take.
-    first_of
-        By name of a model that is another trained from another seed, that other's name.
+    records
+        What the provenance records of each model, by name.
     """
 
     named: Roster
@@ -168,7 +183,7 @@ class Prepared:
     room: float
     device: str
     on_error: Literal["skip", "stop"]
-    first_of: Mapping[str, str]
+    records: Mapping[str, ModelRecord]
 
     def run(self, out: Path | None, uncertainty: bool, progress: Progress) -> Comparison:
         """Compare, with activations in a folder; see `assonance.compare`."""
@@ -184,6 +199,8 @@ class Prepared:
             )
             parts = [plan.frame_scores(progress), plan.head_scores(progress)]
         speech = meeting.speech
+        relations = Relations(tuple(self.records.values()))
+        unknown_bases = [f"{each}: {STATE_BASE}" for each in relations.unknown_bases()]
         notes = (
             *miniatures(
                 {
@@ -201,8 +218,9 @@ class Prepared:
             ),
             *meeting.notes,
             *plan.notes,
+            *unknown_bases,
         )
-        for note in plan.notes:
+        for note in (*plan.notes, *unknown_bases):
             warnings.warn(note, AssonanceWarning, stacklevel=3)
         found = {
             name: xr.merge(
@@ -262,9 +280,7 @@ class Prepared:
             versions={"assonance": __version__, **{name: version(name) for name in LIBRARIES}},
             measures=tuple(each.name for each in self.measures),
             settings=asdict(self.settings),
-            models=tuple(
-                _record(name, each, self.first_of.get(name)) for name, each in named.items()
-            ),
+            models=tuple(self.records[name] for name in named),
             corpus=CorpusRecord(
                 name=speech.name,
                 source=speech.source,
@@ -296,6 +312,7 @@ def prepare(
     precision: str,
     on_error: Literal["skip", "stop"],
     seeds: Mapping[str, str],
+    tuned_from: Mapping[str, str],
     progress: Progress,
 ) -> Prepared:
     """Load what is compared and validate every option, before anything is computed or written.
@@ -307,6 +324,9 @@ def prepare(
     AssonanceError
         As `compare`.
     """
+    models = [models] if isinstance(models, str | Path) else list(models)
+    refuse_unknown(models, seeds, SEED)
+    refuse_unknown(models, tuned_from, BASE)
     settings = find_settings(settings)
     room = parse_bytes(memory)
     chosen = _unique(find(measures or STANDARD, ("neuron", "layer", "head")))
@@ -325,9 +345,15 @@ def prepare(
         advance(1)
     # A baseline has no heads.
     named = {name: each for name, each in named.items() if of_frames(chosen) or not each.baseline}
-    first_of = seeds_by_name(named, seeds)
+    first_of = stated_by_name(named, seeds, SEED)
+    base_of = stated_by_name(named, tuned_from, BASE)
+    records = {
+        name: _record(name, each, first_of.get(name), base_of.get(name))
+        for name, each in named.items()
+    }
+    check_statements(tuple(records.values()))
     return Prepared(
-        *(named, speech, tuple(chosen), settings, pooling, room, device, on_error, first_of)
+        *(named, speech, tuple(chosen), settings, pooling, room, device, on_error, records)
     )
 
 
@@ -345,7 +371,9 @@ def _resampled(extractions: Mapping[str, Extraction], named: Roster) -> list[str
     ]
 
 
-def _record(name: str, compared: RosterEntry, seed_of: str | None) -> ModelRecord:
+def _record(
+    name: str, compared: RosterEntry, seed_of: str | None, tuned_from: str | None
+) -> ModelRecord:
     model = compared.model
     return ModelRecord(
         name=name,
@@ -354,6 +382,7 @@ def _record(name: str, compared: RosterEntry, seed_of: str | None) -> ModelRecor
         layers=dict(model.meanings),
         twin_of=compared.twin_of,
         seed_of=seed_of,
+        tuned_from=tuned_from,
         baseline=compared.baseline,
     )
 

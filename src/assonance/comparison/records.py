@@ -28,6 +28,9 @@ class ModelRecord:
         Names of the models whose random-weights twin this is; empty for a model of its own.
     seed_of
         Name of the model of whose recipe this is another training seed: its ceiling.
+    tuned_from
+        Name of the model that this one was fine-tuned from, as the user stated; None without a
+        statement, see `assonance.comparison.relations.Relations`.
     baseline
         Whether this is no model but what the acoustics alone give: log-mel frames.
     """
@@ -44,6 +47,7 @@ class ModelRecord:
     twin_of: tuple[str, ...] = ()
     seed_of: str | None = None
     baseline: bool = False
+    tuned_from: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Models and what they are held against, each under a name of its own."""
 
+import os
+import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain, count
@@ -8,6 +10,7 @@ from pathlib import Path
 from assonance.errors import AssonanceError, printable
 from assonance.models import SpeechModel
 from assonance.models.loading import load_model
+from assonance.models.precomputed import is_one
 from assonance.models.spectra import mel
 
 
@@ -36,6 +39,12 @@ class RosterEntry:
 
 
 Roster = Mapping[str, RosterEntry]
+
+# Models that are named by what they are derived from, or by code.
+_PREFIXED = re.compile("(random|rotated|module):")
+
+# What makes a name unique.
+_NUMBER = re.compile(r" \(\d+\)$")
 
 
 def load_roster(
@@ -84,9 +93,7 @@ def load_roster(
     ]
     if not loaded:
         raise AssonanceError("no models to compare; give at least one")
-    named: dict[str, RosterEntry] = {}
-    for model in loaded:
-        named[_unique_name(model.name, named)] = RosterEntry(model)
+    named = dict(zip(unique_names(loaded), map(RosterEntry, loaded), strict=True))
     if seed is not None:
         for twin, names in _twins(named, seed):
             named[_unique_name(f"{names[0]}, random weights", named)] = RosterEntry(
@@ -100,15 +107,21 @@ def load_roster(
     return named
 
 
-def seeds_by_name(named: Roster, seeds: Mapping[str, str]) -> dict[str, str]:
-    """Say which models are others trained from another seed.
+SEED, BASE = "seed of a model", "base of a fine-tuned model"
+
+
+def stated_by_name(named: Roster, stated: Mapping[str, str], what: str) -> dict[str, str]:
+    """Resolve which models were stated to be second seeds, or fine-tuned from others.
 
     Parameters
     ----------
     named
         The models.
-    seeds
-        A second training to the first, each by its name or as it was given to be loaded.
+    stated
+        Second seed to first seed, or fine-tuned model to base, each by its name or as it was given
+        to be loaded.
+    what
+        `SEED` or `BASE`, for messages.
 
     Returns
     -------
@@ -118,25 +131,58 @@ def seeds_by_name(named: Roster, seeds: Mapping[str, str]) -> dict[str, str]:
     Raises
     ------
     AssonanceError
-        One of them is not there, or a model is its own.
+        A model is not in the comparison, goes back to itself or has two.
     """
-    known = {
-        key: name
-        for name, each in named.items()
-        if not each.control
-        for key in (each.model.info.source, Path(each.model.info.source).name, name)
-    }
-    for each in (*seeds, *seeds.values()):
+    models = {name: each.model.info.source for name, each in named.items() if not each.control}
+    known = {key: name for name, source in models.items() for key in (Path(source).name, source)}
+    known |= {name: name for name in models}
+    for each in (*stated, *stated.values()):
         if each not in known:
+            raise _unknown(each, models, what)
+    found: dict[str, str] = {}
+    for key, value in stated.items():
+        name, other = known[key], known[value]
+        if found.setdefault(name, other) != other:
             raise AssonanceError(
-                f"seed of a model: {printable(each)} is none of those compared; "
-                f"name one of {', '.join(dict.fromkeys(known.values()))}"
+                f"{what}: {printable(name)} has two, {printable(found[name])} and "
+                f"{printable(other)}; state one"
             )
-    found = {known[second]: known[first] for second, first in seeds.items()}
-    for second, first in found.items():
-        if second == first:
-            raise AssonanceError(f"seed of a model: {printable(second)} cannot be its own")
+    for name in found:
+        way = [name]
+        while (following := found.get(way[-1])) is not None:
+            if following in way:
+                through = f", through {', '.join(map(printable, way[1:]))}" if way[1:] else ""
+                raise AssonanceError(f"{what}: {printable(name)} cannot be its own{through}")
+            way.append(following)
     return found
+
+
+def refuse_unknown(
+    models: Iterable[str | Path | SpeechModel], stated: Mapping[str, str], what: str
+) -> None:
+    """Refuse statements about models that are certainly not compared, before any is loaded.
+
+    Raises
+    ------
+    AssonanceError
+        A name is not part of how any model is given, nor its folder's name.
+    """
+    names: dict[str, str] = {}
+    for model in models:
+        if not isinstance(model, str | Path) or _PREFIXED.match(str(model)) or is_one(model):
+            return  # only the loaded model has its name
+        names[str(model)] = Path(os.path.abspath(model)).name  # noqa: PTH100 - keep links' names
+    for each in (*stated, *stated.values()):
+        stem = _NUMBER.sub("", each)
+        if stem not in names.values() and not any(stem in spec for spec in names):
+            raise _unknown(each, names.values(), what)
+
+
+def _unknown(name: str, models: Iterable[str], what: str) -> AssonanceError:
+    return AssonanceError(
+        f"{what}: {printable(name)} is none of those compared; "
+        f"name one of {', '.join(dict.fromkeys(map(printable, models)))}"
+    )
 
 
 def _twins(named: Roster, seed: int) -> list[tuple[SpeechModel, tuple[str, ...]]]:
@@ -148,6 +194,14 @@ def _twins(named: Roster, seed: int) -> list[tuple[SpeechModel, tuple[str, ...]]
             same, names = twins.get(twin.fingerprint, (twin, ()))
             twins[twin.fingerprint] = same, (*names, name)
     return list(twins.values())
+
+
+def unique_names(models: Iterable[SpeechModel]) -> list[str]:
+    """Return the names that models have in a comparison, in their order."""
+    names: list[str] = []
+    for model in models:
+        names.append(_unique_name(model.name, names))
+    return names
 
 
 def _unique_name(name: str, taken: Container[str]) -> str:

@@ -75,6 +75,8 @@ def facts(model: ModelRecord) -> list[str]:
     if not model.n_parameters:
         return [model.family, model.size, "nothing learnt", layers]
     weights = "fine-tuned" if model.fine_tuned else "pretrained"
+    if model.tuned_from:
+        weights = f"fine-tuned from {model.tuned_from}"
     if model.objective == "none":
         weights = "random weights"
     return [

@@ -78,7 +78,7 @@ def _pairs(comparison: Comparison) -> tuple[_Pairs, _Pairs]:
     kin = Relations(comparison.provenance.models)
     apart, kindred = (
         [pair for pair in every if related(*(kin.models[name] for name in pair))]
-        for related in (kin.apart, kin.of_one_origin)
+        for related in (kin.unrelated, kin.same_origin)
     )
     return (apart, kindred) if len(comparison.models) > 2 and apart else (every, [])
 

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from assonance.comparison import relations
-from assonance.comparison.relations import FineTuning, _architecture
+from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import CELL, Comparison
 from assonance.errors import AssonanceError, printable
 from assonance.inference.intervals import METHODS
@@ -19,7 +19,7 @@ from assonance.inference.localisation import ROTATED
 from assonance.measures import MEASURES
 from assonance.measures.roles import TELLING
 from assonance.tables import cells
-from assonance.tables.cells import estimates, knowing_measure
+from assonance.tables.cells import estimates
 from assonance.tables.heads import head_measures
 
 # Which way a directional measure asks: what of the one layer is still, or was already, in the
@@ -317,30 +317,20 @@ def _select(array: xr.DataArray, row: str, col: str, layer: str | xr.DataArray) 
 
 
 def pairs(comparison: Comparison) -> tuple[FineTuning, ...]:
-    """Find the fine-tuned models whose pretrained ones were compared too.
+    """Return the fine-tunings among the models, as `Relations` finds them.
 
-    A fine-tuned model comes from the pretrained one of its architecture that is most like it in
-    the first layer; another of that architecture is a second seed.
+    Pairs without any score between a layer before and the same layer after are left out.
     """
-    models = [each for each in comparison.provenance.models if not each.twin_of]
-    measure = knowing_measure(comparison)
-    found = []
-    for tuned in (each for each in models if each.fine_tuned):
-        alike = [
-            each.name
-            for each in models
-            if not each.fine_tuned
-            and each.objective != "none"
-            and _architecture(each) == _architecture(tuned)
-        ]
-        if alike and measure is not None:
-            first = next(iter(tuned.layers))
-            here = {"layer_row": first, "layer_col": first}
-            shared = {
-                name: float(comparison.matrix(measure, name, tuned.name).sel(here))
-                for name in alike
-            }
-            alike.sort(key=lambda name: -np.nan_to_num(shared[name], nan=-np.inf))
-            seeds = [each.name for each in models if each.seed_of == alike[0]]
-            found.append(FineTuning(alike[0], tuned.name, *(seeds or alike[1:])[:1]))
-    return tuple(found)
+    found = relations.Relations(comparison.provenance.models).fine_tunings()
+    return tuple(pair for pair in found if _scored(comparison, pair))
+
+
+def _scored(comparison: Comparison, pair: FineTuning) -> bool:
+    """Return whether any measure compares a layer before fine-tuning with the same layer after."""
+    ladder = comparison.layers(pair.pretrained)
+    models = pair.pretrained, pair.fine_tuned
+    return any(
+        not np.isnan(_each(estimates(comparison, measure), models, ladder)).all()
+        for measure in cells.measures(comparison)
+        if measure != ROTATED
+    )

@@ -196,7 +196,7 @@ def best_pair(comparison: Comparison) -> tuple[str, str, str, str] | None:
         return None
     table = best_matches(comparison, knowing)
     kin = Relations(comparison.provenance.models)
-    apart = np.array([kin.apart(kin.models[a], kin.models[b]) for a, b, _ in table.index])
+    apart = np.array([kin.unrelated(kin.models[a], kin.models[b]) for a, b, _ in table.index])
     if table["value"][apart].notna().any():
         table = table[apart]
     if table["value"].isna().all():

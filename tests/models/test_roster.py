@@ -1,0 +1,83 @@
+"""Statements about models are resolved to their names, or refused in one line."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from assonance.errors import AssonanceError
+from assonance.models.roster import (
+    BASE,
+    RosterEntry,
+    refuse_unknown,
+    stated_by_name,
+    unique_names,
+)
+from assonance.models.spectra import mel
+
+
+@dataclass
+class Named:
+    """A model that has a name and a source alone."""
+
+    name: str
+    source: str
+
+    @property
+    def info(self):
+        return replace(mel().info, source=self.source)
+
+
+def roster(**sources):
+    entries = {name: RosterEntry(Named(name, source)) for name, source in sources.items()}
+    return entries | {"twin": RosterEntry(Named("twin", "twin"), twin_of=("a",))}
+
+
+MODELS = roster(a="hub/a", b="runs/b", c="c")
+
+
+@pytest.mark.parametrize("stated", [{"b": "a"}, {"runs/b": "hub/a"}, {"b": "hub/a"}], ids=str)
+def test_models_are_stated_by_name_or_as_they_were_given(stated):
+    assert stated_by_name(MODELS, stated, BASE) == {"b": "a"}
+
+
+def test_a_name_is_its_own_models_before_anothers_folder():
+    models = {"a": RosterEntry(Named("a", "x/a")), "a (2)": RosterEntry(Named("a", "y/a"))}
+    assert stated_by_name(models, {"a (2)": "a"}, BASE) == {"a (2)": "a"}
+    assert stated_by_name(models, {"y/a": "x/a"}, BASE) == {"a (2)": "a"}
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        ({"b": "nobody"}, "nobody is none of those compared; name one of a, b, c"),
+        ({"b": "twin"}, "twin is none of those compared; name one of a, b, c"),
+        ({"b": "runs/b"}, "b cannot be its own"),
+        ({"b": "a", "runs/b": "c"}, "b has two, a and c; state one"),
+        ({"b": "a", "a": "c", "c": "b"}, "b cannot be its own, through a, c"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_refused(stated, message):
+    with pytest.raises(AssonanceError) as caught:
+        stated_by_name(MODELS, stated, BASE)
+    assert str(caught.value) == f"base of a fine-tuned model: {message}"
+
+
+@pytest.mark.parametrize("name", ["a", "hub/a", "a (2)", "b", "runs/b", "mel"])
+def test_a_name_that_a_model_may_have_passes_before_loading(name):
+    refuse_unknown(["hub/a", "other/a@main", "runs/b/", "mel"], {name: "b"}, BASE)
+
+
+def test_a_name_that_no_model_can_have_is_refused_before_loading():
+    with pytest.raises(AssonanceError, match=r"nobody is none of those compared; name one of a, b"):
+        refuse_unknown(["hub/a", "runs/b"], {"b": "nobody"}, BASE)
+
+
+@pytest.mark.parametrize("unsure", ["module:mine.model", "rotated:b@0", mel()], ids=str)
+def test_nothing_is_refused_before_loading_if_a_name_is_unknown_until_then(unsure):
+    refuse_unknown(["hub/a", unsure], {"nobody": "a"}, BASE)
+
+
+def test_models_of_one_name_are_numbered():
+    models = [Named(name, "") for name in ("a", "b", "a", "a")]
+    assert unique_names(models) == ["a", "b", "a (2)", "a (3)"]
