@@ -362,7 +362,7 @@ def test_settings_and_measures_are_found_by_name():
 def test_measures_of_another_level_are_not_offered():
     with pytest.raises(AssonanceError) as raised:
         find(["nothing"], ("head",))
-    offered = str(raised.value).split("use: ")[1].split(", ")
+    offered = str(raised.value).split("choose from: ")[1].split(", ")
     assert offered == HEAD
 
 

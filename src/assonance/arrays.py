@@ -224,6 +224,7 @@ def head_similarity_matrix(
             f"the maps of {utterances[0]} have rows that do not sum to one; "
             "give attention after the softmax"
         )
+    _warn(found.caveats)
     result = _public(found, "head", singles=per_head, intervals=intervals)
     return result.assign_attrs(settings=settings.name)
 

@@ -191,7 +191,7 @@ def test_a_model_of_another_kind_is_named(models, speech, tmp_path):
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        (("-m", "bogus"), "measure 'bogus' is not known"),
+        (("-m", "bogus"), "measure 'bogus' is unknown"),
         (("--settings", "bogus"), "settings 'bogus' are not known"),
         (("--device", "abacus"), "device 'abacus'"),
         (("--out", "taken"), "taken: cannot be made"),

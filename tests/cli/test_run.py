@@ -308,7 +308,7 @@ def test_a_model_that_cannot_be_used_is_one_line(pair, speech, tmp_path, spoil, 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["-m", "cosine"], ["measure 'cosine' is not known", "cka"]),
+        (["-m", "cosine"], ["measure 'cosine' is unknown", "cka"]),
         (["--settings", "mine"], ["settings 'mine' are not known", "elkheir2024"]),
         (["--device", "abacus"], ["device 'abacus': cannot be used"]),
     ],
