@@ -1,4 +1,4 @@
-"""Files that are whole or not there, under names that are safe."""
+"""Write files atomically, and make names safe for paths."""
 
 import os
 import re
@@ -11,17 +11,22 @@ from assonance.errors import AssonanceError, error_text, printable
 
 @contextmanager
 def put_in_place(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary name to write to; what was written takes its place in one step.
+    """Write a file atomically: yield a temporary path, then rename it into place.
 
     Parameters
     ----------
     path
-        The file's own name; its folder is made where there is none.
+        Final path of the file. Missing folders are created.
+
+    Yields
+    ------
+    Path
+        Temporary path in the same folder, to write to.
 
     Raises
     ------
     AssonanceError
-        It cannot be written; nothing is left behind.
+        The file cannot be written. The temporary file is removed.
     """
     path = Path(path)
     partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
@@ -39,18 +44,18 @@ def put_in_place(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text as UTF-8 in one step; what UTF-8 cannot hold is escaped.
+    """Write text as UTF-8 atomically, escaping what UTF-8 cannot encode.
 
     Raises
     ------
     AssonanceError
-        It cannot be written.
+        The file cannot be written.
     """
-    # Undecodable bytes of a path, in a note or a setting, cost no file.
+    # A path with undecodable bytes, quoted in a note or a setting, must not make writing fail.
     with put_in_place(path) as partial:
         partial.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def slug(name: str) -> str:
-    """Make a name safe as a part of a path."""
+    """Return a name with unsafe characters replaced by ``_``, at most 60 characters long."""
     return re.sub(r"[^\w.-]+", "_", name)[:60]
