@@ -18,9 +18,14 @@ def test_a_file_appears_only_when_it_is_complete(tmp_path):
 def test_a_failure_keeps_the_former_file_and_leaves_nothing_else(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("former")
-    with pytest.raises(ValueError, match="stop"), put_in_place(path) as partial:
-        partial.write_text("half")
-        raise ValueError("stop")
+
+    def interrupted():
+        with put_in_place(path) as partial:
+            partial.write_text("half")
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        interrupted()
     assert path.read_text() == "former"
     assert list(tmp_path.iterdir()) == [path]
 
