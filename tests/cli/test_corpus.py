@@ -109,4 +109,4 @@ def test_pooling_without_alignments_is_refused_in_one_line(checkpoint, speech, t
     )
     assert status == 1
     (line,) = err.splitlines()
-    assert line.startswith("error: alignments: pooling by phone is done by alignments")
+    assert line.startswith("error: alignments: pooling by phone needs them")

@@ -167,7 +167,7 @@ def compare(
         named = {name: each for name, each in named.items() if name not in dropped}
         extractions = {name: each for name, each in extractions.items() if name not in dropped}
         if of_frames:
-            meeting = share_rows(speech, extractions, pooling, on_error, followers=baselines)
+            meeting = share_rows(speech, extractions, pooling, on_error, baselines=baselines)
         else:
             meeting = keep_common_utterances(speech, extractions)
         speech = meeting.speech

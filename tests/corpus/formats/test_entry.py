@@ -42,7 +42,7 @@ def test_text_that_is_not_utf8_is_refused_by_name(tmp_path):
     (tmp_path / "text").write_bytes(b"\xff")
     with pytest.raises(AssonanceError, match="text: cannot be read as UTF-8 text"):
         read_text(tmp_path / "text")
-    with pytest.raises(AssonanceError, match="gone: cannot be read .*No such file"):
+    with pytest.raises(AssonanceError, match=r"gone: cannot be read .*No such file"):
         read_text(tmp_path / "gone")
 
 
