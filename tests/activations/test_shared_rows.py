@@ -1,4 +1,4 @@
-"""Meeting: the rows that all models have, by time, and what they score."""
+"""Shared rows: the rows that all models have, by time, and their scores."""
 
 from dataclasses import replace
 

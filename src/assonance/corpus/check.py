@@ -88,7 +88,7 @@ def check(corpus: Corpus, *, deep: bool = True, progress: Progress = _SILENT) ->
         ),
         Finding(
             "warning",
-            "without a speaker, where others have one",
+            "without a speaker, although others have one",
             _named(corpus, lambda each: speakers and each.speaker is None),
         ),
         *_of_samples(summaries),

@@ -161,7 +161,7 @@ def load_encoder(checkpoint: Checkpoint) -> torch.nn.Module:
     _check_weight_files(checkpoint)
     # The random state is kept: transformers draws missing weights, even unused ones.
     with quiet(), torch.random.fork_rng(devices=[]), errors_named(checkpoint.folder, "weights"):
-        whole, report = getattr(transformers, checkpoint.family.loader).from_pretrained(
+        model, report = getattr(transformers, checkpoint.family.loader).from_pretrained(
             checkpoint.folder,
             config=checkpoint.config,
             use_safetensors=True,
@@ -172,8 +172,8 @@ def load_encoder(checkpoint: Checkpoint) -> torch.nn.Module:
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # they are reported below
         )
-        encoder = _encoder_in(whole, checkpoint)
-    wrong = _wrong_weights(whole, encoder, checkpoint, report)
+        encoder = _encoder_in(model, checkpoint)
+    wrong = _wrong_weights(model, encoder, checkpoint, report)
     for what, keys in wrong.items():
         if keys:
             raise AssonanceError(
@@ -185,7 +185,7 @@ def load_encoder(checkpoint: Checkpoint) -> torch.nn.Module:
 
 
 def _wrong_weights(
-    whole: torch.nn.Module, encoder: torch.nn.Module, checkpoint: Checkpoint, report: Any
+    model: torch.nn.Module, encoder: torch.nn.Module, checkpoint: Checkpoint, report: Any
 ) -> dict[str, set[str]]:
     """Return the names of the encoder's weights that are missing, unfitting or not finite."""
     place = f"{checkpoint.family.encoder}." if checkpoint.family.encoder else ""
@@ -203,7 +203,7 @@ def _wrong_weights(
             key
             for key in report["unexpected_keys"]
             if key.startswith(parts)
-            or key.removeprefix(f"{whole.base_model_prefix}.").startswith(parts)
+            or key.removeprefix(f"{model.base_model_prefix}.").startswith(parts)
         },
         "holds as NaN or infinity": {
             key for key, weight in used_weights(encoder) if not weight.isfinite().all()
@@ -237,15 +237,15 @@ def random_encoder(checkpoint: Checkpoint, seed: int) -> torch.nn.Module:
         torch.random.fork_rng(devices=[]),
     ):
         torch.default_generator.manual_seed(seed)
-        whole = getattr(transformers, checkpoint.family.loader).from_config(
+        model = getattr(transformers, checkpoint.family.loader).from_config(
             checkpoint.config, attn_implementation="eager", dtype=torch.float32
         )
-        return _encoder_in(whole, checkpoint).eval()
+        return _encoder_in(model, checkpoint).eval()
 
 
-def _encoder_in(whole: torch.nn.Module, checkpoint: Checkpoint) -> torch.nn.Module:
+def _encoder_in(model: torch.nn.Module, checkpoint: Checkpoint) -> torch.nn.Module:
     """Return the encoder inside a loaded model."""
-    return whole.get_submodule(checkpoint.family.encoder)
+    return model.get_submodule(checkpoint.family.encoder)
 
 
 def used_weights(encoder: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
