@@ -112,13 +112,25 @@ def extract(
         the utterances that were computed.
     """
     started = time.perf_counter()
-    if on_error == "stop" and corpus.left_out:
-        first = corpus.left_out[0]
-        raise UnusableAudio(f"{first.reason}; mend or remove it", first.path)
+    if on_error == "stop":
+        stop_at_left_out(corpus)
     store = _open_store(folder, model)
     seconds = _batch_seconds(model) if batch_seconds is None else batch_seconds
     outcomes = _run(store, model, corpus, seconds, on_error, progress)
     return _summarise(store, model, corpus, outcomes, started)
+
+
+def stop_at_left_out(corpus: Corpus) -> None:
+    """Check that the corpus left out no utterance.
+
+    Raises
+    ------
+    UnusableAudio
+        It left out some; the error names the first.
+    """
+    if corpus.left_out:
+        first = corpus.left_out[0]
+        raise UnusableAudio(f"{first.reason}; mend or remove it", first.path)
 
 
 def _open_store(folder: Path, model: SpeechModel) -> ActivationStore:

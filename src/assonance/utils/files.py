@@ -1,4 +1,4 @@
-"""Write files atomically, and make names safe for paths."""
+"""Files that are whole or not there, under names that are safe."""
 
 import os
 import re
@@ -11,22 +11,17 @@ from assonance.errors import AssonanceError, error_text, printable
 
 @contextmanager
 def put_in_place(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Write a file atomically: yield a temporary path, then rename it into place.
+    """Give a temporary name to write to; what was written takes its place in one step.
 
     Parameters
     ----------
     path
-        Final path of the file. Missing folders are created.
-
-    Yields
-    ------
-    Path
-        Temporary path in the same folder, to write to.
+        The file's own name; its folder is made where there is none.
 
     Raises
     ------
     AssonanceError
-        The file cannot be written. The temporary file is removed.
+        It cannot be written; nothing is left behind.
     """
     path = Path(path)
     partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
@@ -44,18 +39,18 @@ def put_in_place(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text as UTF-8 atomically, escaping what UTF-8 cannot encode.
+    """Write text as UTF-8 in one step; what UTF-8 cannot hold is escaped.
 
     Raises
     ------
     AssonanceError
-        The file cannot be written.
+        It cannot be written.
     """
-    # A path with undecodable bytes, quoted in a note or a setting, must not make writing fail.
+    # Undecodable bytes of a path, in a note or a setting, cost no file.
     with put_in_place(path) as partial:
         partial.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def slug(name: str) -> str:
-    """Return a name with unsafe characters replaced by ``_``, at most 60 characters long."""
+    """Make a name safe as a part of a path."""
     return re.sub(r"[^\w.-]+", "_", name)[:60]
