@@ -21,7 +21,7 @@ import soundfile
 import torch
 import transformers
 
-from assonance.activations.batching import alike
+from assonance.activations.batching import batches_by_length
 from assonance.activations.extraction import extract
 from assonance.corpus import Corpus
 from assonance.models.loading import load_model
@@ -53,7 +53,7 @@ def ways(model: Any, corpus: Corpus, folder: Path) -> dict[str, Callable[[], Non
     ready = [(each - each.mean()) / each.std() for each in samples]
     tensors = [torch.from_numpy(each)[None].to(model.device) for each in ready]
     encoder = model._encoder
-    batches = alike(tensors, lambda each: each.shape[1] / RATE, BATCH_SECONDS)
+    batches = batches_by_length(tensors, lambda each: each.shape[1] / RATE, BATCH_SECONDS)
     stores = iter(range(10**6))
 
     def forward(values: torch.Tensor) -> None:

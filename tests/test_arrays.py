@@ -298,7 +298,11 @@ MISTAKES = {
     ),
     "one frame": (({"two": np.zeros((1, 3))}, ["cka"]), {}, "1 frames are too few"),
     "no frame": (({"two": np.zeros((0, 3))}, ["cka"]), {}, "0 frames are too few"),
-    "unknown measure": ((LAYERS, ["cka", "ckb"]), {}, "measure 'ckb' is unknown; choose from: .*cka"),
+    "unknown measure": (
+        (LAYERS, ["cka", "ckb"]),
+        {},
+        "measure 'ckb' is unknown; choose from: .*cka",
+    ),
     "measure of heads": ((LAYERS, ["attn_js"]), {}, "measure 'attn_js' cannot be used here"),
     "unknown settings": ((LAYERS, ["cka"]), {"settings": "x"}, "settings 'x' .*elkheir2024"),
     "no groups": ((LAYERS, ["linreg_heldout"]), {}, "linreg_heldout .*groups="),

@@ -5,7 +5,7 @@ from os import PathLike, fspath
 
 
 class AssonanceError(Exception):
-    """Something the user can put right, said in one line.
+    """A problem that the user can fix, described in one line.
 
     The message names the file or argument, says what is wrong with it and what to do.
     The command line prints it without a traceback and exits with status 1.
@@ -13,48 +13,48 @@ class AssonanceError(Exception):
 
 
 class AssonanceWarning(UserWarning):
-    """Something the reader of a result must know: raised, and printed in the report as well."""
+    """A caveat that readers of a result must know; also printed in the report."""
 
 
 def printable(name: str | PathLike[str]) -> str:
-    """Show a name or path so that it never breaks a line or a terminal.
+    """Return a name or path in a form that never breaks a line or a terminal.
 
     Parameters
     ----------
     name
-        Anything a file system or a manifest may hold: Unicode, newlines, undecodable bytes.
+        Any text from a file system or manifest, with newlines or undecodable bytes perhaps.
 
     Returns
     -------
     str
-        The name itself where every character prints, its escaped ``repr`` otherwise.
+        The name itself if every character is printable, otherwise its escaped ``repr``.
     """
     text = fspath(name)
     return text if text.isprintable() else repr(text)
 
 
 def join_names(names: Sequence[str], most: int = 4) -> str:
-    """Join names as a sentence does; of many, the first ones and how many more."""
+    """Join names as in a sentence; beyond `most`, name the first few and count the rest."""
     if len(names) > most:
         return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def error_text(error: Exception) -> str:
-    """Give an error's own words on one line, without the path that the caller names."""
+    """Return an error's message on one line, without a path or a final full stop."""
     words = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
     return " ".join(words.split()).removeprefix("Error : ").rstrip(".")
 
 
-class UnusableAudio(AssonanceError):  # noqa: N818 - it names what was met, not a fault of ours
-    """One utterance that cannot be used, where the others still can.
+class UnusableAudio(AssonanceError):  # noqa: N818 - describes the audio, not a fault of ours
+    """An utterance that cannot be used, although others can.
 
     Parameters
     ----------
     reason
-        One line: what is wrong with the audio.
+        What is wrong with the audio, in one line.
     path
-        The audio file, where the raiser knows it; the message then begins with it.
+        The audio file, if known. The message then begins with it.
     """
 
     def __init__(self, reason: str, path: str | PathLike[str] | None = None) -> None:

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assonance.activations.batching import alike, overlapped
+from assonance.activations.batching import batches_by_length, pipeline
 
 lengths = st.lists(st.floats(0.01, 100), max_size=40)
 
 
 @given(lengths, st.floats(0, 300))
 def test_every_item_is_in_one_batch_that_fits_with_its_padding(items, most):
-    batches = alike(items, lambda item: item, most)
+    batches = batches_by_length(items, lambda item: item, most)
     assert sorted(item for batch in batches for item in batch) == sorted(items)
     for batch in batches:
         assert len(batch) == 1 or len(batch) * max(batch) <= most
@@ -22,19 +22,19 @@ def test_every_item_is_in_one_batch_that_fits_with_its_padding(items, most):
 
 @given(lengths)
 def test_no_room_is_one_by_one(items):
-    assert all(len(batch) == 1 for batch in alike(items, lambda item: item, 0))
+    assert all(len(batch) == 1 for batch in batches_by_length(items, lambda item: item, 0))
 
 
 def test_batches_are_alike_in_length_and_equal_lengths_keep_their_order():
     items = [("a", 2), ("b", 5), ("c", 2), ("d", 4), ("e", 2)]
-    batches = alike(items, lambda item: item[1], 10)
+    batches = batches_by_length(items, lambda item: item[1], 10)
     assert [[name for name, _ in batch] for batch in batches] == [["b", "d"], ["a", "c", "e"]]
 
 
 def test_results_come_in_the_order_of_the_items():
-    found = overlapped(range(20), lambda x: x + 1, lambda x: 2 * x, str)
+    found = pipeline(range(20), lambda x: x + 1, lambda x: 2 * x, str)
     assert list(found) == [str(2 * (x + 1)) for x in range(20)]
-    assert list(overlapped([], int, int, int)) == []
+    assert list(pipeline([], int, int, int)) == []
 
 
 def test_reading_and_writing_wait_for_nothing_but_computing():
@@ -51,7 +51,7 @@ def test_reading_and_writing_wait_for_nothing_but_computing():
         return item
 
     started = time.perf_counter()
-    assert list(overlapped(range(12), other, compute, other)) == list(range(12))
+    assert list(pipeline(range(12), other, compute, other)) == list(range(12))
     assert time.perf_counter() - started < 12 * 0.05  # one after the other takes 12 × 0.06
     assert computing not in threads
 
@@ -64,7 +64,7 @@ def test_no_more_is_read_than_is_soon_computed():
         computed.append(item)
         return item
 
-    list(overlapped(range(30), lambda item: read.append(item) or item, compute, int))
+    list(pipeline(range(30), lambda item: read.append(item) or item, compute, int))
 
 
 @pytest.mark.parametrize("stage", [0, 1, 2])
@@ -77,4 +77,4 @@ def test_an_error_of_any_stage_comes_out(stage):
     work = [int, int, int]
     work[stage] = fail
     with pytest.raises(OSError, match="full"):
-        list(overlapped(range(9), *work))
+        list(pipeline(range(9), *work))

@@ -390,7 +390,7 @@ def test_half_precision_says_what_it_costs(checkpoint, speech, tmp_path, precisi
     worst = max(errors, key=errors.__getitem__)
     assert least < errors[worst] < most
     assert f"computed in {precision}: on prompt0" in note
-    assert f"up to {errors[worst]:.1%} of their deviation, {worst} most" in note
+    assert f"up to {errors[worst]:.1%} of their standard deviation (most in {worst})" in note
     assert all(values.dtype == np.float32 for values in found.values())
 
 

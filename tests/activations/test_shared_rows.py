@@ -1,4 +1,4 @@
-"""Meeting: the rows that all models have, by time, and what they score."""
+"""Shared rows: the rows that all models have, by time, and their scores."""
 
 from dataclasses import replace
 
@@ -98,7 +98,7 @@ def test_a_follower_decides_nothing(extracted, ctm, pool, follower):
     (leader,) = extractions.keys() - {follower}
     pooling = Pooling(pool, "mean", ctm)
     alone = share_rows(corpus, {leader: extractions[leader]}, pooling, "skip")
-    both = share_rows(corpus, extractions, pooling, "skip", followers=[follower])
+    both = share_rows(corpus, extractions, pooling, "skip", baselines=[follower])
     assert (both.speech, both.left_out, both.notes) == (alone.speech, (), alone.notes)
     for place in range(len(corpus)):
         own = rows_of(alone, extractions, leader, place, "encoder.1")
@@ -205,8 +205,8 @@ def test_without_rows_the_utterances_of_all_models_are_kept(extracted):
     [
         ({"pool": "syllable"}, "pool 'syllable': not known; choose among frame, phone"),
         ({"by": "max"}, "pool by 'max': not known; choose among mean, centre"),
-        ({"pool": "phone"}, "alignments: pooling by phone is done by alignments"),
-        ({"skip_silence": True}, "alignments: silence is left out by alignments"),
+        ({"pool": "phone"}, "alignments: pooling by phone needs them"),
+        ({"skip_silence": True}, "alignments: leaving out silence needs them"),
     ],
 )
 def test_pooling_that_makes_no_sense_is_refused_in_one_line(wrong, words):

@@ -89,8 +89,8 @@ def test_a_run_reads_what_it_was_told_to_and_notes_it(checkpoint, tmp_path):
     )
     assert status == 0, err
     for words in (
-        "channel 1 of several is read of 1 of 2 utterances",
-        "1 of 2 utterances are longer than 2 s and are read as 2 windows",
+        "channel 1 is read in 1 of 2 utterances",
+        "1 of 2 utterances are longer than 2 s and are cut into 2 windows",
         "each row of the neuron and layer measures is a word",
         "silence is left out",
     ):
@@ -109,4 +109,4 @@ def test_pooling_without_alignments_is_refused_in_one_line(checkpoint, speech, t
     )
     assert status == 1
     (line,) = err.splitlines()
-    assert line.startswith("error: alignments: pooling by phone is done by alignments")
+    assert line.startswith("error: alignments: pooling by phone needs them")

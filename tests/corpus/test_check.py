@@ -36,16 +36,16 @@ def test_sound_files_have_nothing_wrong_with_them(checked):
     ("samples", "severity", "what"),
     [
         (np.full(16000, np.nan), "error", "cannot be used"),
-        (voice(0.01, seed=1), "error", "shorter than 25 ms, of which models make no frame"),
+        (voice(0.01, seed=1), "error", "shorter than 25 ms, too short for a frame of most models"),
         (voice(0.05, seed=1), "warning", "shorter than 100 ms"),
         (20 * voice(1, seed=1), "warning", "beyond full scale"),
         (np.clip(20 * voice(1, seed=1), -1, 1), "warning", "clipped"),
         (np.zeros(16000), "warning", "silent"),
-        (voice(1, seed=99), "warning", "the same audio as others"),
+        (voice(1, seed=99), "warning", "with the same audio as another"),
         (
             np.stack([voice(1, seed=1), -voice(1, seed=1)], 1),
             "warning",
-            "of channels that cancel each other when they are averaged; choose one (--channel)",
+            "with channels that cancel each other in their mean; choose one (--channel)",
         ),
     ],
 )
@@ -54,7 +54,7 @@ def test_what_is_wrong_with_the_samples_is_found(checked, samples, severity, wha
     assert list(found) == [what]
     assert found[what].severity == severity
     assert len(found[what].where) == 1
-    if what != "the same audio as others":
+    if what != "with the same audio as another":
         assert names(found[what]) == ["odd"]
 
 
@@ -95,8 +95,8 @@ def test_segments_that_overlap_are_named_with_how_much(tmp_path):
     (found,) = check(Corpus.from_path(tmp_path / "l.csv"))
     assert found.what == "overlap others of the same file"
     assert [line.partition(": ")[2] for line in found.where] == [
-        "0.500 s of it are in x too",
-        "0.500 s of it are in x too",
+        "0.500 s of it are also in x",
+        "0.500 s of it are also in x",
     ]
     assert names(found) == ["v", "y"]
 

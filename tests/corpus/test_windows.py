@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from speech_files import ids, write
 
 from assonance.corpus import Corpus, Utterance
-from assonance.corpus.windows import windows
+from assonance.corpus.windows import cut_into_windows
 from assonance.errors import AssonanceError
 
 
@@ -29,7 +29,7 @@ def utterance(seconds, rate=16000, first=0):
 )
 def test_windows_lie_side_by_side_and_are_no_longer_than_was_asked(seconds, longest, rate, first):
     whole = utterance(seconds, rate, first)
-    pieces = windows(whole, longest)
+    pieces = cut_into_windows(whole, longest)
     assert (pieces[0].first, pieces[-1].last) == (whole.first, whole.last)
     assert all(a.last == b.first for a, b in pairwise(pieces))
     lengths = [each.last - each.first for each in pieces]
@@ -46,11 +46,11 @@ def test_windows_lie_side_by_side_and_are_no_longer_than_was_asked(seconds, long
 
 def test_an_utterance_that_fits_is_left_as_it_is():
     whole = utterance(30)
-    assert windows(whole, 30) == [whole]
+    assert cut_into_windows(whole, 30) == [whole]
 
 
 def test_inner_edges_have_a_twentieth_of_the_window_as_context_and_outer_ones_none():
-    first, second, third = windows(utterance(60), 30)
+    first, second, third = cut_into_windows(utterance(60), 30)
     assert (first.before, first.after) == (0, 24000)
     assert (second.before, second.after) == (24000, 24000)
     assert (third.before, third.after) == (24000, 0)
@@ -84,7 +84,7 @@ def test_a_corpus_says_what_it_cut(tmp_path):
     write(tmp_path / "long.wav", seconds=3)
     write(tmp_path / "short.wav", seconds=1)
     (note,) = Corpus.from_path(tmp_path, window=2).notes
-    assert note.startswith("1 of 2 utterances are longer than 2 s and are read as 2 windows")
+    assert note.startswith("1 of 2 utterances are longer than 2 s and are cut into 2 windows")
     assert Corpus.from_path(tmp_path).notes == ()
     assert ids(Corpus.from_path(tmp_path, window=None)) == ["long", "short"]
 
@@ -92,14 +92,14 @@ def test_a_corpus_says_what_it_cut(tmp_path):
 @pytest.mark.parametrize("window", [0.5, 0, -1, float("nan")])
 def test_a_window_too_short_to_hear_anything_in_is_refused(tmp_path, window):
     write(tmp_path / "a.wav")
-    with pytest.raises(AssonanceError, match=r"window .*: shorter than 1 s; give more seconds"):
+    with pytest.raises(AssonanceError, match=r"window .*: shorter than 1 s; allow more seconds"):
         Corpus.from_path(tmp_path, window=window)
 
 
 def test_a_window_never_takes_the_name_of_another_utterance(tmp_path):
     write(tmp_path / "a.wav", seconds=3)
     write(tmp_path / "a:0.000-1.500.wav")
-    with pytest.raises(AssonanceError, match=r"takes the id of .* a:0\.000-1\.500"):
+    with pytest.raises(AssonanceError, match=r"would have the id of utterance a:0\.000-1\.500"):
         Corpus.from_path(tmp_path, window=2)
 
 

@@ -43,7 +43,7 @@ def test_frame_times_are_the_centres_of_what_frames_see():
 
 
 def test_joined_frames_are_as_many_and_as_far_apart_as_their_pairs():
-    pairs = GRID.joined(2)
+    pairs = GRID.stacked(2)
     for n_samples in range(300, 3000, 17):
         assert pairs.count(n_samples) == GRID.count(n_samples) // 2
         times = GRID.times(n_samples, 16000)[: 2 * pairs.count(n_samples)]

@@ -175,20 +175,29 @@ def test_an_utterance_without_activations_is_left_out(folder, corpus, tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda arrays: {**arrays, "layer.1": arrays["layer.1"][:, :5]}, "where others hold"),
-        (lambda arrays: {"layer.0": arrays["layer.0"]}, "where others hold"),
+        (
+            lambda arrays: {**arrays, "layer.1": arrays["layer.1"][:, :5]},
+            "but the first file holds",
+        ),
+        (lambda arrays: {"layer.0": arrays["layer.0"]}, "but the first file holds"),
         (lambda arrays: {**arrays, "layer.1": arrays["layer.1"][1:]}, "frames for 0.60 s"),
         (
             lambda arrays: {k: np.repeat(a, 2, 0) for k, a in arrays.items()},
-            "where 50 a second make",
+            "but 50 frames a second make",
         ),
         (
             lambda arrays: {k: a * np.nan for k, a in arrays.items()},
             "layer.0 holds NaN or infinity",
         ),
         (lambda arrays: {k: a.astype(int) for k, a in arrays.items()}, "is int64 of shape"),
-        (lambda arrays: {k: a[:0] for k, a in arrays.items()}, "where floats of frames × neurons"),
-        (lambda arrays: {k: a[0] for k, a in arrays.items()}, "where floats of frames × neurons"),
+        (
+            lambda arrays: {k: a[:0] for k, a in arrays.items()},
+            "it must be floats of shape frames × neurons",
+        ),
+        (
+            lambda arrays: {k: a[0] for k, a in arrays.items()},
+            "it must be floats of shape frames × neurons",
+        ),
     ],
 )
 def test_activations_that_do_not_fit_are_left_out(folder, corpus, tmp_path, spoil, words):
@@ -233,9 +242,9 @@ def test_a_pickle_is_never_opened(folder, corpus, tmp_path):
         ({"frame_rate": "fast"}, "frame_rate is 'fast'"),
         ({"frame_rate": float("nan")}, "frame_rate is nan"),
         ({"first_frame": "soon"}, "first_frame is 'soon'"),
-        ({"layers": ["a", "a"]}, "layers must be a list of names, no two alike"),
-        ({"layers": "a"}, "layers must be a list of names"),
-        ({"framerate": 50}, "unknown 'framerate'; it may state frame_rate"),
+        ({"layers": ["a", "a"]}, "layers must be a list of distinct names"),
+        ({"layers": "a"}, "layers must be a list of distinct names"),
+        ({"framerate": 50}, "unknown 'framerate'; it can have frame_rate"),
     ],
 )
 def test_a_card_that_states_what_cannot_be_is_refused(folder, stated, words):

@@ -1,1 +1,1 @@
-"""Store the activations of layers on disk, and align the rows that models share."""
+"""Store activations of layers on disk, and find the rows that all models share."""

@@ -1,4 +1,4 @@
-"""Batches for an accelerator: alike in length, read ahead, written behind."""
+"""Form batches of similar length for an accelerator, and overlap reading and writing."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -20,28 +20,30 @@ Written = TypeVar("Written")
 _WORKERS = 4
 
 
-_AHEAD = 3  # batches that are read, or not yet written, while one is computed
+_AHEAD = 3  # batches read ahead, or waiting to be written, while one is computed
 
 
-def alike(items: Sequence[T], length: Callable[[T], float], most: float) -> list[list[T]]:
-    """Share items out to batches of like lengths, the longest first.
+def batches_by_length(
+    items: Sequence[T], length: Callable[[T], float], most: float
+) -> list[list[T]]:
+    """Form batches of items of similar length, the longest first.
 
-    A batch depends on the items alone, not on what was done before, so that a run that is taken up
-    again computes the same batches.
+    Batches depend only on the items, so a run that was interrupted and resumed uses the same ones.
 
     Parameters
     ----------
     items
-        To share out.
+        Items to batch.
     length
-        Length of an item.
+        Returns the length of an item.
     most
-        What a batch may hold, counting each item as long as the longest; one item always fits.
+        Maximum length of a batch, counting every item as long as the longest. A single item always
+        fits.
 
     Returns
     -------
     list of list
-        Each item once; items of one length in their order.
+        Every item once; items of the same length keep their order.
     """
     batches: list[list[T]] = []
     for item in sorted(items, key=length, reverse=True):
@@ -52,26 +54,26 @@ def alike(items: Sequence[T], length: Callable[[T], float], most: float) -> list
     return batches
 
 
-def overlapped(
+def pipeline(
     items: Sequence[T],
     read: Callable[[T], Read],
     compute: Callable[[Read], Computed],
     write: Callable[[Computed], Written],
 ) -> Iterator[Written]:
-    """Read, compute and write, one item after the other, but for waiting.
+    """Read, compute and write items in order, with reading and writing in background threads.
 
     Parameters
     ----------
     items
-        What to go through.
+        Items to process.
     read, write
-        Called from threads of their own, some items ahead and behind.
+        Called in background threads, some items before and after the current one.
     compute
-        Called from this thread.
+        Called in this thread.
 
     Yields
     ------
-    What `write` gives, in the order of the items. An exception of any of the three comes out here.
+    Results of `write`, in the order of the items. An exception in any function is raised here.
     """
     with ThreadPoolExecutor(_WORKERS) as pool:
         reading: deque[Future[Read]] = deque(pool.submit(read, item) for item in items[:_AHEAD])

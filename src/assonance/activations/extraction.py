@@ -1,4 +1,4 @@
-"""Extraction: run a model over a corpus into a store, once, whatever interrupts it."""
+"""Run a model over a corpus into a store, resuming after any interruption."""
 
 import functools
 import time
@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from assonance.activations.batching import alike, overlapped
+from assonance.activations.batching import batches_by_length, pipeline
 from assonance.activations.store import ActivationStore
 from assonance.corpus import Corpus, LeftOut, Utterance
 from assonance.corpus.utterance import hash_of
@@ -32,30 +32,29 @@ from assonance.utils.progress import Progress, Silent
 _SILENT = Silent()
 
 
-_ON_ACCELERATOR = 100.0  # seconds of speech in a batch: some GB for a large model
+_ON_ACCELERATOR = 100.0  # seconds of speech in a batch: a few GB for a large model
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """What came of running a model over a corpus.
+    """Result of running a model over a corpus.
 
     Attributes
     ----------
     store
-        Holds the activations.
+        Store of the activations.
     ids
-        The utterances that it holds of this corpus, in the corpus's order.
+        Ids of the utterances of this corpus in the store, in the order of the corpus.
     left_out
-        The utterances that this model could not use, and why; those that the corpus itself left
-        out are not repeated.
+        Utterances that the model could not use, and why, without those that the corpus left out.
     computed, reused
-        Number of utterances run now, and found in the store.
+        Number of utterances run now, and number found in the store.
     seconds
-        Time it took.
+        Duration of the run.
     resampled
-        Number of utterances whose audio is stored at another rate than the model's.
+        Number of utterances whose sampling rate differs from the model's.
     notes
-        What to beware of.
+        Caveats for readers of a result.
     """
 
     store: ActivationStore
@@ -68,7 +67,7 @@ class Extraction:
     notes: tuple[str, ...] = ()
 
 
-# Whether an utterance was computed now, or why it cannot be.
+# Whether an utterance was computed now (True) or reused (False), or why it cannot be used.
 _Outcome = bool | UnusableAudio
 
 
@@ -81,47 +80,61 @@ def extract(
     on_error: Literal["skip", "stop"] = "skip",
     batch_seconds: float | None = None,
 ) -> Extraction:
-    """Run a model over a corpus into a store; what the store holds already is not run again.
+    """Run a model over a corpus into a store, skipping utterances that the store already has.
 
-    A run that was interrupted, however abruptly, and taken up again ends with the same bytes as
-    one that was not, on the same machine. Utterances are computed side by side, each on one core,
-    so the bytes do not depend on how many cores there are. On an accelerator they are computed in
-    batches of like lengths, where the model's family allows that exactly, while others are read
-    and written.
+    A run that was interrupted and resumed leaves the same bytes as one that was not, on the same
+    machine. On the CPU each utterance is computed on one core, so the bytes do not depend on the
+    number of cores. An accelerator computes batches of utterances of similar length if the model's
+    family allows exact batches, and reads and writes others meanwhile.
 
     Parameters
     ----------
     model
-        What to run.
+        Model to run.
     corpus
-        What to run it on.
+        Corpus to run it on.
     folder
-        The store's folder, new or of an earlier run of the same model.
+        Folder of the store, new or from an earlier run of the same model.
     progress
-        Told of the seconds of audio done.
+        Receives the seconds of audio done.
     on_error
-        What to do about an utterance that cannot be used: leave it out, or stop there, even for
-        one that the corpus left out already.
+        Whether to skip an utterance that cannot be used, or to stop at it; "stop" includes
+        utterances that the corpus left out.
     batch_seconds
-        Seconds of speech in a batch, padding counted; 0 for no batches. By default none on the
-        CPU, and as many as keep an accelerator busy there.
-
-    Returns
-    -------
-    Extraction
-        Of at least one utterance.
+        Seconds of speech in a batch, with padding; 0 for no batches. By default no batches on the
+        CPU, and enough to keep an accelerator busy.
 
     Raises
     ------
     AssonanceError
-        The folder belongs to another model, version or setting, or cannot be written; no
-        utterance can be used; or one cannot, and `on_error` is "stop". What was computed before
-        stays, and a later run goes on from there.
+        The folder belongs to another model, version or setting, or cannot be written; or no
+        utterance can be used; or one cannot, and `on_error` is "stop". A later run resumes after
+        the utterances that were computed.
     """
     started = time.perf_counter()
     if on_error == "stop":
         stop_at_left_out(corpus)
-    store = ActivationStore(
+    store = _open_store(folder, model)
+    seconds = _batch_seconds(model) if batch_seconds is None else batch_seconds
+    outcomes = _run(store, model, corpus, seconds, on_error, progress)
+    return _summarise(store, model, corpus, outcomes, started)
+
+
+def stop_at_left_out(corpus: Corpus) -> None:
+    """Check that the corpus left out no utterance.
+
+    Raises
+    ------
+    UnusableAudio
+        It left out some; the error names the first.
+    """
+    if corpus.left_out:
+        first = corpus.left_out[0]
+        raise UnusableAudio(f"{first.reason}; mend or remove it", first.path)
+
+
+def _open_store(folder: Path, model: SpeechModel) -> ActivationStore:
+    return ActivationStore(
         folder,
         fingerprint={
             "version": _version(),
@@ -130,19 +143,26 @@ def extract(
         },
         layers=model.widths,
     )
-    kept: list[Utterance] = []
-    left_out: list[LeftOut] = []
-    computed = 0
-    seconds = _batch_seconds(model) if batch_seconds is None else batch_seconds
+
+
+def _run(
+    store: ActivationStore,
+    model: SpeechModel,
+    corpus: Corpus,
+    batch_seconds: float,
+    on_error: Literal["skip", "stop"],
+    progress: Progress,
+) -> dict[str, _Outcome]:
+    """Fill the store, and return the outcome of each utterance by id."""
     of_file = functools.cache(hash_of)  # many utterances may be cut from one file
     outcomes: dict[str, _Outcome] = {}
     stage = progress.stage(f"reading speech with {model.name}", corpus.seconds)
     with stage as advance, ExitStack() as workers:
-        if seconds and runs_batches(model):
-            done = _in_batches(store, model, corpus, seconds, of_file)
+        if batch_seconds and runs_batches(model):
+            done = _in_batches(store, model, corpus, batch_seconds, of_file)
         else:
-            share = workers.enter_context(worker_pool())
-            each = share(lambda utterance: _ensure(store, model, utterance, of_file), corpus)
+            pool_map = workers.enter_context(worker_pool())
+            each = pool_map(lambda utterance: _ensure(store, model, utterance, of_file), corpus)
             done = zip(corpus, each, strict=True)
         for utterance, outcome in done:
             if isinstance(outcome, UnusableAudio) and on_error == "stop":
@@ -151,6 +171,20 @@ def extract(
                 ) from outcome
             outcomes[utterance.id] = outcome
             advance(utterance.duration)
+    return outcomes
+
+
+def _summarise(
+    store: ActivationStore,
+    model: SpeechModel,
+    corpus: Corpus,
+    outcomes: Mapping[str, _Outcome],
+    started: float,
+) -> Extraction:
+    """Count the outcomes, and refuse a corpus without a usable utterance."""
+    kept: list[Utterance] = []
+    left_out: list[LeftOut] = []
+    computed = 0
     for utterance in corpus:
         outcome = outcomes[utterance.id]
         if isinstance(outcome, UnusableAudio):
@@ -164,6 +198,9 @@ def extract(
             f"{corpus.name}: {model.name} can use none of the {len(corpus)} utterances; "
             f"the first, {first.path}: {first.reason}"
         )
+    resampled = 0
+    if not is_precomputed(model):
+        resampled = sum(each.sampling_rate != model.sampling_rate for each in kept)
     return Extraction(
         store=store,
         ids=tuple(utterance.id for utterance in kept),
@@ -171,24 +208,9 @@ def extract(
         computed=computed,
         reused=len(kept) - computed,
         seconds=time.perf_counter() - started,
-        resampled=0
-        if is_precomputed(model)
-        else sum(utterance.sampling_rate != model.sampling_rate for utterance in kept),
-        notes=_rounding(model, kept[0]),
+        resampled=resampled,
+        notes=_rounding_note(model, kept[0]),
     )
-
-
-def stop_at_left_out(corpus: Corpus) -> None:
-    """Check that a corpus left out no utterance of its own.
-
-    Raises
-    ------
-    UnusableAudio
-        It did; the first is named.
-    """
-    if corpus.left_out:
-        first = corpus.left_out[0]
-        raise UnusableAudio(f"{first.reason}; mend or remove it", first.path)
 
 
 def _batch_seconds(model: SpeechModel) -> float:
@@ -201,7 +223,7 @@ def _ensure(
     utterance: Utterance,
     of_file: Callable[[Path], str],
 ) -> _Outcome:
-    """See that the store holds an utterance; say whether it was computed, or why it cannot be."""
+    """Add an utterance to the store unless it is there, and return the outcome."""
     try:
         if is_precomputed(model):
             return _copy(store, model, utterance)
@@ -224,15 +246,15 @@ def _write(
     samples: int,
     activations: Mapping[str, NDArray[np.float32]],
 ) -> None:
-    """Store the frames that are the utterance's own, with their times."""
+    """Write the frames of an utterance, without its context, with their times."""
     times = model.frame_times(samples) - utterance.lead
-    kept = _own(times, utterance)
-    own = {label: frames[kept] for label, frames in activations.items()}
-    store.write(utterance.id, own, times[kept], audio)
+    inner = _without_context(times, utterance)
+    own = {label: frames[inner] for label, frames in activations.items()}
+    store.write(utterance.id, own, times[inner], audio)
 
 
 def _copy(store: ActivationStore, model: PrecomputedModel, utterance: Utterance) -> bool:
-    """See that the store holds what is on file of an utterance."""
+    """Copy precomputed activations of an utterance to the store unless they are there."""
     file = model.identify(utterance)
     if store.holds(utterance.id, file):
         return False
@@ -243,11 +265,11 @@ def _copy(store: ActivationStore, model: PrecomputedModel, utterance: Utterance)
 
 @dataclass
 class _Batch:
-    """Utterances on their way: what is known of some, and what is to be made of the others."""
+    """A batch in progress: outcomes known so far, and the samples and outputs of the rest."""
 
     utterances: list[Utterance]
     outcomes: dict[str, _Outcome] = field(default_factory=dict)
-    heard: list[tuple[Utterance, str, NDArray[np.float32]]] = field(default_factory=list)
+    loaded: list[tuple[Utterance, str, NDArray[np.float32]]] = field(default_factory=list)
     outputs: Sequence[LayerOutputs | UnusableAudio] = ()
 
 
@@ -258,10 +280,10 @@ def _in_batches(
     seconds: float,
     of_file: Callable[[Path], str],
 ) -> Iterator[tuple[Utterance, _Outcome]]:
-    """See that the store holds the utterances, a batch at a time; outcomes batch by batch.
+    """Add utterances to the store in batches, and yield their outcomes batch by batch.
 
-    A batch of which anything is missing is computed whole: what comes of an utterance depends, in
-    its last bits, on its company.
+    If any utterance of a batch is missing, the whole batch is computed, because the last bits of
+    activations depend on the other utterances of the batch.
     """
 
     def read(utterances: list[Utterance]) -> _Batch:
@@ -279,36 +301,36 @@ def _in_batches(
             if utterance.id in audio:
                 try:
                     samples = utterance.read(model.sampling_rate, context=True)
-                    batch.heard.append((utterance, audio[utterance.id], samples))
+                    batch.loaded.append((utterance, audio[utterance.id], samples))
                 except UnusableAudio as error:
                     batch.outcomes[utterance.id] = error
         return batch
 
     def compute(batch: _Batch) -> _Batch:
-        batch.outputs = _run_batch(model, [samples for _, _, samples in batch.heard])
+        batch.outputs = _run_batch(model, [samples for _, _, samples in batch.loaded])
         return batch
 
     def write(batch: _Batch) -> list[tuple[Utterance, _Outcome]]:
-        for (utterance, audio, samples), made in zip(batch.heard, batch.outputs, strict=True):
-            if isinstance(made, UnusableAudio):
-                batch.outcomes[utterance.id] = made
+        for (utterance, audio, samples), outputs in zip(batch.loaded, batch.outputs, strict=True):
+            if isinstance(outputs, UnusableAudio):
+                batch.outcomes[utterance.id] = outputs
                 continue
             missing = not store.holds(utterance.id, audio)
             if missing:
-                _write(store, model, utterance, audio, len(samples), made.activations)
+                _write(store, model, utterance, audio, len(samples), outputs.activations)
             batch.outcomes[utterance.id] = missing
         return [(utterance, batch.outcomes[utterance.id]) for utterance in batch.utterances]
 
     most = seconds if model.in_batches else 0
-    batches = alike(tuple(corpus), lambda utterance: utterance.duration, most)
-    for outcomes in overlapped(batches, read, compute, write):
+    batches = batches_by_length(tuple(corpus), lambda utterance: utterance.duration, most)
+    for outcomes in pipeline(batches, read, compute, write):
         yield from outcomes
 
 
 def _run_batch(
     model: BatchedModel, batch: Sequence[NDArray[np.float32]]
 ) -> Sequence[LayerOutputs | UnusableAudio]:
-    """Run a batch; one by one where one of them, or all at once, cannot be run."""
+    """Run a batch, or its utterances one by one if the batch cannot be run."""
     if len(batch) > 1:
         with suppress(UnusableAudio):
             return model.run_batch(batch)
@@ -321,19 +343,19 @@ def _run_batch(
     return outputs
 
 
-def _rounding(model: SpeechModel, utterance: Utterance) -> tuple[str, ...]:
-    """Say what half precision costs, by the first utterance."""
+def _rounding_note(model: SpeechModel, utterance: Utterance) -> tuple[str, ...]:
+    """Describe the rounding error of half precision on the first utterance."""
     if not is_rounded(model):
         return ()
     layer, error = model.rounding(utterance.read(model.sampling_rate))
     return (
         f"{model.name} is computed in {model.precision}: on {printable(utterance.id)} its layers "
-        f"differ from float32 by up to {error:.1%} of their deviation, {layer} most",
+        f"differ from float32 by up to {error:.1%} of their standard deviation (most in {layer})",
     )
 
 
-def _own(times: NDArray[np.float64], utterance: Utterance) -> slice:
-    """Find the frames that are the utterance's own: those whose centre is not in its context."""
+def _without_context(times: NDArray[np.float64], utterance: Utterance) -> slice:
+    """Return the range of frames whose centre is in the utterance, not in its context."""
     first = np.searchsorted(times, 0) if utterance.before else 0
     last = np.searchsorted(times, utterance.duration) if utterance.after else len(times)
     return slice(int(first), int(last))
@@ -342,5 +364,5 @@ def _own(times: NDArray[np.float64], utterance: Utterance) -> slice:
 def _version() -> str:
     try:
         return version("assonance")
-    except PackageNotFoundError:  # run from a source tree that is not installed
+    except PackageNotFoundError:  # a source tree that is not installed
         return "source"

@@ -1,4 +1,4 @@
-"""Rows of what is measured: means of a model's frames, found by where they lie in time."""
+"""Pool frames into rows: select a model's frames by time, and average them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,23 +6,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# Seconds: times are sums of floats, and what lies on an edge must lie on one side of it.
-_SLACK = 1e-6
+# Seconds. Tolerance at the edges of spans, because times are sums of floats.
+_TOLERANCE = 1e-6
 
 
-_LONG = 1e6  # and longer than any utterance
+_LONG = 1e6  # seconds, longer than any utterance
 
 
 @dataclass(frozen=True)
 class FrameGroups:
-    """Which frames of an utterance make which row.
+    """The frames of an utterance that make up each row.
 
     Attributes
     ----------
     frames
-        Indices of frames, row after row; a frame may be in several rows or in none.
+        Indices of frames, row by row. A frame may be in several rows, or in none.
     starts
-        Where each row's begin in `frames`; no row is empty.
+        Index in `frames` of the first frame of each row; no row is empty.
     """
 
     frames: NDArray[np.int64]
@@ -32,18 +32,17 @@ class FrameGroups:
         return len(self.starts)
 
     def of(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Average frames.
+        """Average the frames of each row.
 
         Parameters
         ----------
         frames
-            Shape (T, D).
+            Frames of one layer; shape (T, D).
 
         Returns
         -------
         ndarray of float32, shape (len(self), D)
-            The mean of each row's frames, added up in float64; a frame that is a row by itself
-            is that very frame.
+            Mean of each row, computed in float64. A row of one frame is exactly that frame.
         """
         counts = np.diff(self.starts, append=len(self.frames))
         if (counts == 1).all():
@@ -53,22 +52,22 @@ class FrameGroups:
 
 
 def single_frames(frames: NDArray[np.int64]) -> FrameGroups:
-    """Take frames each as a row."""
+    """Return rows of one frame each."""
     return FrameGroups(frames, np.arange(len(frames)))
 
 
 def whole(frames: NDArray[np.int64]) -> FrameGroups:
-    """Take frames, at least one, together as a row."""
+    """Return one row of all the frames given, at least one."""
     return FrameGroups(frames, np.zeros(1, np.int64))
 
 
 def from_ranges(ranges: NDArray[np.int64]) -> FrameGroups:
-    """Take ranges of frames each as a row.
+    """Return one row for each range of frames.
 
     Parameters
     ----------
     ranges
-        The first frame and the one after the last, none of them empty; shape (K, 2).
+        First frame and one past the last; shape (K, 2). No range is empty.
     """
     lengths = ranges[:, 1] - ranges[:, 0]
     starts = np.cumsum(lengths) - lengths
@@ -76,18 +75,18 @@ def from_ranges(ranges: NDArray[np.int64]) -> FrameGroups:
 
 
 def cells(times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give each frame the time that is nearer to it than to any other.
+    """Return, for each frame, the span of time that is nearer to it than to any other frame.
 
     Parameters
     ----------
     times
-        Centres of frames, ascending; shape (T,), at least one.
+        Centres of frames in seconds, ascending; shape (T,), at least one.
 
     Returns
     -------
     ndarray, shape (T, 2)
-        Start and end: half way to the neighbours, and as far on the outer side of the first and
-        last. All of the utterance where there is one frame alone.
+        Start and end, halfway to the neighbouring frames. The first and last frame extend as far
+        outwards as inwards. A single frame covers the whole utterance.
     """
     if len(times) == 1:
         return np.array([[times[0] - _LONG, times[0] + _LONG]])
@@ -104,27 +103,27 @@ def ranges_in(
     centre: bool = False,
     however_far: bool = False,
 ) -> NDArray[np.int64]:
-    """Find the frames that lie in spans of time.
+    """Return the range of frames whose centres lie in each span of time.
 
     Parameters
     ----------
     times
         Centres of frames in seconds, ascending; shape (T,), at least one.
     spans
-        Start and end in seconds, start included and end not; shape (K, 2).
+        Start (included) and end (excluded) in seconds; shape (K, 2).
     centre
-        Whether to take of each span only the frame nearest to its centre.
+        Whether to return only the frame nearest to the centre of each span.
     however_far
-        Whether a frame stands in however far it is from the span.
+        Whether the nearest frame is used however far it is from the span.
 
     Returns
     -------
     ndarray of int64, shape (K, 2)
-        The first frame and the one after the last. A span with no frame's centre in it has the
-        frame nearest to its own centre, unless that is more than a stride away from the span:
-        then it has none (0, 0).
+        First frame and one past the last. A span without the centre of a frame gets the frame
+        nearest to the centre of the span or, if that is more than one stride from the span, an
+        empty range (0, 0).
     """
-    first, last = (np.searchsorted(times, spans[:, side] - _SLACK) for side in (0, 1))
+    first, last = (np.searchsorted(times, spans[:, side] - _TOLERANCE) for side in (0, 1))
     nearest = _nearest(times, spans.mean(1))
     stride = np.median(np.diff(times)) if len(times) > 1 else np.inf
     away = np.maximum(spans[:, 0] - times[nearest], times[nearest] - spans[:, 1])
@@ -133,41 +132,43 @@ def ranges_in(
         [np.where(single, nearest, first), np.where(single, nearest + 1, last)], axis=1
     )
     if not however_far:
-        found[single & (away > stride + _SLACK)] = 0
+        found[single & (away > stride + _TOLERANCE)] = 0
     return found.astype(np.int64)
 
 
 def _nearest(times: NDArray[np.float64], moments: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Find the frame whose centre is nearest to each moment, the earlier of two."""
+    """Return the frame with its centre nearest to each moment; of two, the earlier."""
     after = np.searchsorted(times, moments).clip(max=len(times) - 1)
     before = (after - 1).clip(min=0)
-    earlier = moments - times[before] <= times[after] - moments + _SLACK
+    earlier = moments - times[before] <= times[after] - moments + _TOLERANCE
     return np.where(earlier, before, after)
 
 
 def in_spans(times: NDArray[np.float64], spans: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Say which frames have their centre in any of some spans.
+    """Return whether the centre of each frame lies in any of the spans.
 
     Parameters
     ----------
     times
         Centres of frames in seconds; shape (T,).
     spans
-        Start and end in seconds, start included and end not; shape (K, 2).
+        Start (included) and end (excluded) in seconds; shape (K, 2).
 
     Returns
     -------
     ndarray of bool, shape (T,)
+        True for frames in a span.
     """
     result = np.zeros(len(times), dtype=bool)
     for start, end in spans:
-        result |= (times >= start - _SLACK) & (times < end - _SLACK)
+        result |= (times >= start - _TOLERANCE) & (times < end - _TOLERANCE)
     return result
 
 
 def same(times: Sequence[NDArray[np.float64]]) -> bool:
-    """Say whether frames of several models lie at the same times."""
+    """Return whether the frames of several models have the same times."""
     first, *others = times
     return all(
-        len(each) == len(first) and np.allclose(each, first, rtol=0, atol=_SLACK) for each in others
+        len(each) == len(first) and np.allclose(each, first, rtol=0, atol=_TOLERANCE)
+        for each in others
     )

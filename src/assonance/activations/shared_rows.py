@@ -1,6 +1,12 @@
-"""Where models meet: the rows that all of them have of each utterance, found by time."""
+"""Find the rows that all models share in each utterance.
 
-from collections.abc import Collection, Mapping
+Frames are aligned by time, never by index. The grid is that of the model with the fewest frames.
+For each frame of the grid, the frames of another model whose centres are nearest to it are
+averaged. If there are none, the nearest frame is used if it is at most one stride away. Phones,
+words and utterances pool each model's own frames. A row without a frame of every model is dropped.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -20,7 +26,7 @@ from assonance.activations.pooling import (
     whole,
 )
 from assonance.corpus import Corpus, LeftOut, Utterance
-from assonance.corpus.alignments import Alignments
+from assonance.corpus.alignments import Alignments, Span
 from assonance.errors import AssonanceError, UnusableAudio, printable
 
 Pool = Literal["frame", "phone", "word", "utterance"]
@@ -32,31 +38,31 @@ By = Literal["mean", "centre"]
 _Times = Mapping[str, NDArray[np.float64]]
 
 
-_AllRows = dict[str, FrameGroups | None]
+_RowsByModel = dict[str, FrameGroups | None]
 
 
 @dataclass(frozen=True)
 class Pooling:
-    """What a row of the measures is.
+    """What a row of the neuron and layer measures is.
 
     Attributes
     ----------
     pool
-        A frame, a phone, a word or an utterance.
+        Frame, phone, word or utterance.
     by
-        What stands for a phone, word or utterance: the mean of its frames, or the frame nearest to
-        its centre.
+        How a phone, word or utterance is represented: by the mean of its frames, or by the frame
+        nearest to its centre.
     alignments
-        Where phones and words are; see `Alignments`. Labels say which spans are silent, and enter
-        no measure.
+        Folder or file with the times of phones and words; see `Alignments`. Labels only mark
+        silence; no measure uses them.
     skip_silence
-        Whether rows of silence are left out: phones and words labelled as silence, and, of frames
-        and utterances, the frames that lie in no phone (or word) or in a silent one.
+        Whether to leave out silence: phones and words labelled as silence and, for frames and
+        utterances, the frames outside all other phones (or words).
 
     Raises
     ------
     AssonanceError
-        It is none of these, or needs alignments and has none.
+        `pool` or `by` is unknown, or alignments are needed and not given.
     """
 
     pool: Pool = "frame"
@@ -65,32 +71,32 @@ class Pooling:
     skip_silence: bool = False
 
     def __post_init__(self) -> None:
-        for name, value, known in (("pool", self.pool, Pool), ("pool by", self.by, By)):
-            if value not in get_args(known):
+        for name, value, choices in (("pool", self.pool, Pool), ("pool by", self.by, By)):
+            if value not in get_args(choices):
                 raise AssonanceError(
                     f"{name} {printable(str(value))!r}: not known; "
-                    f"choose among {', '.join(get_args(known))}"
+                    f"choose among {', '.join(get_args(choices))}"
                 )
         if self.alignments is None and (self.pool in ("phone", "word") or self.skip_silence):
-            what = "silence is left out" if self.skip_silence else f"pooling by {self.pool} is done"
-            raise AssonanceError(f"alignments: {what} by alignments; name a folder or a .ctm file")
+            what = "leaving out silence" if self.skip_silence else f"pooling by {self.pool}"
+            raise AssonanceError(f"alignments: {what} needs them; give a folder or a .ctm file")
 
 
 @dataclass(frozen=True)
 class SharedRows:
-    """Utterances of which every model has the same rows.
+    """Utterances with the rows that all models share.
 
     Attributes
     ----------
     speech
-        The corpus with these utterances alone.
+        The corpus, reduced to these utterances.
     rows
-        By model, which of its frames make the rows of each utterance, in order; None where each
-        frame is a row.
+        By model, the frames that make up the rows of each utterance, in order; None if each frame
+        is a row.
     left_out
-        What no row is made of, and why; what the corpus and the models left out comes first.
+        Utterances without rows, and why; those that the corpus or a model left out come first.
     notes
-        What a reader must know of the rows.
+        Notes on the rows for readers of a result.
     """
 
     speech: Corpus
@@ -104,34 +110,23 @@ def share_rows(
     extractions: Mapping[str, Extraction],
     pooling: Pooling,
     on_error: Literal["skip", "stop"],
-    followers: Collection[str] = (),
+    baselines: Collection[str] = (),
 ) -> SharedRows:
-    """Find the rows of every utterance that every model could use.
-
-    Frames meet by their times, never by their numbers. The grid is that of the model that makes
-    the fewest frames. The frames of another model whose centres lie nearer to a frame of the grid
-    than to any other of the grid are averaged; where there are none, the nearest frame stands in,
-    if it is no more than its stride away. Phones, words and utterances take each model's own
-    frames. A row that some model has no frame of is dropped for all.
+    """Find the rows that all models share in every utterance that all of them could use.
 
     Parameters
     ----------
     speech
-        The corpus.
+        Corpus.
     extractions
-        What each model made of it, by name.
+        Extraction of each model, by name.
     pooling
         What a row is.
     on_error
-        Leave an utterance without a row out, or stop there.
-    followers
-        Models that have all utterances of the others, and follow: rows are what they are without
-        them, and where a follower has no frame near, its nearest stands in.
-
-    Returns
-    -------
-    Meeting
-        Of at least one utterance.
+        Whether to skip an utterance without rows, or to stop at it.
+    baselines
+        Names of models that must not change the rows. They need all utterances of the others. A
+        baseline without a frame near a row uses its nearest frame.
 
     Raises
     ------
@@ -140,53 +135,43 @@ def share_rows(
         `on_error` is "stop".
     """
     alignments = None if pooling.alignments is None else Alignments(pooling.alignments)
-    leaders = {name: each for name, each in extractions.items() if name not in followers}
-    left_out = _lost(speech, leaders)
-    together = [each for each in speech if each.id not in left_out]
-    if not together:
+    models = {name: each for name, each in extractions.items() if name not in baselines}
+    left_out = _left_out(speech, models)
+    common = [each for each in speech if each.id not in left_out]
+    if not common:
         _refuse_none_left(left_out)
     times = {
-        name: [extraction.store.times(each.id) for each in together]
-        for name, extraction in extractions.items()
+        each.id: {name: found.store.times(each.id) for name, found in extractions.items()}
+        for each in common
     }
-    coarsest = min(leaders, key=lambda name: sum(map(len, times[name])))
-    kept = []
-    rows: dict[str, list[FrameGroups | None]] = {name: [] for name in extractions}
-    finer: set[str] = set()
-    for place, utterance in enumerate(together):
-        own = {name: each[place] for name, each in times.items()}
-        try:
-            found = _rows(utterance, own, coarsest, pooling, alignments, followers)
-        except UnusableAudio as error:
-            if on_error == "stop":
-                raise UnusableAudio(error.reason, utterance.path) from error
-            left_out[utterance.id] = LeftOut(
-                printable(utterance.id), printable(utterance.path), error.reason
-            )
-            continue
-        kept.append(utterance)
-        finer |= {name for name in leaders if not same([own[name], own[coarsest]])}
-        for name, each in found.items():
-            rows[name].append(each)
-    if not kept:
+    coarsest = min(models, key=lambda name: sum(len(times[each.id][name]) for each in common))
+    finder = _RowFinder(pooling, alignments, coarsest, baselines)
+    rows, without = _rows_of_each(finder, common, times, on_error)
+    left_out |= without
+    if not rows:
         _refuse_none_left(left_out)
+    finer = [
+        name
+        for name in models
+        if not all(same([times[id][name], times[id][coarsest]]) for id in rows)
+    ]
     return SharedRows(
-        speech=replace(speech, utterances=tuple(kept)),
-        rows={name: tuple(each) for name, each in rows.items()},
+        speech=replace(speech, utterances=tuple(each for each in common if each.id in rows)),
+        rows={name: tuple(each[name] for each in rows.values()) for name in extractions},
         left_out=tuple(left_out.values()),
-        notes=tuple(_notes(pooling, coarsest, [name for name in extractions if name in finer])),
+        notes=tuple(_notes(pooling, coarsest, finer)),
     )
 
 
 def keep_common_utterances(speech: Corpus, extractions: Mapping[str, Extraction]) -> SharedRows:
-    """Keep the utterances that every model could use, where no measure asks for rows.
+    """Keep the utterances that every model could use, for measures that need no rows.
 
     Raises
     ------
     AssonanceError
         No utterance is left.
     """
-    left_out = _lost(speech, extractions)
+    left_out = _left_out(speech, extractions)
     kept = tuple(each for each in speech if each.id not in left_out)
     if not kept:
         _refuse_none_left(left_out)
@@ -194,30 +179,30 @@ def keep_common_utterances(speech: Corpus, extractions: Mapping[str, Extraction]
 
 
 def lacking(
-    extractions: Mapping[str, Extraction], followers: Collection[str]
+    extractions: Mapping[str, Extraction], baselines: Collection[str]
 ) -> dict[str, LeftOut]:
-    """Find the followers that lack an utterance which every other model could use.
+    """Find the baselines without an utterance that every other model could use.
 
     Returns
     -------
     dict of LeftOut
-        By follower, the first such utterance.
+        By baseline, the first such utterance.
     """
-    lost = {
+    unusable = {
         left.id
         for name, each in extractions.items()
-        if name not in followers
+        if name not in baselines
         for left in each.left_out
     }
     first = {
-        name: next((left for left in extractions[name].left_out if left.id not in lost), None)
-        for name in followers
+        name: next((left for left in extractions[name].left_out if left.id not in unusable), None)
+        for name in baselines
     }
     return {name: left for name, left in first.items() if left is not None}
 
 
-def _lost(speech: Corpus, extractions: Mapping[str, Extraction]) -> dict[str, LeftOut]:
-    """Gather, by id, what the corpus or a model left out."""
+def _left_out(speech: Corpus, extractions: Mapping[str, Extraction]) -> dict[str, LeftOut]:
+    """Return, by id, the utterances that the corpus or a model left out."""
     left_out = {each.id: each for each in speech.left_out}
     for extraction in extractions.values():
         left_out |= {each.id: each for each in extraction.left_out if each.id not in left_out}
@@ -225,74 +210,97 @@ def _lost(speech: Corpus, extractions: Mapping[str, Extraction]) -> dict[str, Le
 
 
 def _refuse_none_left(left_out: Mapping[str, LeftOut]) -> None:
-    """Say that no utterance is left, and why the first is not."""
+    """Raise an error with the reason of the first utterance left out."""
     first = next(iter(left_out.values()))
     raise AssonanceError(
         f"{first.path}: {first.reason}; no utterance is left that every model can use"
     )
 
 
-def _rows(
-    utterance: Utterance,
-    times: _Times,
-    coarsest: str,
-    pooling: Pooling,
-    alignments: Alignments | None,
-    followers: Collection[str],
-) -> _AllRows:
-    """Find the rows of one utterance, by model."""
-    spoken = None
-    if alignments is not None and pooling.skip_silence:
-        spoken = np.array([each[:2] for each in alignments.spoken(utterance)]).reshape(-1, 2)
-    if pooling.pool == "utterance":
-        return {
-            name: _whole(each, spoken, pooling.by, follows=name in followers)
+def _rows_of_each(
+    finder: "_RowFinder",
+    utterances: Sequence[Utterance],
+    times: Mapping[str, _Times],
+    on_error: Literal["skip", "stop"],
+) -> tuple[dict[str, _RowsByModel], dict[str, LeftOut]]:
+    """Return the rows of each utterance by id, and the utterances without rows."""
+    rows = {}
+    left_out = {}
+    for utterance in utterances:
+        try:
+            rows[utterance.id] = finder.rows(utterance, times[utterance.id])
+        except UnusableAudio as error:
+            if on_error == "stop":
+                raise UnusableAudio(error.reason, utterance.path) from error
+            left_out[utterance.id] = LeftOut(
+                printable(utterance.id), printable(utterance.path), error.reason
+            )
+    return rows, left_out
+
+
+@dataclass(frozen=True)
+class _RowFinder:
+    """Finds the rows of an utterance from the times of each model's frames."""
+
+    pooling: Pooling
+    alignments: Alignments | None
+    coarsest: str
+    baselines: Collection[str]
+
+    def rows(self, utterance: Utterance, times: _Times) -> _RowsByModel:
+        """Return the rows of one utterance, by model."""
+        pool, skip_silence = self.pooling.pool, self.pooling.skip_silence
+        spoken = None
+        if self.alignments is not None and skip_silence:
+            spoken = _bounds(self.alignments.spoken(utterance))
+        if pool == "utterance":
+            return {
+                name: _whole(each, spoken, self.pooling.by, baseline=name in self.baselines)
+                for name, each in times.items()
+            }
+        if pool == "frame":
+            return self._on_grid(times, spoken)
+        assert self.alignments is not None  # noqa: S101 - Pooling checks it
+        spans = self.alignments.spans(utterance, pool)
+        bounds = _bounds([each for each in spans if not (skip_silence and each.silent)])
+        centre = self.pooling.by == "centre"
+        ranges = {
+            name: ranges_in(each, bounds, centre=centre, however_far=name in self.baselines)
             for name, each in times.items()
         }
-    if pooling.pool == "frame":
-        return _on_grid(times, coarsest, spoken, followers)
-    assert alignments is not None  # noqa: S101 - as Pooling sees to
-    spans = alignments.spans(utterance, pooling.pool)
-    bounds = np.array(
-        [each[:2] for each in spans if not (pooling.skip_silence and each.silent)]
-    ).reshape(-1, 2)
-    ranges = {
-        name: ranges_in(each, bounds, centre=pooling.by == "centre", however_far=name in followers)
-        for name, each in times.items()
-    }
-    return _in_all(ranges, f"has no {pooling.pool} that every model has a frame of")
+        return _in_all(ranges, f"has no {pool} with a frame of every model")
+
+    def _on_grid(self, times: _Times, spoken: NDArray[np.float64] | None) -> _RowsByModel:
+        """Average the frames of each model on the grid of the coarsest."""
+        grid = times[self.coarsest]
+        chosen = np.ones(len(grid), bool) if spoken is None else in_spans(grid, spoken)
+        bounds = cells(grid)[chosen]
+        models = [each for name, each in times.items() if name not in self.baselines]
+        if chosen.all() and same(models):
+            own: _RowsByModel = dict.fromkeys(times)
+            for name in self.baselines:
+                if not same([times[name], grid]):
+                    own[name] = from_ranges(ranges_in(times[name], bounds, however_far=True))
+            return own
+        ranges = {}
+        for name, each in times.items():
+            if same([each, grid]):
+                places = np.flatnonzero(chosen)
+                ranges[name] = np.stack([places, places + 1], axis=1)
+            else:
+                ranges[name] = ranges_in(each, bounds, however_far=name in self.baselines)
+        return _in_all(ranges, "has no frame of the grid with a frame of every model near it")
 
 
-def _on_grid(
-    times: _Times,
-    coarsest: str,
-    spoken: NDArray[np.float64] | None,
-    followers: Collection[str],
-) -> _AllRows:
-    grid = times[coarsest]
-    wanted = np.ones(len(grid), bool) if spoken is None else in_spans(grid, spoken)
-    bounds = cells(grid)[wanted]
-    if wanted.all() and same([each for name, each in times.items() if name not in followers]):
-        own: _AllRows = dict.fromkeys(times)
-        for name in followers:
-            if not same([times[name], grid]):
-                own[name] = from_ranges(ranges_in(times[name], bounds, however_far=True))
-        return own
-    ranges = {}
-    for name, each in times.items():
-        if same([each, grid]):
-            places = np.flatnonzero(wanted)
-            ranges[name] = np.stack([places, places + 1], axis=1)
-        else:
-            ranges[name] = ranges_in(each, bounds, however_far=name in followers)
-    return _in_all(ranges, "has no frame that every model has a frame near")
+def _bounds(spans: Sequence[Span]) -> NDArray[np.float64]:
+    return np.array([(each.start, each.end) for each in spans]).reshape(-1, 2)
 
 
 def _whole(
-    times: NDArray[np.float64], spoken: NDArray[np.float64] | None, by: By, *, follows: bool
+    times: NDArray[np.float64], spoken: NDArray[np.float64] | None, by: By, *, baseline: bool
 ) -> FrameGroups:
     frames = np.arange(len(times)) if spoken is None else np.flatnonzero(in_spans(times, spoken))
-    if follows and spoken is not None and not len(frames):
+    if baseline and spoken is not None and not len(frames):
         frames = ranges_in(times, spoken, centre=True, however_far=True)[:, 0]
     if not len(frames):
         raise UnusableAudio("has no frame in which somebody speaks")
@@ -302,12 +310,12 @@ def _whole(
     return single_frames(frames[[np.abs(times[frames] - middle).argmin()]])
 
 
-def _in_all(ranges: Mapping[str, NDArray[np.int64]], otherwise: str) -> _AllRows:
-    """Keep the rows that no model has nothing of."""
-    there = np.logical_and.reduce([each[:, 0] < each[:, 1] for each in ranges.values()])
-    if not there.any():
+def _in_all(ranges: Mapping[str, NDArray[np.int64]], otherwise: str) -> _RowsByModel:
+    """Keep the rows that every model has frames for."""
+    complete = np.logical_and.reduce([each[:, 0] < each[:, 1] for each in ranges.values()])
+    if not complete.any():
         raise UnusableAudio(otherwise)
-    return {name: from_ranges(each[there]) for name, each in ranges.items()}
+    return {name: from_ranges(each[complete]) for name, each in ranges.items()}
 
 
 def _notes(pooling: Pooling, coarsest: str, finer: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Activations on disk: one model's on one corpus, a shard an utterance, whole or not there."""
+"""Store the activations of one model for one corpus on disk, in one shard an utterance."""
 
 import hashlib
 import json
@@ -20,35 +20,34 @@ from assonance.errors import AssonanceError, printable
 _FORMAT = "3"
 
 
-_SUM = "sum of "  # before a layer's label: its neurons' sums over the utterance
+_SUM = "sum of "  # prefix of a layer's label: sums of its neurons over the utterance
 
 
 _TIMES = "times of frames"
 
 
-_ABANDONED = 3600.0  # seconds after which a temporary file has no writer any more
+_ABANDONED = 3600.0  # seconds after which a temporary file no longer has a writer
 
 
 class ActivationStore:
-    """A folder that holds what one model made of one corpus.
+    """A folder with the activations of one model for one corpus.
 
-    Every shard is a safetensors file with one utterance's activations, written to a temporary
-    name, flushed and renamed, and carries checksums: a shard is either whole or not there.
+    Each shard is a safetensors file with the activations of one utterance and their checksums. It
+    is written to a temporary file, flushed and renamed: a shard is either complete or absent.
 
     Parameters
     ----------
     folder
-        Where the shards lie; made if it does not exist.
+        Folder of the shards; created if it does not exist.
     fingerprint
-        Whatever decides the activations besides the audio, by name: model, version, settings.
+        Everything that determines the activations besides the audio: model, version, settings.
     layers
-        Width of each layer by its label.
+        Number of neurons of each layer, by label.
 
     Raises
     ------
     AssonanceError
-        The folder holds something else, or was made with another fingerprint or other layers;
-        nothing is ever mixed.
+        The folder holds other files, or a store with another fingerprint or other layers.
     """
 
     def __init__(
@@ -60,37 +59,37 @@ class ActivationStore:
         contents = {"format": _FORMAT, "fingerprint": self.fingerprint, "layers": self.layers}
         record = json.dumps(contents, indent=1, ensure_ascii=False).encode()
         self._made_with = hashlib.sha256(record).hexdigest()
-        with self._explained():
+        with self._named_errors():
             self.folder.mkdir(parents=True, exist_ok=True)
             card = self.folder / "store.json"
             if card.exists():
-                self._refuse_another(card, contents)
+                self._check_card(card, contents)
             else:
-                self._refuse_strangers()
-                _write_whole(card, record)
+                self._check_empty()
+                _write_atomically(card, record)
             for leftover in self.folder.glob("*.tmp"):
                 if time.time() - leftover.stat().st_mtime > _ABANDONED:
                     leftover.unlink(missing_ok=True)
 
     def __contains__(self, utterance: object) -> bool:
-        return isinstance(utterance, str) and self._whole(utterance) is not None
+        return isinstance(utterance, str) and self._verified(utterance) is not None
 
     def holds(self, utterance: str, audio_fingerprint: str) -> bool:
-        """Say whether an utterance's activations are here, whole, and of this very audio.
+        """Return whether the store has complete activations of an utterance with this audio.
 
         Parameters
         ----------
         utterance
-            Its id.
+            Id of the utterance.
         audio_fingerprint
-            As given to `write`.
+            Fingerprint of the audio, as passed to `write`.
 
         Returns
         -------
         bool
-            False for a missing, torn or damaged shard, and for one of other audio.
+            False if the shard is missing or damaged, or was computed from other audio.
         """
-        about = self._whole(utterance)
+        about = self._verified(utterance)
         return about is not None and about["audio"] == audio_fingerprint
 
     def write(
@@ -100,23 +99,23 @@ class ActivationStore:
         times: NDArray[np.float64],
         audio_fingerprint: str,
     ) -> None:
-        """Keep an utterance's activations, in place of any that were there.
+        """Write the activations of an utterance, replacing any that exist.
 
         Parameters
         ----------
         utterance
-            Its id.
+            Id of the utterance.
         activations
-            For each of the store's layers an array of shape (T, width), T frames the same for all.
+            Array of shape (T, width) for each layer of the store; T is the same for all.
         times
             Centre of each frame, in seconds from the utterance's start; shape (T,).
         audio_fingerprint
-            Identifies the audio that they were made of.
+            Fingerprint of the audio that they were computed from.
 
         Raises
         ------
         AssonanceError
-            The layers or shapes are not the store's, or the shard cannot be written.
+            Layers or shapes do not fit the store, or the shard cannot be written.
         """
         frames = {len(times), *(array.shape[0] for array in activations.values())}
         widths = {label: array.shape[1] for label, array in activations.items()}
@@ -137,9 +136,11 @@ class ActivationStore:
             "frames": frames.pop(),
             "checksums": {name: zlib.crc32(array.data) for name, array in tensors.items()},
         }
-        # One metadata entry: several would be written in no fixed order, the bytes must be fixed.
-        with self._explained():
-            _write_whole(self._shard(utterance), save(tensors, {"assonance": json.dumps(about)}))
+        # A single metadata entry, because several have no fixed order and the bytes must be fixed.
+        with self._named_errors():
+            _write_atomically(
+                self._shard(utterance), save(tensors, {"assonance": json.dumps(about)})
+            )
 
     def read(
         self, utterance: str, layers: Iterable[str] | None = None
@@ -149,9 +150,9 @@ class ActivationStore:
         Parameters
         ----------
         utterance
-            Its id.
+            Id of the utterance.
         layers
-            Labels of the layers wanted; only these are read. All by default.
+            Labels of the layers to read; all by default.
 
         Returns
         -------
@@ -163,21 +164,21 @@ class ActivationStore:
         AssonanceError
             The store has no such utterance or layer, or the shard is damaged.
         """
-        wanted = list(self.layers if layers is None else layers)
-        if unknown := [label for label in wanted if label not in self.layers]:
+        labels = list(self.layers if layers is None else layers)
+        if unknown := [label for label in labels if label not in self.layers]:
             raise AssonanceError(
                 f"the store {printable(self.folder)} has no layer {unknown[0]!r}; "
                 f"it has {', '.join(self.layers)}"
             )
-        return self._tensors(utterance, wanted)
+        return self._tensors(utterance, labels)
 
     def sums(self, utterance: str) -> dict[str, NDArray[np.float64]]:
-        """Sum each neuron over an utterance's frames, without reading them.
+        """Return the sum of each neuron over an utterance's frames, without reading the frames.
 
         Parameters
         ----------
         utterance
-            Its id.
+            Id of the utterance.
 
         Returns
         -------
@@ -193,17 +194,17 @@ class ActivationStore:
         return {label: found[_SUM + label] for label in self.layers}
 
     def times(self, utterance: str) -> NDArray[np.float64]:
-        """Say where in time an utterance's frames lie.
+        """Return the centre of each frame of an utterance.
 
         Parameters
         ----------
         utterance
-            Its id.
+            Id of the utterance.
 
         Returns
         -------
         ndarray of float64, shape (T,)
-            Centre of each frame, in seconds from the utterance's start.
+            In seconds from the start of the utterance.
 
         Raises
         ------
@@ -213,12 +214,12 @@ class ActivationStore:
         return self._tensors(utterance, [_TIMES])[_TIMES]
 
     def n_frames(self, utterance: str) -> int:
-        """Count an utterance's frames, from the header of its shard alone.
+        """Return the number of frames of an utterance, from the header of its shard.
 
         Parameters
         ----------
         utterance
-            Its id.
+            Id of the utterance.
 
         Returns
         -------
@@ -235,7 +236,7 @@ class ActivationStore:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Ids of the utterances whose shards have a sound header, sorted."""
+        """Sorted ids of the utterances with a valid shard header."""
         found = []
         for path in self.folder.glob("*.safetensors"):
             about = self._header(path)
@@ -244,11 +245,11 @@ class ActivationStore:
         return tuple(sorted(found))
 
     def _shard(self, utterance: str) -> Path:
-        # A hash is safe in any path, whatever the id holds.
+        # A hash is safe in a path, whatever characters the id has.
         return self.folder / f"{hashlib.sha256(utterance.encode()).hexdigest()}.safetensors"
 
     def _header(self, path: Path) -> dict[str, Any] | None:
-        """Read what a shard says of itself; None where it is torn, or not this store's."""
+        """Read the header of a shard; None if it is damaged or belongs to another store."""
         try:
             with safe_open(path, framework="numpy") as shard:
                 about: dict[str, Any] = json.loads(shard.metadata()["assonance"])
@@ -261,18 +262,18 @@ class ActivationStore:
                 }
                 expected |= {_SUM + label: ("F64", [width]) for label, width in self.layers.items()}
                 expected[_TIMES] = ("F64", [about["frames"]])
-                sound = (
+                valid = (
                     about["store"] == self._made_with
                     and isinstance(about["audio"], str)
                     and self._shard(about["utterance"]) == path
                     and found == expected
                 )
         except (OSError, SafetensorError, ValueError, TypeError, KeyError, AttributeError):
-            return None  # whatever a damaged header may turn into
-        return about if sound else None
+            return None  # the header is damaged
+        return about if valid else None
 
-    def _whole(self, utterance: str) -> dict[str, Any] | None:
-        """Read what an utterance's shard says of itself, if every byte of it is sound."""
+    def _verified(self, utterance: str) -> dict[str, Any] | None:
+        """Read the header of an utterance's shard; None unless all its checksums are right."""
         about = self._header(self._shard(utterance))
         if about is None:
             return None
@@ -283,7 +284,7 @@ class ActivationStore:
         return about
 
     def _tensors(self, utterance: str, names: Iterable[str]) -> dict[str, NDArray[Any]]:
-        """Read what a shard holds, and see that it is what was written."""
+        """Read tensors of a shard and verify their checksums."""
         with self._opened(utterance) as (shard, about):
             tensors = {name: shard.get_tensor(name) for name in names}
         for name, tensor in tensors.items():
@@ -307,33 +308,33 @@ class ActivationStore:
     def _damaged(self, utterance: str) -> AssonanceError:
         return AssonanceError(
             f"{printable(self._shard(utterance))}: the shard of {printable(utterance)} is damaged; "
-            "extract again, and it will be made anew"
+            "extract again to replace it"
         )
 
-    def _refuse_another(self, card: Path, contents: Mapping[str, Any]) -> None:
+    def _check_card(self, card: Path, contents: Mapping[str, Any]) -> None:
         try:
             found = json.loads(card.read_bytes())
-            known = {"fingerprint", "layers"} <= set(found)
+            valid = {"fingerprint", "layers"} <= set(found)
         except (ValueError, TypeError):
-            known = False
-        if not known:
+            valid = False
+        if not valid:
             raise AssonanceError(
                 f"{printable(card)}: not readable as a store of activations; "
                 "delete the folder or name another"
             )
-        there = {"format": found.get("format"), **found["fingerprint"], "layers": found["layers"]}
-        here = {"format": _FORMAT, **self.fingerprint, "layers": self.layers}
-        differing = [key for key in {**here, **there} if here.get(key) != there.get(key)]
+        stored = {"format": found.get("format"), **found["fingerprint"], "layers": found["layers"]}
+        current = {"format": _FORMAT, **self.fingerprint, "layers": self.layers}
+        differing = [key for key in {**current, **stored} if current.get(key) != stored.get(key)]
         if differing:
             raise AssonanceError(
                 f"{printable(self.folder)}: made with "
-                + ", ".join(f"{key} {_short(there.get(key))}" for key in differing)
+                + ", ".join(f"{key} {_short(stored.get(key))}" for key in differing)
                 + ", now "
-                + ", ".join(f"{key} {_short(here.get(key))}" for key in differing)
+                + ", ".join(f"{key} {_short(current.get(key))}" for key in differing)
                 + "; delete the folder or name another"
             )
 
-    def _refuse_strangers(self) -> None:
+    def _check_empty(self) -> None:
         if any(path.suffix != ".tmp" for path in self.folder.iterdir()):
             raise AssonanceError(
                 f"{printable(self.folder)}: holds files but is no store of activations; "
@@ -341,31 +342,33 @@ class ActivationStore:
             )
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _named_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             raise AssonanceError(
                 f"{printable(self.folder)}: cannot keep activations here: "
-                f"{error.strerror or error}; make room, or name another folder"
+                f"{error.strerror or error}; free some space, or name another folder"
             ) from error
 
 
 def _short(value: object) -> str:
-    """Show a fingerprint's value; a hash by its first digits."""
+    """Format a value of a fingerprint; of a hash only the first digits."""
     text = printable(str(value))
     return text if len(text) <= 40 else f"{text[:12]}…"
 
 
-def _write_whole(path: Path, content: bytes) -> None:
-    """Put a file in place in one step that survives a crash: all of it, or none."""
+def _write_atomically(path: Path, content: bytes) -> None:
+    """Write a file atomically and flush it, so that it survives a crash complete or not at all."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with temporary.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-    if hasattr(os, "O_DIRECTORY"):  # where a folder can be synced, so that the name lasts too
+    if hasattr(
+        os, "O_DIRECTORY"
+    ):  # the folder too, so that the name survives, if the system can sync folders
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from assonance.corpus.formats.detection import supported_formats
 from assonance.errors import AssonanceError
 from assonance.utils.memory import MEMORY, parse_bytes
 
@@ -50,10 +51,7 @@ def _limit(seconds: float) -> float | None:
     return seconds or None
 
 
-AUDIO = (
-    "A folder of audio, a .csv or .jsonl manifest, a Kaldi directory, lhotse cuts, "
-    "or a saved Hugging Face dataset."
-)
+AUDIO = f"Speech: {supported_formats()}."
 
 
 Channel = Annotated[

@@ -265,7 +265,7 @@ class Prepared:
         extractions = {name: each for name, each in extractions.items() if name not in dropped}
         if of_frames(self.measures):
             meeting = share_rows(
-                self.speech, extractions, self.pooling, self.on_error, followers=baselines
+                self.speech, extractions, self.pooling, self.on_error, baselines=baselines
             )
         else:
             meeting = keep_common_utterances(self.speech, extractions)

@@ -1,4 +1,4 @@
-"""What is wrong with a corpus, said before a long run."""
+"""Check a corpus for problems before a long run."""
 
 import hashlib
 from collections import Counter
@@ -15,27 +15,27 @@ from assonance.utils.cores import worker_pool
 from assonance.utils.progress import Progress, Silent
 
 _SILENT = Silent()
-# Seconds: what the front ends of wav2vec 2.0 and its kin see of one frame, and a short word.
+# Seconds: the receptive field of a frame in wav2vec 2.0 and its relatives, and a short word.
 _FRAME, _SHORT = 0.025, 0.1
-_LOWEST_RATE = 16000  # Hz, what nearly all speech models take
+_LOWEST_RATE = 16000  # Hz, the input rate of nearly all speech models
 _QUIET = 1e-3  # -60 dB of full scale
-_FULL, _CLIPPED = 0.999, 1e-3  # full scale, and how many samples at it are too many
-_CANCELLED = 0.1  # of the channels' own power left in their mean
+_FULL, _CLIPPED = 0.999, 1e-3  # full scale, and the part of samples at it that counts as clipping
+_CANCELLED = 0.1  # part of the channels' power left in their mean
 _BLOCK = 30.0  # seconds read at a time
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something to know of a corpus.
+    """A problem of a corpus, and the utterances that have it.
 
     Attributes
     ----------
     severity
-        ``"error"`` where an utterance cannot be used, else ``"warning"``.
+        ``"error"`` if the utterances cannot be used, otherwise ``"warning"``.
     what
-        In words, without a number.
+        Description of the problem, to follow a number of utterances.
     where
-        What it holds of: a line each.
+        One line for each case.
     """
 
     severity: Literal["error", "warning"]
@@ -44,29 +44,29 @@ class Finding:
 
 
 def check(corpus: Corpus, *, deep: bool = True, progress: Progress = _SILENT) -> list[Finding]:
-    """Find what is wrong with a corpus.
+    """Check every utterance of a corpus, and list the problems.
 
     Parameters
     ----------
     corpus
-        Opened without windows or sampling.
+        A corpus opened without windows or sampling.
     deep
-        Whether to read every sample, or the listing and headers alone.
+        Whether to read every sample; otherwise only the listing and the headers are checked.
     progress
-        Told of the seconds of audio read.
+        Receives the seconds of audio read.
 
     Returns
     -------
     list of Finding
-        Errors first. None says that a run leaves nothing out, if `deep`.
+        Problems found, errors first. If `deep` and there are no errors, a run uses every utterance.
     """
-    heard = [*_heard(corpus, progress)] if deep else []
+    summaries = [*_read_all(corpus, progress)] if deep else []
     speakers = bool(corpus.speakers)
     found = [
-        Finding("error", "cannot be used", tuple(_unusable(corpus, heard))),
+        Finding("error", "cannot be used", tuple(_unusable(corpus, summaries))),
         Finding(
             "error",
-            f"shorter than {1000 * _FRAME:g} ms, of which models make no frame",
+            f"shorter than {1000 * _FRAME:g} ms, too short for a frame of most models",
             _named(corpus, lambda each: each.duration < _FRAME),
         ),
         Finding(
@@ -77,7 +77,7 @@ def check(corpus: Corpus, *, deep: bool = True, progress: Progress = _SILENT) ->
         Finding("warning", "overlap others of the same file", tuple(_overlapping(corpus))),
         Finding(
             "warning",
-            f"sampled at less than {_LOWEST_RATE} Hz, so that higher frequencies are missing",
+            f"sampled at less than {_LOWEST_RATE} Hz, so higher frequencies are missing",
             _named(corpus, lambda each: each.sampling_rate < _LOWEST_RATE),
         ),
         Finding("warning", "sampled at several rates", tuple(_rates(corpus))),
@@ -88,34 +88,34 @@ def check(corpus: Corpus, *, deep: bool = True, progress: Progress = _SILENT) ->
         ),
         Finding(
             "warning",
-            "without a speaker, where others have one",
+            "without a speaker, although others have one",
             _named(corpus, lambda each: speakers and each.speaker is None),
         ),
-        *_of_samples(heard),
+        *_of_samples(summaries),
     ]
     return [each for each in found if each.where]
 
 
 @dataclass(frozen=True)
-class _Heard:
-    """What the samples of an utterance are like; `fault` alone where they cannot be read."""
+class _Samples:
+    """Summary of an utterance's samples, or the fault if they cannot be read."""
 
     utterance: Utterance
     peak: float = 0.0
     at_full_scale: float = 0.0
-    kept: float = 1.0
+    power_in_mean: float = 1.0
     content: bytes = b""
     fault: str | None = None
 
 
-def _heard(corpus: Corpus, progress: Progress) -> Iterator[_Heard]:
-    with progress.stage("listening", corpus.seconds) as advance, worker_pool() as share:
-        for each in share(_listen, corpus):
+def _read_all(corpus: Corpus, progress: Progress) -> Iterator[_Samples]:
+    with progress.stage("reading audio", corpus.seconds) as advance, worker_pool() as pool_map:
+        for each in pool_map(_read, corpus):
             advance(each.utterance.duration)
             yield each
 
 
-def _listen(utterance: Utterance) -> _Heard:
+def _read(utterance: Utterance) -> _Samples:
     peak, full, power, own = 0.0, 0, 0.0, 0.0
     content = hashlib.sha256()
     try:
@@ -129,20 +129,20 @@ def _listen(utterance: Utterance) -> _Heard:
             own += float(np.square(block, dtype=np.float64).mean(axis=1).sum())
             content.update(mono.tobytes())
     except UnusableAudio as error:
-        return _Heard(utterance, fault=error.reason)
+        return _Samples(utterance, fault=error.reason)
     length = utterance.last - utterance.first
-    kept = power / own if own and utterance.channel is None else 1.0
-    return _Heard(utterance, peak, full / length, kept, content.digest())
+    power_in_mean = power / own if own and utterance.channel is None else 1.0
+    return _Samples(utterance, peak, full / length, power_in_mean, content.digest())
 
 
-def _of_samples(heard: Sequence[_Heard]) -> list[Finding]:
-    sound = [each for each in heard if each.fault is None]
-    loud = [each for each in sound if each.peak >= _QUIET]
+def _of_samples(summaries: Sequence[_Samples]) -> list[Finding]:
+    readable = [each for each in summaries if each.fault is None]
+    loud = [each for each in readable if each.peak >= _QUIET]
     beyond = [each for each in loud if each.peak > 1]
     return [
         Finding(
             "warning",
-            "beyond full scale: floats over 1, which models do not expect",
+            "beyond full scale: floats above 1, which models do not expect",
             tuple(f"{_name(each.utterance)}: up to {each.peak:.3g}" for each in beyond),
         ),
         Finding(
@@ -157,21 +157,21 @@ def _of_samples(heard: Sequence[_Heard]) -> list[Finding]:
         Finding(
             "warning",
             "silent: below -60 dB throughout",
-            tuple(_name(each.utterance) for each in sound if each.peak < _QUIET),
+            tuple(_name(each.utterance) for each in readable if each.peak < _QUIET),
         ),
         Finding(
             "warning",
-            "of channels that cancel each other when they are averaged; choose one (--channel)",
-            tuple(_name(each.utterance) for each in loud if each.kept < _CANCELLED),
+            "with channels that cancel each other in their mean; choose one (--channel)",
+            tuple(_name(each.utterance) for each in loud if each.power_in_mean < _CANCELLED),
         ),
-        Finding("warning", "the same audio as others", tuple(_repeated(loud))),
+        Finding("warning", "with the same audio as another", tuple(_repeated(loud))),
     ]
 
 
-def _unusable(corpus: Corpus, heard: Iterable[_Heard]) -> Iterator[str]:
+def _unusable(corpus: Corpus, summaries: Iterable[_Samples]) -> Iterator[str]:
     for each in corpus.left_out:
         yield f"{each.path}: {each.reason}"
-    for one in heard:
+    for one in summaries:
         if one.fault is not None:
             yield f"{_name(one.utterance)}: {one.fault}"
 
@@ -185,13 +185,13 @@ def _name(utterance: Utterance) -> str:
 
 
 def _overlapping(corpus: Corpus) -> Iterator[str]:
-    """Name each utterance that begins before one of its file and channel ends."""
+    """Name each utterance that starts before an earlier one of its file and channel ends."""
     last: dict[object, Utterance] = {}
     for each in sorted(corpus, key=lambda each: each.first):
         before = last.get((each.path, each.channel))
         if before is not None and each.first < before.last:
             seconds = (min(before.last, each.last) - each.first) / each.sampling_rate
-            yield f"{_name(each)}: {seconds:.3f} s of it are in {printable(before.id)} too"
+            yield f"{_name(each)}: {seconds:.3f} s of it are also in {printable(before.id)}"
         if before is None or each.last > before.last:
             last[each.path, each.channel] = each
 
@@ -203,9 +203,9 @@ def _rates(corpus: Corpus) -> Iterator[str]:
             yield f"{count} at {rate} Hz"
 
 
-def _repeated(heard: Iterable[_Heard]) -> Iterator[str]:
+def _repeated(summaries: Iterable[_Samples]) -> Iterator[str]:
     first: dict[bytes, Utterance] = {}
-    for each in heard:
-        known = first.setdefault(each.content, each.utterance)
-        if known is not each.utterance:
-            yield f"{_name(each.utterance)}: as {printable(known.id)}"
+    for each in summaries:
+        same = first.setdefault(each.content, each.utterance)
+        if same is not each.utterance:
+            yield f"{_name(each.utterance)}: same as {printable(same.id)}"

@@ -1,4 +1,4 @@
-"""A corpus: utterances in a fixed order, their headers checked up front."""
+"""A corpus: utterances in a fixed order, with the headers of their files checked."""
 
 import os
 from collections import Counter
@@ -7,30 +7,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from assonance.corpus.formats.detection import entries_of
-from assonance.corpus.headers import opened
+from assonance.corpus.formats.detection import list_entries
+from assonance.corpus.headers import read_headers
 from assonance.corpus.sampling import draw
 from assonance.corpus.utterance import LeftOut, Utterance
-from assonance.corpus.windows import WINDOW, windows
+from assonance.corpus.windows import WINDOW, cut_into_windows
 from assonance.errors import AssonanceError, printable
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Utterances with unique ids in a fixed order.
+    """Utterances with unique ids, in a fixed order.
 
     Attributes
     ----------
     name
-        Short name: the folder's, or the manifest's.
+        Short name, usually that of the folder or manifest.
     utterances
-        What can be read, as far as the headers tell.
+        Utterances whose audio can be read, judging by the headers.
     left_out
-        What cannot, and why.
+        Utterances that cannot be used, and why.
     source
-        What it was opened from, as it was given.
+        The path that the corpus was opened from, as given.
     notes
-        What was done to the speech that a reader must know of: windows, channels, sampling.
+        What was done to the speech, for readers of a result: windows, channels, sampling.
     """
 
     name: str
@@ -54,60 +54,49 @@ class Corpus:
         Parameters
         ----------
         path
-            A folder of audio, searched in depth (names that begin with a dot are passed over),
-            ids being relative paths without their suffix; or a ``.csv`` or ``.jsonl`` manifest
-            with ``path`` (relative to the manifest's folder) and optionally ``id``, ``start`` and
-            ``end`` in seconds, ``channel``, ``recording``, ``speaker``, ``language`` and ``text``
-            for each utterance; other columns are passed over. A ``manifest.csv`` in the folder is
-            used in the folder's stead. Or a Kaldi data directory, lhotse cuts (``.jsonl``,
-            ``.jsonl.gz``; needs ``assonance[lhotse]``), or a folder that Hugging Face `datasets`
-            saved (needs ``assonance[datasets]``). Nothing is downloaded and no command is run.
+            Folder or file in one of the formats of `assonance.corpus.formats`; docs/corpora.md
+            describes them. Nothing is downloaded and no command is run.
         window
-            Seconds that a model is given at once: an utterance that is longer is cut into equal
-            windows, see `assonance.corpus.windows.windows`. None leaves utterances whole.
+            Longest stretch of speech that a model processes at once, in seconds. A longer
+            utterance is cut into equal windows; see `assonance.corpus.windows`. None cuts none.
         channel
-            The channel to read of audio that has several, the first being 0, where the listing
-            does not say; their mean by default.
+            Channel to read of audio with several channels, counted from 0, unless the listing
+            names one. The mean of all channels by default.
         max_hours
-            Hours of speech to draw at random, balanced by speaker; all by default. Windows are
-            drawn, not whole recordings.
+            Hours of speech to sample at random, balanced by speaker; all by default. Windows are
+            sampled, not whole recordings.
         seed
-            Decides what is drawn.
+            Random seed for `max_hours`.
 
         Returns
         -------
         Corpus
-            In the listing's order, or sorted by path. What cannot be used, as far as headers
-            tell, is in `left_out`.
+            In the order of the listing, or sorted by path. `left_out` names the audio that cannot
+            be used, judging by the headers.
 
         Raises
         ------
         AssonanceError
-            There is no such path, it is malformed, two utterances have one id, or no utterance is
-            usable; or an option makes no sense.
+            The path does not exist or is malformed, two utterances have the same id, no utterance
+            is usable, or an option is out of range.
         """
-        name, entries = entries_of(Path(path))
-        found, left_out = opened(entries, channel)
-        if not found:
+        name, entries = list_entries(Path(path))
+        usable, left_out = read_headers(entries, channel)
+        if not usable:
             first = left_out[0]
             raise AssonanceError(
                 f"{printable(path)}: none of its {len(left_out)} audio files can be used; "
                 f"the first, {first.path}: {first.reason}"
             )
-        utterances = found
+        utterances = usable
         if window is not None:
-            utterances = tuple(piece for each in found for piece in windows(each, window))
-            _refuse_shared(utterances, path)
-        notes = [*_on_channels(found), *_on_windows(found, utterances, window)]
+            utterances = tuple(piece for each in usable for piece in cut_into_windows(each, window))
+            _check_window_ids(utterances, path)
+        notes = [*_channel_notes(usable), *_window_notes(usable, utterances, window)]
         if max_hours is not None:
-            drawn = draw(utterances, max_hours * 3600, seed)
-            if not drawn:
-                raise AssonanceError(
-                    f"{printable(path)}: no utterance is as short as {max_hours:g} hours; "
-                    "allow more"
-                )
+            drawn = _sample(utterances, max_hours, seed, path)
             if len(drawn) < len(utterances):
-                notes.append(_on_draw(drawn, utterances, seed))
+                notes.append(_sample_note(drawn, utterances, seed))
             utterances = drawn
         return cls(name, utterances, left_out, os.fspath(path), tuple(notes))
 
@@ -129,35 +118,51 @@ class Corpus:
 
     @property
     def speakers(self) -> tuple[str, ...]:
-        """Speakers named, sorted; utterances without one do not count."""
+        """Sorted names of the speakers; utterances without one are not counted."""
         return tuple(sorted({u.speaker for u in self.utterances if u.speaker is not None}))
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Languages named, sorted; utterances without one do not count."""
+        """Sorted names of the languages; utterances without one are not counted."""
         return tuple(sorted({u.language for u in self.utterances if u.language is not None}))
 
     @property
     def sampling_rates(self) -> tuple[int, ...]:
-        """Sampling rates as stored, sorted."""
+        """Sorted sampling rates of the files, in Hz."""
         return tuple(sorted({u.sampling_rate for u in self.utterances}))
 
 
-def _refuse_shared(utterances: Sequence[Utterance], path: str | os.PathLike[str]) -> None:
-    """See that no window took another utterance's id."""
+def _check_window_ids(utterances: Sequence[Utterance], path: str | os.PathLike[str]) -> None:
+    """Check that no window has the same id as another utterance."""
     id, count = Counter(each.id for each in utterances).most_common(1)[0]
     if count > 1:
         raise AssonanceError(
-            f"{printable(path)}: a window takes the id of the utterance {printable(id)}; rename it"
+            f"{printable(path)}: a window would have the id of utterance {printable(id)}; rename it"
         )
 
 
-def _on_channels(utterances: Sequence[Utterance]) -> list[str]:
+def _sample(
+    utterances: Sequence[Utterance],
+    max_hours: float,
+    seed: int,
+    path: str | os.PathLike[str],
+) -> tuple[Utterance, ...]:
+    """Sample at most so many hours, and refuse a sample without utterances."""
+    drawn = draw(utterances, max_hours * 3600, seed)
+    if not drawn:
+        raise AssonanceError(
+            f"{printable(path)}: every utterance is longer than {max_hours:g} hours; "
+            "allow more hours"
+        )
+    return drawn
+
+
+def _channel_notes(utterances: Sequence[Utterance]) -> list[str]:
     several = [each for each in utterances if each.channels > 1]
     averaged = sum(each.channel is None for each in several)
     chosen = Counter(each.channel for each in several if each.channel is not None)
     notes = [
-        f"channel {channel} of several is read of {count} of {len(utterances)} utterances"
+        f"channel {channel} is read in {count} of {len(utterances)} utterances"
         for channel, count in sorted(chosen.items())
     ]
     if averaged:
@@ -167,23 +172,23 @@ def _on_channels(utterances: Sequence[Utterance]) -> list[str]:
     return notes
 
 
-def _on_windows(
-    found: Sequence[Utterance], cut: Sequence[Utterance], window: float | None
+def _window_notes(
+    usable: Sequence[Utterance], cut: Sequence[Utterance], window: float | None
 ) -> list[str]:
     pieces = [each for each in cut if each.window_of is not None]
     if not pieces or window is None:
         return []
-    long = len(found) - len(cut) + len(pieces)
+    long = len(usable) - len(cut) + len(pieces)
     return [
-        f"{long} of {len(found)} utterances are longer than {window:g} s and are read as "
-        f"{len(pieces)} windows; models are given {window / 20:g} s more at inner edges, whose "
-        "frames are not kept"
+        f"{long} of {len(usable)} utterances are longer than {window:g} s and are cut into "
+        f"{len(pieces)} windows; at inner edges models also get {window / 20:g} s of context, "
+        "whose frames are discarded"
     ]
 
 
-def _on_draw(drawn: Sequence[Utterance], whole: Sequence[Utterance], seed: int) -> str:
-    hours = [sum(each.duration for each in part) / 3600 for part in (drawn, whole)]
+def _sample_note(drawn: Sequence[Utterance], total: Sequence[Utterance], seed: int) -> str:
+    hours = [sum(each.duration for each in part) / 3600 for part in (drawn, total)]
     return (
-        f"{hours[0]:.2f} of {hours[1]:.2f} hours of speech were drawn at random, balanced by "
-        f"speaker (seed {seed}): {len(drawn)} of {len(whole)} utterances"
+        f"{hours[0]:.2f} of {hours[1]:.2f} hours of speech were sampled at random, balanced by "
+        f"speaker (seed {seed}): {len(drawn)} of {len(total)} utterances"
     )

@@ -1,4 +1,4 @@
-"""From entries to utterances: each file's header is read, and the entry held against it."""
+"""Read the headers of listed files, and check each entry against its header."""
 
 import io
 import math
@@ -15,10 +15,10 @@ from assonance.corpus.formats.entry import Entry
 from assonance.corpus.utterance import LeftOut, Utterance
 from assonance.errors import UnusableAudio, error_text, printable
 
-# Times in listings are rounded: an end this many seconds past the file's is the file's.
+# Seconds. Times in listings are rounded: an end this far past the end of the file is accepted.
 _ROUNDING = 0.05
-# How libsndfile says that a file is shorter than its header promises. Programs that write to a
-# pipe cannot know the size and promise about 2 GiB or more: that is no fault.
+# libsndfile's message about a file that is shorter than its header says. Programs that write to a
+# pipe do not know the size and write about 2 GiB or more into the header: that is no fault.
 _SHORTER = re.compile(r": (\d+) \(should be (\d+)\)")
 _UNKNOWN = 0x7F000000
 _PADDING = 16  # bytes
@@ -33,22 +33,24 @@ class _Header:
     encoding: str
 
 
-def opened(
+def read_headers(
     entries: Iterable[Entry], channel: int | None
 ) -> tuple[tuple[Utterance, ...], tuple[LeftOut, ...]]:
-    """Part entries into utterances and what cannot be one.
+    """Read the header of each file once, and separate usable utterances from the others.
 
     Parameters
     ----------
     entries
-        In order.
+        Entries of a listing, in order.
     channel
-        The channel to read where a listing does not say and there are several; None for the mean.
+        Channel to read of files with several, unless the listing names one; None for the mean.
 
     Returns
     -------
-    tuple of tuples
-        The utterances, and what is left out, each in order. Each file's header is read once.
+    tuple of Utterance
+        Utterances that can be used.
+    tuple of LeftOut
+        Entries that cannot, and why.
     """
     headers: dict[Path, _Header | UnusableAudio] = {}
     utterances = []
@@ -66,11 +68,11 @@ def opened(
 
 
 def _header(entry: Entry) -> _Header | UnusableAudio:
-    """Read a file's header, or say why it cannot be read."""
+    """Read a file's header, or return the reason why it cannot be read."""
     try:
         os.fspath(entry.path).encode()
     except UnicodeEncodeError:
-        return UnusableAudio("its name is not valid UTF-8; rename it")
+        return UnusableAudio("the file name is not valid UTF-8; rename it")
     try:
         if entry.embedded is not None:
             header = soundfile.info(io.BytesIO(entry.embedded()))
@@ -85,12 +87,12 @@ def _header(entry: Entry) -> _Header | UnusableAudio:
     if header.frames <= 0 or header.samplerate <= 0:
         return UnusableAudio("holds no audio")
     if _ends_early(entry, header):
-        return UnusableAudio("ends early: it is shorter than its header promises")
+        return UnusableAudio("ends early: it is shorter than its header says")
     return _Header(header.frames, header.samplerate, header.channels, header.subtype)
 
 
 def _ends_early(entry: Entry, header: Any) -> bool:
-    """Say whether a file was cut off, for formats that libsndfile reads as far as they go."""
+    """Return whether a file is truncated, for formats that libsndfile reads without an error."""
     for promised, actual in _SHORTER.findall(header.extra_info):
         if int(actual) + _PADDING < int(promised) < _UNKNOWN:
             return True
@@ -130,12 +132,12 @@ def _utterance(entry: Entry, header: _Header | UnusableAudio, channel: int | Non
 
 
 def _span(entry: Entry, header: _Header) -> tuple[int, int]:
-    """Turn seconds into samples as stored, the first and the one after the last."""
+    """Convert a span in seconds to samples of the file: the first, and one past the last."""
     duration = header.samples / header.sampling_rate
     start = 0.0 if entry.start is None else entry.start
     end = duration if entry.end is None else entry.end
     if not (math.isfinite(start) and math.isfinite(end)):
-        raise UnusableAudio(f"has no start and end in seconds: {start:g} to {end:g}")
+        raise UnusableAudio(f"start and end must be finite seconds, not {start:g} to {end:g}")
     if start < 0:
         raise UnusableAudio(f"starts before its file does, at {start:g} s")
     if start >= end:

@@ -1,4 +1,4 @@
-"""A part of much speech: drawn at random, as much of one speaker as of another."""
+"""Sample a large corpus at random, balanced by speaker."""
 
 import heapq
 from collections.abc import Sequence
@@ -9,32 +9,31 @@ from assonance.corpus.utterance import Utterance
 
 
 def draw(utterances: Sequence[Utterance], seconds: float, seed: int) -> tuple[Utterance, ...]:
-    """Draw utterances that together are no longer than some seconds.
+    """Sample utterances at random up to a total duration, balanced by speaker.
 
-    Each utterance drawn is of the speaker of whom the fewest seconds were drawn so far. Where no
-    utterance names a speaker, recordings stand for speakers; those that name none where others do
-    count as one speaker.
+    The next utterance always comes from the speaker with the fewest seconds so far. If no utterance
+    names a speaker, recordings take their place. If only some do, all others count as one speaker.
 
     Parameters
     ----------
     utterances
-        To draw from.
+        Utterances to sample from.
     seconds
-        At most so much; an utterance that would exceed it is passed over.
+        Maximum total duration. An utterance that would exceed it is skipped.
     seed
-        Decides the draw.
+        Random seed.
 
     Returns
     -------
     tuple of Utterance
-        What was drawn, in the order given.
+        The sample, in the order of `utterances`.
     """
     named = any(each.speaker is not None for each in utterances)
     waiting: dict[str | None, list[int]] = {}
     for place in np.random.default_rng(seed).permutation(len(utterances)).tolist():
         each = utterances[place]
         waiting.setdefault(each.speaker if named else each.recording, []).append(place)
-    # By seconds drawn; at equal ones in the order in which the speakers were shuffled.
+    # Ordered by seconds drawn, then by the shuffled order of the speakers.
     queue = [(0.0, number, places) for number, places in enumerate(waiting.values())]
     drawn: list[int] = []
     total = 0.0

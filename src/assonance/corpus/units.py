@@ -1,25 +1,25 @@
-"""What is left out whole: speakers where there are enough of them, recordings otherwise."""
+"""Find the units of a corpus, speakers or recordings, that resampling never splits."""
 
 from collections.abc import Iterable
 
 from assonance.corpus import Corpus
 
-# Fewer speakers are too few groups to tell how much scores vary from speaker to speaker.
+# With fewer speakers the variance of scores between speakers cannot be estimated.
 LEAST_SPEAKERS = 10
 
 
 def units_of(corpus: Corpus) -> list[int]:
-    """Tell by number which unit each utterance belongs to.
+    """Return the unit of each utterance.
 
-    Units are never parted, neither between training and held-out speech nor between the groups
-    that are left out for intervals.
+    A unit is never split between training and held-out folds, nor between jackknife groups. Units
+    are speakers if every utterance names one and there are at least `LEAST_SPEAKERS`. Otherwise
+    they are the recordings that windows and segments were cut from. If all utterances come from
+    one recording, each utterance is a unit.
 
     Returns
     -------
     list of int
-        From 0 on: the speakers' numbers where every utterance names one and there are at least
-        `LEAST_SPEAKERS`; otherwise of the recordings that windows and segments are cut from; of
-        one recording alone each utterance is a unit.
+        Number of the unit, from 0, in the order of first appearance.
     """
     if by_speaker(corpus):
         return _numbers(utterance.speaker for utterance in corpus)
@@ -29,21 +29,18 @@ def units_of(corpus: Corpus) -> list[int]:
 
 
 def by_speaker(corpus: Corpus) -> bool:
-    """Whether units are speakers."""
+    """Return whether the units are speakers."""
     return len(corpus.speakers) >= LEAST_SPEAKERS and all(u.speaker for u in corpus)
 
 
 def population(corpus: Corpus) -> str:
-    """Say what the intervals are about: the speech of which this corpus is a sample."""
+    """Describe the population that intervals generalise to, given this sample of it."""
     if by_speaker(corpus):
         return f"other speakers of the kind of these {len(corpus.speakers)}"
     if corpus.speakers:
-        few = len(corpus.speakers)
-        return (
-            f"other speech of the {few} speakers heard here"
-            if few > 1
-            else ("other speech of the one speaker heard here")
-        )
+        count = len(corpus.speakers)
+        who = f"{count} speakers" if count > 1 else "one speaker"
+        return f"other speech of the {who} heard here"
     return "other recordings of the same kind, were they independent of each other"
 
 

@@ -1,4 +1,4 @@
-"""One utterance: which samples of which file it is, and how they are read."""
+"""An utterance: a span of an audio file, and how its samples are read."""
 
 import hashlib
 import io
@@ -17,33 +17,33 @@ from assonance.errors import UnusableAudio, error_text
 
 @dataclass(frozen=True)
 class Utterance:
-    """A stretch of a recording, known by its file's header; the samples are read when asked for.
+    """A span of an audio file. Creating one reads no samples.
 
     Attributes
     ----------
     id
         Unique within its corpus.
     path
-        The audio file; where the audio is `embedded`, what messages call it.
+        The audio file. If the audio is `embedded`, the name that messages use for it.
     recording
-        What it was cut from; pieces of one recording share it, and nothing else does.
+        Recording that it was cut from, shared by all segments of that recording and no others.
     sampling_rate, channels, encoding
-        Samples a second, number of channels, and libsndfile's name of how a sample is stored.
+        Of the file: rate in Hz, number of channels, and libsndfile's name of the sample format.
     first, last
-        Its samples as stored: the first, and the one after the last.
+        Samples of the file: the first, and one past the last.
     before, after
-        Samples as stored that a model is given on either side for their context alone: what it
-        makes of them is not the utterance's. Windows of a longer utterance have them.
+        Samples of context on either side of a window. A model gets them too, but the frames it
+        computes for them are discarded.
     channel
-        The channel that is read, the first being 0; None for the mean of all.
+        Channel that is read, counted from 0; None for the mean of all.
     window_of
-        Id of the utterance that it is a window of; None where it is whole.
+        Id of the utterance that it is a window of, or None if it is not a window.
     offset
-        Seconds from the start of that utterance to its own.
+        Start of the window in that utterance, in seconds.
     speaker, language, text
-        What the listing says of it; None where it says nothing.
+        As given by the listing; None for what it omits.
     embedded
-        Gives the bytes of an audio file that is kept within something else.
+        Returns the bytes of an audio file that is stored inside another file; None otherwise.
     """
 
     id: str
@@ -66,40 +66,40 @@ class Utterance:
 
     @property
     def duration(self) -> float:
-        """Seconds, by the file's header."""
+        """Duration in seconds, from the file's header."""
         return (self.last - self.first) / self.sampling_rate
 
     @property
     def start(self) -> float:
-        """Seconds from the start of the file to its own."""
+        """Start in the file, in seconds."""
         return self.first / self.sampling_rate
 
     @property
     def lead(self) -> float:
-        """Seconds of context before it."""
+        """Duration of the context before it, in seconds."""
         return self.before / self.sampling_rate
 
     def read(self, sampling_rate: int, *, context: bool = False) -> NDArray[np.float32]:
-        """Read its samples, and none but these.
+        """Read its samples, resampled to a rate.
 
         Parameters
         ----------
         sampling_rate
-            Samples a second wanted; the audio is resampled (soxr, HQ) where it differs.
+            Rate of the result in Hz. Audio of another rate is resampled (soxr, HQ).
         context
-            Whether to read the context on either side too.
+            Whether to include the context on either side.
 
         Returns
         -------
         ndarray of float32, shape (n_samples,)
-            The channel chosen, or the mean of all. Integer formats lie in [-1, 1); floats are as
-            stored.
+            The chosen channel, or the mean of all. Integer formats are scaled to [-1, 1); floats
+            are returned as stored.
 
         Raises
         ------
         UnusableAudio
-            The file cannot be read, ends before the utterance does, or holds NaN or infinity
-            in it.
+            The file cannot be read or ends before the utterance, or the utterance contains NaN or
+            infinity.
         """
         first = self.first - self.before if context else self.first
         last = self.last + self.after if context else self.last
@@ -114,39 +114,40 @@ class Utterance:
         return mono
 
     def blocks(self, seconds: float) -> Iterator[NDArray[np.float32]]:
-        """Read its samples as stored, a block at a time.
+        """Yield its samples as stored, one block at a time.
 
         Parameters
         ----------
         seconds
-            Length of a block.
+            Duration of a block.
 
         Yields
         ------
         ndarray of float32, shape (n_samples, channels)
-            All channels, at the file's own rate.
+            All channels, at the rate of the file.
 
         Raises
         ------
         UnusableAudio
-            The file cannot be read, or ends before the utterance does.
+            The file cannot be read, or ends before the utterance.
         """
         return self._stored(self.first, self.last, math.ceil(seconds * self.sampling_rate))
 
     def mono(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take the channel chosen, or the mean of all, of samples of shape (n, channels)."""
+        """Return the chosen channel, or the mean of all, of samples of shape (n, channels)."""
         if self.channel is None:
             mean: NDArray[np.float32] = samples.mean(axis=1)
             return mean
         return samples[:, self.channel].copy()
 
     def fingerprint(self, of_file: Callable[[Path], str] | None = None) -> str:
-        """Identify the audio by the bytes of its file and the part of them that it is.
+        """Return a hash of the file's bytes, the span, the context and the channel.
 
         Parameters
         ----------
         of_file
-            Gives a file's SHA-256, for many utterances of one file; `hash_of` by default.
+            Returns the SHA-256 of a file. `hash_of` by default; pass a cached version if many
+            utterances share a file.
 
         Returns
         -------
@@ -169,17 +170,17 @@ class Utterance:
         return hashlib.sha256(f"{content} {part}".encode()).hexdigest()
 
     def _stored(self, first: int, last: int, block: int) -> Iterator[NDArray[np.float32]]:
-        """Read samples from the first to the one before the last, all channels."""
+        """Yield all channels of the samples from `first` up to but not including `last`."""
         try:
             with soundfile.SoundFile(self._file()) as file:
                 if first:
                     file.seek(first)
                 while first < last:
-                    wanted = min(block, last - first)
-                    samples = file.read(wanted, dtype="float32", always_2d=True)
+                    count = min(block, last - first)
+                    samples = file.read(count, dtype="float32", always_2d=True)
                     first += len(samples)
-                    if len(samples) < wanted:
-                        reason = f"ends early: {first} of the {last} samples its header promises"
+                    if len(samples) < count:
+                        reason = f"ends early: {first} of the {last} samples that its header says"
                         raise UnusableAudio(reason, self.path)
                     yield samples
         except (OSError, RuntimeError, ValueError) as error:
@@ -191,7 +192,7 @@ class Utterance:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Something that should have been an utterance and is not: which, and why in one line."""
+    """An utterance that cannot be used: its id, its file, and the reason in one line."""
 
     id: str
     path: str
@@ -199,7 +200,7 @@ class LeftOut:
 
 
 def hash_of(path: Path) -> str:
-    """Hash a file's bytes.
+    """Return the SHA-256 of a file's bytes, in hexadecimal.
 
     Raises
     ------

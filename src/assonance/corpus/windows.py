@@ -1,41 +1,40 @@
-"""Long utterances as windows: each moment in one of them, with context where they meet."""
+"""Cut long utterances into windows with context, so that every moment is in exactly one."""
 
 import math
 from dataclasses import replace
 from itertools import pairwise
 
-from assonance.corpus.formats.entry import name_of_part
+from assonance.corpus.formats.entry import segment_id
 from assonance.corpus.utterance import Utterance
 from assonance.errors import AssonanceError
 
-# The longest stretch that a model is given at once, in seconds: all that Whisper takes, and what
-# the attention of a large model takes a few hundred MB a layer for.
+# Seconds. Whisper's limit; the attention of a large model then needs a few hundred MB a layer.
 WINDOW = 30.0
 SHORTEST_WINDOW = 1.0
-# How much of a window is context, at either edge that is not the utterance's own: 1.5 s of 30 s is
-# more than the positional convolutions of wav2vec 2.0 and its kin reach (1.28 s).
+# Part of a window that is context, at each edge that is not an edge of the utterance. 1.5 s of 30 s
+# is more than the reach of the positional convolutions of wav2vec 2.0 and its relatives (1.28 s).
 _CONTEXT = 1 / 20
 
 
-def windows(utterance: Utterance, longest: float) -> list[Utterance]:
-    """Cut an utterance into the fewest equal windows, where it is longer than one.
+def cut_into_windows(utterance: Utterance, longest: float) -> list[Utterance]:
+    """Cut an utterance into the fewest equal windows that fit a maximum duration.
 
-    Windows lie side by side. A model is given a window with a twentieth of `longest` before and
-    after it, where the utterance goes on; only frames whose centre lies in the window itself are
-    kept, so that each moment is counted once.
+    Windows are adjacent. Where the utterance continues, a model also gets a twentieth of `longest`
+    as context before and after the window. Only frames whose centre lies in the window itself are
+    kept, so every moment counts once.
 
     Parameters
     ----------
     utterance
-        What to cut.
+        Utterance to cut.
     longest
-        Seconds that a model is given at once, context included.
+        Maximum duration that a model processes at once, in seconds, context included.
 
     Returns
     -------
     list of Utterance
-        The utterance itself where it is no longer. Windows are named after its id and their own
-        start and end in it.
+        Only the utterance itself if it is short enough. The id of a window is that of the
+        utterance, with the start and end of the window in it.
 
     Raises
     ------
@@ -44,7 +43,7 @@ def windows(utterance: Utterance, longest: float) -> list[Utterance]:
     """
     if not longest >= SHORTEST_WINDOW:
         raise AssonanceError(
-            f"window {longest:g}: shorter than {SHORTEST_WINDOW:g} s; give more seconds"
+            f"window {longest:g}: shorter than {SHORTEST_WINDOW:g} s; allow more seconds"
         )
     if utterance.duration <= longest:
         return [utterance]
@@ -56,14 +55,14 @@ def windows(utterance: Utterance, longest: float) -> list[Utterance]:
     return [
         replace(
             utterance,
-            id=name_of_part(utterance.id, start / rate, end / rate),
+            id=segment_id(utterance.id, start / rate, end / rate),
             first=utterance.first + start,
             last=utterance.first + end,
             before=min(context, start),
             after=min(context, length - end),
             window_of=utterance.id,
             offset=start / rate,
-            text=None,  # nobody says which words are in which window
+            text=None,  # which words are in which window is unknown
         )
         for start, end in pairwise(edges)
     ]

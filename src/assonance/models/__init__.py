@@ -1,4 +1,4 @@
-"""Speech models: one protocol, and the one function that loads whatever a name stands for."""
+"""Speech models: the protocol they follow, and the function that loads one by name."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""Where a model's frames lie: how many it makes of so many samples, and the centre of each."""
+"""Place a model's frames in time: their number, and the centre of each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class FrameGrid:
-    """Frames at equal distances.
+    """A regular grid of frames.
 
     Attributes
     ----------
     hop
         Samples from one frame to the next.
     needs
-        Samples that the first frame takes, none where padding is enough; every `hop` more make
-        another. No samples at all make no frame.
+        Samples that the first frame needs; at most 0 if padding is enough. Every further `hop`
+        samples make another frame. An empty signal has no frame.
     first
-        Place of the first frame's centre, in samples, the first sample being at 0.
+        Centre of the first frame, in samples; the first sample is at 0.
     """
 
     hop: int
@@ -28,26 +28,26 @@ class FrameGrid:
 
     @classmethod
     def of_convolutions(cls, kernels: Sequence[int], strides: Sequence[int]) -> "FrameGrid":
-        """Place the frames that unpadded convolutions make, first to last."""
+        """Return the grid of a stack of unpadded convolutions, given from first to last."""
         receptive, hop = receptive_field(kernels, strides)
         return cls(hop, receptive, (receptive - 1) / 2)
 
-    def joined(self, count: int) -> "FrameGrid":
-        """Place the frames that are each made of `count` frames, none of them twice."""
+    def stacked(self, count: int) -> "FrameGrid":
+        """Return the grid of frames that each combine `count` frames, without overlap."""
         more = (count - 1) * self.hop
         return FrameGrid(count * self.hop, self.needs + more, self.first + more / 2)
 
     def count(self, n_samples: int) -> int:
-        """Count the frames made of so many samples; 0 where they are too few."""
+        """Return the number of frames for `n_samples` samples; 0 if they are too few."""
         return max(0, (n_samples - self.needs) // self.hop + 1) if n_samples > 0 else 0
 
     def times(self, n_samples: int, sampling_rate: int) -> NDArray[np.float64]:
-        """Give the centre of each frame made of so many samples, in seconds."""
+        """Return the centre of each frame for `n_samples` samples, in seconds."""
         return (self.first + self.hop * np.arange(self.count(n_samples))) / sampling_rate
 
 
 def receptive_field(kernels: Sequence[int], strides: Sequence[int]) -> tuple[int, int]:
-    """Measure what one frame sees of the samples.
+    """Compute the receptive field and the hop of a stack of unpadded convolutions.
 
     Parameters
     ----------
@@ -57,8 +57,8 @@ def receptive_field(kernels: Sequence[int], strides: Sequence[int]) -> tuple[int
     Returns
     -------
     receptive, hop : int
-        Samples seen by a frame, and samples from one frame to the next: frame ``t`` sees the
-        samples ``t * hop`` to ``t * hop + receptive - 1``.
+        Samples that affect a frame, and samples from one frame to the next: frame ``t`` depends on
+        the samples ``t * hop`` to ``t * hop + receptive - 1``.
     """
     receptive, hop = 1, 1
     for kernel, stride in zip(kernels, strides, strict=True):

@@ -1,4 +1,4 @@
-"""Activations that other software wrote: a file an utterance, and a card that says what it is."""
+"""Read activations that other software computed, one file an utterance."""
 
 import hashlib
 import json
@@ -23,41 +23,41 @@ from assonance.models.speech_model import Attend, LayerOutputs, ModelCard
 
 CARD = "activations.yaml"
 _FIELDS = ("frame_rate", "first_frame", "layers", "name")
-_SAMPLING_RATE = 16000  # what samples are counted in; none are read
-_ALLOWED = 0.05  # part by which a file's frames may differ from what the rate says,
-_FRAMES = 3  # but as many frames always
+_SAMPLING_RATE = 16000  # Hz, to convert counts of samples to seconds; no samples are read
+# A file may have this part more or fewer frames than its rate implies, but always this many.
+_ALLOWED, _FRAMES = 0.05, 3
 
 
 def is_one(spec: str | Path) -> bool:
-    """Say whether a directory says of itself that it holds activations."""
+    """Return whether a path is a directory with an ``activations.yaml``."""
     return os.path.isfile(os.path.join(spec, CARD))  # noqa: PTH113, PTH118 - never raise
 
 
 class Precomputed:
-    """A folder of activations as a `SpeechModel`: whatever fairseq, s3prl or NeMo wrote.
+    """A folder of activations as a `SpeechModel`, for example from fairseq, s3prl or NeMo.
 
-    For each utterance there is one file ``<id>.npy``, ``.npz``, ``.safetensors``, ``.h5`` or
-    ``.hdf5``, in subfolders where ids hold slashes. It holds an array of layers × frames × neurons,
-    or of frames × neurons for a single layer; or, but for ``.npy``, several arrays of frames ×
-    neurons, each a layer under its own name. Pickles are never opened.
+    Each utterance has one file ``<id>.npy``, ``.npz``, ``.safetensors``, ``.h5`` or ``.hdf5``;
+    slashes in ids are subfolders. The file contains one array of layers × frames × neurons, or of
+    frames × neurons for a single layer. Except in ``.npy``, it may instead contain several arrays
+    of frames × neurons, each a layer under its own name. Pickles are never opened.
 
     Parameters
     ----------
     folder
-        Where the files are.
+        Folder of the files.
     frame_rate
-        Frames a second. Read from ``activations.yaml`` in the folder where it is not given.
+        Frames a second; by default from ``activations.yaml`` in the folder.
     first_frame
         Centre of the first frame, in seconds; half a frame's duration by default.
     layers
-        Labels of an array's layers, first to last; ``layer.0`` and so on by default.
+        Labels of an array's layers, from first to last; ``layer.0``, ``layer.1``, … by default.
     name
         Short name; the folder's by default.
 
     Raises
     ------
     AssonanceError
-        There is no such folder, no frame rate or no file, or what is stated cannot be.
+        The folder does not exist, has no file, or has no valid frame rate, first frame or layers.
     """
 
     heads: Mapping[str, int] = {}
@@ -84,7 +84,7 @@ class Precomputed:
             or not all(isinstance(each, str) and each for each in self._labels)
             or len(set(self._labels)) != len(self._labels)
         ):
-            raise self._wrong("layers must be a list of names, no two alike")
+            raise self._error(f"layers must be a list of distinct names; correct it in {CARD}")
         first = next(iter(self._files.values()))
         try:
             arrays = self._read(first)
@@ -107,29 +107,30 @@ class Precomputed:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of what is stated; each utterance's file has its own, see `identify`."""
+        """Hash of the settings and widths; for the hash of an utterance's file see `identify`."""
         stated = [self._rate, self._first, self.widths]
         return hashlib.sha256(json.dumps(stated).encode()).hexdigest()
 
     def n_frames(self, n_samples: int) -> int:
-        """Count the frames that the rate says; a file may hold some more or fewer."""
+        """Return the number of frames at the frame rate; a file may have a few more or fewer."""
         return max(0, round((n_samples / _SAMPLING_RATE - self._first) * self._rate + 0.5))
 
     def frame_times(self, n_samples: int) -> NDArray[np.float64]:
-        """Give the centre of each of these frames, in seconds."""
+        """Return the centre of each of these frames, in seconds."""
         return self._times(self.n_frames(n_samples))
 
     def run(self, samples: NDArray[np.float32], *, attend: Attend | None = None) -> LayerOutputs:
-        """Refuse: there is nothing to run."""
+        """Raise `AssonanceError`: activations cannot be computed for other audio."""
         raise AssonanceError(
-            f"{self.name}: holds activations of utterances and can run on no other"
+            f"{self.name}: holds activations of utterances and cannot run on other audio; "
+            "use the model itself"
         )
 
     def twin(self, seed: int) -> None:
-        """Give none."""
+        """Return None: there are no weights."""
 
     def identify(self, utterance: Utterance) -> str:
-        """Hash an utterance's file; see `PrecomputedModel.identify`."""
+        """Return the SHA-256 of an utterance's file; see `PrecomputedModel.identify`."""
         path = self._file(utterance)
         try:
             with path.open("rb") as file:
@@ -144,12 +145,12 @@ class Precomputed:
         widths = {label: array.shape[1] for label, array in arrays.items()}
         if widths != self.widths:
             raise UnusableAudio(
-                f"{printable(path)} holds layers {widths}, where others hold {self.widths}"
+                f"{printable(path)} holds layers {widths}, but the first file holds {self.widths}"
             )
         frames = {len(array) for array in arrays.values()}
         times = self._times(min(frames))
         if utterance.window_of is not None:
-            # The file is of the whole utterance: the window's frames are those centred in it.
+            # The file has the whole utterance; select the frames centred in the window.
             times = times - utterance.offset
             own = (times >= 0) & (times < utterance.duration)
             arrays = {label: array[: len(own)][own] for label, array in arrays.items()}
@@ -158,8 +159,8 @@ class Precomputed:
         if len(frames) > 1 or not abs(min(frames) - expected) <= max(_FRAMES, _ALLOWED * expected):
             counts = " or ".join(map(str, sorted(frames)))
             raise UnusableAudio(
-                f"{printable(path)} holds {counts} frames for {utterance.duration:.2f} s, where "
-                f"{self._rate:g} a second make about {expected:.0f}"
+                f"{printable(path)} holds {counts} frames for {utterance.duration:.2f} s, but "
+                f"{self._rate:g} frames a second make about {expected:.0f}"
             )
         return LayerOutputs(arrays), times
 
@@ -168,16 +169,16 @@ class Precomputed:
 
     @cached_property
     def _files(self) -> dict[str, Path]:
-        """Files by the id of their utterance; ids never become part of a path."""
+        """Files by utterance id, found by listing: an id is never used to build a path."""
         found: dict[str, Path] = {}
         for path in sorted(self.folder.rglob("*")):
             if path.suffix in _READERS and path.is_file():
                 id = path.relative_to(self.folder).with_suffix("").as_posix()
                 if id in found:
-                    raise self._wrong(f"holds both {found[id].name} and {path.name}")
+                    raise self._error(f"holds both {found[id].name} and {path.name}; remove one")
                 found[id] = path
         if not found:
-            raise self._wrong(f"holds no {', '.join(_READERS)} file")
+            raise self._error(f"holds no {', '.join(_READERS)} file; give a folder of activations")
         return found
 
     def _file(self, utterance: Utterance) -> Path:
@@ -187,7 +188,7 @@ class Precomputed:
         return self._files[id]
 
     def _read(self, path: Path) -> dict[str, NDArray[np.float32]]:
-        """Read a file's layers, shape (T, D) each."""
+        """Read the layers of a file, each of shape (T, D)."""
         try:
             arrays = _READERS[path.suffix](path)
         except (OSError, ValueError, KeyError, EOFError, SafetensorError, BadZipFile) as error:
@@ -198,7 +199,7 @@ class Precomputed:
                 labels = self._labels or [f"layer.{k}" for k in range(len(array))]
                 if len(labels) != len(array):
                     raise UnusableAudio(
-                        f"{printable(path)} holds {len(array)} layers, where {CARD} names "
+                        f"{printable(path)} holds {len(array)} layers, but {CARD} names "
                         f"{len(labels)}"
                     )
                 arrays = dict(zip(labels, array, strict=True))
@@ -208,25 +209,32 @@ class Precomputed:
             if array.ndim != 2 or array.dtype.kind != "f" or not array.size:
                 raise UnusableAudio(
                     f"{printable(path)}: {printable(label)} is {array.dtype} of shape "
-                    f"{array.shape}, where floats of frames × neurons are wanted"
+                    f"{array.shape}; it must be floats of shape frames × neurons"
                 )
             if not np.isfinite(array).all():
                 raise UnusableAudio(f"{printable(path)}: {printable(label)} holds NaN or infinity")
-        return {label: array.astype(np.float32) for label, array in sorted(arrays.items(), key=_by)}
+        return {
+            label: array.astype(np.float32)
+            for label, array in sorted(arrays.items(), key=_natural_order)
+        }
 
     def _number(self, value: Any, what: str, above: float = -math.inf) -> float:
         if not isinstance(value, int | float) or not math.isfinite(value) or value <= above:
-            raise self._wrong(f"{what} is {value!r}: state a number, as `{what}: 50` in {CARD}")
+            raise self._error(
+                f"{what} is {value!r}: state a number, such as `{what}: 50` in {CARD}"
+            )
         return float(value)
 
-    def _wrong(self, what: str) -> AssonanceError:
+    def _error(self, what: str) -> AssonanceError:
         return AssonanceError(f"{printable(self.folder)}: {what}")
 
 
 def _card(folder: Path) -> dict[str, Any]:
-    """Read what a folder says of its files; nothing where it says nothing."""
+    """Read the settings in a folder's ``activations.yaml``; empty if there is none."""
     if not folder.is_dir():
-        raise AssonanceError(f"{printable(folder)}: no such directory; give one of activations")
+        raise AssonanceError(
+            f"{printable(folder)}: no such directory; give a directory of activations"
+        )
     path = folder / CARD
     if not path.exists():
         return {}
@@ -236,12 +244,12 @@ def _card(folder: Path) -> dict[str, Any]:
         raise AssonanceError(f"{printable(path)}: cannot be read: {error_text(error)}") from error
     if not isinstance(stated, dict) or (unknown := [key for key in stated if key not in _FIELDS]):
         what = "not a mapping" if not isinstance(stated, dict) else f"unknown {unknown[0]!r}"
-        raise AssonanceError(f"{printable(path)}: {what}; it may state {', '.join(_FIELDS)}")
+        raise AssonanceError(f"{printable(path)}: {what}; it can have {', '.join(_FIELDS)}")
     return stated
 
 
-def _by(item: tuple[str, Any]) -> tuple[Any, ...]:
-    """Order labels by their words and by their numbers as numbers."""
+def _natural_order(item: tuple[str, Any]) -> tuple[Any, ...]:
+    """Sort key of a labelled array: text alphabetically, numbers by value."""
     parts: list[tuple[int, int, str]] = []
     for part in item[0].replace("_", ".").split("."):
         parts.append((0, int(part), "") if part.isascii() and part.isdigit() else (1, 0, part))
@@ -249,7 +257,7 @@ def _by(item: tuple[str, Any]) -> tuple[Any, ...]:
 
 
 def _npy(path: Path) -> dict[str, NDArray[Any]]:
-    with path.open("rb") as file:  # numpy leaves open what it cannot read
+    with path.open("rb") as file:  # numpy leaves a file open that it cannot read
         return {"": np.load(file, allow_pickle=False)}
 
 

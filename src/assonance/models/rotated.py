@@ -1,4 +1,4 @@
-"""Rotated models: the same space in axes that mean nothing."""
+"""Rotated models: the same representation space in random axes, as a control for neurons."""
 
 import hashlib
 from collections.abc import Mapping
@@ -13,19 +13,19 @@ PREFIX = "rotated:"
 
 
 class RotatedModel:
-    """A model whose layers are multiplied by random orthogonal matrices, one a layer.
+    """A model whose layers are each multiplied by a random orthogonal matrix.
 
-    The frames X of a layer become X·Q, Q drawn uniformly (Haar) by the seed and the layer's label:
-    not standardised and not centred. Distances, angles and the spectrum stay what they were, and
-    so does every measure that is invariant to rotations; single neurons become mixtures of all.
-    Attention maps stay as they are.
+    The frames X of a layer become XQ, without centring or standardisation. Q is drawn uniformly
+    (Haar) from the seed and the layer's label. Distances, angles and the spectrum do not change,
+    nor does any measure that is invariant to rotation; each neuron becomes a mixture of all.
+    Attention maps do not change.
 
     Parameters
     ----------
     model
-        What to rotate.
+        Model to rotate.
     seed
-        Draws the matrices.
+        Random seed of the matrices.
     """
 
     def __init__(self, model: SpeechModel, seed: int) -> None:
@@ -44,17 +44,17 @@ class RotatedModel:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the model's own fingerprint and the seed."""
+        """Hash of the original model's fingerprint and the seed."""
         return hashlib.sha256(
             f"{PREFIX}{self._model.fingerprint}@{self._seed}".encode()
         ).hexdigest()
 
     def n_frames(self, n_samples: int) -> int:
-        """Count the frames made of so many samples; 0 where they are too few."""
+        """Return the number of frames for `n_samples` samples; 0 if they are too few."""
         return self._model.n_frames(n_samples)
 
     def frame_times(self, n_samples: int) -> NDArray[np.float64]:
-        """Give the centre of each frame made of so many samples, in seconds."""
+        """Return the centre of each frame for `n_samples` samples, in seconds."""
         return self._model.frame_times(n_samples)
 
     def run(self, samples: NDArray[np.float32], *, attend: Attend | None = None) -> LayerOutputs:
@@ -68,10 +68,10 @@ class RotatedModel:
         )
 
     def twin(self, seed: int) -> None:
-        """Give none: random weights have no axes to lose."""
+        """Return None: rotating random weights gives random weights."""
 
     def _rotation(self, label: str) -> NDArray[np.float64]:
-        """Draw an orthogonal matrix: Q of Gaussian noise, signs set by R (Mezzadri 2007)."""
+        """Draw a Haar orthogonal matrix: Q of a Gaussian matrix, signs set by R (Mezzadri 2007)."""
         words = np.frombuffer(hashlib.sha256(label.encode()).digest(), np.uint32)
         rng = np.random.default_rng([self._seed, *words.tolist()])
         q, r = np.linalg.qr(rng.standard_normal((self.widths[label],) * 2))

@@ -1,4 +1,4 @@
-"""What every speech model is to assonance: named layers, a frame grid, and a way to run."""
+"""Define the protocol of speech models: named layers, a frame grid, and a way to run."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 
 from assonance.corpus import Utterance
 
-# What is done with the attention maps of a block, given its label.
+# Receives the label of a block and its attention maps.
 Attend = Callable[[str, NDArray[np.float32]], None]
 
 
 @dataclass(frozen=True)
 class LayerOutputs:
-    """What a model made of one utterance.
+    """Activations of a model for one utterance.
 
     Attributes
     ----------
     activations
-        By layer label, ndarray of float32, shape (T frames, D neurons).
+        By layer label, ndarray of float32 of shape (T frames, D neurons).
     """
 
     activations: Mapping[str, NDArray[np.float32]]
@@ -28,23 +28,23 @@ class LayerOutputs:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What a reader of a comparison wants to know of a model.
+    """Description of a model for readers of a comparison.
 
     Attributes
     ----------
     family
-        Architecture, as transformers' ``model_type`` names it.
+        Architecture, by the ``model_type`` of transformers.
     objective
-        What it was pretrained on: "contrastive", "predictive", "contrastive and predictive",
-        "supervised", "unknown", or "none" where nothing was learned.
+        Objective of pretraining: "contrastive", "predictive", "contrastive and predictive",
+        "supervised", "unknown", or "none" for a model that was not trained.
     size
-        Its size in words.
+        Size in words, such as "base, 12 blocks of 768".
     n_parameters
-        Parameters of the encoder, heads for training or decoding not counted.
+        Parameters of the encoder, without heads for training or decoding.
     fine_tuned
-        Whether its checkpoint was saved with a head for a task, such as CTC.
+        Whether the checkpoint was saved with a head for a task, such as CTC.
     source
-        The specification that it was loaded from.
+        Name or path that it was loaded from.
     """
 
     family: str
@@ -56,10 +56,10 @@ class ModelCard:
 
 
 class SpeechModel(Protocol):
-    """A model that turns speech into layers of frames, as many frames in each layer.
+    """A model that computes layers of frames from speech, with the same frames in every layer.
 
     In an encoder ``encoder.0`` is the input of the first block and ``encoder.k`` the output of
-    block ``k``; `meanings` says what each layer is.
+    block ``k``; `meanings` describes each layer.
     """
 
     @property
@@ -69,12 +69,12 @@ class SpeechModel(Protocol):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Labels of the layers, from the input up."""
+        """Labels of the layers, in order from the input."""
         ...
 
     @property
     def meanings(self) -> Mapping[str, str]:
-        """What each layer is in this family, in words, by label."""
+        """Description of each layer, by label."""
         ...
 
     @property
@@ -86,60 +86,60 @@ class SpeechModel(Protocol):
     def heads(self) -> Mapping[str, int]:
         """Number of attention heads of each block, by the label of its output.
 
-        Empty where there are none, or the blocks' outputs are no layers.
+        Empty if there is no attention, or if the outputs of the blocks are not layers.
         """
         ...
 
     @property
     def sampling_rate(self) -> int:
-        """Samples a second that `run` expects."""
+        """Sampling rate that `run` expects, in Hz."""
         ...
 
     @property
     def fingerprint(self) -> str:
-        """Hash of all that decides the activations: architecture, weights, preprocessing."""
+        """Hash of all that determines the activations: architecture, weights, preprocessing."""
         ...
 
     @property
     def info(self) -> ModelCard:
-        """What a reader wants to know of the model."""
+        """Description of the model for readers."""
         ...
 
     def n_frames(self, n_samples: int) -> int:
-        """Count the frames made of so many samples; 0 where they are too few."""
+        """Return the number of frames for `n_samples` samples; 0 if they are too few."""
         ...
 
     def frame_times(self, n_samples: int) -> NDArray[np.float64]:
-        """Give the centre of each frame made of so many samples, in seconds."""
+        """Return the centre of each frame for `n_samples` samples, in seconds."""
         ...
 
     def run(self, samples: NDArray[np.float32], *, attend: Attend | None = None) -> LayerOutputs:
-        """Run the model on one utterance; may be called from several threads at once.
+        """Run the model on one utterance. Must be safe to call from several threads at once.
 
         Parameters
         ----------
         samples
-            Mono, shape (n_samples,), at `sampling_rate`.
+            Mono audio at `sampling_rate`; shape (n_samples,).
         attend
-            Called with the label and the attention maps of each block as soon as it has computed
-            them: where the block looks, float32, shape (H heads, T, T), each row summing to 1.
-            They are not kept.
+            Called for each block as soon as its attention maps are computed, with its label and
+            the maps: float32, shape (H heads, T queries, T keys); each row sums to 1. The maps
+            are not kept.
 
         Returns
         -------
         LayerOutputs
-            Of all layers.
+            Activations of all layers.
 
         Raises
         ------
         UnusableAudio
-            The samples are too few for a frame, too many for the memory, or make the model
-            give values that are not finite.
+            The samples are too few for a frame or too many for the memory, or the activations are
+            not finite.
         """
         ...
 
     def twin(self, seed: int) -> "SpeechModel | None":
-        """Make this model with random weights drawn by a seed; None where that means nothing."""
+        """Return the random twin: this model with random weights. None if it has no weights."""
         ...
 
 
@@ -148,32 +148,32 @@ class BatchedModel(SpeechModel, Protocol):
 
     @property
     def device(self) -> str:
-        """Where it runs, as torch calls it: "cpu", or an accelerator."""
+        """Type of the torch device it runs on, such as "cpu" or "cuda"."""
         ...
 
     @property
     def in_batches(self) -> bool:
-        """Whether several utterances at a time come out as they do one by one, but for rounding."""
+        """Whether utterances in a batch give the same activations as alone, up to rounding."""
         ...
 
     def run_batch(self, batch: Sequence[NDArray[np.float32]]) -> list[LayerOutputs]:
-        """Run the model on several utterances.
+        """Run the model on several utterances at once.
 
         Parameters
         ----------
         batch
-            As for `SpeechModel.run`, of any lengths.
+            One array for each utterance, as for `SpeechModel.run`, of any lengths.
 
         Returns
         -------
         list of LayerOutputs
-            Within 2e-5 of what `SpeechModel.run` gives, relative to a layer's deviation; padding
-            is nowhere in it.
+            One for each utterance, without padding. Each layer is within 2e-5 of the result of
+            `SpeechModel.run`, relative to the layer's standard deviation.
 
         Raises
         ------
         UnusableAudio
-            As `SpeechModel.run`, of one of them.
+            As for `SpeechModel.run`, for any of the utterances.
         """
         ...
 
@@ -183,11 +183,11 @@ class RoundedModel(SpeechModel, Protocol):
 
     @property
     def precision(self) -> str:
-        """What it computes in: "float32", or less."""
+        """Floating-point type of the computation, such as "float32" or "bfloat16"."""
         ...
 
     def rounding(self, samples: NDArray[np.float32]) -> tuple[str, float]:
-        """Say what less than float32 costs.
+        """Compute the rounding error against float32 on one utterance.
 
         Parameters
         ----------
@@ -197,47 +197,47 @@ class RoundedModel(SpeechModel, Protocol):
         Returns
         -------
         tuple of str and float
-            The layer that it changes most, and by what part of its deviation.
+            The layer with the largest error, and that error (root mean square) relative to the
+            standard deviation of the layer.
         """
         ...
 
 
 class PrecomputedModel(SpeechModel, Protocol):
-    """A `SpeechModel` that has activations on file and computes none."""
+    """A `SpeechModel` whose activations are read from files."""
 
     def identify(self, utterance: Utterance) -> str:
-        """Hash what is on file of an utterance.
+        """Return a hash of the file with an utterance's activations.
 
         Raises
         ------
         UnusableAudio
-            Nothing is, or it cannot be read.
+            There is no such file, or it cannot be read.
         """
         ...
 
     def look_up(self, utterance: Utterance) -> tuple[LayerOutputs, NDArray[np.float64]]:
-        """Give what is on file of an utterance, and the centre of each frame in seconds.
+        """Return the activations of an utterance, and the centre of each frame in seconds.
 
         Raises
         ------
         UnusableAudio
-            Nothing is, it cannot be read, or it does not fit the other utterances or the length of
-            the audio.
+            There is no such file, it cannot be read, or its layers or number of frames do not fit.
         """
         ...
 
 
-# By what they can do, not by isinstance: that would compute every property, fingerprints too.
+# Not isinstance with the protocols: that would compute every property, fingerprints too.
 def runs_batches(model: SpeechModel) -> TypeGuard[BatchedModel]:
-    """Say whether a model can run several utterances at a time."""
+    """Return whether a model has a `run_batch` method."""
     return hasattr(model, "run_batch")
 
 
 def is_rounded(model: SpeechModel) -> TypeGuard[RoundedModel]:
-    """Say whether a model computes in half precision."""
+    """Return whether a model computes in half precision."""
     return getattr(model, "precision", "float32") != "float32"
 
 
 def is_precomputed(model: SpeechModel) -> TypeGuard[PrecomputedModel]:
-    """Say whether a model has activations on file and computes none."""
+    """Return whether a model reads its activations from files."""
     return hasattr(model, "look_up")

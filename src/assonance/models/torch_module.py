@@ -1,4 +1,4 @@
-"""Any torch module as a speech model: layers are what chosen submodules give."""
+"""Use any torch module as a speech model, with chosen submodules as layers."""
 
 import hashlib
 import inspect
@@ -18,44 +18,44 @@ from assonance.models.speech_model import Attend, LayerOutputs, ModelCard
 
 
 class TorchModel:
-    """A `torch.nn.Module` as a `SpeechModel`, read by hooks.
+    """A `torch.nn.Module` as a `SpeechModel`, recorded by forward hooks.
 
-    The frame grid is stated, not guessed: frame t is centred on sample
-    ``t·hop + (receptive − 1)/2 − before``, and an utterance of n samples has
-    ``(n + before + after − receptive)//hop + 1`` frames, `before` and `after` being its padding. A
-    run that makes another number of frames is an error that says both numbers.
+    The frame grid is given, not inferred. With `before` and `after` samples of padding, frame t is
+    centred on sample ``t·hop + (receptive − 1)/2 − before``, and an utterance of n samples has
+    ``(n + before + after − receptive)//hop + 1`` frames. A run that gives another number of frames
+    raises an error.
 
     Parameters
     ----------
     module
-        Is put into evaluation mode, and run in the precision of its weights.
+        Module to run. It is set to evaluation mode and keeps the precision of its weights.
     layers
-        By label, the path of a submodule, as `torch.nn.Module.named_modules` gives it; a layer is
-        its output, or the first of several.
+        Path of a submodule by label, as in `torch.nn.Module.named_modules`. The layer is the output
+        of the submodule, or the first of several outputs.
     hop, receptive, padding
-        In samples: from one frame to the next; what a frame sees; and what is added to both ends of
-        an utterance, or a pair of what is added before and after. `receptive` is `hop` by default.
+        In samples: distance between frames; receptive field of a frame, `hop` by default; and
+        padding at both ends of an utterance, or a pair for before and after.
     preprocess
-        Turns samples, an ndarray of float32 of shape (n_samples,), into the module's argument, a
-        tuple of its arguments, or a dict of named ones. A tensor of shape (1, n_samples) by
-        default.
+        Converts samples, an ndarray of float32 of shape (n_samples,), to the module's argument, a
+        tuple of arguments, or a dict of keyword arguments. By default a tensor of shape
+        (1, n_samples).
     arrange
-        Turns what a submodule gives into shape (T, D). By default a batch of one is taken out, and
-        nothing else is done.
+        Converts the output of a submodule to shape (T, D). By default only a batch dimension of
+        size 1 is removed.
     sampling_rate
-        Samples a second that it expects.
+        Sampling rate that the module expects, in Hz.
     name
-        Short name; the class's by default.
+        Short name; the class name by default.
     device
         Torch device to run on.
     meanings
-        What each layer is, in words; its path by default.
+        Description of each layer; its path by default.
 
     Raises
     ------
     AssonanceError
-        There is no such submodule or device; or a second of silence cannot be run, or does not
-        make the frames that are stated.
+        A submodule or the device does not exist, or a second of silence cannot be run or does not
+        give the number of frames of the grid.
 
     Examples
     --------
@@ -101,7 +101,7 @@ class TorchModel:
         if hop < 1 or not (0 <= before < seen and 0 <= after < seen):
             raise AssonanceError(
                 f"{self.name}: hop {hop} and receptive field {seen} must be positive, and padding "
-                f"{padding} less than what a frame sees"
+                f"{padding} must be less than the receptive field"
             )
         self._grid = FrameGrid(hop, seen - before - after, (seen - 1) / 2 - before)
         self._preprocess = preprocess or _as_batch
@@ -111,13 +111,13 @@ class TorchModel:
             self._module = module.eval().to(device)
         except (RuntimeError, AssertionError) as error:
             raise AssonanceError(
-                f"device {device!r}: cannot be used here; give cpu or a device that torch sees"
+                f"device {device!r}: cannot be used here; give cpu or a device that torch can use"
             ) from error
         self._current = threading.local()
         if not layers:
             raise AssonanceError(f"{self.name}: no layers; name submodules to record")
         for label, path in layers.items():
-            self._watched(path).register_forward_hook(self._hook(label))
+            self._submodule(path).register_forward_hook(self._hook(label))
         self.widths: dict[str, int] = {}
         self.widths = {
             label: values.shape[1]
@@ -137,7 +137,7 @@ class TorchModel:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of structure, weights, grid, layers, and the source of what is done around them."""
+        """Hash of structure, weights, grid, layers, and source of `preprocess` and `arrange`."""
         about = (
             *(repr(self._module), self._grid, self.sampling_rate, self.meanings, self.widths),
             *(_source(each) for each in (self._preprocess, self._arrange)),
@@ -149,19 +149,19 @@ class TorchModel:
         return digest.hexdigest()
 
     def n_frames(self, n_samples: int) -> int:
-        """Count the frames made of so many samples; 0 where they are too few."""
+        """Return the number of frames for `n_samples` samples; 0 if they are too few."""
         return self._grid.count(n_samples)
 
     def frame_times(self, n_samples: int) -> NDArray[np.float64]:
-        """Give the centre of each frame made of so many samples, in seconds."""
+        """Return the centre of each frame for `n_samples` samples, in seconds."""
         return self._grid.times(n_samples, self.sampling_rate)
 
     def run(self, samples: NDArray[np.float32], *, attend: Attend | None = None) -> LayerOutputs:
         """Run the model on one utterance; see `SpeechModel.run`."""
         if not self.n_frames(len(samples)):
             raise UnusableAudio(
-                f"too short: {len(samples)} samples at {self.sampling_rate} Hz, where {self.name} "
-                f"needs {self._grid.needs} for a frame"
+                f"too short: {len(samples)} samples at {self.sampling_rate} Hz; {self.name} needs "
+                f"{self._grid.needs} for a frame"
             )
         activations = self._compute(samples)
         for label, values in activations.items():
@@ -170,16 +170,16 @@ class TorchModel:
         return LayerOutputs(activations)
 
     def twin(self, seed: int) -> None:
-        """Give none: how its weights are drawn is its author's to say."""
+        """Return None: how to initialise the weights is unknown."""
 
-    def _watched(self, path: str) -> torch.nn.Module:
+    def _submodule(self, path: str) -> torch.nn.Module:
         try:
             return self._module.get_submodule(path)
         except AttributeError as error:
-            there = [name for name, _ in self._module.named_modules() if name]
+            paths = [name for name, _ in self._module.named_modules() if name]
             raise AssonanceError(
-                f"{self.name}: has no submodule {path!r}; it has {', '.join(there[:8])}"
-                f"{', …' if len(there) > 8 else ''}"
+                f"{self.name}: has no submodule {path!r}; it has {', '.join(paths[:8])}"
+                f"{', …' if len(paths) > 8 else ''}"
             ) from error
 
     def _hook(self, label: str) -> Callable[..., None]:
@@ -191,15 +191,17 @@ class TorchModel:
         return hook
 
     def _compute(self, samples: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Run the module, and put every layer into its shape."""
+        """Run the module and return its layers, each of shape (T, D)."""
         arguments = self._preprocess(samples)
         try:
-            with torch.inference_mode(), self._recorded() as kept:
+            with torch.inference_mode(), self._recording() as kept:
                 if isinstance(arguments, dict):
-                    self._module(**{name: self._there(each) for name, each in arguments.items()})
+                    self._module(
+                        **{name: self._to_device(each) for name, each in arguments.items()}
+                    )
                 else:
                     several = arguments if isinstance(arguments, tuple) else (arguments,)
-                    self._module(*map(self._there, several))
+                    self._module(*map(self._to_device, several))
                 arranged = {label: self._frames(label, kept.get(label)) for label in self.layers}
         except (MemoryError, torch.OutOfMemoryError) as error:
             raise UnusableAudio(
@@ -209,34 +211,37 @@ class TorchModel:
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             raise AssonanceError(
                 f"{self.name}: cannot be run on {len(samples)} samples "
-                f"({printable(str(error).partition(chr(10))[0])}); see to preprocess and arrange"
+                f"({printable(str(error).partition(chr(10))[0])}); check preprocess and arrange"
             ) from error
         expected = self.n_frames(len(samples))
         for label, values in arranged.items():
             if len(values) != expected:
                 raise AssonanceError(
-                    f"{self.name}: {label} has {len(values)} frames of {len(samples)} samples, "
-                    f"where hop, receptive field and padding say {expected}"
+                    f"{self.name}: {label} has {len(values)} frames for {len(samples)} samples, "
+                    f"but hop, receptive field and padding give {expected}; correct them"
                 )
         return arranged
 
-    def _frames(self, label: str, given: list[Tensor] | None) -> NDArray[np.float32]:
-        if not given:
-            raise AssonanceError(f"{self.name}: {label} is not part of a run of the module")
-        # A module that is called once a step gives one output a step.
-        parts = [self._arrange(each) for each in given]
+    def _frames(self, label: str, outputs: list[Tensor] | None) -> NDArray[np.float32]:
+        if not outputs:
+            raise AssonanceError(
+                f"{self.name}: {label} is not computed when the module runs; record another "
+                "submodule"
+            )
+        # A module that is called once a time step has one output for each.
+        parts = [self._arrange(each) for each in outputs]
         if any(part.ndim != 2 for part in parts):
             raise AssonanceError(
-                f"{self.name}: {label} has shape {tuple(parts[0].shape)}, where frames × neurons "
-                "are wanted; give `arrange`"
+                f"{self.name}: {label} has shape {tuple(parts[0].shape)}, not frames × neurons; "
+                "give `arrange`"
             )
         return torch.cat(parts).float().cpu().numpy()
 
-    def _there(self, argument: Any) -> Any:
+    def _to_device(self, argument: Any) -> Any:
         return argument.to(self._device) if isinstance(argument, Tensor) else argument
 
     @contextmanager
-    def _recorded(self) -> Iterator[dict[str, list[Tensor]]]:
+    def _recording(self) -> Iterator[dict[str, list[Tensor]]]:
         self._current.kept = {}
         try:
             yield self._current.kept
@@ -244,6 +249,7 @@ class TorchModel:
             self._current.__dict__.clear()
 
 
+# The source of these two is part of fingerprints: changing it would make stores unusable.
 def _as_batch(samples: NDArray[np.float32]) -> Tensor:
     return torch.from_numpy(samples)[None]
 
@@ -253,7 +259,7 @@ def _out_of_batch(output: Tensor) -> Tensor:
 
 
 def _source(function: Callable[..., Any]) -> str:
-    """Give a function's source, so that a changed one is another model."""
+    """Return a function's source, so that changing it changes the fingerprint."""
     try:
         return inspect.getsource(function)
     except (OSError, TypeError):

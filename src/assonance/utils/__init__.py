@@ -1,1 +1,1 @@
-"""Share helpers for files, processor cores, memory and progress."""
+"""Provide helpers for files, processor cores, memory and progress."""

@@ -1,8 +1,8 @@
-"""Work shared out to cores: several pieces at once, each computed on one core.
+"""Run independent work items in parallel, each on one processor core.
 
-A library that spreads one piece over the cores makes them wait for each other at every step. That
-costs more than it saves where steps are small, costs dearly where another program is busy, and
-lets sums depend on the number of cores. Whole pieces do none of this.
+The alternative, a library that spreads a single item over all cores, makes the cores wait for each
+other at every step. That is slow where steps are small and very slow when another program uses the
+machine. It also makes sums depend on the number of cores. One core an item avoids all three.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -10,18 +10,24 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-# As the built-in `map`: results come in the order of the items.
+# Like the built-in `map`: results come in the order of the items.
 Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 
 
 @contextmanager
 def worker_pool() -> Iterator[Map]:
-    """Open as many workers as torch has threads; the context gives a `map` that uses them.
+    """Open a pool with as many worker threads as torch uses, and yield its `map`.
 
-    Work not begun is dropped when the context is left early. Within it, torch computes on one
-    thread everywhere; what the functions call must bear being called from several threads.
+    Inside the context torch computes on one thread. Leaving it early cancels items that have not
+    started. With one thread the built-in `map` is yielded.
+
+    Yields
+    ------
+    callable
+        Called as ``pool_map(function, items)``. `function` must be safe to call from several
+        threads.
     """
-    import torch  # late: a corpus can be read without it
+    import torch  # not at the top: a corpus can be read without torch
 
     workers = torch.get_num_threads()
     if workers == 1:

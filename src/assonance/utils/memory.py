@@ -1,4 +1,4 @@
-"""Parse amounts of memory, reuse buffers and return freed memory."""
+"""Parse amounts of memory, reuse buffers, and return freed memory to the system."""
 
 import ctypes
 import os
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def trim_heap() -> None:
-    """Hand freed memory back to the system, where the C library can and would keep it.
+    """Return freed memory to the operating system (glibc's ``malloc_trim``).
 
-    It keeps what several threads freed apart from each other, gigabytes of what came in small
-    pieces, and a run would take the more the longer it lasts.
+    Without it, memory that many threads freed in small pieces stays with the process, and a long
+    run grows by gigabytes. Does nothing where the C library has no such function.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
     if trim is not None:
@@ -25,23 +25,28 @@ def trim_heap() -> None:
 
 
 class Scratch:
-    """Memory that is used again: getting a large block costs more than filling it."""
+    """Reusable buffers: allocating a large block takes longer than filling it."""
 
     def __init__(self) -> None:
         self._blocks: dict[Hashable, Tensor] = {}
 
     def like(self, values: "Tensor", *shape: int, key: Hashable = None) -> "Tensor":
-        """Give a matrix to write into, of the type and device of another.
+        """Return an uninitialised matrix with the type and device of another tensor.
 
         Parameters
         ----------
         values
-            What it is to be like.
+            Tensor whose type and device are used.
         shape
-            Its shape.
+            Rows and columns.
         key
-            Whose it is: it is written over when the same is asked for again. The calling thread's
-            by default.
+            Owner of the buffer: a later call with the same key, type and device reuses its memory.
+            The calling thread by default.
+
+        Returns
+        -------
+        Tensor
+            A view of the buffer, with its previous content.
         """
         key = (get_ident() if key is None else key), values.dtype, values.device
         block = self._blocks.get(key)
@@ -50,7 +55,7 @@ class Scratch:
         return block[: shape[0] * shape[1]].view(shape)
 
 
-# What sums and factors may take where nothing else is said.
+# Default limit for the sums and factors of a run.
 MEMORY = "4GB"
 
 
@@ -65,25 +70,27 @@ _AMOUNT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-zA-Z]*)\s*")
 
 
 def parse_bytes(amount: str | float) -> float:
-    """Read an amount of memory.
+    """Parse an amount of memory.
 
     Parameters
     ----------
     amount
-        ``"4GB"``, ``"512 MiB"``; a number without a unit is in GiB.
+        Such as ``"4GB"`` or ``"512 MiB"``. A number without a unit is in GiB.
 
     Returns
     -------
     float
-        Bytes, above 0.
+        Bytes, greater than 0.
 
     Raises
     ------
     AssonanceError
-        It is no such amount.
+        `amount` is not a positive number with an optional unit.
     """
     match = _AMOUNT.fullmatch(f"{amount:.12f}" if isinstance(amount, float) else str(amount))
     units = {name.lower(): size for name, size in _UNITS.items()}
     if match is None or match[2].lower() not in units or not float(match[1]):
-        raise AssonanceError(f"memory {amount!r} is no amount; give one such as 4GB or 512MB")
+        raise AssonanceError(
+            f"memory {amount!r}: not a positive amount; give one such as 4GB or 512MB"
+        )
     return float(match[1]) * units[match[2].lower()]

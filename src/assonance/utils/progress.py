@@ -1,4 +1,4 @@
-"""How long work tells where it is: named stages, counted, silent unless someone listens."""
+"""Report progress: named stages with a known amount of work, silent by default."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -6,17 +6,17 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Whoever shows progress: the command line's bars, a notebook, or nobody."""
+    """A receiver of progress, such as the bars of the command line."""
 
     def stage(self, name: str, total: float) -> AbstractContextManager[Callable[[float], None]]:
-        """Open a stage of `total` units of work; the context gives the function to advance it."""
+        """Open a stage of `total` units of work and yield the function that advances it."""
         ...
 
 
 class Silent:
-    """The progress of a library call: nothing is shown."""
+    """A `Progress` that shows nothing, the default of library calls."""
 
     @contextmanager
     def stage(self, name: str, total: float) -> Iterator[Callable[[float], None]]:
-        """Open a stage that nobody sees."""
+        """Open a stage that is not shown."""
         yield lambda units: None

@@ -1,146 +1,65 @@
-"""Every format that people keep speech in, made of real speech, and each of them cut off."""
+"""Formats: each path is read by the one that recognises it, and every text lists them all."""
 
-import io
-import shutil
-import subprocess
+import pkgutil
+from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
-from speech_files import ids, reasons
 
-from assonance.corpus import Corpus
-from assonance.demo import SPEECH
-from assonance.errors import UnusableAudio
-
-# Format, how a sample is stored, suffix, and the largest error of a sample; None where the
-# format keeps how speech sounds and not its samples.
-WRITTEN = [
-    *(("WAV", "PCM_U8", "wav", 2**-7), ("WAV", "PCM_16", "wav", 2**-15)),
-    *(("WAV", "PCM_24", "wav", 2**-15), ("WAV", "FLOAT", "wav", 2**-15)),
-    *(("WAV", "ULAW", "wav", 0.02), ("WAV", "ALAW", "wav", 0.02)),
-    *(("WAVEX", "PCM_16", "wav", 2**-15), ("RF64", "PCM_16", "rf64", 2**-15)),
-    *(("W64", "PCM_16", "w64", 2**-15), ("AIFF", "PCM_16", "aiff", 2**-15)),
-    *(("AU", "PCM_16", "au", 2**-15), ("CAF", "PCM_16", "caf", 2**-15)),
-    *(("NIST", "PCM_16", "sph", 2**-15), ("NIST", "ULAW", "sph", 0.02)),
-    *(("FLAC", "PCM_16", "flac", 2**-15), ("FLAC", "PCM_24", "flac", 2**-15)),
-    *(("OGG", "VORBIS", "ogg", None), ("OGG", "OPUS", "opus", None)),
-    ("MP3", "MPEG_LAYER_III", "mp3", None),
-]
-# Command lines that make a file of speech.flac.
-COMMANDS = [
-    ("ffmpeg", "-c:a pcm_s16le speech.wav"),
-    ("ffmpeg", "-c:a pcm_f32le -ar 44100 -ac 2 speech.wav"),
-    ("ffmpeg", "-c:a libopus speech.opus"),
-    ("ffmpeg", "-c:a libvorbis speech.ogg"),
-    ("ffmpeg", "-c:a libmp3lame -b:a 64k speech.mp3"),
-    ("sox", "-t sph speech.sph"),
-    ("sox", "-b 8 -e unsigned-integer speech.wav"),
-    ("sox", "-b 24 speech.flac.flac"),
-    ("sox", "-t wav -r 8000 speech.8k.wav"),
-]
+from assonance.cli.options import AUDIO
+from assonance.corpus import Corpus, formats
+from assonance.corpus.formats import folder, huggingface_dataset, kaldi, lhotse_cuts, manifest
+from assonance.corpus.formats.detection import FORMATS, list_entries, supported_formats
+from assonance.errors import AssonanceError
 
 
-@pytest.fixture(scope="module")
-def speech():
-    """Samples of a real sentence, 16 kHz."""
-    path = SPEECH / "en" / "conf-now-muted.flac"
-    samples, rate = soundfile.read(path, dtype="float32")
-    assert rate == 16000
-    return path, samples
+def test_a_missing_folder_is_refused_by_name(tmp_path):
+    for path in (tmp_path / "gone", "gone", "~nobody/gone", f"{'x' * 5000}gone"):
+        with pytest.raises(AssonanceError, match="gone: no such folder or manifest"):
+            Corpus.from_path(path)
 
 
-def alike(found, samples):
-    """The correlation at the lag where it is largest: coders delay speech."""
-    best = 0.0
-    length = min(len(found), len(samples)) - 2000
-    for lag in range(-1000, 1001, 4):
-        a = found[1000 + lag : 1000 + lag + length]
-        best = max(best, np.corrcoef(a, samples[1000 : 1000 + len(a)])[0, 1])
-    return best
+def test_another_file_is_refused_by_name_with_the_formats_there_are(tmp_path):
+    path = tmp_path / "l.txt"
+    path.write_text("a.wav\n")
+    with pytest.raises(AssonanceError) as caught:
+        list_entries(path)
+    assert str(caught.value) == (
+        f"{path}: not a corpus; give a folder of audio, a saved Hugging Face dataset, "
+        "a Kaldi directory, a .csv or .jsonl manifest or lhotse cuts"
+    )
 
 
-def supported(format, subtype):
-    return soundfile.check_format(format, subtype)
+@pytest.mark.parametrize(
+    ("files", "path", "format", "name"),
+    [
+        ({"in/a.wav": ""}, "in", folder, "in"),
+        ({"in/a.wav": "", "in/manifest.csv": "path"}, "in", manifest, "in"),
+        ({"in/wav.scp": "", "in/manifest.csv": "path"}, "in", manifest, "in"),
+        ({"in/manifest.csv": "path"}, "in/manifest.csv", manifest, "in"),
+        ({"in/list.CSV": "path"}, "in/list.CSV", manifest, "list"),
+        ({"list.jsonl": '{"path": "a.wav"}'}, "list.jsonl", manifest, "list"),
+        ({"list.jsonl": "not JSON"}, "list.jsonl", manifest, "list"),
+        ({"list.jsonl": '\n{"type": "MonoCut"}'}, "list.jsonl", lhotse_cuts, "list"),
+        ({"list.jsonl.gz": ""}, "list.jsonl.gz", lhotse_cuts, "list"),
+        ({"in/wav.scp": "", "in/a.wav": ""}, "in", kaldi, "in"),
+        ({"in/state.json": "", "in/dataset_info.json": ""}, "in", huggingface_dataset, "in"),
+        ({"in/dataset_dict.json": ""}, "in", huggingface_dataset, "in"),
+    ],
+)
+def test_the_first_format_that_recognises_a_path_reads_it(tmp_path, files, path, format, name):
+    for each, content in files.items():
+        (tmp_path / each).parent.mkdir(exist_ok=True)
+        (tmp_path / each).write_text(content)
+    found = next(each for each in FORMATS if each.recognises(tmp_path / path))
+    assert found is format.FORMAT
+    assert found.corpus_name(tmp_path / path) == name
 
 
-@pytest.mark.parametrize(("format", "subtype", "suffix", "error"), WRITTEN)
-def test_speech_of_every_format_comes_back(tmp_path, speech, format, subtype, suffix, error):
-    if not supported(format, subtype):
-        pytest.skip(f"this libsndfile writes no {format} of {subtype}")
-    _, samples = speech
-    soundfile.write(tmp_path / f"a.{suffix}", samples, 16000, format=format, subtype=subtype)
-    (utterance,) = Corpus.from_path(tmp_path)
-    found = utterance.read(16000)
-    assert len(found) == len(samples)
-    if error is None:
-        assert alike(found, samples) > 0.9
-    else:
-        np.testing.assert_allclose(found, samples, atol=1.01 * error)
-
-
-@pytest.mark.parametrize(("format", "subtype", "suffix", "error"), WRITTEN)
-def test_a_part_is_that_part_of_the_whole(tmp_path, speech, format, subtype, suffix, error):
-    if not supported(format, subtype):
-        pytest.skip(f"this libsndfile writes no {format} of {subtype}")
-    _, samples = speech
-    long = np.tile(samples, 6)
-    soundfile.write(tmp_path / f"a.{suffix}", long, 16000, format=format, subtype=subtype)
-    whole, _ = soundfile.read(tmp_path / f"a.{suffix}", dtype="float32")
-    (tmp_path / "l.csv").write_text(f"path,start,end\na.{suffix},2.5,3.25\na.{suffix},0.3,0.5\n")
-    first, second = Corpus.from_path(tmp_path / "l.csv")
-    np.testing.assert_allclose(first.read(16000), whole[40000:52000], atol=1e-6)
-    np.testing.assert_allclose(second.read(16000), whole[4800:8000], atol=1e-6)
-
-
-@pytest.mark.parametrize(("format", "subtype", "suffix", "error"), WRITTEN)
-def test_what_was_cut_off_is_never_taken_for_whole(
-    tmp_path, speech, format, subtype, suffix, error
-):
-    if not supported(format, subtype):
-        pytest.skip(f"this libsndfile writes no {format} of {subtype}")
-    _, samples = speech
-    soundfile.write(tmp_path / "whole.flac", samples, 16000)
-    content = io.BytesIO()
-    soundfile.write(content, samples, 16000, format=format, subtype=subtype)
-    half = content.getvalue()[: len(content.getvalue()) // 2]
-    (tmp_path / f"cut.{suffix}").write_bytes(half)
-    corpus = Corpus.from_path(tmp_path)
-    if "cut" not in reasons(corpus):
-        with pytest.raises(UnusableAudio, match=r"ends early|cannot be read"):
-            corpus.utterances[ids(corpus).index("cut")].read(16000)
-
-
-@pytest.mark.parametrize(("program", "arguments"), COMMANDS)
-def test_what_other_programs_write_is_read(tmp_path, speech, program, arguments):
-    path, samples = speech
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed")
-    start = [program, "-loglevel", "error", "-i"] if program == "ffmpeg" else [program]
-    subprocess.run([*start, str(path), *arguments.split()], cwd=tmp_path, check=True)
-    (utterance,) = Corpus.from_path(tmp_path)
-    assert utterance.duration == pytest.approx(len(samples) / 16000, abs=0.1)
-    assert alike(utterance.read(16000), samples) > 0.9
-
-
-@pytest.mark.parametrize("program", ["ffmpeg", "sox"])
-def test_a_wav_that_was_written_to_a_pipe_is_whole(tmp_path, speech, program):
-    path, samples = speech
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed")
-    wav = {
-        "ffmpeg": ["ffmpeg", "-loglevel", "error", "-i", str(path), "-f", "wav", "-"],
-        "sox": ["sox", str(path), "-t", "wav", "-"],
-    }
-    written = subprocess.run(wav[program], check=True, stdout=subprocess.PIPE).stdout
-    (tmp_path / "a.wav").write_bytes(written)
-    (utterance,) = Corpus.from_path(tmp_path)
-    np.testing.assert_allclose(utterance.read(16000), samples, atol=2**-14)
-
-
-def test_a_wrong_suffix_does_not_hide_the_format(tmp_path, speech):
-    _, samples = speech
-    soundfile.write(tmp_path / "a.ogg", samples, 16000, format="FLAC")
-    soundfile.write(tmp_path / "b.wav", samples, 16000, format="NIST")
-    for utterance in Corpus.from_path(tmp_path):
-        np.testing.assert_allclose(utterance.read(16000), samples, atol=2**-14)
+def test_every_format_has_an_entry_and_a_place_in_every_text():
+    modules = {module.name for module in pkgutil.iter_modules(formats.__path__)}
+    assert len(FORMATS) == len(modules - {"detection", "entry"})
+    guide = (Path(__file__).parents[3] / "docs" / "corpora.md").read_text(encoding="utf-8")
+    for each in FORMATS:
+        assert each.name in supported_formats()
+        assert each.name in AUDIO
+        assert f"| {each.name} |" in guide

@@ -51,7 +51,7 @@ def test_segments_are_cut_from_their_recordings_in_their_order(kaldi):
     np.testing.assert_array_equal(corpus.utterances[0].read(16000), whole[8000:])
     np.testing.assert_array_equal(corpus.utterances[1].read(16000), whole[:4000])
     assert reasons(corpus) == {
-        "u3": "is cut from r9, not in wav.scp",
+        "u3": "is cut from r9, which wav.scp does not list",
         "u4": "ends at 0.2 s, not after it starts, at 0.5 s",
     }
 
@@ -75,8 +75,8 @@ def test_relative_paths_are_from_the_current_folder_or_the_directory(kaldi, tmp_
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ({"wav_scp": "r1\n"}, r"wav\.scp, line 1: a key alone"),
-        ({"wav_scp": "\n"}, r"wav\.scp: lists nothing"),
+        ({"wav_scp": "r1\n"}, r"wav\.scp, line 1: a key without a value"),
+        ({"wav_scp": "\n"}, r"wav\.scp: is empty"),
         ({"segments": "u1 r1 0.5\n"}, r"segments, line 1: not an utterance, its recording"),
         ({"segments": "u1 r1 a b\n"}, r"segments, line 1: not an utterance, its recording"),
         ({"segments": "u1 r1 0 1\nu1 r2 0 1\n"}, r"segments, line 2: a second utterance"),

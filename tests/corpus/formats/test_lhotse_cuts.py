@@ -71,9 +71,9 @@ def test_what_is_no_plain_file_is_left_out_and_no_command_is_run(tmp_path, recor
     corpus = Corpus.from_path(path)
     assert ids(corpus) == ["c"]
     found = reasons(corpus)
-    assert "changed when lhotse reads it" in found.pop("fast_sp1.1")
-    assert "kind 'command', not a file" in found.pop("command")
-    assert "kind 'url', not a file" in found.pop("url")
+    assert "transformed when lhotse reads it" in found.pop("fast_sp1.1")
+    assert "type 'command', not a file" in found.pop("command")
+    assert "type 'url', not a file" in found.pop("url")
     assert "mixed or padded" in next(iter(found.values()))
     assert not (tmp_path / "ran").exists()
 

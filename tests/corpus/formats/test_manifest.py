@@ -60,8 +60,8 @@ def test_one_channel_of_a_file_can_be_a_segment_of_its_own(tmp_path):
         ("-1,0.5", "starts before its file does, at -1 s"),
         ("0.5,9", "ends at 9 s, past its file's end at 1.000 s"),
         ("5,", "not after it starts, at 5 s"),
-        ("nan,1", "has no start and end in seconds"),
-        ("0,inf", "has no start and end in seconds"),
+        ("nan,1", "start and end must be finite seconds"),
+        ("0,inf", "start and end must be finite seconds"),
         ("0.50000,0.50001", "less than a sample"),
     ],
 )
@@ -81,8 +81,8 @@ def test_an_end_rounded_past_the_file_s_is_the_file_s(tmp_path):
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ({"start": "soon"}, "line 1: start 'soon' is not a number; give seconds"),
-        ({"end": "1:30"}, "line 1: end '1:30' is not a number; give seconds"),
+        ({"start": "soon"}, "line 1: start 'soon' is not a number; give it in seconds"),
+        ({"end": "1:30"}, "line 1: end '1:30' is not a number; give it in seconds"),
         ({"channel": "left"}, "line 1: channel 'left' is not a whole number"),
     ],
 )
@@ -125,3 +125,76 @@ def test_a_manifest_of_100_000_segments_opens_in_seconds(tmp_path):
     )
     assert len(corpus) == 100_000
     assert time.process_time() - started < 20
+
+
+def test_a_csv_manifest_gives_order_ids_and_what_is_known(tmp_path):
+    for name in ("a.wav", "b.wav"):
+        write(tmp_path / "audio" / name)
+    manifest = tmp_path / "list.csv"
+    manifest.write_text(
+        "id,path,speaker,language,text,ignored\n"
+        'second,audio/b.wav,Allison,en,"hello, ""you""\nthere",x\n'
+        ",audio/a.wav,,,,\n",
+        encoding="utf-8-sig",
+    )
+    corpus = Corpus.from_path(manifest)
+    second, first = corpus
+    assert (corpus.name, ids(corpus)) == ("list", ["second", "audio/a"])
+    assert (second.speaker, second.language) == ("Allison", "en")
+    assert second.text == 'hello, "you"\nthere'
+    assert (first.speaker, first.language, first.text) == (None, None, None)
+    assert first.path == tmp_path / "audio" / "a.wav"
+
+
+def test_a_jsonl_manifest_says_the_same(tmp_path):
+    write(tmp_path / "a.wav")
+    row = {"path": str(tmp_path / "a.wav"), "id": 7, "speaker": "Ж", "text": None}
+    (tmp_path / "list.jsonl").write_text(f"\n{json.dumps(row)}\n\n", encoding="utf-8")
+    (utterance,) = Corpus.from_path(tmp_path / "list.jsonl")
+    assert (utterance.id, utterance.speaker, utterance.text) == ("7", "Ж", None)
+
+
+def test_a_manifest_in_a_folder_is_used_in_its_stead(tmp_path):
+    for name in ("a.wav", "b.wav"):
+        write(tmp_path / name)
+    (tmp_path / "manifest.csv").write_text("path\nb.wav\n")
+    corpus = Corpus.from_path(tmp_path)
+    assert (corpus.name, ids(corpus)) == (tmp_path.name, ["b"])
+
+
+def test_a_file_that_a_manifest_names_and_is_not_there_is_left_out(tmp_path):
+    write(tmp_path / "a.wav")
+    (tmp_path / "list.csv").write_text("path\na.wav\ngone.wav\n")
+    (left_out,) = Corpus.from_path(tmp_path / "list.csv").left_out
+    assert (left_out.id, left_out.reason) == ("gone", "there is no such file")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("l.csv", "file\na.wav\n", "no column named path"),
+        ("l.csv", "", "no column named path"),
+        ("l.csv", "path\n", "lists no utterances"),
+        ("l.csv", "path,id\n,x\n", "line 2: no path"),
+        ("l.csv", "path,text\na.wav,one, two\n", "line 2: more cells than columns"),
+        ("l.csv", 'path\n"a.wav', "not valid CSV after line 1"),
+        ("l.csv", "path,id\na.wav,x\nb.wav,x\n", "line 3: a second utterance with the id 'x'"),
+        ("l.csv", "path\na.wav\na.wav\n", "line 3: a second utterance"),
+        ("l.csv", b"path\n\xff.wav\n", "cannot be read as UTF-8"),
+        ("l.jsonl", "{oh}\n", "line 1: not JSON"),
+        ("l.jsonl", '{"path": "\\ud800.wav"}\n', "line 1: holds half of a surrogate pair"),
+        ("l.jsonl", "[" * 100_000, "line 1: not JSON"),
+        ("l.jsonl", '"a.wav"\n', "line 1: not a JSON object"),
+        ("l.jsonl", '{"file": "a.wav"}\n', "line 1: no path"),
+    ],
+)
+def test_a_malformed_manifest_is_refused_by_name_in_one_line(tmp_path, name, content, words):
+    write(tmp_path / "a.wav")
+    write(tmp_path / "b.wav")
+    raw = content if isinstance(content, bytes) else content.encode()
+    (tmp_path / name).write_bytes(raw)
+    with pytest.raises(AssonanceError) as caught:
+        Corpus.from_path(tmp_path / name)
+    assert str(caught.value).startswith(str(tmp_path / name))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)

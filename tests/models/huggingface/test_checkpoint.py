@@ -134,7 +134,7 @@ def test_pickled_weights_are_refused_and_never_opened(folder, tmp_path):
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Trap()))
     message = refusal(folder)
     assert "only pickled weights (pytorch_model.bin), which are never opened" in message
-    assert "convert them to safetensors" in message
+    assert "convert the weights to safetensors" in message
     assert not (tmp_path / "sprung").exists()
 
 
@@ -159,7 +159,7 @@ def test_a_missing_weight_is_named(folder):
     change_weights(folder, lambda weights: weights.pop("encoder.layers.1.attention.k_proj.weight"))
     assert refusal(folder) == (
         f"{folder}: the checkpoint does not hold 1 weights of the encoder: "
-        "encoder.layers.1.attention.k_proj.weight; get a whole copy"
+        "encoder.layers.1.attention.k_proj.weight; get a complete copy"
     )
 
 
@@ -280,8 +280,8 @@ def test_a_hub_id_in_the_cache_loads_offline(hub, checkpoint):
 
 def test_a_hub_id_that_is_not_in_the_cache_is_refused_offline(hub):
     assert refusal("acme/other", offline=True) == (
-        "acme/other: no such directory, and not to be had in the local cache; "
-        "use a local directory or check the name and the network"
+        "acme/other: no such directory, and not found in the local cache; "
+        "use a local directory, or check the name and the network"
     )
 
 
@@ -323,8 +323,8 @@ def test_a_hub_out_of_reach_is_said_in_one_line(monkeypatch):
 
     monkeypatch.setattr(checkpoint_files, "snapshot_download", unreachable)
     assert refusal("acme/tiny") == (
-        "acme/tiny: no such directory, and not to be had on the Hugging Face Hub "
-        "(Name or service not known); use a local directory or check the name and the network"
+        "acme/tiny: no such directory, and not found on the Hugging Face Hub "
+        "(Name or service not known); use a local directory, or check the name and the network"
     )
 
 

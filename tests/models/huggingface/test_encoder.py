@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from encoders import copy
 from safetensors.torch import load_file, save_file
 from signals import voice
 
 from assonance.errors import UnusableAudio
-from assonance.models.huggingface.encoder import size_in_words
+from assonance.models.huggingface.encoder import describe_size
 from assonance.models.loading import load_model
 
 KINDS = [
@@ -86,9 +87,9 @@ def test_the_model_says_what_it_is(checkpoint, kind):
 
 
 def test_a_size_that_has_a_name_is_given_it():
-    assert size_in_words(12, 768) == "base, 12 blocks of 768"
-    assert size_in_words(24, 1024) == "large, 24 blocks of 1024"
-    assert size_in_words(4, 128) == "4 blocks of 128"
+    assert describe_size(12, 768) == "base, 12 blocks of 768"
+    assert describe_size(24, 1024) == "large, 24 blocks of 1024"
+    assert describe_size(4, 128) == "4 blocks of 128"
 
 
 @pytest.mark.parametrize("family", ["wav2vec2", "hubert"])
@@ -239,37 +240,6 @@ def test_values_that_are_not_numbers_name_model_and_layer(checkpoint):
 
 
 # Preprocessing
-
-
-def copy(folder, to, **preprocessing):
-    """Copy a checkpoint with some of its preprocessing changed."""
-    shutil.copytree(folder, to)
-    path = to / "preprocessor_config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **preprocessing}))
-    return to
-
-
-def test_samples_are_normalised_only_where_the_checkpoint_says_so(checkpoint, tmp_path):
-    samples = voice(0.4, seed=3)
-    normalising = load_model(checkpoint(style="large"))
-    plain = load_model(copy(checkpoint(style="large"), tmp_path / "plain", do_normalize=False))
-    standard = (samples - samples.mean()) / np.sqrt(samples.var() + 1e-7)
-    for label in LABELS:
-        expected = normalising.run(samples).activations[label]
-        np.testing.assert_array_equal(plain.run(standard).activations[label], expected)
-        assert not np.array_equal(plain.run(samples).activations[label], expected)
-
-
-def test_preprocessing_nested_in_a_processors_file_is_obeyed(checkpoint, tmp_path):
-    plain = copy(checkpoint(), tmp_path / "plain", do_normalize=False)
-    nested = copy(checkpoint(), tmp_path / "nested")
-    (nested / "preprocessor_config.json").unlink()
-    inner = json.loads((plain / "preprocessor_config.json").read_text())
-    (nested / "processor_config.json").write_text(
-        json.dumps({"processor_class": "Wav2Vec2Processor", "feature_extractor": inner})
-    )
-    assert load_model(nested).fingerprint == load_model(plain).fingerprint
-    assert load_model(nested).fingerprint != load_model(checkpoint()).fingerprint
 
 
 def test_the_sampling_rate_is_the_checkpoints(checkpoint, tmp_path):

@@ -1,1 +1,1 @@
-"""Read the formats in which speech corpora are listed, one module a format."""
+"""Read the formats that list speech corpora, one module each; `detection` registers them."""

@@ -1,4 +1,4 @@
-"""What a listing of speech says of an utterance, before its file is opened."""
+"""Define what a format says about an utterance, and what all formats share."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -10,7 +10,7 @@ from assonance.errors import AssonanceError, error_text, printable
 
 
 class About(TypedDict):
-    """What a listing says of an utterance beside its audio; None where it says nothing."""
+    """What a listing says about an utterance besides its audio; None for what it omits."""
 
     speaker: str | None
     language: str | None
@@ -19,26 +19,26 @@ class About(TypedDict):
 
 @dataclass(frozen=True)
 class Entry:
-    """An utterance as a listing names it.
+    """An utterance as listed, before its file is opened.
 
     Attributes
     ----------
     id
-        Its name; unique within a listing.
+        Unique within a corpus.
     path
-        The audio file; where the audio is `embedded`, what to call it in messages.
+        The audio file. If the audio is `embedded`, the name that messages use for it.
     recording
-        What it was cut from: pieces of one recording share it.
+        Recording that the utterance was cut from; segments of one recording share it.
     start, end
-        Which part of the file it is, in seconds; None for the file's own start and end.
+        Span of the utterance in its file, in seconds; None for the start or end of the file.
     channel
-        Which of the file's channels, the first being 0; None where the listing does not say.
+        Channel of the file, counted from 0; None if the listing does not say.
     speaker, language, text
-        None where the listing does not say.
+        None if the listing does not say.
     embedded
-        Gives the bytes of an audio file that is kept within something else.
+        Returns the bytes of an audio file that is stored inside another file; None otherwise.
     fault
-        Why there is nothing to open, where that is known by now.
+        Why the audio cannot be opened, if that is already known.
     """
 
     id: str
@@ -54,67 +54,96 @@ class Entry:
     fault: str | None = None
 
 
-def names_of(paths: Sequence[str]) -> dict[str, str]:
-    """Name each path by itself without its suffix, or whole where that would name two."""
+@dataclass(frozen=True)
+class Format:
+    """A format in which corpora are listed.
+
+    Attributes
+    ----------
+    name
+        In messages and help, with its article: "a Kaldi directory".
+    recognises
+        Whether an existing path has this format.
+    entries
+        Lists the utterances of such a path, in order. Raises `AssonanceError` if it is malformed.
+    corpus_name
+        Short name of the corpus, from its absolute path; the folder's name by default.
+    """
+
+    name: str
+    recognises: Callable[[Path], bool]
+    entries: Callable[[Path], list[Entry]]
+    corpus_name: Callable[[Path], str] = lambda path: path.name
+
+
+def ids_of_paths(paths: Sequence[str]) -> dict[str, str]:
+    """Name each path by itself without its suffix, or in full if two would share that name."""
     distinct = dict.fromkeys(paths)
     stems = {path: path.removesuffix(Path(path).suffix) for path in distinct}
     taken = Counter(stems.values()) + Counter(distinct.keys())
     return {path: stem if taken[stem] == 1 else path for path, stem in stems.items()}
 
 
-def name_of_part(name: str, start: float, end: float) -> str:
-    """Name a part of what has a name by its start and end in seconds, to the millisecond."""
+def segment_id(name: str, start: float, end: float) -> str:
+    """Name a segment by what it is cut from and its start and end, in seconds to the millisecond.
+
+    Examples
+    --------
+    >>> segment_id("talk", 0.5, 2)
+    'talk:0.500-2.000'
+    """
     return f"{name}:{start:.3f}-{end:.3f}"
 
 
-def found(path: Path, folder: Path) -> Path:
-    """Resolve a path as the tools do that wrote it, or else beside the listing.
+def resolve(path: Path, folder: Path) -> Path:
+    """Resolve a path from the current folder or, if it does not exist there, from the listing's.
 
-    Kaldi and lhotse take relative paths from the folder they are started in.
+    Kaldi and lhotse resolve relative paths from the folder they are started in.
     """
     return path if path.is_absolute() or path.exists() else folder / path
 
 
-def text_of(path: Path) -> str:
+def read_text(path: Path) -> str:
     """Read a listing.
 
     Raises
     ------
     AssonanceError
-        It cannot be read, or is not UTF-8.
+        The file cannot be read, or is not UTF-8.
     """
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise AssonanceError(
-            f"{printable(path)}: cannot be read as UTF-8 text: {error_text(error)}; save it anew"
+            f"{printable(path)}: cannot be read as UTF-8 text: {error_text(error)}; "
+            "save it as UTF-8"
         ) from error
 
 
-def refuse_repeated(shown: str, ids: Iterable[tuple[int, str]]) -> None:
-    """See that ids are unique.
+def check_unique_ids(shown: str, ids: Iterable[tuple[int, str]]) -> None:
+    """Check that no two utterances have the same id.
 
     Parameters
     ----------
     shown
-        The listing's name, as messages show it.
+        Name of the listing in messages.
     ids
         Line and id of each utterance.
 
     Raises
     ------
     AssonanceError
-        Two utterances have one id.
+        Two utterances have the same id.
     """
     seen: set[str] = set()
-    again = []
+    repeated = []
     for line, id in ids:
         if id in seen:
-            again.append((line, id))
+            repeated.append((line, id))
         seen.add(id)
-    if again:
-        line, id = again[0]
-        more = f", as have {len(again) - 1} more lines" if len(again) > 1 else ""
+    if repeated:
+        line, id = repeated[0]
+        more = f", as have {len(repeated) - 1} more lines" if len(repeated) > 1 else ""
         raise AssonanceError(
             f"{shown}, line {line}: a second utterance with the id {id!r}{more}; make ids unique"
         )

@@ -1,38 +1,43 @@
-"""The audio that a folder holds."""
+"""A folder of audio, searched with its subfolders.
+
+Ids are paths relative to the folder, without their suffix. Names that begin with a dot are skipped.
+"""
 
 import os
 from pathlib import Path
 
-from assonance.corpus.formats.entry import Entry, names_of
+from assonance.corpus.formats.entry import Entry, Format, ids_of_paths
 from assonance.errors import AssonanceError, error_text, printable
 
-# Formats that libsndfile tells by their content; the suffix only says where to look.
+# Suffixes of files to try. libsndfile recognises the format by content.
 AUDIO_SUFFIXES = (
     *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"),
     *(".au", ".snd", ".caf", ".w64", ".rf64", ".sph", ".nist"),
 )
 
 
-# Audio that libsndfile does not read: passing it over in silence would lose speech.
+# Audio that libsndfile cannot read. It is reported: to skip it silently would lose speech.
 OTHER_SUFFIXES = (
     *(".m4a", ".aac", ".mp4", ".wma", ".amr", ".webm", ".3gp", ".ape", ".wv", ".shn", ".mka"),
 )
 
 
 def entries_in_folder(folder: Path) -> list[Entry]:
-    """Find the audio below a folder, sorted by path, and what of it cannot be read or listed.
+    """List the audio files below a folder, sorted by path.
+
+    Files in unreadable formats, and folders that cannot be listed, become entries with a fault.
 
     Raises
     ------
     AssonanceError
-        There is none.
+        There is no audio.
     """
     unlisted: list[OSError] = []
     paths = []
     seen = set()
     for here, below, names in os.walk(folder, followlinks=True, onerror=unlisted.append):
         real = os.path.realpath(here)
-        if real in seen:  # a link back to a folder already searched: it would never end
+        if real in seen:  # a link to a folder already searched
             below.clear()
             continue
         seen.add(real)
@@ -43,7 +48,7 @@ def entries_in_folder(folder: Path) -> list[Entry]:
             if not name.startswith(".") and _suffix(name) in (*AUDIO_SUFFIXES, *OTHER_SUFFIXES)
         ]
     relative = sorted(path.relative_to(folder) for path in paths)
-    ids = names_of([path.as_posix() for path in relative])
+    ids = ids_of_paths([path.as_posix() for path in relative])
     entries = [
         Entry(id, folder / name, recording=id, fault=_fault(name)) for name, id in ids.items()
     ]
@@ -55,7 +60,7 @@ def entries_in_folder(folder: Path) -> list[Entry]:
     if not entries:
         raise AssonanceError(
             f"{printable(folder)}: no audio in this folder; "
-            f"files that end in {', '.join(AUDIO_SUFFIXES)} are looked for"
+            f"add files that end in {', '.join(AUDIO_SUFFIXES)}"
         )
     return entries
 
@@ -68,3 +73,6 @@ def _fault(name: str) -> str | None:
     if _suffix(name) in AUDIO_SUFFIXES:
         return None
     return f"is {_suffix(name)}, which cannot be read; convert it to FLAC or WAV"
+
+
+FORMAT = Format("a folder of audio", Path.is_dir, entries_in_folder)

@@ -1,4 +1,8 @@
-"""Cuts of lhotse: what they point to is read, nothing is downloaded, mixed or changed."""
+"""Cuts of lhotse, ``.jsonl`` or ``.jsonl.gz``; only untransformed local audio is read.
+
+Relative paths start from the current folder, as in lhotse, or else from the listing's folder.
+Needs ``assonance[lhotse]``.
+"""
 
 import gzip
 import json
@@ -9,23 +13,40 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from assonance.corpus.formats.entry import Entry, found, refuse_repeated
+from assonance.corpus.formats.entry import Entry, Format, check_unique_ids, resolve
 from assonance.errors import AssonanceError, error_text, printable
 
-CUTS = ("MonoCut", "MultiCut", "MixedCut", "PaddingCut", "Cut")
+_CUT_TYPES = ("MonoCut", "MultiCut", "MixedCut", "PaddingCut", "Cut")
+
+
+def is_cuts(path: Path) -> bool:
+    """Return whether a file lists cuts, by its suffix and the first record of plain JSON lines."""
+    if path.is_dir():
+        return False
+    if path.name.endswith(".jsonl.gz"):
+        return True
+    return path.name.endswith(".jsonl") and _starts_with_cut(path)
+
+
+def _starts_with_cut(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            record = json.loads(next(line for line in file if line.strip()))
+    except (OSError, ValueError, RecursionError, StopIteration):
+        return False
+    return isinstance(record, dict) and record.get("type") in _CUT_TYPES
 
 
 def entries_in_cuts(path: Path) -> list[Entry]:
-    """Read a ``.jsonl`` or ``.jsonl.gz`` of cuts, in order.
+    """List the cuts of a ``.jsonl`` or ``.jsonl.gz`` file, in order.
 
-    A cut that is mixed, padded or changed (at another speed, say), or whose audio is no file, is
-    an entry with a fault. Relative paths are taken from the current folder, as lhotse does, or
-    else from the listing's.
+    A cut that is mixed, padded or transformed (its speed changed, for example), or whose audio is
+    not in a file, becomes an entry with a fault.
 
     Raises
     ------
     AssonanceError
-        lhotse is not installed; the file is malformed, lists nothing, or two cuts have one id.
+        lhotse is not installed; the file is malformed or empty; or two cuts have the same id.
     """
     try:
         from lhotse.cut.set import deserialize_cut
@@ -38,17 +59,17 @@ def entries_in_cuts(path: Path) -> list[Entry]:
     for line, record in _records(path):
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # old names of cuts
+                warnings.simplefilter("ignore")  # deprecated names of cuts
                 cut = deserialize_cut(record)
             entries.append(_entry(cut, path.parent))
-        except Exception as error:  # whatever a malformed record makes of lhotse's constructors
+        except Exception as error:  # malformed records raise anything in lhotse
             raise AssonanceError(
-                f"{printable(path)}, line {line}: not a cut of lhotse; write it anew"
+                f"{printable(path)}, line {line}: not a cut of lhotse; write the file again"
             ) from error
         lines.append(line)
     if not entries:
-        raise AssonanceError(f"{printable(path)}: lists no cuts; name another file")
-    refuse_repeated(printable(path), zip(lines, (each.id for each in entries), strict=True))
+        raise AssonanceError(f"{printable(path)}: lists no cuts; give a file with cuts")
+    check_unique_ids(printable(path), zip(lines, (each.id for each in entries), strict=True))
     return entries
 
 
@@ -63,28 +84,28 @@ def _records(path: Path) -> Iterator[tuple[int, Any]]:
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
         raise AssonanceError(
             f"{printable(path)}: cannot be read after line {line}: {error_text(error)}; "
-            "write it anew"
+            "write the file again"
         ) from error
 
 
 def _entry(cut: Any, folder: Path) -> Entry:
-    """Take from a cut what an utterance needs."""
+    """Convert a cut."""
     fault = None
     source = None
     if not hasattr(cut, "recording") or cut.recording is None:
         fault = "is a mixed or padded cut, or one without a recording; save its audio to a file"
     elif cut.recording.transforms:
-        fault = "is changed when lhotse reads it; save its audio to a file"
+        fault = "is transformed when lhotse reads it; save its audio to a file"
     else:
         source, fault = _source(cut)
     if source is None:
         return Entry(cut.id, Path(printable(cut.id)), cut.id, fault=fault)
     channels = cut.channel if isinstance(cut.channel, list) else [cut.channel]
-    # All of a file's channels are averaged; one is read by its place in the file.
+    # A cut with all channels of a file uses their mean, like any file with several channels.
     whole = sorted(channels) == sorted(source.channels)
     return Entry(
         id=cut.id,
-        path=found(Path(os.fspath(source.source)), folder),
+        path=resolve(Path(os.fspath(source.source)), folder),
         recording=cut.recording.id,
         start=float(cut.start),
         end=float(cut.start + cut.duration),
@@ -97,19 +118,27 @@ def _entry(cut: Any, folder: Path) -> Entry:
 
 
 def _source(cut: Any) -> tuple[Any, str | None]:
-    """Find the file that holds a cut's channels, or say why there is none."""
-    wanted = set(cut.channel if isinstance(cut.channel, list) else [cut.channel])
+    """Return the source with a cut's channels, or None and the reason why there is none."""
+    channels = set(cut.channel if isinstance(cut.channel, list) else [cut.channel])
     for source in cut.recording.sources:
-        if wanted <= set(source.channels):
+        if channels <= set(source.channels):
             if source.type != "file":
-                return None, f"is audio of the kind {source.type!r}, not a file; save it to one"
-            if 1 < len(wanted) < len(source.channels):
-                return None, "takes some of a file's channels; cut one of them, or all"
+                return None, f"is audio of type {source.type!r}, not a file; save it to a file"
+            if 1 < len(channels) < len(source.channels):
+                return None, "takes some but not all channels of a file; cut one of them, or all"
             return source, None
-    return None, "takes channels that lie in no file or in several; cut one of them"
+    return None, "takes channels that no single file holds; cut one of them"
 
 
 def _shared(values: Iterator[str | None]) -> str | None:
-    """Give what all supervisions of a cut say; None where they differ."""
-    said = {value for value in values if value is not None}
-    return said.pop() if len(said) == 1 else None
+    """Return the value that all supervisions of a cut share, or None if they differ."""
+    distinct = {value for value in values if value is not None}
+    return distinct.pop() if len(distinct) == 1 else None
+
+
+FORMAT = Format(
+    "lhotse cuts",
+    is_cuts,
+    entries_in_cuts,
+    lambda path: path.name.removesuffix(".gz").removesuffix(".jsonl"),
+)

@@ -1,4 +1,9 @@
-"""Manifests: a CSV or JSON-lines file with a row an utterance."""
+"""Manifests: a CSV or JSON-lines file with one utterance a row.
+
+Columns are ``path``, relative to the manifest's folder, and optionally ``id``, ``start`` and
+``end`` in seconds, ``channel``, ``recording``, ``speaker``, ``language`` and ``text``. Other
+columns are ignored. A ``manifest.csv`` in a folder lists the whole folder.
+"""
 
 import csv
 import io
@@ -9,10 +14,11 @@ from pathlib import Path
 from assonance.corpus.formats.entry import (
     About,
     Entry,
-    name_of_part,
-    names_of,
-    refuse_repeated,
-    text_of,
+    Format,
+    check_unique_ids,
+    ids_of_paths,
+    read_text,
+    segment_id,
 )
 from assonance.errors import AssonanceError, printable
 
@@ -22,29 +28,41 @@ _Row = Mapping[str, str]
 _Rows = list[tuple[int, _Row]]
 
 
-def entries_in_manifest(manifest: Path) -> list[Entry]:
-    """Read a manifest's rows, in order.
+_IN_FOLDER = "manifest.csv"
+
+
+def is_manifest(path: Path) -> bool:
+    """Return whether a path is a manifest, or a folder with a ``manifest.csv``."""
+    if path.is_dir():
+        return (path / _IN_FOLDER).is_file()
+    return path.suffix.lower() in _READERS
+
+
+def entries_in_manifest(path: Path) -> list[Entry]:
+    """List the rows of a manifest, in order.
 
     Raises
     ------
     AssonanceError
-        It is malformed, lists nothing, or gives two utterances one id.
+        The manifest is malformed or empty, or two utterances have the same id.
     """
+    manifest = path / _IN_FOLDER if path.is_dir() else path
     shown = printable(manifest)
-    readers = {".csv": _csv_rows, ".jsonl": _jsonl_rows}
-    rows = readers[manifest.suffix.lower()](text_of(manifest), shown)
+    rows = _READERS[manifest.suffix.lower()](read_text(manifest), shown)
     if not rows:
-        raise AssonanceError(f"{shown}: lists no utterances; give each a row with its path")
+        raise AssonanceError(f"{shown}: lists no utterances; add a row with a path for each")
     for line, row in rows:
         if not row.get("path"):
-            raise AssonanceError(f"{shown}, line {line}: no path; give each utterance its file")
-    names = names_of([row["path"] for _, row in rows])
+            raise AssonanceError(
+                f"{shown}, line {line}: no path; name the audio file of each utterance"
+            )
+    names = ids_of_paths([row["path"] for _, row in rows])
     entries = [
         _entry(row, names[row["path"]], manifest.parent, f"{shown}, line {line}")
         for line, row in rows
     ]
     lines = [line for line, _ in rows]
-    refuse_repeated(shown, zip(lines, (each.id for each in entries), strict=True))
+    check_unique_ids(shown, zip(lines, (each.id for each in entries), strict=True))
     return entries
 
 
@@ -53,7 +71,7 @@ def _entry(row: _Row, name: str, folder: Path, shown: str) -> Entry:
     whole = start is None and end is None
     part = name if whole else f"{name}:{row.get('start') or 0}-{row.get('end') or 'end'}"
     if start is not None and end is not None:
-        part = name_of_part(name, start, end)
+        part = segment_id(name, start, end)
     channel = row.get("channel")
     if channel and not (channel.isascii() and channel.isdecimal()):
         raise AssonanceError(
@@ -81,7 +99,7 @@ def _seconds(row: _Row, column: str, shown: str) -> float | None:
         return float(row[column])
     except ValueError as error:
         raise AssonanceError(
-            f"{shown}: {column} {row[column]!r} is not a number; give seconds"
+            f"{shown}: {column} {row[column]!r} is not a number; give it in seconds"
         ) from error
 
 
@@ -89,11 +107,13 @@ def _csv_rows(text: str, shown: str) -> _Rows:
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         if "path" not in (reader.fieldnames or ()):
-            raise AssonanceError(f"{shown}: no column named path; add one with the audio files")
+            raise AssonanceError(
+                f"{shown}: no column named path; add one that names the audio files"
+            )
         rows: _Rows = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
         raise AssonanceError(
-            f"{shown}: not valid CSV after line {reader.line_num}: {error}; mend the file"
+            f"{shown}: not valid CSV after line {reader.line_num}: {error}; correct the file"
         ) from error
     for line, row in rows:
         if None in row:
@@ -111,15 +131,29 @@ def _jsonl_rows(text: str, shown: str) -> _Rows:
         try:
             row = json.loads(record)
         except (ValueError, RecursionError) as error:
-            raise AssonanceError(f"{shown}, line {line}: not JSON: {error}; mend it") from error
+            raise AssonanceError(f"{shown}, line {line}: not JSON: {error}; correct it") from error
         if not isinstance(row, dict):
-            raise AssonanceError(f"{shown}, line {line}: not a JSON object; write one a line")
-        known = {key: str(value) for key, value in row.items() if value is not None}
+            raise AssonanceError(
+                f"{shown}, line {line}: not a JSON object; write one object a line"
+            )
+        values = {key: str(value) for key, value in row.items() if value is not None}
         try:
-            "".join(known.values()).encode()
+            "".join(values.values()).encode()
         except UnicodeEncodeError as error:
             raise AssonanceError(
-                f"{shown}, line {line}: holds half a character; mend the escape"
+                f"{shown}, line {line}: holds half of a surrogate pair; correct the escape"
             ) from error
-        rows.append((line, known))
+        rows.append((line, values))
     return rows
+
+
+_READERS = {".csv": _csv_rows, ".jsonl": _jsonl_rows}
+
+
+def _corpus_name(path: Path) -> str:
+    if path.is_dir():
+        return path.name
+    return path.parent.name if path.name == _IN_FOLDER else path.stem
+
+
+FORMAT = Format("a .csv or .jsonl manifest", is_manifest, entries_in_manifest, _corpus_name)

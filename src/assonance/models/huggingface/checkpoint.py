@@ -1,4 +1,4 @@
-"""Checkpoints in the Hugging Face format: found, checked and loaded without trusting them."""
+"""Find, check and load checkpoints in the Hugging Face format, without running their code."""
 
 import json
 import logging
@@ -29,28 +29,28 @@ _NEEDED = ["config.json", "*processor_config.json", "model*.safetensors", "model
 _PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
 
 
-# Drawn anew where a checkpoint lacks it, and used in training only.
+# Used in training only; transformers draws it at random if a checkpoint lacks it.
 _UNUSED_WEIGHT = "masked_spec_embed"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A folder that holds a supported model, its configuration and preprocessing read.
+    """A checkpoint of a supported family, with its configuration and preprocessing loaded.
 
     Attributes
     ----------
     name
         Last part of the folder's path or of the hub id.
     source
-        The specification as given.
+        Name or path as given.
     folder
-        Where the files are.
+        Folder of the files.
     config, extractor
-        The configuration and the feature extractor of transformers.
+        Configuration and feature extractor of transformers.
     family
-        How its kind is run and read.
+        How its family is run and recorded.
     grid
-        Where its frames lie.
+        Frame grid.
     """
 
     name: str
@@ -63,43 +63,29 @@ class Checkpoint:
 
 
 def find_checkpoint(spec: str | Path, *, offline: bool) -> Checkpoint:
-    """Find and check a checkpoint; its weights are not opened yet.
+    """Find a checkpoint and check its configuration; the weights are not opened.
 
     Parameters
     ----------
     spec
         A local directory, a hub id with or without ``@revision``, or the name of a bundled model.
     offline
-        Whether to look for a hub id in the local cache alone.
+        Whether to look for a hub id only in the local cache.
 
     Returns
     -------
     Checkpoint
-        Of a supported family.
+        Checkpoint of a supported family.
 
     Raises
     ------
     AssonanceError
-        There is no such checkpoint, it is of another family, or a file is missing or malformed.
+        The checkpoint does not exist, its family is not supported, or a file is missing or
+        malformed.
     """
-    source = os.fspath(spec)
-    local = Path(source)
-    there = os.path.exists(source)  # noqa: PTH110 - unlike Path.exists, never raises
-    hub = None if isinstance(spec, Path) or there else _HUB_ID.fullmatch(source)
-    if hub is not None:
-        folder, name = _fetch(hub["id"], hub["revision"], offline), hub["id"].split("/")[1]
-    elif not there and (bundled := demo.find(source)) is not None:
-        folder, name = bundled, bundled.name
-    elif there and local.is_dir():
-        folder, name = local, Path(os.path.abspath(local)).name  # noqa: PTH100 - keep links' names
-    else:
-        raise AssonanceError(
-            f"{printable(source)}: {'not a directory' if there else 'no such directory'}; "
-            "give a model's directory, a hub id such as facebook/wav2vec2-base-960h, or a name "
-            "that `assonance models` lists"
-        )
+    folder, name = _locate(spec, offline)
     model_type = _read_json(folder / "config.json").get("model_type")
-    if model_type not in tuple(FAMILIES):  # whatever JSON may hold, hashable or not
+    if model_type not in tuple(FAMILIES):  # a tuple: JSON may hold an unhashable value
         raise AssonanceError(
             f"{printable(folder)}: models of type {model_type!r} are not supported; "
             f"supported are {', '.join(FAMILIES)}"
@@ -107,10 +93,10 @@ def find_checkpoint(spec: str | Path, *, offline: bool) -> Checkpoint:
     family = FAMILIES[model_type]
     if not _has_preprocessing(folder):
         raise AssonanceError(
-            f"{printable(folder)}: no preprocessor_config.json, which says how the model expects "
-            "its samples; copy it from where the model came"
+            f"{printable(folder)}: no preprocessor_config.json, which defines the model's input; "
+            "copy it from the source of the model"
         )
-    with quiet(), explained(folder, "configuration"):
+    with quiet(), errors_named(folder, "configuration"):
         config = transformers.AutoConfig.from_pretrained(
             folder, trust_remote_code=False, local_files_only=True
         )
@@ -120,43 +106,62 @@ def find_checkpoint(spec: str | Path, *, offline: bool) -> Checkpoint:
     if type(extractor).__name__ != family.extractor:
         raise AssonanceError(
             f"{printable(folder)}: preprocessing by {type(extractor).__name__} is not supported "
-            f"for models of type {model_type}; {family.extractor} is"
+            f"for models of type {model_type}; use {family.extractor}"
         )
     kernels, strides = (getattr(config, name, []) for name in ("conv_kernel", "conv_stride"))
     counts = [*kernels, *strides, extractor.sampling_rate]
     if not all(isinstance(count, int) and count > 0 for count in counts):
         raise AssonanceError(
             f"{printable(folder)}: kernels, strides and sampling rate must be whole and positive, "
-            f"not {counts}; get a whole copy"
+            f"not {counts}; get a complete copy"
         )
-    with explained(folder, "configuration"):
+    with errors_named(folder, "configuration"):
         grid = family.grid(config, extractor)
-    return Checkpoint(name, source, folder, config, extractor, family, grid)
+    return Checkpoint(name, os.fspath(spec), folder, config, extractor, family, grid)
+
+
+def _locate(spec: str | Path, offline: bool) -> tuple[Path, str]:
+    """Return the folder that a name or path stands for, and the model's short name."""
+    source = os.fspath(spec)
+    local = Path(source)
+    exists = os.path.exists(source)  # noqa: PTH110 - unlike Path.exists, never raises
+    hub = None if isinstance(spec, Path) or exists else _HUB_ID.fullmatch(source)
+    if hub is not None:
+        return _fetch(hub["id"], hub["revision"], offline), hub["id"].split("/")[1]
+    if not exists and (bundled := demo.find(source)) is not None:
+        return bundled, bundled.name
+    if exists and local.is_dir():
+        return local, Path(os.path.abspath(local)).name  # noqa: PTH100 - keep links' names
+    raise AssonanceError(
+        f"{printable(source)}: {'not a directory' if exists else 'no such directory'}; "
+        "give a model's directory, a hub id such as facebook/wav2vec2-base-960h, or a name "
+        "that `assonance models` lists"
+    )
 
 
 def load_encoder(checkpoint: Checkpoint) -> torch.nn.Module:
-    """Load a checkpoint's encoder, whole or not at all.
+    """Load the encoder of a checkpoint, and check that every weight is valid.
 
     Parameters
     ----------
     checkpoint
-        As found by `find_checkpoint`.
+        Result of `find_checkpoint`.
 
     Returns
     -------
     Module
-        In float32, in evaluation mode, with attention weights computed openly.
+        In float32 and evaluation mode, with eager attention.
 
     Raises
     ------
     AssonanceError
-        The weights are missing, pickled, damaged, not finite, or not those of the configuration.
+        Weights are missing, pickled, damaged, not finite, or do not fit the configuration.
     """
     folder = printable(checkpoint.folder)
-    _check_weights_are_there(checkpoint)
-    # A weight that the checkpoint lacks is drawn at random, even one that is never used.
-    with quiet(), torch.random.fork_rng(devices=[]), explained(checkpoint.folder, "weights"):
-        whole, report = getattr(transformers, checkpoint.family.loader).from_pretrained(
+    _check_weight_files(checkpoint)
+    # The random state is kept: transformers draws missing weights, even unused ones.
+    with quiet(), torch.random.fork_rng(devices=[]), errors_named(checkpoint.folder, "weights"):
+        model, report = getattr(transformers, checkpoint.family.loader).from_pretrained(
             checkpoint.folder,
             config=checkpoint.config,
             use_safetensors=True,
@@ -165,12 +170,27 @@ def load_encoder(checkpoint: Checkpoint) -> torch.nn.Module:
             attn_implementation="eager",
             dtype=torch.float32,
             output_loading_info=True,
-            ignore_mismatched_sizes=True,  # to name them below
+            ignore_mismatched_sizes=True,  # they are reported below
         )
-        encoder = _encoder_of(whole, checkpoint)
+        encoder = _encoder_in(model, checkpoint)
+    wrong = _wrong_weights(model, encoder, checkpoint, report)
+    for what, keys in wrong.items():
+        if keys:
+            raise AssonanceError(
+                f"{folder}: the checkpoint {what} {len(keys)} weights of the encoder: "
+                f"{', '.join(sorted(keys)[:3])}{', …' if len(keys) > 3 else ''}; "
+                "get a complete copy"
+            )
+    return encoder
+
+
+def _wrong_weights(
+    model: torch.nn.Module, encoder: torch.nn.Module, checkpoint: Checkpoint, report: Any
+) -> dict[str, set[str]]:
+    """Return the names of the encoder's weights that are missing, unfitting or not finite."""
     place = f"{checkpoint.family.encoder}." if checkpoint.family.encoder else ""
     parts = tuple(f"{place}{name}." for name, _ in encoder.named_children())
-    wrong = {
+    return {
         "does not hold": {
             key
             for key in report["missing_keys"]
@@ -183,67 +203,60 @@ def load_encoder(checkpoint: Checkpoint) -> torch.nn.Module:
             key
             for key in report["unexpected_keys"]
             if key.startswith(parts)
-            or key.removeprefix(f"{whole.base_model_prefix}.").startswith(parts)
+            or key.removeprefix(f"{model.base_model_prefix}.").startswith(parts)
         },
         "holds as NaN or infinity": {
             key for key, weight in used_weights(encoder) if not weight.isfinite().all()
         },
     }
-    for what, keys in wrong.items():
-        if keys:
-            raise AssonanceError(
-                f"{folder}: the checkpoint {what} {len(keys)} weights of the encoder: "
-                f"{', '.join(sorted(keys)[:3])}{', …' if len(keys) > 3 else ''}; get a whole copy"
-            )
-    return encoder
 
 
-def fresh_encoder(checkpoint: Checkpoint, seed: int) -> torch.nn.Module:
-    """Draw an encoder's weights as transformers initialises them.
+def random_encoder(checkpoint: Checkpoint, seed: int) -> torch.nn.Module:
+    """Create an encoder with random weights, as transformers initialises them.
 
     Parameters
     ----------
     checkpoint
-        As found by `find_checkpoint`; its own weights are not opened, and need not be there.
+        Result of `find_checkpoint`. Its weights are not opened and may be missing.
     seed
-        Draws them; the global random state stays as it was.
+        Random seed. The global random state is not changed.
 
     Returns
     -------
     Module
-        As `load_encoder` gives it.
+        As from `load_encoder`.
 
     Raises
     ------
     AssonanceError
-        There can be no model of this configuration.
+        The configuration is invalid.
     """
     with (
         quiet(),
-        explained(checkpoint.folder, "config.json"),
+        errors_named(checkpoint.folder, "config.json"),
         torch.random.fork_rng(devices=[]),
     ):
         torch.default_generator.manual_seed(seed)
-        whole = getattr(transformers, checkpoint.family.loader).from_config(
+        model = getattr(transformers, checkpoint.family.loader).from_config(
             checkpoint.config, attn_implementation="eager", dtype=torch.float32
         )
-        return _encoder_of(whole, checkpoint).eval()
+        return _encoder_in(model, checkpoint).eval()
 
 
-def _encoder_of(whole: torch.nn.Module, checkpoint: Checkpoint) -> torch.nn.Module:
-    """Part the encoder from what it was saved with."""
-    return whole.get_submodule(checkpoint.family.encoder)
+def _encoder_in(model: torch.nn.Module, checkpoint: Checkpoint) -> torch.nn.Module:
+    """Return the encoder inside a loaded model."""
+    return model.get_submodule(checkpoint.family.encoder)
 
 
 def used_weights(encoder: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """Go through the weights and buffers that take part in evaluation, by name."""
+    """Yield the names and values of weights and buffers used in evaluation, sorted by name."""
     for key, weight in sorted(encoder.state_dict().items()):
         if not key.endswith(_UNUSED_WEIGHT):
             yield key, weight
 
 
 def _fetch(hub_id: str, revision: str | None, offline: bool) -> Path:
-    """Bring a hub model's files into the local cache, or find them there."""
+    """Return the local folder of a hub model, downloaded unless `offline`."""
     with quiet():
         try:
             folder = snapshot_download(
@@ -251,10 +264,10 @@ def _fetch(hub_id: str, revision: str | None, offline: bool) -> Path:
             )
         except Exception as error:
             where = "in the local cache" if offline else "on the Hugging Face Hub"
-            why = "" if offline else f" ({_why(error)})"
+            why = "" if offline else f" ({_first_line(error)})"
             raise AssonanceError(
-                f"{hub_id}: no such directory, and not to be had {where}{why}; "
-                "use a local directory or check the name and the network"
+                f"{hub_id}: no such directory, and not found {where}{why}; "
+                "use a local directory, or check the name and the network"
             ) from error
     return Path(folder)
 
@@ -268,22 +281,22 @@ def _read_json(path: Path) -> dict[str, Any]:
         ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise AssonanceError(
-            f"{printable(path)}: cannot be read as JSON ({_why(error)}); get a whole copy"
+            f"{printable(path)}: cannot be read as JSON ({_first_line(error)}); get a complete copy"
         ) from error
     if not isinstance(content, dict):
-        raise AssonanceError(f"{printable(path)}: not a JSON object; get a whole copy")
+        raise AssonanceError(f"{printable(path)}: not a JSON object; get a complete copy")
     return content
 
 
 def _has_preprocessing(folder: Path) -> bool:
-    """Say whether preprocessing is on file, in its own file or nested in a processor's."""
+    """Return whether there are preprocessing settings, in their own file or nested."""
     if (folder / "preprocessor_config.json").is_file():
         return True
     nested = folder / "processor_config.json"
     return nested.is_file() and "feature_extractor" in _read_json(nested)
 
 
-def _check_weights_are_there(checkpoint: Checkpoint) -> None:
+def _check_weight_files(checkpoint: Checkpoint) -> None:
     folder = checkpoint.folder
     index = folder / "model.safetensors.index.json"
     if (folder / "model.safetensors").is_file():
@@ -291,14 +304,14 @@ def _check_weights_are_there(checkpoint: Checkpoint) -> None:
     if index.is_file():
         shards = _read_json(index).get("weight_map")
         if not isinstance(shards, dict):
-            raise AssonanceError(f"{printable(index)}: has no weight_map; get a whole copy")
-        absent = sorted(
+            raise AssonanceError(f"{printable(index)}: has no weight_map; get a complete copy")
+        missing = sorted(
             {str(name) for name in shards.values() if not (folder / str(name)).is_file()}
         )
-        if absent:
+        if missing:
             raise AssonanceError(
-                f"{printable(folder)}: {printable(absent[0])}, which {index.name} names, is "
-                "missing; get a whole copy"
+                f"{printable(folder)}: {printable(missing[0])}, which {index.name} names, is "
+                "missing; get a complete copy"
             )
         return
     pickles = sorted(path.name for path in folder.iterdir() if path.suffix in _PICKLES)
@@ -309,31 +322,32 @@ def _check_weights_are_there(checkpoint: Checkpoint) -> None:
             if pickles
             else "no weights"
         )
-        + "; model.safetensors is needed: convert them to safetensors, or for a hub model name a "
-        "revision that has them, as ID@REVISION"
+        + "; model.safetensors is needed: convert the weights to safetensors or, for a hub model, "
+        "name a revision that has them, as ID@REVISION"
     )
 
 
 @contextmanager
-def explained(folder: Path, what: str) -> Iterator[None]:
-    """Turn whatever a library makes of a malformed file into one line about the file."""
+def errors_named(folder: Path, what: str) -> Iterator[None]:
+    """Convert any error of a library into one line that names the folder."""
     try:
         yield
     except Exception as error:
         raise AssonanceError(
-            f"{printable(folder)}: its {what} cannot be loaded ({_why(error)}); get a whole copy"
+            f"{printable(folder)}: its {what} cannot be loaded ({_first_line(error)}); "
+            "get a complete copy"
         ) from error
 
 
-def _why(error: Exception) -> str:
-    """Give the first line of an error's own words."""
+def _first_line(error: Exception) -> str:
+    """Return the first line of an error's message, at most 200 characters of it."""
     words = printable(str(error).strip().partition("\n")[0]) or type(error).__name__
     return words if len(words) <= 200 else f"{words[:200]}…"
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the libraries from writing to the terminal; errors say what there is to say."""
+    """Silence messages and progress bars of the libraries."""
     loggers = [logging.getLogger(name) for name in ("transformers", "huggingface_hub")]
     levels = [logger.level for logger in loggers]
     bars = not are_progress_bars_disabled()

@@ -1,4 +1,4 @@
-"""Encoders of transformers, run without padding or as if without, and read by hooks of our own."""
+"""Run encoders of transformers, so that padding never changes activations, and record layers."""
 
 import hashlib
 import json
@@ -18,44 +18,43 @@ from assonance.errors import AssonanceError, UnusableAudio
 from assonance.models.huggingface.checkpoint import (
     Checkpoint,
     find_checkpoint,
-    fresh_encoder,
     load_encoder,
+    random_encoder,
     used_weights,
 )
 from assonance.models.huggingface.inputs import Inputs
-from assonance.models.huggingface.precision import FULL, dtype_of, rounding
-from assonance.models.huggingface.recording import DEFAULT, Recorder, kinds_of, taps_of
-from assonance.models.huggingface.wavlm import separate_heads
+from assonance.models.huggingface.precision import FULL, half_dtype, largest_rounding_error
+from assonance.models.huggingface.recording import DEFAULT, Recorder, check_kinds, find_taps
 from assonance.models.speech_model import Attend, LayerOutputs, ModelCard
 
 _SIZES = {(12, 768): "base", (24, 1024): "large", (48, 1280): "extra large"}
 
 
-# Of the configuration, what says where a model came from rather than what it computes.
+# Settings of the configuration about a model's origin, not its computation.
 _BOOKKEEPING = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
 
 
-# And what has a part in training, or behind the encoder, alone: these occur in the keys.
+# Parts of the names of settings that affect only training, or only what follows the encoder.
 _TRAINING = ("dropout", "layerdrop", "mask_", "spec_augment", "ctc_", "vocab_size")
 
 
 class HuggingFaceModel:
-    """An encoder of a family of transformers as a `SpeechModel`.
+    """An encoder of transformers as a `SpeechModel`.
 
     Parameters
     ----------
     encoder
         The loaded encoder, in evaluation mode, with eager attention.
     checkpoint
-        Where its family, configuration and preprocessing come from.
+        Source of the family, configuration and preprocessing.
     name
         Short name, for axes and tables.
     info
-        What a reader wants to know of it.
+        Description for readers.
     device
         Torch device to run on.
     record, precision
-        What its layers are, and what they are computed in; see `load_model`.
+        Which layers to record, and the floating-point type; see `load_model`.
     """
 
     def __init__(
@@ -73,27 +72,26 @@ class HuggingFaceModel:
         self.info = info
         self._checkpoint = checkpoint
         self._config: Any = encoder.config
-        self._record = kinds_of(record)
+        self._record = check_kinds(record)
         self.precision = precision
-        self._dtype = dtype_of(precision)
+        self._dtype = half_dtype(precision)
         family = checkpoint.family
         try:
             self._encoder = encoder.to(device)
         except (RuntimeError, AssertionError) as error:
             raise AssonanceError(
-                f"device {device!r}: cannot be used here; give cpu or a device that torch sees"
+                f"device {device!r}: cannot be used here; give cpu or a device that torch can use"
             ) from error
-        if checkpoint.config.model_type == "wavlm":
-            separate_heads(self._encoder)
+        family.prepare(self._encoder)
         self._device = torch.device(device)
         blocks = list(self._encoder.get_submodule(family.blocks).children())
         if not blocks:
-            raise AssonanceError(f"{name}: has no transformer blocks; config.json asks for none")
-        taps = taps_of(family, self._encoder, self._config, self._record)
+            raise AssonanceError(f"{name}: has no transformer blocks; correct config.json")
+        taps = find_taps(family, self._encoder, self._config, self._record)
         if not taps:
             raise AssonanceError(
                 f"{name}: models of type {checkpoint.config.model_type} have nothing of "
-                f"{', '.join(self._record)} to record; record something else too"
+                f"{', '.join(self._record)} to record; record other layers too"
             )
         self.meanings = {tap.label: tap.meaning for tap in taps}
         self.layers = tuple(self.meanings)
@@ -112,7 +110,7 @@ class HuggingFaceModel:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of configuration, preprocessing and every weight; where they lay has no part."""
+        """Hash of configuration, preprocessing, layers and weights, not of their location."""
         config = {
             key: value
             for key, value in self._config.to_dict().items()
@@ -132,20 +130,20 @@ class HuggingFaceModel:
 
     @property
     def device(self) -> str:
-        """Where it runs, as torch calls it."""
+        """Type of the torch device it runs on."""
         return self._device.type
 
     @property
     def in_batches(self) -> bool:
-        """Whether several utterances at a time come out as they do one by one, but for rounding."""
+        """Whether utterances in a batch give the same activations as alone, up to rounding."""
         return self._inputs.batching is not None
 
     def n_frames(self, n_samples: int) -> int:
-        """Count the frames made of so many samples; 0 where they are too few."""
+        """Return the number of frames for `n_samples` samples; 0 if they are too few."""
         return self._checkpoint.grid.count(n_samples)
 
     def frame_times(self, n_samples: int) -> NDArray[np.float64]:
-        """Give the centre of each frame made of so many samples, in seconds."""
+        """Return the centre of each frame for `n_samples` samples, in seconds."""
         return self._checkpoint.grid.times(n_samples, self.sampling_rate)
 
     def run(self, samples: NDArray[np.float32], *, attend: Attend | None = None) -> LayerOutputs:
@@ -154,24 +152,24 @@ class HuggingFaceModel:
         return outputs
 
     def run_batch(self, batch: Sequence[NDArray[np.float32]]) -> list[LayerOutputs]:
-        """Run the model on several utterances at a time; see `BatchedModel.run_batch`."""
+        """Run the model on several utterances at once; see `BatchedModel.run_batch`."""
         if not self.in_batches:
             return [self.run(samples) for samples in batch]
         return self._run(batch, None)
 
     def rounding(self, samples: NDArray[np.float32]) -> tuple[str, float]:
-        """Say what computing in half precision costs; see `RoundedModel.rounding`."""
+        """Compute the rounding error of half precision; see `RoundedModel.rounding`."""
         half = self.run(samples).activations
-        (full,) = self._run([samples], None, exactly=True)
-        return rounding(half, full.activations)
+        (full,) = self._run([samples], None, in_float32=True)
+        return largest_rounding_error(half, full.activations)
 
     def twin(self, seed: int) -> "HuggingFaceModel":
-        """Make the model of this architecture and preprocessing with fresh weights.
+        """Return the random twin: the same architecture and preprocessing with random weights.
 
         Parameters
         ----------
         seed
-            Draws the weights.
+            Random seed of the weights.
 
         Returns
         -------
@@ -191,7 +189,7 @@ class HuggingFaceModel:
         batch: Sequence[NDArray[np.float32]],
         attend: Attend | None,
         *,
-        exactly: bool = False,
+        in_float32: bool = False,
     ) -> list[LayerOutputs]:
         for samples in batch:
             self._check_length(len(samples), len(batch))
@@ -199,7 +197,7 @@ class HuggingFaceModel:
         try:
             with (
                 torch.inference_mode(),
-                self._rounded(exactly or attend is not None),
+                self._precision(in_float32 or attend is not None),
                 self._recorder.recording(frames, attend) as kept,
             ):
                 self._inputs.feed(batch, self._recorder)
@@ -217,16 +215,16 @@ class HuggingFaceModel:
         frames = self.n_frames(n_samples)
         if not frames:
             raise UnusableAudio(
-                f"too short: {n_samples} samples at {self.sampling_rate} Hz, where {self.name} "
-                f"needs {self._checkpoint.grid.needs} for a frame"
+                f"too short: {n_samples} samples at {self.sampling_rate} Hz; {self.name} needs "
+                f"{self._checkpoint.grid.needs} for a frame"
             )
         if n_samples > self._inputs.longest:
             raise UnusableAudio(
-                f"too long: {n_samples / self.sampling_rate:.1f} s, where {self.name} takes "
-                f"{self._inputs.longest / self.sampling_rate:g} s at most; cut it up"
+                f"too long: {n_samples / self.sampling_rate:.1f} s; {self.name} takes at most "
+                f"{self._inputs.longest / self.sampling_rate:g} s; cut it up"
             )
-        # One block's attention scores and weights; asking for more than the machine has would
-        # end the whole run, not this utterance alone.
+        # Attention scores and weights of one block. Allocating more than the machine has would end
+        # the whole run, not only this utterance.
         needed = 2 * 4 * self._n_heads * at_once * frames**2
         if self._device.type == "cpu" and needed > _physical_memory():
             raise self._too_long(n_samples)
@@ -238,15 +236,15 @@ class HuggingFaceModel:
         )
 
     @contextmanager
-    def _rounded(self, exactly: bool) -> Iterator[None]:
-        """Compute in half precision where that was asked for, and otherwise in float32 truly.
+    def _precision(self, in_float32: bool) -> Iterator[None]:
+        """Set the precision: half if chosen, otherwise float32 without reduced precision on GPUs.
 
-        Attention maps are always float32: their rows must sum to one.
+        Attention maps are always computed in float32, because their rows must sum to 1.
         """
         with ExitStack() as stack:
-            if self._dtype is not None and not exactly:
+            if self._dtype is not None and not in_float32:
                 stack.enter_context(torch.autocast(self._device.type, dtype=self._dtype))
-            elif self._device.type == "cuda":  # which rounds convolutions to fewer bits by default
+            elif self._device.type == "cuda":  # CUDA rounds convolutions to TF32 by default
                 flags = {"enabled": True, "benchmark": False, "deterministic": True}
                 stack.enter_context(torch.backends.cudnn.flags(**flags, allow_tf32=False))
             yield
@@ -260,7 +258,7 @@ def load(
     record: str | Iterable[str] = DEFAULT,
     precision: str = FULL,
 ) -> HuggingFaceModel:
-    """Load a checkpoint with its own weights; see `load_model`."""
+    """Load a checkpoint with its trained weights; see `load_model`."""
     checkpoint = find_checkpoint(spec, offline=offline)
     encoder = load_encoder(checkpoint)
     saved_as = map(str, checkpoint.config.architectures or [])
@@ -291,8 +289,8 @@ def random_twin(
     record: str | Iterable[str],
     precision: str,
 ) -> HuggingFaceModel:
-    """Make a model of a checkpoint's architecture and preprocessing with fresh weights."""
-    encoder = fresh_encoder(checkpoint, seed)
+    """Return a model with a checkpoint's architecture and preprocessing and random weights."""
+    encoder = random_encoder(checkpoint, seed)
     checkpoint = replace(checkpoint, source=f"random:{checkpoint.source}@{seed}")
     info = _card(checkpoint, encoder, objective="none", fine_tuned=False)
     name = f"random:{checkpoint.name}@{seed}"
@@ -310,21 +308,21 @@ def _card(
     return ModelCard(
         family=checkpoint.config.model_type,
         objective=objective,
-        size=size_in_words(blocks, config.hidden_size),
+        size=describe_size(blocks, config.hidden_size),
         n_parameters=sum(parameter.numel() for parameter in encoder.parameters()),
         fine_tuned=fine_tuned,
         source=checkpoint.source,
     )
 
 
-def size_in_words(blocks: int, width: int) -> str:
-    """Say how large an encoder is, by the name of its size where it has one."""
+def describe_size(blocks: int, width: int) -> str:
+    """Describe the size of an encoder, with its usual name if it has one."""
     words = f"{blocks} blocks of {width}"
     return f"{_SIZES[blocks, width]}, {words}" if (blocks, width) in _SIZES else words
 
 
 def _physical_memory() -> float:
-    """Bytes of memory that the machine has, as far as the system tells."""
+    """Return the memory of the machine in bytes, or infinity if unknown."""
     try:
         return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, ValueError, OSError):

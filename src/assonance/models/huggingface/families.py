@@ -1,7 +1,7 @@
-"""The families of speech encoders in transformers: where each keeps what can be recorded.
+"""Describe the families of speech encoders in transformers: how each is run and recorded.
 
-One description a family; `huggingface.py` runs them all alike. Adding a family that follows the
-same plan (a front end, then blocks of attention and feed-forward parts) is adding a description.
+`encoder.py` runs every family from its description. To add a family with the same structure (a
+front end, then blocks of attention and feed-forward parts), add a description to `FAMILIES`.
 """
 
 from collections.abc import Callable
@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 
 from assonance.models.frame_grid import FrameGrid
+from assonance.models.huggingface.wavlm import separate_heads
 
-# How utterances are run several at a time without changing what comes of them:
-# "transformer": the front end takes them one by one, the blocks padded and masked;
-# "features": padded and masked features; "fixed": every input has one length.
+# How a batch gives the same activations as single utterances:
+# "transformer": the front end runs on each utterance alone, the blocks on a padded, masked batch;
+# "features": the whole encoder runs on padded, masked features;
+# "fixed": every input has the same length.
 Batching = Literal["transformer", "features", "fixed"]
 
 
@@ -31,48 +33,51 @@ _YES, _NONE = _always(True), _always(None)
 
 @dataclass(frozen=True)
 class Family:
-    """How one family of transformers is run and read.
+    """How a family of transformers is run and recorded.
 
-    Paths are of submodules. Functions of one argument take the configuration.
+    Paths are those of submodules. Functions of one argument take the configuration.
 
     Attributes
     ----------
     objective
-        What it was pretrained on.
+        Objective of pretraining; see `ModelCard`.
     start
-        What the input of the first block is, in words.
+        Describes the input of the first block.
     grid
-        Places its frames, from the configuration and the feature extractor.
+        Returns the frame grid, from the configuration and the feature extractor.
     extractor
         Class of its feature extractor.
     loader
         Class of transformers that loads a checkpoint.
     encoder
-        Path of the encoder in what the loader gives; empty where it is the encoder.
+        Path of the encoder in the loaded model; empty if it is the model itself.
     blocks
         Path of the list of blocks in the encoder.
     attention
-        Path of the self-attention in a block; it gives outputs and weights.
+        Path of the self-attention in a block, which returns outputs and weights.
     mixing
-        Path in a block of the linear map that mixes the heads' outputs.
+        Path in a block of the linear map that mixes the outputs of the heads.
     neurons
-        By label, path in a block of the linear map that reads the hidden neurons of a
+        By label, path in a block of the linear map whose input is the hidden neurons of a
         feed-forward part.
     heads
         Name of the number of heads in the configuration.
     normed
         Whether a block ends with a layer norm.
     final_norm
-        Path of the norm that follows the last block; None where there is none.
+        Path of the norm after the last block, or None.
     features
-        Path of the module whose output is that of the convolutions; None where there are none.
+        Path of the module whose output is that of the convolutions, or None.
     from_features
-        Turns that output, shape (B, C, T), into what is recorded, shape (B, T, C), by the
-        configuration.
+        Converts that output, shape (B, C, T), to the recorded layer, shape (B, T, C), from the
+        output and the configuration.
     features_are
-        What they are then, in words.
+        Describes the recorded layer.
     batching
-        How batches are exact; None where they are not.
+        How batches are exact, or None if they are not.
+    prepare
+        Changes the loaded encoder in place before it is run, for example to compute attention per
+        head.
     """
 
     objective: str
@@ -92,6 +97,7 @@ class Family:
     from_features: Callable[[Tensor, Any], Tensor] = lambda features, config: features.mT
     features_are: str = "before any norm that follows"
     batching: Callable[[Any], Batching | None] = _NONE
+    prepare: Callable[[torch.nn.Module], None] = lambda encoder: None
 
 
 def _convolutions(config: Any, extractor: Any) -> FrameGrid:
@@ -99,16 +105,16 @@ def _convolutions(config: Any, extractor: Any) -> FrameGrid:
 
 
 def _squeezed(config: Any, extractor: Any) -> FrameGrid:
-    return _convolutions(config, extractor).joined(config.squeeze_factor)
+    return _convolutions(config, extractor).stacked(config.squeeze_factor)
 
 
 def _stacked(config: Any, extractor: Any) -> FrameGrid:
-    """Filterbank windows of 25 ms every 10 ms, some joined to one frame."""
-    return FrameGrid(160, 400, 199.5).joined(extractor.stride)
+    """Filterbank windows of 25 ms every 10 ms, several stacked in a frame."""
+    return FrameGrid(160, 400, 199.5).stacked(extractor.stride)
 
 
 def _whisper(config: Any, extractor: Any) -> FrameGrid:
-    """Windows centred on their sample; a frame whose centre lies in the padding is dropped."""
+    """Windows centred on their sample; frames with their centre in the padding are dropped."""
     return FrameGrid(2 * extractor.hop_length, 1, 0)
 
 
@@ -117,13 +123,13 @@ def _thirds(config: Any, extractor: Any) -> FrameGrid:
 
 
 def _subsampled(config: Any, extractor: Any) -> FrameGrid:
-    """Windows centred on their sample, then padded convolutions that halve the rate."""
+    """Windows centred on their sample, then padded convolutions that reduce the rate."""
     encoder = getattr(config, "encoder_config", config)
     return FrameGrid(extractor.hop_length * encoder.subsampling_factor, extractor.hop_length, 0)
 
 
 def _quartered(config: Any, extractor: Any) -> FrameGrid:
-    """Filterbank windows, then padded convolutions that halve the rate, each."""
+    """Filterbank windows, then padded convolutions that each halve the rate."""
     return FrameGrid(160 * 2**config.num_conv_layers, 400, 199.5)
 
 
@@ -131,7 +137,7 @@ def _pre_norm(config: Any) -> bool:
     return bool(config.do_stable_layer_norm)
 
 
-def _behind_the_front_end(config: Any) -> Batching | None:
+def _after_the_front_end(config: Any) -> Batching | None:
     return None if getattr(config, "conv_pos_batch_norm", False) else "transformer"
 
 
@@ -146,7 +152,7 @@ _WAV2VEC2 = Family(
     grid=_convolutions,
     normed=lambda config: not _pre_norm(config),
     final_norm=lambda config: "encoder.layer_norm" if _pre_norm(config) else None,
-    batching=_behind_the_front_end,
+    batching=_after_the_front_end,
 )
 
 
@@ -225,7 +231,7 @@ _PARAKEET = Family(
 FAMILIES = {
     "wav2vec2": _WAV2VEC2,
     "hubert": replace(_WAV2VEC2, objective="predictive"),
-    "wavlm": replace(_WAV2VEC2, objective="predictive"),
+    "wavlm": replace(_WAV2VEC2, objective="predictive", prepare=separate_heads),
     "data2vec-audio": Family(
         objective="predictive",
         start=_always(

@@ -1,4 +1,4 @@
-"""How utterances become an encoder's input, one by one or several at a time."""
+"""Feed utterances to an encoder, singly or in batches."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 from assonance.models.huggingface.checkpoint import Checkpoint
 from assonance.models.huggingface.recording import Recorder
 
-# Of a feature extractor, what says where it came from, or is of batches that it makes itself.
+# Settings of a feature extractor that do not affect activations: its origin, its own batching.
 _BOOKKEEPING = {
     *("feature_extractor_type", "processor_class", "return_attention_mask"),
     *("padding_side", "padding_value", "_processor_class"),
@@ -24,20 +24,20 @@ _WAVEFORM = ("sampling_rate", "do_normalize")
 
 
 class Inputs:
-    """Feeds an encoder.
+    """Preprocessing and batching of an encoder's input.
 
-    Nothing is ever normalised over padding: each utterance is made ready alone. A batch is padded
-    where a mask makes up for it exactly: behind the convolutions, whose group norm would see the
-    padding, and before the blocks; or, where there are no convolutions, as features.
+    Each utterance is preprocessed alone, so padding never enters a normalisation. A batch is padded
+    only where masking is exact: after the convolutions, whose group norm would include the padding,
+    or, for encoders without convolutions, as features.
 
     Parameters
     ----------
     checkpoint
-        Says how.
+        Defines preprocessing and batching.
     encoder
-        To feed.
+        Encoder to feed.
     device
-        Where it is.
+        Device of the encoder.
     """
 
     def __init__(
@@ -51,41 +51,41 @@ class Inputs:
         self.longest = self.extractor.n_samples if fixed else math.inf
 
     def settings(self) -> dict[str, Any]:
-        """Say what of the preprocessing decides the activations."""
-        given = self.extractor.to_dict()
+        """Return the settings of the preprocessing that affect activations."""
+        settings = self.extractor.to_dict()
         if "Wav2Vec2" in type(self.extractor).__name__:
-            return {name: given[name] for name in _WAVEFORM}
-        return {name: value for name, value in given.items() if name not in _BOOKKEEPING}
+            return {name: settings[name] for name in _WAVEFORM}
+        return {name: value for name, value in settings.items() if name not in _BOOKKEEPING}
 
     def feed(self, batch: Sequence[NDArray[np.float32]], recorder: Recorder) -> None:
-        """Run the encoder on utterances; what comes of it goes through the recorder's hooks."""
-        ready = [self._ready(samples) for samples in batch]
+        """Run the encoder on utterances. The recorder's hooks receive the activations."""
+        ready = [self._preprocess(samples) for samples in batch]
         if len(batch) == 1:
             self.encoder(**ready[0], output_attentions=False, output_hidden_states=False)
         elif self.batching == "transformer":
-            self._behind_the_front_end([each["input_values"] for each in ready], recorder)
+            self._run_blocks([each["input_values"] for each in ready], recorder)
         else:
             self.encoder(**_padded(ready), output_attentions=False, output_hidden_states=False)
 
-    def _ready(self, samples: NDArray[np.float32]) -> dict[str, Tensor]:
-        """Make one utterance ready: what the encoder takes, by name, a batch of one."""
-        made = self.extractor(samples, sampling_rate=self.sampling_rate, return_tensors="pt")
-        names = ["input_values" if "input_values" in made else "input_features"]
+    def _preprocess(self, samples: NDArray[np.float32]) -> dict[str, Tensor]:
+        """Preprocess one utterance: the encoder's arguments by name, as a batch of one."""
+        features = self.extractor(samples, sampling_rate=self.sampling_rate, return_tensors="pt")
+        names = ["input_values" if "input_values" in features else "input_features"]
         if self.batching == "features":
             names.append("attention_mask")
-        return {name: made[name].to(self.device) for name in names}
+        return {name: features[name].to(self.device) for name in names}
 
     @property
     def sampling_rate(self) -> int:
-        """Samples a second."""
+        """Sampling rate of the encoder, in Hz."""
         return int(self.extractor.sampling_rate)
 
-    def _behind_the_front_end(self, values: Sequence[Tensor], recorder: Recorder) -> None:
-        """Convolve one by one, then run the blocks on what is padded and masked."""
+    def _run_blocks(self, values: Sequence[Tensor], recorder: Recorder) -> None:
+        """Run the front end on each utterance alone, then the blocks on a masked batch."""
         encoder: Any = self.encoder
         features = []
         for place, each in enumerate(values):
-            with recorder.one_of(place):
+            with recorder.only(place):
                 projected = encoder.feature_projection(encoder.feature_extractor(each).mT)
             features.append((projected[0] if isinstance(projected, tuple) else projected)[0])
         encoder.encoder(
@@ -95,13 +95,13 @@ class Inputs:
 
 
 def _padded(ready: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Put utterances into one batch, zeros after the shorter ones."""
+    """Stack utterances in one batch, padded with zeros at the end."""
     return {
         name: pad_sequence([each[name][0] for each in ready], batch_first=True) for name in ready[0]
     }
 
 
 def _mask(lengths: Sequence[int], device: torch.device) -> Tensor:
-    """Say which frames are real; shape (B, T)."""
+    """Return a mask of the frames that are not padding; shape (B, T)."""
     places = torch.arange(max(lengths), device=device)
     return places < torch.tensor(lengths, device=device)[:, None]

@@ -1,4 +1,4 @@
-"""Half precision: what it is called, and what it costs."""
+"""Half precision: its names, and its rounding error."""
 
 from collections.abc import Mapping
 
@@ -14,34 +14,34 @@ FULL = "float32"
 _HALVES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def dtype_of(precision: str) -> torch.dtype | None:
-    """Give what to compute in where that is less than float32.
+def half_dtype(precision: str) -> torch.dtype | None:
+    """Return the torch type of a precision, or None for float32.
 
     Raises
     ------
     AssonanceError
-        There is no such precision.
+        `precision` is not a known name.
     """
     if precision != FULL and precision not in _HALVES:
         raise AssonanceError(f"precision {precision!r}: choose from {', '.join((FULL, *_HALVES))}")
     return _HALVES.get(precision)
 
 
-def rounding(
+def largest_rounding_error(
     half: Mapping[str, NDArray[np.float32]], full: Mapping[str, NDArray[np.float32]]
 ) -> tuple[str, float]:
-    """Find the layer that rounding changed most.
+    """Compute the relative rounding error of each layer, and return the largest.
 
     Parameters
     ----------
     half, full
-        The same layers in both precisions.
+        The same layers in half precision and in float32, each of shape (T, D).
 
     Returns
     -------
     tuple of str and float
-        Its label, and the root mean square of its change over that of its deviation from each
-        neuron's mean.
+        Label of the layer, and its error: the root mean square of the difference, divided by that
+        of the deviation from each neuron's mean.
     """
     errors = {
         label: float(

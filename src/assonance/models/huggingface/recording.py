@@ -1,4 +1,4 @@
-"""What is recorded of an encoder, and how: hooks of our own on its modules."""
+"""Record layers of an encoder with hooks on its modules."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,14 +15,14 @@ from assonance.errors import AssonanceError
 from assonance.models.huggingface.families import Family
 from assonance.models.speech_model import Attend
 
-# What can be recorded, in words.
+# What can be recorded.
 KINDS = {
-    "blocks": "what goes into the first block and comes out of each",
-    "final": "the last block's output after the norm that follows it",
-    "ffn": "the hidden neurons of the feed-forward parts",
-    "attention": "what the attention of each block adds",
-    "heads": "what its heads give, before they are mixed",
-    "cnn": "the convolutional features",
+    "blocks": "input of the first block and output of every block",
+    "final": "output of the last block after the norm that follows it",
+    "ffn": "hidden neurons of the feed-forward parts",
+    "attention": "output of the attention of each block",
+    "heads": "outputs of the attention heads before they are mixed",
+    "cnn": "convolutional features",
 }
 
 
@@ -34,20 +34,20 @@ _WHICH = {"ffn": "", "ffn1": "first ", "ffn2": "second "}
 
 @dataclass(frozen=True)
 class Tap:
-    """One layer: where it is taken.
+    """The place in an encoder where a layer is recorded.
 
     Attributes
     ----------
     label, meaning
-        What it is called, and what it is in words.
+        Label and description of the layer.
     module
-        Whose input or output it is.
+        Module whose input or output is recorded.
     side
-        Which of the two. Of several inputs or outputs it is the first.
+        Input or output; the first of several.
     width
         Number of neurons.
-    turn
-        Turns what is taken into shape (B, T, D).
+    arrange
+        Converts the recorded tensor to shape (B, T, D).
     """
 
     label: str
@@ -55,29 +55,29 @@ class Tap:
     module: torch.nn.Module
     side: Literal["input", "output"]
     width: int
-    turn: Callable[[Tensor], Tensor] = lambda values: values
+    arrange: Callable[[Tensor], Tensor] = lambda values: values
 
 
-def kinds_of(record: str | Iterable[str]) -> tuple[str, ...]:
-    """Check what is to be recorded, and put it into a fixed order.
+def check_kinds(record: str | Iterable[str]) -> tuple[str, ...]:
+    """Check the kinds of layers to record, and return them in a fixed order.
 
     Raises
     ------
     AssonanceError
-        Nothing is, or something that there is not.
+        There is none, or one is unknown.
     """
-    asked = {record} if isinstance(record, str) else set(record)
-    if unknown := sorted(asked - KINDS.keys()):
+    chosen = {record} if isinstance(record, str) else set(record)
+    if unknown := sorted(chosen - KINDS.keys()):
         raise AssonanceError(f"record {unknown[0]!r}: choose from {', '.join(KINDS)}")
-    if not asked:
+    if not chosen:
         raise AssonanceError(f"nothing to record: choose from {', '.join(KINDS)}")
-    return tuple(kind for kind in KINDS if kind in asked)
+    return tuple(kind for kind in KINDS if kind in chosen)
 
 
-def taps_of(
+def find_taps(
     family: Family, encoder: torch.nn.Module, config: Any, kinds: Sequence[str]
 ) -> list[Tap]:
-    """Find where an encoder keeps what is to be recorded, from the input up."""
+    """Return the taps of all kinds of layers to record, in order from the input."""
     blocks = list(encoder.get_submodule(family.blocks).children())
     mixing = [block.get_submodule(family.mixing) for block in blocks]
     width = _size(mixing[0], "out_features")
@@ -110,7 +110,7 @@ def taps_of(
             for label, path in family.neurons.items()
             if "ffn" in kinds
         }
-        if "ffn1" in neurons:  # a conformer's block begins and ends with such a part
+        if "ffn1" in neurons:  # a conformer block has a feed-forward part at both ends
             taps.append(neurons.pop("ffn1"))
         if "heads" in kinds:
             text = (
@@ -124,7 +124,7 @@ def taps_of(
             taps.append(Tap(f"attention.{k}", text, mixing[k - 1], "output", width))
         taps.extend(neurons.values())
         if "blocks" in kinds:
-            text = _of_block(k, normed, last=k == len(blocks), final=norm is not None)
+            text = _describe_block(k, normed, last=k == len(blocks), final=norm is not None)
             taps.append(Tap(f"encoder.{k}", text, block, "output", width))
     if "final" in kinds and norm is not None:
         text = f"Output of block {len(blocks)}, the last, after the encoder's final layer norm."
@@ -132,8 +132,8 @@ def taps_of(
     return taps
 
 
-def _of_block(k: int, normed: bool, *, last: bool, final: bool) -> str:
-    """Say what the output of a block is."""
+def _describe_block(k: int, normed: bool, *, last: bool, final: bool) -> str:
+    """Describe the output of a block."""
     before = ", the last, before the encoder's final layer norm" if last and final else ""
     if normed:
         return f"Output of block {k}, after its layer norm{before}."
@@ -145,20 +145,20 @@ def _size(module: torch.nn.Module, name: str) -> int:
 
 
 def _channels(module: torch.nn.Module) -> int:
-    """Count the channels that convolutions give."""
+    """Return the number of output channels of a stack of convolutions."""
     last = [each for each in module.modules() if isinstance(each, torch.nn.Conv1d)][-1]
     return last.out_channels
 
 
 class Recorder:
-    """Hooks that hand on what the calling thread records, and nothing else.
+    """Hooks that record layers and attention maps for the calling thread only.
 
     Parameters
     ----------
     taps
-        What to record.
+        Layers to record.
     attentions
-        By label, modules that give attention maps after their outputs.
+        By label, modules that return attention maps as their second output.
     """
 
     def __init__(self, taps: Sequence[Tap], attentions: dict[str, torch.nn.Module]) -> None:
@@ -169,32 +169,32 @@ class Recorder:
             else:
                 tap.module.register_forward_hook(self._on_output(tap))
         for label, module in attentions.items():
-            module.register_forward_pre_hook(self._ask_for_maps, with_kwargs=True)
+            module.register_forward_pre_hook(self._request_maps, with_kwargs=True)
             module.register_forward_hook(self._on_attention(label))
 
     @contextmanager
     def recording(
         self, frames: Sequence[int], attend: Attend | None
     ) -> Iterator[list[dict[str, NDArray[np.float32]]]]:
-        """Record what passes while the encoder runs in this thread.
+        """Record while the encoder runs in this thread.
 
         Parameters
         ----------
         frames
-            Frames of each utterance of the batch; what follows them is padding and is dropped.
+            Frames of each utterance of the batch. Later frames are padding and are dropped.
         attend
-            Takes attention maps, of a batch of one.
+            Receives the attention maps of a batch of one; see `SpeechModel.run`.
 
         Yields
         ------
         list of dict of ndarray, shape (T, D)
-            One for each utterance; filled when the context ends.
+            Layers by label, one dict for each utterance, filled when the context ends.
         """
         kept: list[dict[str, Any]] = [{} for _ in frames]
         self._current.frames, self._current.kept, self._current.attend = frames, kept, attend
         try:
             yield kept
-            # An accelerator goes on computing while it is not asked for results.
+            # Only now, so that an accelerator does not wait for copies between layers.
             for each in kept:
                 for label, values in each.items():
                     each[label] = values.float().cpu().numpy()
@@ -202,8 +202,8 @@ class Recorder:
             self._current.__dict__.clear()
 
     @contextmanager
-    def one_of(self, place: int) -> Iterator[None]:
-        """Within a batch, what passes is of one utterance alone."""
+    def only(self, place: int) -> Iterator[None]:
+        """Inside the context, the encoder runs on one utterance of the batch alone."""
         state = self._current.__dict__
         frames, kept = state["frames"], state["kept"]
         state["frames"], state["kept"] = frames[place : place + 1], kept[place : place + 1]
@@ -213,11 +213,11 @@ class Recorder:
             state["frames"], state["kept"] = frames, kept
 
     def _keep(self, tap: Tap, values: Tensor) -> None:
-        turned = tap.turn(values)
+        arranged = tap.arrange(values)
         for row, (count, kept) in enumerate(
             zip(self._current.frames, self._current.kept, strict=True)
         ):
-            kept[tap.label] = turned[row, :count]
+            kept[tap.label] = arranged[row, :count]
 
     def _on_input(self, tap: Tap) -> Callable[..., None]:
         def hook(module: torch.nn.Module, inputs: Any, named: Any) -> None:
@@ -233,8 +233,8 @@ class Recorder:
 
         return hook
 
-    def _ask_for_maps(self, module: torch.nn.Module, inputs: Any, named: Any) -> Any:
-        """Have a module that gives its maps only where asked for them give them."""
+    def _request_maps(self, module: torch.nn.Module, inputs: Any, named: Any) -> Any:
+        """Set `output_attentions` for modules that return maps only on request."""
         if "output_attentions" in named and getattr(self._current, "attend", None) is not None:
             return inputs, {**named, "output_attentions": True}
         return None
@@ -243,13 +243,15 @@ class Recorder:
         def hook(module: torch.nn.Module, inputs: Any, outputs: Any) -> None:
             attend = getattr(self._current, "attend", None)
             if attend is not None:
-                attend(label, _among(outputs[1][0], self._current.frames[0]).cpu().numpy())
+                attend(
+                    label, _without_padding(outputs[1][0], self._current.frames[0]).cpu().numpy()
+                )
 
         return hook
 
 
-def _among(maps: Tensor, frames: int) -> Tensor:
-    """Cut padding off maps, shape (H, T, T); what looked there is shared out over the rest."""
+def _without_padding(maps: Tensor, frames: int) -> Tensor:
+    """Remove padding from maps, shape (H, T, T), and normalise the rows again."""
     if maps.shape[-1] == frames:
         return maps
     maps = maps[:, :frames, :frames]

@@ -1,4 +1,4 @@
-"""WavLM's attention head by head: transformers averages it over heads before it gives it."""
+"""Compute WavLM's attention maps per head; transformers returns only their mean over heads."""
 
 from functools import partial
 from typing import Any
@@ -8,15 +8,15 @@ from torch import Tensor
 
 
 def separate_heads(encoder: torch.nn.Module) -> None:
-    """Make every block of a WavLM encoder compute its heads openly, from the same weights.
+    """Make every block of a WavLM encoder compute its attention per head, with the same weights.
 
-    Its outputs stay what they were; the attention weights become those of each head, and the
-    output projection is called as a module, so that hooks on it see the heads' outputs.
+    The outputs of the blocks do not change. Attention weights are returned per head, and the output
+    projection is called as a module, so that hooks on it receive the outputs of the heads.
 
     Parameters
     ----------
     encoder
-        In evaluation mode: there is no dropout; changed in place.
+        In evaluation mode, because dropout is not applied. Changed in place.
     """
     for block in encoder.get_submodule("encoder.layers").children():
         attention: Any = block.get_submodule("attention")
@@ -26,7 +26,7 @@ def separate_heads(encoder: torch.nn.Module) -> None:
 def _attend(
     attention: Any, hidden: Tensor, mask: Tensor | None, position_bias: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Attend as torch's own multi-head attention does; outputs (B, T, D), weights (B, H, T, T)."""
+    """Compute multi-head attention as torch does: outputs (B, T, D) and weights (B, H, T, T)."""
     batch, length, width = hidden.shape
 
     def by_head(projected: Tensor) -> Tensor:

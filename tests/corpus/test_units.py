@@ -1,0 +1,52 @@
+"""Units: speakers if there are enough of them, otherwise recordings, otherwise utterances."""
+
+from pathlib import Path
+
+import pytest
+
+from assonance.corpus import Corpus, Utterance
+from assonance.corpus.units import LEAST_SPEAKERS, by_speaker, population, units_of
+
+
+def corpus(recordings, speakers=None):
+    speakers = [None] * len(recordings) if speakers is None else speakers
+    return Corpus(
+        "made",
+        tuple(
+            Utterance(str(number), Path("a.wav"), recording, 16000, 1, "FLOAT", 0, 1, speaker=who)
+            for number, (recording, who) in enumerate(zip(recordings, speakers, strict=True))
+        ),
+    )
+
+
+def test_units_are_speakers_if_there_are_enough():
+    speakers = [f"s{number}" for number in range(LEAST_SPEAKERS)]
+    made = corpus(["tape"] * (2 * LEAST_SPEAKERS), [*speakers, *reversed(speakers)])
+    assert by_speaker(made)
+    assert units_of(made) == [*range(LEAST_SPEAKERS), *reversed(range(LEAST_SPEAKERS))]
+    assert population(made) == f"other speakers of the kind of these {LEAST_SPEAKERS}"
+
+
+def test_one_utterance_without_a_speaker_makes_recordings_the_units():
+    speakers = [*(f"s{number}" for number in range(LEAST_SPEAKERS)), None]
+    made = corpus(["b", *["a"] * LEAST_SPEAKERS], speakers)
+    assert not by_speaker(made)
+    assert units_of(made) == [0, *[1] * LEAST_SPEAKERS]
+
+
+@pytest.mark.parametrize(
+    ("speakers", "expected"),
+    [
+        (["ann", "bo", "ann"], "other speech of the 2 speakers heard here"),
+        (["ann", "ann", "ann"], "other speech of the one speaker heard here"),
+        (None, "other recordings of the same kind, were they independent of each other"),
+    ],
+)
+def test_few_speakers_make_recordings_the_units(speakers, expected):
+    made = corpus(["a", "b", "a"], speakers)
+    assert units_of(made) == [0, 1, 0]
+    assert population(made) == expected
+
+
+def test_utterances_of_one_recording_are_units_each():
+    assert units_of(corpus(["tape"] * 3)) == [0, 1, 2]

@@ -1,0 +1,38 @@
+"""Names and messages that stay on one line."""
+
+import pytest
+
+from assonance.errors import UnusableAudio, error_text, join_names, printable
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("größe 音声", "größe 音声"), ("two\nlines", r"'two\nlines'"), ("\udcff", r"'\udcff'")],
+)
+def test_names_never_break_a_line(name, expected):
+    assert printable(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ([], ""),
+        (["a"], "a"),
+        (["a", "b"], "a and b"),
+        (["a", "b", "c", "d"], "a, b, c and d"),
+        (["a", "b", "c", "d", "e"], "a, b, c and 2 more"),
+    ],
+)
+def test_names_are_joined_as_in_a_sentence(names, expected):
+    assert join_names(names) == expected
+
+
+def test_the_text_of_an_error_has_no_path_and_no_full_stop():
+    assert error_text(FileNotFoundError(2, "No such file", "a.wav")) == "No such file"
+    assert error_text(ValueError("two\nlines.")) == "two lines"
+
+
+def test_unusable_audio_is_named_if_its_path_is_known():
+    assert str(UnusableAudio("is empty")) == "is empty"
+    error = UnusableAudio("is empty", "a.wav")
+    assert (str(error), error.reason) == ("a.wav: is empty", "is empty")
