@@ -184,7 +184,7 @@ def write_changes(comparison: Comparison, pair: FineTuning, out: Path) -> None:
     if heads:
         table = pd.concat(heads, names=["measure"]).reset_index()
         _write_table(out / CHANGED_HEADS, table)
-    told = change_tables.telling(layers)
+    told = change_tables.leading_measures(layers)
     if told:
         file = io.StringIO()
         change_plots.layers(comparison, [pair], told[0], {pair: layers}).savefig(file, format="svg")
