@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 from comparisons import comparison, tuned
@@ -139,23 +138,3 @@ def test_an_unknown_measure_lists_those_that_are_there():
         change_tables.curve(change_tables.layers(found, PAIR), "svcca")
     with pytest.raises(AssonanceError, match="you can use: nothing"):
         change_tables.heads(found, PAIR, "attn_js")
-
-
-def test_the_curve_is_drawn_with_its_ceiling_floor_and_onset():
-    scores = {
-        ("cka", "before", "after"): [0.9, 0.9, 0.9, 0.4, 0.4],
-        ("cka", "before", "again"): [0.5] * 5,
-    }
-    axes = change_plots.layers(tuned(scores), [PAIR], "cka").axes[0]
-    drawn = [np.asarray(line.get_ydata(), float).tolist() for line in axes.lines]
-    assert drawn[0] == [0.9, 0.9, 0.9, 0.4, 0.4]
-    assert [0.5] * 5 in drawn
-    assert [0.4] in drawn  # the ring
-
-
-def test_heads_are_drawn_a_point_each():
-    found = tuned()
-    table = change_tables.heads(found, PAIR, "attn_js")
-    axes = change_plots.heads(found, PAIR, "attn_js").axes[0]
-    values = pd.Series(np.asarray(axes.lines[0].get_ydata(), float))
-    assert values.tolist() == table["value"].tolist()

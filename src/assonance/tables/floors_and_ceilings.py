@@ -34,7 +34,7 @@ class Line:
         In points.
     """
 
-    style: str
+    style: str | tuple[float, tuple[float, ...]]
     words: str
     color: str | None = None
     width: float = 1.1
@@ -335,7 +335,7 @@ NEIGHBOUR = Reference(
     name="neighbour",
     column="neighbour",
     kind="ceiling",
-    words="neighbouring layer",
+    words="the neighbouring layer",
     of=_neighbour,
     line=Line(":", "dotted"),
 )
