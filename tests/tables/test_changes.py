@@ -1,4 +1,4 @@
-"""What fine-tuning changed is read off the right cells, and told as it is."""
+"""What fine-tuning changed is read off the right cells, and summarised in sentences."""
 
 from dataclasses import replace
 
@@ -65,7 +65,8 @@ def test_a_difference_whose_interval_reaches_0_is_not_beyond_the_ceiling():
         ("cka", "before", "again"): [0.5] * 5,
     }
     found = tuned(scores)
-    # Groups differ alike in both, and beside that by much in layer 3 and by little in layer 4.
+    # Groups differ by the same amount in both models, and the fine-tuned one also by itself: by
+    # much in layer 3, by little in layer 4.
     shared = np.array([-0.2, 0.0, 0.2])
     replicates = found.scores["cka"].expand_dims(group=3, axis=-1) + shared
     own = np.array([-0.1, 0.0, 0.1])

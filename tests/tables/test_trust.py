@@ -39,7 +39,7 @@ def test_chance_is_counted_for_layers_of_different_models(found):
         assert ((table["q"] <= level + 1e-12) == (table["p"] <= most)).all()
 
 
-def test_measures_stand_beside_shifted_speech_and_random_weights(found):
+def test_measures_are_averaged_with_their_null_and_random_weights(found):
     table = trust_tables.chance_by_measure(found)
     assert "cka" in table.index
     assert "attn_js" not in table.index
@@ -49,7 +49,7 @@ def test_measures_stand_beside_shifted_speech_and_random_weights(found):
     )
 
 
-def test_without_twins_or_shifts_there_is_less_to_say():
+def test_without_twins_or_shifts_there_are_no_references():
     plain = comparison(("a", "b"), (3, 3), twins=False)
     assert trust_tables.chance_by_measure(plain)["random weights"].isna().all()
     nothing = comparison(("a", "b"), (3, 3), uncertainty=False)
