@@ -1,9 +1,8 @@
-"""What fine-tuning changed is read off the right cells, and told as it is."""
+"""What fine-tuning changed is read off the right cells, and summarised in sentences."""
 
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 from comparisons import comparison, tuned
@@ -66,7 +65,8 @@ def test_a_difference_whose_interval_reaches_0_is_not_beyond_the_ceiling():
         ("cka", "before", "again"): [0.5] * 5,
     }
     found = tuned(scores)
-    # Groups differ alike in both, and beside that by much in layer 3 and by little in layer 4.
+    # Groups differ by the same amount in both models, and the fine-tuned one also by itself: by
+    # much in layer 3, by little in layer 4.
     shared = np.array([-0.2, 0.0, 0.2])
     replicates = found.scores["cka"].expand_dims(group=3, axis=-1) + shared
     own = np.array([-0.1, 0.0, 0.1])
@@ -153,23 +153,3 @@ def test_an_unknown_measure_lists_those_that_are_there():
         change_tables.curve(change_tables.layers(found, PAIR), "svcca")
     with pytest.raises(AssonanceError, match="you can use: nothing"):
         change_tables.heads(found, PAIR, "attn_js")
-
-
-def test_the_curve_is_drawn_with_its_ceiling_floor_and_onset():
-    scores = {
-        ("cka", "before", "after"): [0.9, 0.9, 0.9, 0.4, 0.4],
-        ("cka", "before", "again"): [0.5] * 5,
-    }
-    axes = change_plots.layers(tuned(scores), [PAIR], "cka").axes[0]
-    drawn = [np.asarray(line.get_ydata(), float).tolist() for line in axes.lines]
-    assert drawn[0] == [0.9, 0.9, 0.9, 0.4, 0.4]
-    assert [0.5] * 5 in drawn
-    assert [0.4] in drawn  # the ring
-
-
-def test_heads_are_drawn_a_point_each():
-    found = tuned()
-    table = change_tables.heads(found, PAIR, "attn_js")
-    axes = change_plots.heads(found, PAIR, "attn_js").axes[0]
-    values = pd.Series(np.asarray(axes.lines[0].get_ydata(), float))
-    assert values.tolist() == table["value"].tolist()

@@ -1,4 +1,4 @@
-"""Floors and ceilings are what they say; p values are counted and corrected."""
+"""Floors and ceilings are read off the right cells, and a new one is one entry."""
 
 from dataclasses import replace
 
@@ -6,12 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from comparisons import comparison
+from drawn import lines, texts
 
-from assonance.inference.intervals import STATISTICS
+from assonance.plots import matches as match_plots
 from assonance.plots import trust as trust_plots
+from assonance.report import summary
+from assonance.report.sections import sections
 from assonance.tables import cells, floors_and_ceilings
 from assonance.tables import matches as match_tables
 from assonance.tables import trust as trust_tables
+from assonance.tables.floors_and_ceilings import REFERENCES, Line, Reference
 
 NAMES = ("hubert-a", "hubert-b", "wav2vec2-c")
 
@@ -24,13 +28,6 @@ def found():
         for each in made.provenance.models
     ]
     return replace(made, provenance=replace(made.provenance, models=tuple(models)))
-
-
-def test_estimates_are_scores_where_there_is_no_interval(found):
-    assert cells.estimates(found, "svcca").equals(found.scores["svcca"])
-    cka = found.intervals["cka"].sel(statistic="estimate")
-    np.testing.assert_array_equal(cells.estimates(found, "cka"), cka)
-    assert list(cka["statistic"].values.ravel()) == [STATISTICS[0]]
 
 
 def test_a_ceiling_is_another_seed_a_neighbour_or_half_a_layer(found):
@@ -56,7 +53,7 @@ def test_a_share_is_the_way_from_floor_to_ceiling():
     np.testing.assert_allclose(share, [0.5, -0.125, np.nan])
 
 
-def test_the_acoustics_are_what_log_mel_frames_reach_of_each_layer():
+def test_the_baseline_is_what_log_mel_frames_reach_of_each_layer():
     made = comparison(NAMES, (4, 4, 3), baseline=True)
     assert made.models == NAMES
     table = match_tables.best_layers(made, "linreg_heldout")
@@ -64,50 +61,80 @@ def test_the_acoustics_are_what_log_mel_frames_reach_of_each_layer():
     for (row, _, layer), each in table.iterrows():
         here = known.sel(model_row=row, layer_row=layer)
         for name, end in (("", "estimate"), ("_low", "low"), ("_high", "high")):
-            assert each[f"acoustics{name}"] == here.sel(statistic=end)
-        expected = max(each["acoustics"], 0) / each["estimate"] if each["estimate"] > 0 else np.nan
-        assert each["of_acoustics"] == pytest.approx(expected, nan_ok=True)
-    assert "of_acoustics" not in match_tables.best_layers(made, "cka")
+            assert each[f"baseline{name}"] == here.sel(statistic=end)
+        expected = max(each["baseline"], 0) / each["estimate"] if each["estimate"] > 0 else np.nan
+        assert each["baseline_fraction"] == pytest.approx(expected, nan_ok=True)
+    assert "baseline_fraction" not in match_tables.best_layers(made, "cka")
     mean = float(made.scores["cka"].sel(model_row=list(NAMES), model_col="mel").mean())
-    assert trust_tables.chance_by_measure(made).loc["cka", "acoustics"] == pytest.approx(mean)
+    assert trust_tables.chance_by_measure(made).loc["cka", "baseline"] == pytest.approx(mean)
 
 
-def test_without_log_mel_frames_nothing_is_said_of_the_acoustics(found):
-    assert not match_tables.best_layers(found, "cka").columns.str.contains("acoustics").any()
-    assert trust_tables.chance_by_measure(found)["acoustics"].isna().all()
+def test_without_log_mel_frames_there_is_no_baseline(found):
+    assert not match_tables.best_layers(found, "cka").columns.str.contains("baseline").any()
+    assert trust_tables.chance_by_measure(found)["baseline"].isna().all()
 
 
-def test_chance_is_counted_for_layers_of_different_models(found):
-    table = trust_tables.chance(found, "cka")
-    assert len(table) == 2 * (4 * 4 + 4 * 3 + 4 * 3)
-    for cell, each in table.iterrows():
-        at = dict(zip(table.index.names, cell, strict=True))
-        nulls = found.nulls["cka"].sel(at).values
-        reached = (nulls >= each["value"]).sum()
-        assert each["p"] == (1 + reached) / (1 + len(nulls))
-        assert each["shifted"] == pytest.approx(nulls.mean())
-    # Benjamini and Hochberg's step-up rule, written out.
-    p = np.sort(table["p"].to_numpy())
-    for level in (0.1, 0.2, 0.3):
-        passing = np.flatnonzero(p <= level * np.arange(1, len(p) + 1) / len(p))
-        most = p[passing[-1]] if passing.size else -1
-        assert ((table["q"] <= level + 1e-12) == (table["p"] <= most)).all()
+def test_each_reference_has_a_name_of_its_own():
+    names = [each.name for each in REFERENCES]
+    assert len(set(names)) == len(names)
+    assert floors_and_ceilings.headings()["seed"] == "ceiling: second training seed"
 
 
-def test_measures_stand_beside_shifted_speech_and_random_weights(found):
-    table = trust_tables.chance_by_measure(found)
-    assert "cka" in table.index
-    assert "attn_js" not in table.index
-    assert table.loc["cka", "least p"] == 1 / 5
-    assert table.loc["cka", "value"] == pytest.approx(
-        trust_tables.chance(found, "cka")["value"].mean()
-    )
-    assert trust_plots.chance(found).axes[0].get_yticklabels()
+@pytest.mark.parametrize(
+    ("measure", "words"),
+    [
+        ("cka", "random weights"),
+        ("maxcorr", "randomly rotated neurons"),
+        ("maxcorr_rotated", None),
+    ],
+)
+def test_the_floor_of_a_measure_follows_from_its_kind(found, measure, words):
+    floor = floors_and_ceilings.floor(match_tables.best_layers(found, measure), measure)
+    assert (floor and floor.words) == words
 
 
-def test_without_twins_or_shifts_there_is_less_to_say():
-    plain = comparison(("a", "b"), (3, 3), twins=False)
-    assert trust_tables.chance_by_measure(plain)["random weights"].isna().all()
-    nothing = comparison(("a", "b"), (3, 3), uncertainty=False)
-    assert trust_tables.chance(nothing, "cka").empty
-    assert trust_tables.chance_by_measure(nothing).empty
+def test_figures_draw_the_second_seed_or_else_the_neighbouring_layer(found):
+    table = match_tables.best_layers(found, "cka")
+    assert floors_and_ceilings.ceiling(table, "cka").name == "second seed"
+    drawn = floors_and_ceilings.drawn(table, "cka")
+    assert [each.name for each in drawn] == ["random weights", "second seed"]
+    drawn = floors_and_ceilings.drawn(table.drop(columns="seed"), "cka")
+    assert [each.name for each in drawn] == ["random weights", "neighbour"]
+
+
+SILENCE = Reference(
+    name="silence",
+    column="silence",
+    kind="floor",
+    words="frames of silence",
+    of=lambda comparison, measure, best: pd.DataFrame({"silence": 0.125}, index=best.index),
+    line=Line((0, (1, 5)), "sparsely dotted", "#123456"),
+    mean=lambda comparison, measure: 0.125,
+    phrase=lambda measure: "with silence",
+)
+
+
+def test_a_new_floor_is_one_entry(monkeypatch):
+    monkeypatch.setattr(floors_and_ceilings, "REFERENCES", (*REFERENCES, SILENCE))
+    found = comparison(measures=("cka",))
+    table = match_tables.best_layers(found, "cka")
+    assert (table["silence"] == 0.125).all()
+    figure = match_plots.depth_curves(found, "cka")
+    drawn = lines(figure)
+    for place, row in enumerate(found.models):
+        heights = [0.125] * len(found.layers(row))
+        assert drawn[place, "floor: frames of silence"].tolist() == heights
+    assert "floor: frames of silence" in texts(figure)
+    assert (trust_tables.chance_by_measure(found)["silence"] == 0.125).all()
+    assert "floor: frames of silence" in texts(trust_plots.chance(found))
+    pictures = {
+        picture.id: picture
+        for section in sections(found, ())
+        for panel in section.panels
+        for picture in panel.pictures
+    }
+    for name in ("curves-cka", "chance"):
+        headings = [each.text for each in pictures[name].grid.head[-1]]
+        assert "floor: frames of silence" in headings
+    assert "sparsely dotted, the floor: frames of silence" in pictures["curves-cka"].caption
+    assert any("with silence: 0.1" in sentence for sentence in summary.sentences(found))

@@ -314,7 +314,7 @@ def _changes(comparison: Comparison, pair: FineTuning) -> dict[str, str]:
     }
     if heads:
         made[CHANGED_HEADS] = _csv(pd.concat(heads, names=["measure"]).reset_index())
-    told = change_tables.telling(layers)
+    told = change_tables.leading_measures(layers)
     if told:
         file = io.StringIO()
         change_plots.layers(comparison, [pair], told[0], {pair: layers}).savefig(file, format="svg")

@@ -1,27 +1,12 @@
-"""State which part each measure plays in sentences, tables and the report."""
+"""State which part each measure plays: what leads, what is a floor, what is held out.
 
-# Of the variance that the other layer explains, log-mel frames explain a share.
-EXPLAINED = ("linreg_heldout", "linreg_r2")
+Names alone, so that nothing here needs torch. Where a role has several measures, the first one that
+was computed plays it.
+"""
 
+from assonance.inference.localisation import ROTATED
 
-# Measures whose in-sample value says nothing when frames are fewer than neurons: any layer then
-# explains any other.
-NEEDS_MORE_FRAMES_THAN_NEURONS = (
-    *("linreg", "linreg_r2"),
-    *("cca_mean", "cca_r2", "svcca", "pwcca", "pwcca_mean"),
-)
-
-
-# The most telling measures of each kind, the most trustworthy first.
-TELLING = {
-    "Subspaces": ("linreg_heldout", "cka_utterance", "linreg", "svcca", "pwcca", "cka"),
-    "Neurons": ("maxcorr",),
-    "Heads": ("attn_js", "attn_pearson", "attn_frobenius"),
-}
-
-
-# What is measured unless something else is asked for: the study's measures, and what they stand
-# beside.
+# Computed by default: the measures of the study and the references that they are read against.
 STANDARD = (
     *("attn_frobenius", "attn_pearson", "attn_js"),
     *("svcca", "pwcca", "cka", "cka_standardized", "cka_utterance", "cka_rbf"),
@@ -30,16 +15,72 @@ STANDARD = (
 )
 
 
-# What says which column layer knows most of a row layer, the most trustworthy first.
-KNOWING = ("linreg_heldout", "linreg_heldout_r", "linreg", "cka")
+# The similarity of the first sentences. Held-out R² first: overfitting cannot raise it.
+LEADING = ("linreg_heldout", "linreg", "cka", "pwcca", "svcca", "cka_rbf")
 
 
+# Opens each section of the page, so that a reader meets the least misleading score of each kind
+# first.
 FIRST_SHOWN = ("linreg_heldout", "cka", "maxcorr", "attn_js")
 
 
-# In-sample measures and what the same reads of held-out speech.
+# Picks the best-matching layer for localisation and single neurons: the one that predicts the row
+# layer best. Held-out measures first: in sample, the widest layer would win.
+PREDICTING = ("linreg_heldout", "linreg_heldout_r", "linreg", "cka")
+
+
+# Summarises what fine-tuning changed, for each kind of similarity.
+CHANGE = {
+    "Subspaces": ("linreg_heldout", "cka_utterance", "linreg", "svcca", "pwcca", "cka"),
+    "Neurons": ("maxcorr",),
+    "Heads": ("attn_js", "attn_pearson", "attn_frobenius"),
+}
+
+
+# Correlation of each neuron with its best match: what a single neuron shares.
+MATCHED = "maxcorr"
+
+
+# Correlation of each neuron with its prediction from the other layer: what the whole layer shares.
+PREDICTED_R = "linreg_heldout_r"
+
+
+# The lowest best match of each neuron over all other layers: what every layer shares.
+CONSENSUS = "mincorr"
+
+
+# R² measures: a fraction of variance, of which the log-mel baseline explains a fraction.
+EXPLAINED = ("linreg_heldout", "linreg_r2")
+
+
+# In-sample measures and the same on held-out speech: their difference is overfitting.
 HELD_OUT = {"linreg": "linreg_heldout_r", "linreg_r2": "linreg_heldout"}
 
 
-# Measures that can lead, the most trustworthy first.
-LEADING = ("linreg_heldout", "linreg", "cka", "pwcca", "svcca", "cka_rbf")
+# CKA with neurons as they are and with each z-scored: their difference shows dominating neurons.
+DOMINANCE = ("cka", "cka_standardized")
+
+
+# In-sample measures that mean nothing with fewer frames than neurons: any layer then predicts any
+# other.
+NEEDS_MORE_FRAMES_THAN_NEURONS = (
+    *("linreg", "linreg_r2"),
+    *("cca_mean", "cca_r2", "svcca", "pwcca", "pwcca_mean"),
+)
+
+
+__all__ = [
+    "CHANGE",
+    "CONSENSUS",
+    "DOMINANCE",
+    "EXPLAINED",
+    "FIRST_SHOWN",
+    "HELD_OUT",
+    "LEADING",
+    "MATCHED",
+    "NEEDS_MORE_FRAMES_THAN_NEURONS",
+    "PREDICTED_R",
+    "PREDICTING",
+    "ROTATED",
+    "STANDARD",
+]

@@ -1,1 +1,1 @@
-"""Draw figures with matplotlib, a module a subject; the same subjects as `tables`."""
+"""Draw figures with matplotlib; `tables` and `report.sections` have the same modules."""

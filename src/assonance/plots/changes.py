@@ -1,17 +1,22 @@
-"""Figures of what fine-tuning changed, drawn from the tables of `assonance.tables.changes`."""
+"""Draw what fine-tuning changed, from the tables of `assonance.tables.changes`."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import Comparison
+from assonance.measures.roles import MATCHED
 from assonance.plots import curves
 from assonance.plots.scales import Scale, scale, title
 from assonance.tables import changes as change_tables
+from assonance.tables import floors_and_ceilings
 from assonance.tables.changes import OWN
+from assonance.tables.floors_and_ceilings import SECOND_SEED
 
 
 def layers(
@@ -20,28 +25,28 @@ def layers(
     measure: str,
     tables: Mapping[FineTuning, pd.DataFrame] | None = None,
 ) -> Figure:
-    """Draw how similar each layer is to itself after fine-tuning.
+    """Draw the similarity of each layer to itself after fine-tuning.
 
     Parameters
     ----------
     comparison, pairs
-        Where to look; a line a pair.
+        Scores to draw, and the models before and after fine-tuning: one line per pair.
     measure
-        A measure of two layers, or one with ``_own`` after its name.
+        A measure of pairs of layers, or one with ``_own`` after its name.
     tables
-        What `assonance.tables.changes.layers` gives of each pair, where it is at hand.
+        As `assonance.tables.changes.layers` returns them, by pair; computed if None.
 
     Returns
     -------
     matplotlib.figure.Figure
-        With the interval as a band, the ceiling of two trainings dotted, the floor dashed, and a
-        ring around the layer from which on all have changed. The numbers are those of
+        With the interval as a band, the ceiling (second seed) dotted, the floor dashed, and a ring
+        at the onset: the layer from which on every layer has changed. The numbers are those of
         `assonance.tables.changes.layers`.
 
     Raises
     ------
     AssonanceError
-        The measure was not measured.
+        The measure was not computed.
     """
     figure = Figure(figsize=(7, 5), layout="constrained")
     axes = figure.add_subplot()
@@ -58,27 +63,13 @@ def layers(
         if part["low"].notna().any():
             low, high = limits.clip(part["low"]), limits.clip(part["high"])
             axes.fill_between(part["depth"], low, high, color=color, alpha=0.2, lw=0)
-        for name, style, words in (
-            ("ceiling", ":", "ceiling: two trainings of one recipe"),
-            ("floor", "--", "floor: nothing learnt in common"),
-        ):
-            if part[name].notna().any():
-                axes.plot(part["depth"], limits.clip(part[name]), color=color, ls=style, lw=1.2)
-                extra[words] = Line2D([], [], color=curves.QUIET, ls=style, lw=1.2, label=words)
-        if (first := change_tables.onset(part)) is not None:
-            ring = part.loc[first]
-            axes.plot(
-                ring["depth"], max(ring["value"], limits.low), "o", ms=14, mfc="none", mec=color
-            )
-            words = "from here on every layer has changed"
-            extra[words] = Line2D(
-                [], [], ls="", marker="o", ms=11, mfc="none", mec=curves.QUIET, label=words
-            )
+        extra |= _references(axes, part, measure, color, limits)
+        extra |= _onset(axes, part, color, limits)
     axes.set_xlim(-0.05, 1.05)
-    ladder = comparison.layers(pairs[0].pretrained)
-    axes.set_xticks(*curves.depth_ticks(ladder), rotation=90, size=8)
-    axes.set_xlabel("layer, the same before and after")
-    axes.set_ylabel(title_of(comparison, measure))
+    labels = comparison.layers(pairs[0].pretrained)
+    axes.set_xticks(*curves.depth_ticks(labels), rotation=90, size=8)
+    axes.set_xlabel("layer (the same before and after fine-tuning)")
+    axes.set_ylabel(f"{title_of(comparison, measure)},\nbefore and after fine-tuning")
     curves.ruled(axes)
     curves.value_axis(axes, limits)
     handles, _ = axes.get_legend_handles_labels()
@@ -89,29 +80,56 @@ def layers(
     return figure
 
 
+def _references(
+    axes: Axes, part: pd.DataFrame, measure: str, color: str, limits: Scale
+) -> dict[str, Line2D]:
+    """Draw ceiling and floor, and return their legend entries by label."""
+    handles = {}
+    floor = floors_and_ceilings.floor(part, measure.removesuffix(OWN))
+    for column, reference in (("ceiling", SECOND_SEED), ("floor", floor)):
+        if reference is None or reference.line is None or part[column].isna().all():
+            continue
+        look: dict[str, Any] = {"ls": reference.line.style, "lw": 1.2}
+        axes.plot(part["depth"], limits.clip(part[column]), color=color, **look)
+        handles[reference.label] = Line2D([], [], color=curves.QUIET, label=reference.label, **look)
+    return handles
+
+
+def _onset(axes: Axes, part: pd.DataFrame, color: str, limits: Scale) -> dict[str, Line2D]:
+    """Draw a ring at the onset of change, and return its legend entry by label."""
+    first = change_tables.onset(part)
+    if first is None:
+        return {}
+    onset = part.loc[first]
+    look: dict[str, Any] = {"ls": "", "marker": "o", "mfc": "none"}
+    axes.plot(onset["depth"], max(onset["value"], limits.low), ms=14, mec=color, **look)
+    label = "from here on every layer has changed"
+    return {label: Line2D([], [], ms=11, mec=curves.QUIET, label=label, **look)}
+
+
 def heads(comparison: Comparison, pair: FineTuning, measure: str) -> Figure:
-    """Draw how similar each attention head is to itself after fine-tuning.
+    """Draw the similarity of each attention head to itself after fine-tuning.
 
     Parameters
     ----------
     comparison, pair, measure
-        What to draw; a measure of heads.
+        Scores to draw, the models before and after fine-tuning, and a measure of heads.
 
     Returns
     -------
     matplotlib.figure.Figure
-        A point a head; crosses are what two such heads would score if they knew positions alone.
-        The numbers are those of `assonance.tables.changes.heads`.
+        One point per head, with a cross at the score of two heads that attend by relative position
+        alone. The numbers are those of `assonance.tables.changes.heads`.
 
     Raises
     ------
     AssonanceError
-        The measure was not measured.
+        The measure was not computed.
     """
     table = change_tables.heads(comparison, pair, measure).reset_index()
-    ladder = list(dict.fromkeys(table["layer"]))
+    labels = list(dict.fromkeys(table["layer"]))
     count = table["head"].max() + 1
-    across = table["layer"].map(ladder.index) + (table["head"] - (count - 1) / 2) * 0.6 / count
+    across = table["layer"].map(labels.index) + (table["head"] - (count - 1) / 2) * 0.6 / count
     figure = Figure(figsize=(7, 4.6), layout="constrained")
     axes = figure.add_subplot()
     limits = scale(comparison, measure)
@@ -122,7 +140,7 @@ def heads(comparison: Comparison, pair: FineTuning, measure: str) -> Figure:
         ls="",
         marker=marker,
         color=color,
-        label="a head with itself",
+        label="head before and after fine-tuning",
     )
     if table["position"].notna().any():
         axes.plot(
@@ -131,11 +149,11 @@ def heads(comparison: Comparison, pair: FineTuning, measure: str) -> Figure:
             ls="",
             marker="x",
             color=curves.QUIET,
-            label="the same, if it knew positions alone",
+            label="the same two heads by positions alone",
         )
-    axes.set_xticks(range(len(ladder)), [curves.short(layer, 16) for layer in ladder], rotation=90)
-    axes.set_xlabel("layer; its heads side by side")
-    axes.set_ylabel(title(comparison, measure))
+    axes.set_xticks(range(len(labels)), [curves.short(layer, 16) for layer in labels], rotation=90)
+    axes.set_xlabel("layer, with its heads side by side")
+    axes.set_ylabel(f"{title(comparison, measure)},\neach head before and after fine-tuning")
     curves.ruled(axes)
     curves.value_axis(axes, limits)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
@@ -145,8 +163,8 @@ def heads(comparison: Comparison, pair: FineTuning, measure: str) -> Figure:
 
 
 def title_of(comparison: Comparison, measure: str) -> str:
-    """Name a measure as an axis does, also of neurons or heads each with itself."""
-    if measure == f"maxcorr{OWN}":
+    """Return the title of a measure, also of one with ``_own`` after its name."""
+    if measure == f"{MATCHED}{OWN}":
         return "Share of neurons that are their own best match"
     if measure.endswith(OWN):
         return f"{title(comparison, measure.removesuffix(OWN))}, each head with itself"
@@ -154,7 +172,7 @@ def title_of(comparison: Comparison, measure: str) -> str:
 
 
 def scale_of(comparison: Comparison, measure: str) -> Scale:
-    """Choose a measure's scale."""
-    if measure == f"maxcorr{OWN}":
+    """Choose the scale of a measure, also of one with ``_own`` after its name."""
+    if measure == f"{MATCHED}{OWN}":
         return Scale(0.0, 1.0)
     return scale(comparison, measure.removesuffix(OWN))

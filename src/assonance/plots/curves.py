@@ -1,4 +1,4 @@
-"""Lines over the depth of models: panels, looks, ticks and legends that figures share."""
+"""Draw curves over depth: panels, line styles, ticks and legends that figures share."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,10 @@ from matplotlib.patches import Patch
 from assonance.comparison.result import Comparison
 from assonance.errors import printable
 from assonance.plots.scales import Scale, number
-from assonance.tables import cells, floors_and_ceilings
+from assonance.tables import cells
+from assonance.tables.floors_and_ceilings import Reference
 
-# Okabe & Ito's colours that hold on white, each with a marker of its own.
+# The colours of Okabe & Ito that are legible on white, each with its own marker.
 STYLES = (
     ("#0072B2", "o"),
     ("#D55E00", "s"),
@@ -32,11 +33,8 @@ STYLES = (
 QUIET = "#767676"
 
 
-ACOUSTICS: dict[str, Any] = {"color": "#444444", "ls": "-.", "lw": 1.3}
-
-
 def short(name: str, most: int = 26) -> str:
-    """Make a name fit on an axis, and keep matplotlib from reading it as mathematics."""
+    """Shorten a name for an axis, and escape ``$`` from matplotlib's mathematics."""
     text = printable(name)
     if len(text) > most:
         half = max(most // 2, 3)
@@ -45,18 +43,18 @@ def short(name: str, most: int = 26) -> str:
 
 
 def ruled(axes: Axes) -> None:
-    """Rule axes quietly, behind what is drawn."""
+    """Add a pale grid behind the data."""
     axes.grid(color="#e6e6e6", lw=0.6)
     axes.set_axisbelow(True)
 
 
 def panels(comparison: Comparison) -> tuple[Figure, Mapping[str, Axes]]:
-    """Make one panel a model, two side by side."""
+    """Make a figure with one panel per model, two per line."""
     models = comparison.models
     lines = math.ceil(len(models) / 2)
     layout = ConstrainedLayoutEngine(h_pad=0.1)
     figure = Figure(figsize=(9, 0.8 + 3.9 * lines), layout=layout)
-    places = {}
+    panels = {}
     for place, model in enumerate(models):
         axes = figure.add_subplot(lines, 2, place + 1)
         axes.set_title(f"each layer of {short(model)}", size=11)
@@ -64,12 +62,19 @@ def panels(comparison: Comparison) -> tuple[Figure, Mapping[str, Axes]]:
         axes.set_xticks(*depth_ticks(comparison.layers(model)), rotation=90, size=8)
         axes.set_xlabel(f"layer of {short(model)}, first to last")
         ruled(axes)
-        places[model] = axes
-    return figure, places
+        panels[model] = axes
+    return figure, panels
+
+
+def relative_depth_axis(axes: Axes) -> None:
+    """Label an axis that layers of all models share, by their relative depth."""
+    axes.set_xlim(-0.05, 1.05)
+    axes.set_xticks([0, 0.5, 1], ["first layer", "middle", "last layer"])
+    axes.set_xlabel("relative depth of the layer in its model")
 
 
 def depth_ticks(layers: Sequence[str]) -> tuple[list[float], list[str]]:
-    """Label layers at their relative depth, at most 13 of them."""
+    """Return ticks at the relative depths of layers, and their labels: at most 13."""
     step = math.ceil(len(layers) / 13)
     places = range(0, len(layers), step)
     return (
@@ -79,7 +84,7 @@ def depth_ticks(layers: Sequence[str]) -> tuple[list[float], list[str]]:
 
 
 def style(comparison: Comparison, model: str) -> dict[str, Any]:
-    """Line of a model, the same in every panel and figure."""
+    """Return the line style of a model, the same in every panel and figure."""
     turn, place = divmod(comparison.models.index(model), len(STYLES))
     color, marker = STYLES[place][0], STYLES[(place + turn) % len(STYLES)][1]
     return {"color": color, "marker": marker, "ms": 5, "lw": 1.8}
@@ -99,30 +104,58 @@ def draw(
     row: str,
     comparison: Comparison,
     limits: Scale,
+    references: Sequence[Reference] = (),
 ) -> None:
-    """Draw one line each other model, and its floor."""
-    for col in (name for name in comparison.models if name != row):
-        line(axes, parts[row, col], col, style(comparison, col), limits)
+    """Draw the panel of one model: a line for each other model, with the references.
+
+    Parameters
+    ----------
+    axes, row
+        The panel, and its model.
+    parts
+        Tables as `pairs` returns them.
+    comparison
+        Its models, for their styles.
+    limits
+        Scale of the values.
+    references
+        Columns to draw as lines too, as `assonance.tables.floors_and_ceilings.drawn` lists them.
+    """
+    others = [name for name in comparison.models if name != row]
+    for col in others:
+        line(axes, parts[row, col], col, style(comparison, col), limits, references)
+    for each in references:
+        if each.line is not None and each.line.color is not None:
+            # The same for all other models: any part has it.
+            part = parts[row, others[0]]
+            values = limits.clip(part[each.column])
+            axes.plot(part["depth_row"], values, label=each.label, **_look(each))
 
 
-def line(axes: Axes, table: pd.DataFrame, name: str, look: dict[str, Any], limits: Scale) -> None:
-    """Draw estimates over depth with their intervals, and floor and ceiling quietly."""
+def line(
+    axes: Axes,
+    table: pd.DataFrame,
+    name: str,
+    look: dict[str, Any],
+    limits: Scale,
+    references: Sequence[Reference] = (),
+) -> None:
+    """Draw estimates over depth with their intervals, and references as thin lines."""
     drawn = table["estimate"] if "estimate" in table else table["value"]
     axes.plot(table["depth_row"], limits.clip(drawn), label=name, **look)
     if "low" in table:
         low, high = (limits.clip(table[end]) for end in ("low", "high"))
         axes.fill_between(table["depth_row"], low, high, color=look["color"], alpha=0.2, lw=0)
-    ceiling = floors_and_ceilings.ceiling_name(table)
-    if ceiling is not None:
-        above = look | {"lw": 1.1, "ls": ":", "marker": "", "alpha": 0.7}
-        axes.plot(table["depth_row"], limits.clip(table[ceiling]), label=f"ceiling {name}", **above)
-    if "floor" in table:
-        quieter = look | {"lw": 1.1, "ls": "--", "marker": "", "alpha": 0.7}
-        axes.plot(table["depth_row"], limits.clip(table["floor"]), label=f"floor {name}", **quieter)
+    # Ceilings first, so that floors lie on top.
+    for each in reversed(references):
+        if each.line is not None and each.line.color is None:
+            thin = look | {"marker": "", "alpha": 0.7, "ls": each.line.style, "lw": each.line.width}
+            values = limits.clip(table[each.column])
+            axes.plot(table["depth_row"], values, label=f"{each.kind} {name}", **thin)
 
 
 def value_axis(axes: Axes, limits: Scale) -> None:
-    """Fix the value axis to the scale, and say at its foot what was drawn there."""
+    """Set the value axis to a scale, and mark its ends if values beyond are drawn there."""
     span = limits.high - limits.low
     axes.set_ylim(limits.low - 0.03 * span, limits.high + 0.03 * span)
     places = np.linspace(limits.low, limits.high, 6)
@@ -134,37 +167,27 @@ def value_axis(axes: Axes, limits: Scale) -> None:
     axes.set_yticks(places, labels)
 
 
-def ceiling_handles(table: pd.DataFrame) -> list[Line2D]:
-    """Make the legend's sample of a dotted line, where there is a ceiling."""
-    name = floors_and_ceilings.ceiling_name(table)
-    if name is None:
-        return []
-    label = f"ceiling: {floors_and_ceilings.CEILINGS[name]}"
-    return [Line2D([], [], color=QUIET, ls=":", lw=1.1, label=label)]
+def reference_handles(references: Sequence[Reference]) -> list[Line2D]:
+    """Make the legend entries of references."""
+    return [Line2D([], [], label=each.label, **_look(each)) for each in references]
 
 
-def acoustics(axes: Axes, table: pd.DataFrame, limits: Scale) -> None:
-    """Draw what log-mel frames alone reach of a model's layers: the same beside every other."""
-    axes.plot(table["depth_row"], limits.clip(table["acoustics"]), **ACOUSTICS)
-
-
-def acoustics_handles(table: pd.DataFrame) -> list[Line2D]:
-    """Make the legend's sample of the line of log-mel frames, where they were compared."""
-    return (
-        [Line2D([], [], label=floors_and_ceilings.ACOUSTICS, **ACOUSTICS)]
-        if "acoustics" in table
-        else []
-    )
+def _look(reference: Reference) -> dict[str, Any]:
+    """Return the line style of a reference, grey unless it has its own colour."""
+    line = reference.line
+    if line is None:
+        return {}
+    return {"color": line.color or QUIET, "ls": line.style, "lw": line.width}
 
 
 def band_handles(table: pd.DataFrame) -> list[Patch]:
-    """Make the legend's sample of a band, where there are intervals."""
-    known = "low" in table and bool(table["low"].notna().any())
-    return [Patch(color=QUIET, alpha=0.3, lw=0, label="95 % interval")] if known else []
+    """Make the legend entry of intervals; empty if there are none."""
+    defined = "low" in table and bool(table["low"].notna().any())
+    return [Patch(color=QUIET, alpha=0.3, lw=0, label="95 % interval")] if defined else []
 
 
-def floor_handle(label: str) -> Line2D:
-    """Make the legend's sample of a dashed line."""
+def dashed_handle(label: str) -> Line2D:
+    """Make the legend entry of a dashed line."""
     return Line2D([], [], color=QUIET, ls="--", lw=1.1, label=label)
 
 
@@ -175,7 +198,19 @@ def finish(
     extra: Sequence[Line2D | Patch],
     whose: str = "best layer of",
 ) -> None:
-    """Add what all panels share: one legend, one title."""
+    """Add the legend and the title of a figure.
+
+    Parameters
+    ----------
+    figure, comparison
+        The figure, and its models for the legend.
+    heading
+        Title of the figure.
+    extra
+        Further legend entries.
+    whose
+        Words before each model's name in the legend.
+    """
     handles = [
         Line2D([], [], label=f"{whose} {short(model)}", **style(comparison, model))
         for model in comparison.models

@@ -1,4 +1,4 @@
-"""Draw matrices of layers by layers, and consensus by depth."""
+"""Draw matrices of all layers by all layers, and the consensus score by depth."""
 
 import math
 from collections.abc import Sequence
@@ -12,40 +12,43 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from assonance.comparison.result import Comparison
+from assonance.measures.roles import CONSENSUS
 from assonance.plots import curves
 from assonance.plots.scales import Scale, scale, title
+from assonance.tables import floors_and_ceilings
 from assonance.tables import layers as layer_tables
 
-NUMBERED = 14  # columns up to which a matrix has room for its numbers
+# Columns up to which a matrix has room for its numbers.
+NUMBERED = 14
 
 
 def matrix(comparison: Comparison, measure: str, *, twins: bool = False) -> Figure:
-    """Draw a tile for each two models: every layer of one against every layer of the other.
+    """Draw the scores of all layers with all layers, a tile per pair of models.
 
     Parameters
     ----------
     comparison, measure
-        What to draw; a measure of two layers.
+        Scores to draw, of pairs of layers.
     twins
-        Whether random-weights twins and the baseline have tiles too.
+        Whether to include random twins and the baseline.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Layer 0 at the bottom left of each tile; hatched where nothing was measured. The numbers
+        Layer 0 at the bottom left of each tile; hatched where a pair was not scored. The numbers
         are those of `assonance.tables.layers.matrix`.
 
     Raises
     ------
     AssonanceError
-        The measure was not measured.
+        The measure was not computed.
     """
     table = layer_tables.matrix(comparison, measure, twins=twins)
     limits = scale(comparison, measure)
     count = len(table)
     side = min(9.0, max(4.0, 1.6 + 0.42 * count))
     sizes = table.groupby(level="model", sort=False).size()
-    # Names that are longer than their tiles are written across.
+    # Names longer than their tiles are slanted.
     slanted = any(len(str(name)) > 8 * side * size / count for name, size in sizes.items())
     figure = Figure(figsize=(side + (3.0 if slanted else 1.2), side), layout="constrained")
     axes = figure.add_subplot()
@@ -58,6 +61,57 @@ def matrix(comparison: Comparison, measure: str, *, twins: bool = False) -> Figu
         vmax=limits.high,
         interpolation="none",
     )
+    _tiles(axes, table, sizes, slanted=slanted)
+    if count <= NUMBERED:
+        _numbers(axes, table, limits)
+    bar = figure.colorbar(
+        image, ax=axes, extend="min" if limits.clipped else "neither", shrink=0.8, pad=0.02
+    )
+    bar.set_label(f"{title(comparison, measure)}\ncolours: {limits}", labelpad=8)
+    axes.set_xlabel("column layer: model and layer")
+    axes.set_ylabel("row layer: model and layer")
+    figure.suptitle(f"Which layers are similar? {title(comparison, measure)}", weight="bold")
+    return figure
+
+
+def consensus(comparison: Comparison) -> Figure:
+    """Draw the consensus score of each layer: its neurons' worst match in any other layer.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One line per model with the interval as a band, and its random twin dashed. The numbers are
+        those of `assonance.tables.layers.consensus`.
+
+    Raises
+    ------
+    AssonanceError
+        It was not computed.
+    """
+    table = layer_tables.consensus(comparison)
+    limits = scale(comparison, CONSENSUS)
+    references = floors_and_ceilings.drawn(table, CONSENSUS)
+    figure = Figure(figsize=(6, 4.6), layout="constrained")
+    axes = figure.add_subplot()
+    for model in comparison.models:
+        part = table.loc[[model]]
+        curves.line(axes, part, model, curves.style(comparison, model), limits, references)
+    curves.relative_depth_axis(axes)
+    axes.set_ylabel(f"{title(comparison, CONSENSUS)}\nin the worst layer of the other models")
+    curves.ruled(axes)
+    curves.value_axis(axes, limits)
+    extra: list[Line2D | Patch] = [
+        *curves.reference_handles(references),
+        *curves.band_handles(table),
+    ]
+    curves.finish(
+        figure, comparison, "Neurons that every layer of other models has", extra, "layers of"
+    )
+    return figure
+
+
+def _tiles(axes: Axes, table: pd.DataFrame, sizes: "pd.Series[int]", *, slanted: bool) -> None:
+    """Separate the tiles of models, and label models and layers."""
     edges = np.cumsum([0, *sizes]) - 0.5
     for edge in edges[1:-1]:
         axes.axhline(edge, color="white", lw=2)
@@ -76,57 +130,10 @@ def matrix(comparison: Comparison, measure: str, *, twins: bool = False) -> Figu
         axes.annotate(
             words, (1, middle), (3.5, 0), beside, ha="left", va="center", rotation=turn, **look
         )
-    if count <= NUMBERED:
-        _numbers(axes, table, limits)
-    bar = figure.colorbar(
-        image, ax=axes, extend="min" if limits.clipped else "neither", shrink=0.8, pad=0.02
-    )
-    bar.set_label(f"{title(comparison, measure)}\ncolours: {limits}", labelpad=8)
-    axes.set_xlabel("compared with: model and layer")
-    axes.set_ylabel("this layer: model and layer")
-    figure.suptitle(f"Which layers are alike? {title(comparison, measure)}", weight="bold")
-    return figure
-
-
-def consensus(comparison: Comparison) -> Figure:
-    """Draw how well a model's neurons are matched by whichever other layer matches them worst.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        One line a model with the band of its interval, and its random-weights twin dashed. The
-        numbers are those of `assonance.tables.layers.consensus`.
-
-    Raises
-    ------
-    AssonanceError
-        It was not measured.
-    """
-    table = layer_tables.consensus(comparison)
-    limits = scale(comparison, "mincorr")
-    figure = Figure(figsize=(6, 4.6), layout="constrained")
-    axes = figure.add_subplot()
-    for model in comparison.models:
-        part = table.loc[[model]]
-        curves.line(axes, part, model, curves.style(comparison, model), limits)
-    axes.set_xlim(-0.05, 1.05)
-    axes.set_xticks([0, 0.5, 1], ["first layer", "middle", "last layer"])
-    axes.set_xlabel("layer of the model, by relative depth")
-    axes.set_ylabel(f"{title(comparison, 'mincorr')}, worst layer of the other models")
-    curves.ruled(axes)
-    curves.value_axis(axes, limits)
-    extra: list[Line2D | Patch] = []
-    if "floor" in table:
-        extra.append(curves.floor_handle("floor: random weights"))
-    extra += curves.band_handles(table)
-    curves.finish(
-        figure, comparison, "Neurons that every layer of the others has", extra, "layers of"
-    )
-    return figure
 
 
 def _numbers(axes: Axes, table: pd.DataFrame, limits: Scale) -> None:
-    """Write each cell's value in it, light on dark and dark on light."""
+    """Write the value of each cell in it, light on dark and dark on light."""
     middle = (limits.low + limits.high) / 2
     for (i, j), value in np.ndenumerate(table.to_numpy()):
         if np.isfinite(value):
@@ -137,7 +144,7 @@ def _numbers(axes: Axes, table: pd.DataFrame, limits: Scale) -> None:
 
 
 def _layer_ticks(axes: Axes, table: pd.DataFrame, sizes: Sequence[int]) -> None:
-    """Label layers, all where they fit, else some of each tile."""
+    """Label all layers if they fit, else some of each tile."""
     step = 1 if len(table) <= 40 else math.ceil(len(table) / 30)
     places = [
         start + layer

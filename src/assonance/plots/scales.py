@@ -1,4 +1,4 @@
-"""The scales that values are drawn on: a measure's own, so that pictures can be compared."""
+"""Choose the scale of a figure from its measure, so that figures can be compared."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,15 @@ from assonance.comparison.result import Comparison
 
 @dataclass(frozen=True)
 class Scale:
-    """The values from the darkest to the brightest colour, or from an axis's foot to its head."""
+    """Range of an axis or of colours.
+
+    Attributes
+    ----------
+    low, high
+        Ends of the range.
+    clipped, capped
+        Whether lower values are drawn at the low end, and higher ones at the high end.
+    """
 
     low: float
     high: float
@@ -19,21 +27,21 @@ class Scale:
     capped: bool = False
 
     def __str__(self) -> str:
-        """Say it in words."""
+        """Describe the range in words."""
         words = f"{number(self.low)} to {number(self.high)}"
         return f"{words}, lower values drawn as {number(self.low)}" if self.clipped else words
 
     def clip(self, values: pd.Series) -> pd.Series:
-        """Bring what lies below up to the foot and, where capped, what lies above to the head."""
+        """Move lower values to the low end and, if capped, higher values to the high end."""
         return values.clip(lower=self.low, upper=self.high if self.capped else None)
 
 
 def scale(comparison: Comparison, measure: str) -> Scale:
-    """Choose the scale of a measure from its declared range, not from the values at hand.
+    """Choose the scale of a measure by its declared range, not by the values of a comparison.
 
-    Negative similarities are drawn as 0, and said to be. Only where there is no bound do the
-    values decide: the scale ends at the highest above 1, and begins at the lowest where more than
-    half of them are negative.
+    Negative similarities are drawn as 0 (``clipped``). Only for a measure without bounds do the
+    values decide: the scale ends at the highest value above 1, and starts at the lowest value if
+    more than half are negative.
     """
     scores, models = comparison.scores[measure], list(comparison.models)
     lowest, highest = scores.attrs.get("range", (0.0, 1.0))
@@ -50,10 +58,10 @@ def scale(comparison: Comparison, measure: str) -> Scale:
 
 
 def title(comparison: Comparison, measure: str) -> str:
-    """Name a measure as its axis does."""
+    """Return a measure's title, for an axis."""
     return str(comparison.scores[measure].attrs.get("long_name", measure))
 
 
 def number(value: float) -> str:
-    """Write a number as short as it is."""
+    """Format a number with at most two decimals."""
     return f"{value:.2f}".rstrip("0").rstrip(".").replace("-", "−")

@@ -4,8 +4,8 @@ import pandas as pd
 
 from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import Comparison
-from assonance.measures.roles import TELLING
-from assonance.tables.changes import OWN, curve, layers, onset, telling
+from assonance.measures.roles import CHANGE, MATCHED
+from assonance.tables.changes import OWN, curve, layers, leading_measures, onset
 
 
 def sentences(comparison: Comparison, pair: FineTuning) -> list[str]:
@@ -30,10 +30,10 @@ def sentences(comparison: Comparison, pair: FineTuning) -> list[str]:
     """
     table = layers(comparison, pair)
     lines = []
-    for name in telling(table):
-        what = next(what for what, names in TELLING.items() if name in names)
+    for name in leading_measures(table):
+        what = next(what for what, names in CHANGE.items() if name in names)
         lines.append(f"{what}: {_told(comparison, name, curve(table, name))}")
-        if name == "maxcorr":
+        if name == MATCHED:
             lines[-1] += _still_own(table)
     if lines and comparison.method:
         lines.append(f"Brackets hold 95 % intervals of {comparison.method}.")
@@ -64,7 +64,7 @@ def _told(comparison: Comparison, measure: str, part: pd.DataFrame) -> str:
 
 def _still_own(table: pd.DataFrame) -> str:
     """Say how many neurons are still their own best match."""
-    own = f"maxcorr{OWN}"
+    own = f"{MATCHED}{OWN}"
     if own not in table.index.get_level_values("measure"):
         return ""
     value = curve(table, own)["value"]

@@ -1,15 +1,16 @@
 """The first lines a reader wants: which layers match, what is shared, and whether in neurons."""
 
 import math
-from collections.abc import Mapping
 from itertools import combinations, groupby, permutations
 
 import pandas as pd
 
 from assonance.comparison.relations import Relations
 from assonance.comparison.result import Comparison
+from assonance.inference.localisation import LOCALISATION
 from assonance.measures import MEASURES
-from assonance.measures.roles import LEADING
+from assonance.measures.roles import EXPLAINED, HELD_OUT, LEADING, MATCHED
+from assonance.tables import floors_and_ceilings
 from assonance.tables import matches as match_tables
 from assonance.tables import trust as trust_tables
 
@@ -47,9 +48,9 @@ def sentences(comparison: Comparison) -> list[str]:
         lines.append(_shared(comparison, leading, _SPACE, ways))
         if kindred:
             lines.append(_shared(comparison, leading, _KINDRED, _ways(ridge, kindred)))
-    if "maxcorr" in comparison.scores and apart:
+    if MATCHED in comparison.scores and apart:
         lines.append(
-            _single(comparison, _ways(match_tables.best_layers(comparison, "maxcorr"), apart))
+            _single(comparison, _ways(match_tables.best_layers(comparison, MATCHED), apart))
         )
     lines += _overfitted(comparison, apart)
     if lines and comparison.method:
@@ -124,11 +125,10 @@ def _matching(measure: str, ways: _Ways) -> str:
 
 def _shared(comparison: Comparison, measure: str, what_is: str, ways: _Ways) -> str:
     which, ways = _ends(ways)
-    verb = "predicts" if measure == "linreg_heldout" else "reaches"
-    what = " of the variance" if measure == "linreg_heldout" else ""
+    verb = "predicts" if measure in EXPLAINED else "reaches"
+    what = " of the variance" if measure in EXPLAINED else ""
     parts = [
-        f"{col} {verb} {_sure(comparison, measure, ridge)}{what} of {row}"
-        + _beside(ridge, {"floor": "with random weights", "acoustics": "log-mel frames alone"})
+        f"{col} {verb} {_sure(comparison, measure, ridge)}{what} of {row}" + _beside(ridge, measure)
         for row, col, ridge in ways
     ]
     told = "; ".join(parts) or "not known"
@@ -139,8 +139,7 @@ def _single(comparison: Comparison, ways: _Ways) -> str:
     which, ways = _ends(ways)
     parts = [
         f"the best single neuron of {col} reaches "
-        f"{_sure(comparison, 'maxcorr', ridge)} for one of {row}"
-        + _beside(ridge, {"floor": "in randomly rotated axes"})
+        f"{_sure(comparison, MATCHED, ridge)} for one of {row}" + _beside(ridge, MATCHED)
         for row, col, ridge in ways
     ]
     told = f"Shared neurons{which}: {'; '.join(parts) or 'not known'} (MaxCorr, mean over layers)."
@@ -148,10 +147,10 @@ def _single(comparison: Comparison, ways: _Ways) -> str:
 
 
 def _localised(comparison: Comparison, pairs: _Pairs) -> str:
-    if "localisation" not in comparison.scores:
+    if LOCALISATION not in comparison.scores:
         return ""
     told = (
-        _sure(comparison, "localisation", table)
+        _sure(comparison, LOCALISATION, table)
         for _, _, table in _ways(match_tables.localisation(comparison), pairs)
     )
     known = [each for each in told if each != "nan"]
@@ -163,21 +162,22 @@ def _localised(comparison: Comparison, pairs: _Pairs) -> str:
     )
 
 
-def _beside(ridge: pd.DataFrame, floors: Mapping[str, str]) -> str:
-    """Name the floors that were measured, each a column with its words."""
+def _beside(ridge: pd.DataFrame, measure: str) -> str:
+    """Format the means of the references that the sentence mentions."""
     known = [
-        f"{words}: {_mean(ridge, column)}"
-        for column, words in floors.items()
-        if column in ridge and ridge[column].notna().any()
+        f"{each.phrase(measure)}: {_mean(ridge, each.column)}"
+        for each in floors_and_ceilings.known(ridge, measure)
+        if each.phrase(measure) and ridge[each.column].notna().any()
     ]
     return f" ({', '.join(known)})" if known else ""
 
 
 def _overfitted(comparison: Comparison, pairs: _Pairs) -> list[str]:
     """Tell how much of an in-sample number is overfitting here, of many models at most."""
-    if not pairs or not {"linreg", "linreg_heldout_r"} <= set(comparison.scores.data_vars):
+    in_sample, held_out = next(iter(HELD_OUT.items()))
+    if not pairs or not {in_sample, held_out} <= set(comparison.scores.data_vars):
         return []
-    table = trust_tables.overfitting(comparison, "linreg", "linreg_heldout_r")
+    table = trust_tables.overfitting(comparison, in_sample, held_out)
     found = {
         (a, b): pd.concat([part for _, _, part in _ways(table, [(a, b), (b, a)])]).mean(
             numeric_only=True

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from assonance.measures import MEASURES
+from assonance.measures.roles import MATCHED, PREDICTED_R, ROTATED
 from assonance.tables import floors_and_ceilings
 
 COLUMNS = {
@@ -12,25 +13,18 @@ COLUMNS = {
     "layer_col": "best layer of the other",
     "depth_row": "depth (0 to 1)",
     "depth_col": "depth of the best layer",
-    "linreg_heldout_r": "held-out r of the whole layer",
-    "maxcorr": "best single neuron",
-    "maxcorr_rotated": "floor: rotated neurons",
+    PREDICTED_R: "held-out r of the whole layer",
+    MATCHED: "best single neuron",
+    ROTATED: floors_and_ceilings.ROTATED_NEURONS.label,
     "match": "best neuron's index",
     "localisation": "localisation index",
     "estimate": "estimate",
     "low": "95 % from",
     "high": "to",
-    "shifted": "of shifted speech",
-    "seed": "ceiling: another seed",
-    "neighbour": "ceiling: neighbouring layer",
-    "halves": "ceiling: halves of its neurons",
     "share": "share of floor to ceiling",
     "share_low": "share, 95 % from",
     "share_high": "share, to",
-    "acoustics": floors_and_ceilings.ACOUSTICS,
-    "acoustics_low": "log-mel, 95 % from",
-    "acoustics_high": "log-mel, to",
-    "of_acoustics": "of what the other model explains, log-mel alone",
+    "baseline_fraction": "baseline: its fraction of the variance that the other model explains",
 }
 
 
@@ -43,7 +37,7 @@ def level(name: str) -> str:
 
 def named(table: pd.DataFrame, **names: str) -> pd.DataFrame:
     """Give a table headings that read as words."""
-    words = COLUMNS | names
+    words = COLUMNS | floors_and_ceilings.headings() | names
     indexed = table.rename_axis([words.get(str(name), str(name)) for name in table.index.names])
     return indexed.rename(columns=words)
 

@@ -1,1 +1,1 @@
-"""Compute the numbers behind each figure, a module a subject; the same subjects as `plots`."""
+"""Compute the numbers behind each figure; `plots` and `report.sections` have the same modules."""

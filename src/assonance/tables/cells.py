@@ -1,6 +1,6 @@
-"""Read scores cell by cell: estimates, best matches, depths."""
+"""Read scores cell by cell: by lists of cells, as labelled tables, at the best matches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,20 +10,82 @@ from numpy.typing import NDArray
 
 from assonance.comparison.result import CELL, Comparison
 from assonance.errors import AssonanceError
+from assonance.inference.intervals import METHODS, Method
 from assonance.measures import MEASURES
-from assonance.measures.roles import KNOWING
+from assonance.measures.roles import PREDICTING
+
+BOUNDS = ("low", "high")
+
+
+def read(array: xr.DataArray, cells: Mapping[str, Iterable[Any]]) -> NDArray[np.float64]:
+    """Read an array at a list of n cells.
+
+    Parameters
+    ----------
+    array
+        Scores or replicates.
+    cells
+        For each dimension, the n labels along it. A cell with a label that is None or NaN is
+        not read.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n, ...): dimensions that `cells` does not name follow in their own order. NaN in
+        cells that were not read.
+    """
+    labels = pd.DataFrame({dim: pd.Series(list(each), dtype=object) for dim, each in cells.items()})
+    complete = labels.notna().all(axis=1).to_numpy()
+    at = {dim: xr.DataArray(labels[dim][complete].to_numpy(), dims="cell") for dim in labels}
+    values = array.sel(at).transpose("cell", ...).to_numpy()
+    result = np.full((len(labels), *values.shape[1:]), np.nan)
+    result[complete] = values
+    return result
+
+
+def table(array: xr.DataArray, index: pd.MultiIndex, columns: pd.MultiIndex) -> pd.DataFrame:
+    """Read all combinations of row and column labels, as a table.
+
+    Parameters
+    ----------
+    array
+        With dimensions that are named by the levels of `index` and ``_row``, and by the levels of
+        `columns` and ``_col``.
+    index, columns
+        Labels of the rows and columns, such as model and layer.
+    """
+    at = {
+        f"{level}_{side}": xr.DataArray(labels.get_level_values(level).to_numpy(), dims=side)
+        for side, labels in (("row", index), ("col", columns))
+        for level in map(str, labels.names)
+    }
+    values = array.sel(at).transpose("row", "col").to_numpy()
+    return pd.DataFrame(values, index=index, columns=columns)
 
 
 def estimates(comparison: Comparison, measure: str) -> xr.DataArray:
-    """Bias-corrected scores of two layers; scores as they are where there is no interval."""
+    """Return bias-corrected scores; plain scores where a measure has no interval."""
     scores = comparison.scores[measure]
     if measure not in comparison.intervals:
         return scores
-    known = comparison.intervals[measure].sel(statistic="estimate", drop=True)
-    return known.where(known.notnull(), scores)
+    corrected = comparison.intervals[measure].sel(statistic="estimate", drop=True)
+    return corrected.where(corrected.notnull(), scores)
 
 
-def best_in(
+def bounds(comparison: Comparison, measure: str) -> dict[str, xr.DataArray]:
+    """Return the ends of a measure's intervals by `BOUNDS`; empty if it has no interval."""
+    if measure not in comparison.intervals:
+        return {}
+    ends = comparison.intervals[measure]
+    return {bound: ends.sel(statistic=bound, drop=True) for bound in BOUNDS}
+
+
+def method_of(replicates: xr.DataArray) -> Method:
+    """Return the method that makes intervals of these replicates: jackknife or bootstrap."""
+    return METHODS[str(replicates.dims[-1])]
+
+
+def best_scores(
     scores: xr.DataArray, layers: "pd.Index[Any]", others: Sequence[str | None]
 ) -> NDArray[np.float64]:
     """Find the best score of each layer in any layer of another model.
@@ -31,64 +93,59 @@ def best_in(
     Parameters
     ----------
     scores
-        Of two layers.
+        Of pairs of layers.
     layers
         Entries that begin with a model and end with one of its layers.
     others
-        The other model of each entry; None for none.
+        The other model of each entry, or None.
 
     Returns
     -------
     numpy.ndarray
-        One number an entry; NaN where none is known.
+        One score per entry; NaN if no layer has one.
     """
-    known = [place for place, other in enumerate(others) if other is not None]
-    found = np.full(len(layers), np.nan)
-    names = {
-        "model_row": [layers[place][0] for place in known],
-        "layer_row": [layers[place][-1] for place in known],
-        "model_col": [others[place] for place in known],
+    cells = {
+        "model_row": [entry[0] for entry in layers],
+        "layer_row": [entry[-1] for entry in layers],
+        "model_col": others,
     }
-    at = {
-        dim: xr.DataArray(np.array(each, dtype=object), dims="entry") for dim, each in names.items()
-    }
-    found[known] = highest(scores.sel(at).transpose("entry", "layer_col").values)
-    return found
+    return highest(read(scores, cells))
 
 
-def highest(scores: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Highest known score of each row; NaN where none is known."""
-    highest = np.where(np.isfinite(scores), scores, -np.inf).max(-1, initial=-np.inf)
-    return np.where(np.isinf(highest), np.nan, highest)
+def highest(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the highest defined score of each row; NaN if none is defined."""
+    most = np.where(np.isfinite(scores), scores, -np.inf).max(-1, initial=-np.inf)
+    return np.where(np.isinf(most), np.nan, most)
 
 
-def knowing_measure(comparison: Comparison) -> str | None:
-    """Name of the measure that says which layers of two models go together; None without any."""
-    return next((name for name in KNOWING if name in measures(comparison)), None)
+def predicting_measure(comparison: Comparison) -> str | None:
+    """Name the measure that picks the best-matching layer, or None if none was computed."""
+    return next((name for name in PREDICTING if name in measures(comparison)), None)
 
 
-def estimated_at(comparison: Comparison, measure: str, ridge: pd.DataFrame) -> pd.DataFrame:
-    """Bias-corrected scores in the cells of a ridge, with their intervals where there are any."""
-    found = {"estimate": at_best_matches(estimates(comparison, measure), ridge)}
-    if measure in comparison.intervals:
-        for end in ("low", "high"):
-            found[end] = at_best_matches(comparison.intervals[measure].sel(statistic=end), ridge)
-    return pd.DataFrame(found, index=ridge.index)
+def at_best_matches(scores: xr.DataArray, best: pd.DataFrame) -> NDArray[np.float64]:
+    """Read scores or replicates at the best match of each layer.
+
+    Parameters
+    ----------
+    scores
+        Of pairs of layers; further dimensions are kept behind.
+    best
+        As `assonance.tables.matches.best_matches` returns it.
+    """
+    rows = {dim: best.index.get_level_values(dim) for dim in CELL[:3]}
+    return read(scores, {**rows, "layer_col": best["layer_col"]})
 
 
-def at_best_matches(scores: xr.DataArray, ridge: pd.DataFrame) -> NDArray[np.float64]:
-    """Scores in the cells of a ridge; further dimensions come behind."""
-    known = ridge["layer_col"].notna().to_numpy()
-    entries = ridge.index.to_frame()[known].assign(layer_col=ridge["layer_col"][known])
-    cells = {dim: xr.DataArray(entries[dim].to_numpy(), dims="cell") for dim in CELL}
-    here = scores.sel(cells).transpose("cell", ...)
-    found = np.full((len(ridge), *here.shape[1:]), np.nan)
-    found[known] = here.to_numpy()
-    return found
+def estimates_at(comparison: Comparison, measure: str, best: pd.DataFrame) -> pd.DataFrame:
+    """Read bias-corrected scores at the best matches, with low and high if there are intervals."""
+    columns = {"estimate": estimates(comparison, measure), **bounds(comparison, measure)}
+    values = {name: at_best_matches(array, best) for name, array in columns.items()}
+    return pd.DataFrame(values, index=best.index)
 
 
 def measures(comparison: Comparison) -> tuple[str, ...]:
-    """Names of the measures of two layers, without what was derived from them."""
+    """Name the measures of pairs of layers; derived scores such as localisation are left out."""
     return tuple(
         str(name)
         for name, array in comparison.scores.data_vars.items()
@@ -97,21 +154,21 @@ def measures(comparison: Comparison) -> tuple[str, ...]:
 
 
 def depth(layer: int, layers: int) -> float:
-    """Place of a layer between the first (0) and the last (1) of its model."""
+    """Return the relative depth of a layer: 0 for the first of its model, 1 for the last."""
     return layer / max(layers - 1, 1)
 
 
 def of_layers(comparison: Comparison, measure: str) -> xr.DataArray:
-    """Scores of two layers by a measure.
+    """Return a measure's scores of pairs of layers.
 
     Raises
     ------
     AssonanceError
-        The measure was not measured.
+        The measure was not computed.
     """
     if measure not in comparison.scores or comparison.scores[measure].dims != CELL:
         raise AssonanceError(
-            f"{measure}: not measured of two layers here; you can use: "
+            f"{measure}: was not computed for pairs of layers; you can use: "
             f"{', '.join(measures(comparison)) or 'nothing'}"
         )
     return comparison.scores[measure]

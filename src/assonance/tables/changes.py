@@ -1,9 +1,7 @@
-"""What fine-tuning changed: the same layer of a model before and after, with what it stands beside.
-
-The numbers behind the figures and sentences of `assonance diff`, read off a comparison.
-"""
+"""Measure what fine-tuning changed: each layer before and after, with its floor and ceiling."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,16 +12,14 @@ from assonance.comparison import relations
 from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import CELL, Comparison
 from assonance.errors import AssonanceError, printable
-from assonance.inference.intervals import METHODS
-from assonance.inference.localisation import ROTATED
 from assonance.measures import MEASURES
-from assonance.measures.roles import TELLING
+from assonance.measures.roles import CHANGE, MATCHED, ROTATED
 from assonance.tables import cells
 from assonance.tables.cells import estimates
-from assonance.tables.heads import head_measures
+from assonance.tables.heads import head_measures, require_heads
 
-# Which way a directional measure asks: what of the one layer is still, or was already, in the
-# other.
+# The two directions of an asymmetric measure: how well the fine-tuned layer predicts the
+# pretrained one (what it retained), and the other way round (what was there already).
 RETAINED, ANTICIPATED = "kept", "foreseen"
 
 
@@ -31,7 +27,8 @@ RETAINED, ANTICIPATED = "kept", "foreseen"
 _Models = tuple[str | None, str | None]
 
 
-OWN = "_own"  # of a neuron or head with itself, by its number, and not with its best match
+# Suffix of scores of neurons or heads with those of the same index, not with their best match.
+OWN = "_own"
 
 
 def layers(comparison: Comparison, pair: FineTuning) -> pd.DataFrame:
@@ -40,29 +37,32 @@ def layers(comparison: Comparison, pair: FineTuning) -> pd.DataFrame:
     Parameters
     ----------
     comparison
-        Of the pair's models.
+        Scores to read.
     pair
-        What to look at.
+        The models before and after fine-tuning.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by measure, way (`RETAINED`: how much of the pretrained layer the fine-tuned one
-        has; `ANTICIPATED`: the other way round; symmetric measures have the first alone) and
-        layer; with level, depth (0 the first layer, 1 the last), value (corrected for bias where
-        it has an interval), low, high (the interval), ceiling,
-        ceiling_low, ceiling_high (the pretrained model with its second seed), floor (as
-        `floor_name`) and beyond, whether the layer has changed by more than
-        two trainings differ: value − ceiling, with its own interval where there is one, lies below
-        0.
-        What was not measured is NaN, `beyond` without a ceiling is <NA>.
-        ``<measure>_own`` is of neurons or heads each with itself: the share of neurons that are
-        their own best match, the mean score of heads with themselves.
+        Indexed by measure, way and layer. The way is `RETAINED` (how well the fine-tuned layer
+        predicts the pretrained one) or, for asymmetric measures, also `ANTICIPATED` (the other way
+        round). Columns:
+
+        - level; depth (0 the first layer, 1 the last);
+        - value, corrected for bias if there is an interval, with low and high;
+        - ceiling, the pretrained model with its second seed, with ceiling_low and ceiling_high;
+        - floor, of rotated neurons or random weights;
+        - beyond, whether the layer changed by more than two trainings differ: value − ceiling lies
+          below 0, and so does its own interval if there is one. <NA> without a ceiling.
+
+        What was not computed is NaN. The measure ``<measure>_own`` compares neurons or heads with
+        those of the same index: the share of neurons that are their own best match, the mean score
+        of heads with themselves.
 
     Raises
     ------
     AssonanceError
-        The models are of different architectures, or nothing was measured between them.
+        The models are of different architectures, or no score compares them.
     """
     relations.check(comparison, pair)
     parts = [
@@ -73,8 +73,8 @@ def layers(comparison: Comparison, pair: FineTuning) -> pd.DataFrame:
     ]
     if all(part["value"].isna().all() for part in parts):
         raise AssonanceError(
-            f"nothing was measured between {printable(pair.pretrained)} and "
-            f"{printable(pair.fine_tuned)}"
+            f"no score compares {printable(pair.pretrained)} with {printable(pair.fine_tuned)}; "
+            "compare both by one measure at least"
         )
     table = pd.concat(parts).astype({"beyond": "boolean"})
     return table.set_index(["measure", "way", "layer"])
@@ -86,34 +86,29 @@ def heads(comparison: Comparison, pair: FineTuning, measure: str) -> pd.DataFram
     Parameters
     ----------
     comparison, pair
-        Where to look.
+        Scores to read, and the models before and after fine-tuning.
     measure
         A measure of heads.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by layer and head; with value (of the head with itself), position (what the two
-        would score if they knew positions alone), best and best_head, the highest score with a
-        head of the same layer after, and which.
+        Indexed by layer and head; with value (the head with itself), position (the score of two
+        heads that attend by relative position alone), best and best_head: the highest score with
+        a head of the same layer after fine-tuning, and the index of that head.
 
     Raises
     ------
     AssonanceError
-        The measure was not measured, or the models are of different architectures.
+        The measure was not computed, or the models are of different architectures.
     """
     relations.check(comparison, pair)
-    if measure not in head_measures(comparison):
-        raise AssonanceError(
-            f"{measure}: not measured of heads here; you can use: "
-            f"{', '.join(head_measures(comparison)) or 'nothing'}"
-        )
+    require_heads(comparison, measure)
+    models = (pair.pretrained, pair.fine_tuned)
     rows = []
     for layer in comparison.layers(pair.pretrained):
-        scores = _heads(comparison, measure, pair.pretrained, pair.fine_tuned, layer)
-        positions = _heads(
-            comparison, f"{measure}_position", pair.pretrained, pair.fine_tuned, layer
-        )
+        scores = _heads(comparison, measure, models, layer)
+        positions = _heads(comparison, f"{measure}_position", models, layer)
         for head in range(len(scores)):
             best = int(np.argmax(scores[head]))
             rows.append(
@@ -131,46 +126,46 @@ def heads(comparison: Comparison, pair: FineTuning, measure: str) -> pd.DataFram
 
 
 def curve(table: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """Take one measure, of what was kept, out of a table of `layers`.
+    """Select the curve of one measure, the way `RETAINED`, from a table of `layers`.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by layer; layers of which nothing is known are left out.
+        Indexed by layer; layers without a score are left out.
 
     Raises
     ------
     AssonanceError
-        It is not in the table.
+        The measure is not in the table.
     """
-    known = list(dict.fromkeys(map(str, table.index.get_level_values("measure"))))
-    if measure not in known:
-        raise AssonanceError(f"{measure}: not measured here; you can use: {', '.join(known)}")
+    names = list(dict.fromkeys(map(str, table.index.get_level_values("measure"))))
+    if measure not in names:
+        raise AssonanceError(f"{measure}: was not computed; you can use: {', '.join(names)}")
     part = pd.DataFrame(table.xs((measure, RETAINED), level=("measure", "way")))
     return part.dropna(subset="value")
 
 
-def telling(table: pd.DataFrame) -> list[str]:
-    """Name the most telling measures in a table of layers: of subspaces, neurons and heads."""
-    there = set(table.dropna(subset="value").index.get_level_values("measure"))
-    firsts = (next((name for name in names if name in there), None) for names in TELLING.values())
+def leading_measures(table: pd.DataFrame) -> list[str]:
+    """Name the first measure of each kind of `CHANGE` that a table of `layers` has."""
+    scored = set(table.dropna(subset="value").index.get_level_values("measure"))
+    firsts = (next((name for name in names if name in scored), None) for names in CHANGE.values())
     return [name for name in firsts if name is not None]
 
 
 def onset(part: pd.DataFrame) -> str | None:
-    """Name the layer from which on all layers have changed.
+    """Find the onset of change: the layer from which on every layer has changed.
 
     Parameters
     ----------
     part
-        Of one measure, as `curve` gives it.
+        The curve of one measure, as `curve` returns it.
 
     Returns
     -------
     str or None
-        The first of the last layers that are all beyond the ceiling; without a ceiling, of those
-        that lie below the middle between the most and the least similar layer. None where the
-        last layer has not changed so far.
+        The first layer from which on all are beyond the ceiling. Without a ceiling, from which on
+        all lie below the midpoint between the least and the most similar layer. None if the last
+        layer has not changed by this rule.
     """
     if part["ceiling"].notna().any():
         changed = part["beyond"].to_numpy(bool, na_value=False)
@@ -183,137 +178,119 @@ def onset(part: pd.DataFrame) -> str | None:
 
 
 def _scores(comparison: Comparison, pair: FineTuning, measure: str) -> Iterator[pd.DataFrame]:
-    """Tell what a measure says of each layer with itself, one table a way."""
+    """Yield the scores of each layer with itself, one table per way."""
     change, seeds = (pair.pretrained, pair.fine_tuned), (pair.pretrained, pair.second_seed)
     ways: dict[str, tuple[_Models, _Models]] = {RETAINED: (change, seeds)}
     if not MEASURES[measure].symmetric:
         ways[ANTICIPATED] = (change[::-1], seeds[::-1])
-    scores = estimates(comparison, measure)
-    ladder = comparison.layers(pair.pretrained)
+    scores, bounds = estimates(comparison, measure), cells.bounds(comparison, measure)
+    labels = comparison.layers(pair.pretrained)
     for way, (models, ends) in ways.items():
-        low, high = _interval(comparison, measure, models, ladder)
-        ceiling_low, ceiling_high = _interval(comparison, measure, ends, ladder)
-        yield _labelled(measure, way, ladder).assign(
-            value=_each(scores, models, ladder),
-            low=low,
-            high=high,
-            ceiling=_each(scores, ends, ladder),
-            ceiling_low=ceiling_low,
-            ceiling_high=ceiling_high,
-            floor=_floor(comparison, measure, models, ladder),
-            beyond=_beyond(comparison, measure, models, ends, ladder),
-        )
+        columns: dict[str, Any] = {
+            "value": _by_layer(scores, models, labels),
+            **{end: _by_layer(bounds.get(end), models, labels) for end in cells.BOUNDS},
+            "ceiling": _by_layer(scores, ends, labels),
+            **{f"ceiling_{end}": _by_layer(bounds.get(end), ends, labels) for end in cells.BOUNDS},
+            "floor": _floor(comparison, measure, models, labels),
+            "beyond": _beyond(comparison, measure, models, ends, labels),
+        }
+        yield _labelled(measure, way, labels).assign(**columns)
 
 
 def _own(comparison: Comparison, pair: FineTuning, measure: str) -> Iterator[pd.DataFrame]:
-    """Tell what a measure says of neurons or heads each with itself."""
-    if measure == "maxcorr" and "maxcorr_match" in comparison.neurons:
-        measured = _same_neurons
+    """Yield the scores of neurons or heads with those of the same index, one table or none."""
+    if measure == MATCHED and f"{MATCHED}_match" in comparison.neurons:
+        score = _same_neurons
     elif measure in head_measures(comparison):
-        measured = _same_heads
+        score = _same_heads
     else:
         return
-    ladder = comparison.layers(pair.pretrained)
+    labels = comparison.layers(pair.pretrained)
     value, ceiling = (
-        [measured(comparison, measure, pair.pretrained, other, layer) for layer in ladder]
+        [score(comparison, measure, (pair.pretrained, other), layer) for layer in labels]
         if other
         else np.nan
         for other in (pair.fine_tuned, pair.second_seed)
     )
-    yield _labelled(measure, RETAINED, ladder).assign(
+    yield _labelled(measure, RETAINED, labels).assign(
         measure=f"{measure}{OWN}", value=value, ceiling=ceiling
     )
 
 
-def _labelled(measure: str, way: str, ladder: Sequence[str]) -> pd.DataFrame:
-    """Name what the rows of a table are about."""
+def _labelled(measure: str, way: str, labels: Sequence[str]) -> pd.DataFrame:
+    """Label the rows of a table."""
     return pd.DataFrame(
         {
             "measure": measure,
             "way": way,
-            "layer": ladder,
+            "layer": labels,
             "level": MEASURES[measure].level,
-            "depth": [cells.depth(place, len(ladder)) for place in range(len(ladder))],
+            "depth": [cells.depth(place, len(labels)) for place in range(len(labels))],
         }
     )
 
 
-def _same_neurons(comparison: Comparison, measure: str, row: str, col: str, layer: str) -> float:
-    """Share of neurons whose best match is the neuron of their own number."""
-    match = _select(comparison.neurons[f"{measure}_match"], row, col, layer).to_numpy()
-    alive = match >= 0
+def _same_neurons(comparison: Comparison, measure: str, models: _Models, layer: str) -> float:
+    """Compute the share of neurons whose best match is the neuron of their own index."""
+    match = _by_layer(comparison.neurons[f"{measure}_match"], models, [layer])[0]
+    varying = match >= 0
     own = match == np.arange(len(match))
-    return float(own[alive].mean()) if alive.any() else np.nan
+    return float(own[varying].mean()) if varying.any() else np.nan
 
 
-def _same_heads(comparison: Comparison, measure: str, row: str, col: str, layer: str) -> float:
-    """Mean score of heads with the heads of their own numbers."""
-    scores = _heads(comparison, measure, row, col, layer)
+def _same_heads(comparison: Comparison, measure: str, models: _Models, layer: str) -> float:
+    """Compute the mean score of heads with the heads of their own index."""
+    scores = _heads(comparison, measure, models, layer)
     return float(np.diagonal(scores).mean()) if scores.size else np.nan
 
 
 def _heads(
-    comparison: Comparison, measure: str, row: str, col: str, layer: str
+    comparison: Comparison, measure: str, models: _Models, layer: str
 ) -> NDArray[np.floating]:
-    """Scores of all heads of a layer with all of the same layer; empty where it has none."""
+    """Read the scores of all heads of a layer with all of the same layer; empty if it has none."""
     if measure not in comparison.heads:
         return np.empty((0, 0))
-    table: NDArray[np.floating] = _select(comparison.heads[measure], row, col, layer).to_numpy()
-    known = ~np.isnan(table)
-    alive: NDArray[np.floating] = table[known.any(1)][:, known.any(0)]
-    return alive
+    array = comparison.heads[measure]
+    scores = _by_layer(array, models, [layer])[0].astype(array.dtype)
+    defined = ~np.isnan(scores)
+    result: NDArray[np.floating] = scores[defined.any(1)][:, defined.any(0)]
+    return result
 
 
 def _floor(
-    comparison: Comparison, measure: str, models: _Models, ladder: Sequence[str]
+    comparison: Comparison, measure: str, models: _Models, labels: Sequence[str]
 ) -> NDArray[np.float64]:
-    """Tell what layers would score if they shared nothing that is learnt."""
-    if measure == "maxcorr":
-        return _each(comparison.scores.get(ROTATED), models, ladder)
+    """Read the floor of each layer: of rotated neurons, or of the column model's random twin."""
+    if measure == MATCHED:
+        return _by_layer(comparison.scores.get(ROTATED), models, labels)
     row, col = models
     twin = comparison.twin(col) if col else None
-    return _each(comparison.scores[measure], (row, twin), ladder)
-
-
-def _interval(
-    comparison: Comparison, measure: str, models: _Models, ladder: Sequence[str]
-) -> tuple[NDArray[np.float64], ...]:
-    """Low and high ends of scores' intervals; NaN where there are none."""
-    known = comparison.intervals.get(measure)
-    return tuple(
-        _each(None if known is None else known.sel(statistic=end), models, ladder)
-        for end in ("low", "high")
-    )
+    return _by_layer(comparison.scores[measure], (row, twin), labels)
 
 
 def _beyond(
-    comparison: Comparison, measure: str, change: _Models, seeds: _Models, ladder: Sequence[str]
+    comparison: Comparison, measure: str, change: _Models, seeds: _Models, labels: Sequence[str]
 ) -> pd.Series:
-    """Whether layers lie below their ceilings: by the interval of the difference, where known.
+    """Test whether layers lie below their ceilings: by the interval of the difference, if known.
 
-    Both scores are of the same speech: what they have in common falls out of the difference.
+    Both scores are of the same speech, so that their common variation cancels in the difference.
     """
     scores, replicates = comparison.scores[measure], comparison.replicates.get(measure)
-    highest = difference = _each(scores, change, ladder) - _each(scores, seeds, ladder)
+    highest = difference = _by_layer(scores, change, labels) - _by_layer(scores, seeds, labels)
     if replicates is not None and None not in seeds:
-        again = _each(replicates, change, ladder) - _each(replicates, seeds, ladder)
-        _, highest = METHODS[str(replicates.dims[-1])](difference, again).interval
+        again = _by_layer(replicates, change, labels) - _by_layer(replicates, seeds, labels)
+        _, highest = cells.method_of(replicates)(difference, again).interval
     return pd.Series(highest < 0, dtype="boolean").mask(np.isnan(difference))
 
 
-def _each(
-    array: xr.DataArray | None, models: _Models, ladder: Sequence[str]
+def _by_layer(
+    array: xr.DataArray | None, models: _Models, labels: Sequence[str]
 ) -> NDArray[np.float64]:
-    """Take what is known of each layer of a model and the same of another; NaN if nothing is."""
-    row, col = models
-    if array is None or row is None or col is None:
-        return np.full(len(ladder), np.nan)
-    here = _select(array, row, col, xr.DataArray(list(ladder), dims="layer"))
-    return here.transpose("layer", ...).to_numpy().astype(np.float64)
-
-
-def _select(array: xr.DataArray, row: str, col: str, layer: str | xr.DataArray) -> xr.DataArray:
-    return array.sel(dict(zip(CELL, (row, layer, col, layer), strict=True)))
+    """Read the cell of each layer with the same layer of another model; NaN if there is none."""
+    if array is None:
+        return np.full(len(labels), np.nan)
+    row, col = ([model] * len(labels) for model in models)
+    return cells.read(array, dict(zip(CELL, (row, labels, col, labels), strict=True)))
 
 
 def pairs(comparison: Comparison) -> tuple[FineTuning, ...]:
@@ -327,10 +304,10 @@ def pairs(comparison: Comparison) -> tuple[FineTuning, ...]:
 
 def _scored(comparison: Comparison, pair: FineTuning) -> bool:
     """Return whether any measure compares a layer before fine-tuning with the same layer after."""
-    ladder = comparison.layers(pair.pretrained)
+    labels = comparison.layers(pair.pretrained)
     models = pair.pretrained, pair.fine_tuned
     return any(
-        not np.isnan(_each(estimates(comparison, measure), models, ladder)).all()
+        not np.isnan(_by_layer(estimates(comparison, measure), models, labels)).all()
         for measure in cells.measures(comparison)
         if measure != ROTATED
     )

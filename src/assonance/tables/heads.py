@@ -1,14 +1,18 @@
-"""The numbers behind the figures of attention heads: kinds, matches, models."""
+"""Classify attention heads, match them between models, average their matches by model."""
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceError
+from assonance.measures.roles import CHANGE
+from assonance.tables import cells
 
-# What a head is called, the first that holds: by a number of at least so much. Diagonal, vertical
-# and global heads are those of Yang et al. (2020); a positional head looks at more than one offset.
+# The kind of a head is the first of which its descriptor reaches the threshold. Diagonal, vertical
+# and global heads are those of Yang et al. (2020). A positional head attends by relative position,
+# to more than one offset.
 KINDS = {
     "diagonal": ("diagonality", 0.5),
     "vertical": ("verticality", 0.25),
@@ -17,7 +21,8 @@ KINDS = {
 }
 
 
-CONTENT = "content"  # where what is attended depends on what is there
+# The kind of all other heads: they attend by content.
+CONTENT = "content"
 
 
 DESCRIPTORS = (
@@ -27,7 +32,7 @@ DESCRIPTORS = (
 
 
 def head_measures(comparison: Comparison) -> tuple[str, ...]:
-    """Names of the measures of which every head's scores are there."""
+    """Name the measures whose scores of all heads were kept."""
     return tuple(
         str(name)
         for name in comparison.scores.data_vars
@@ -35,29 +40,44 @@ def head_measures(comparison: Comparison) -> tuple[str, ...]:
     )
 
 
-def with_heads(comparison: Comparison) -> tuple[str, ...]:
-    """Names of the models whose attention was measured: not every model has any."""
-    return tuple(model for model in comparison.models if len(_places(comparison, model)))
-
-
-def heads(comparison: Comparison) -> pd.DataFrame:
-    """Describe every head of every model, and say of what kind it is.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by model_row, layer_row and head_row; with kind, a name of `KINDS` or `CONTENT`,
-        and `DESCRIPTORS`, as `assonance.measures.describe_heads` gives them.
+def require_heads(comparison: Comparison, measure: str) -> None:
+    """Check that a measure's scores of all heads were kept.
 
     Raises
     ------
     AssonanceError
-        No attention was measured.
+        They were not.
+    """
+    if measure not in head_measures(comparison):
+        raise AssonanceError(
+            f"{measure}: was not computed for heads; you can use: "
+            f"{', '.join(head_measures(comparison)) or 'nothing'}"
+        )
+
+
+def with_heads(comparison: Comparison) -> tuple[str, ...]:
+    """Name the models with attention heads; not every model has any."""
+    return tuple(model for model in comparison.models if len(_labels(comparison, model)))
+
+
+def heads(comparison: Comparison) -> pd.DataFrame:
+    """Describe every head of every model, and classify it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by model_row, layer_row and head_row; with kind, a key of `KINDS` or `CONTENT`,
+        and `DESCRIPTORS`, as `assonance.measures.describe_heads` returns them.
+
+    Raises
+    ------
+    AssonanceError
+        No attention was compared.
     """
     if not set(DESCRIPTORS) <= set(comparison.heads.data_vars):
-        raise AssonanceError("no attention was measured; compare with attn_js")
-    found = comparison.heads[list(DESCRIPTORS)].sel(model_row=list(comparison.models))
-    table = found.to_dataframe().dropna(subset="entropy")[list(DESCRIPTORS)]
+        raise AssonanceError(f"no attention was compared; compare with {CHANGE['Heads'][0]}")
+    described = comparison.heads[list(DESCRIPTORS)].sel(model_row=list(comparison.models))
+    table = described.to_dataframe().dropna(subset="entropy")[list(DESCRIPTORS)]
     table.insert(0, "kind", CONTENT)
     for kind, (name, least) in reversed(KINDS.items()):
         table.loc[table[name] >= least, "kind"] = kind
@@ -70,49 +90,46 @@ def head_matches(comparison: Comparison, measure: str) -> pd.DataFrame:
     Parameters
     ----------
     comparison, measure
-        Where to look; a measure of heads.
+        Scores to read, by a measure of heads.
 
     Returns
     -------
     pandas.DataFrame
         Indexed by model_row, model_col, layer_row and head_row; with layer_col, head_col and
-        value, position (what the two would score if they knew positions alone) and mutual,
-        whether the match's own best match in the row model is this head. Heads without a match
-        are left out.
+        value, position (the score of two heads that attend by relative position alone) and mutual,
+        whether the two heads are each other's best match. Heads without a match are left out.
 
     Raises
     ------
     AssonanceError
-        The measure was not measured, or there is one model alone.
+        The measure was not computed, or only one model has heads.
     """
-    if measure not in head_measures(comparison):
-        raise AssonanceError(
-            f"{measure}: not measured of heads here; you can use: "
-            f"{', '.join(head_measures(comparison)) or 'nothing'}"
-        )
+    require_heads(comparison, measure)
     models = with_heads(comparison)
     if len(models) < 2:
-        raise AssonanceError("one model alone has no heads of another to be compared with")
+        raise AssonanceError("matching heads needs two models with attention; compare two")
     parts = []
     for row in models:
         for col in (each for each in models if each != row):
-            there, back = (_table(comparison, measure, *pair) for pair in ((row, col), (col, row)))
-            position = _table(comparison, f"{measure}_position", row, col)
-            best, own = (_best(table) for table in (there, back))
-            known = np.flatnonzero(best >= 0)
-            layers, heads = zip(*(there.columns[place] for place in best[known]), strict=True)
+            scores, reverse = (
+                _scores(comparison, measure, *pair) for pair in ((row, col), (col, row))
+            )
+            position = _scores(comparison, f"{measure}_position", row, col)
+            best, best_of_col = (_best(table) for table in (scores, reverse))
+            matched = np.flatnonzero(best >= 0)
+            layers, heads = zip(*(scores.columns[place] for place in best[matched]), strict=True)
             parts.append(
                 pd.DataFrame(
                     {
                         "model_row": row,
                         "model_col": col,
-                        "layer_row": there.index.get_level_values("layer")[known],
-                        "head_row": there.index.get_level_values("head")[known],
+                        "layer_row": scores.index.get_level_values("layer")[matched],
+                        "head_row": scores.index.get_level_values("head")[matched],
                         "layer_col": layers,
                         "head_col": heads,
-                        "value": there.to_numpy()[known, best[known]],
-                        "position": position.to_numpy()[known, best[known]],
-                        "mutual": own[best[known]] == known,
+                        "value": scores.to_numpy()[matched, best[matched]],
+                        "position": position.to_numpy()[matched, best[matched]],
+                        "mutual": best_of_col[best[matched]] == matched,
                     }
                 )
             )
@@ -125,13 +142,13 @@ def head_models(comparison: Comparison, measure: str) -> pd.DataFrame:
     Parameters
     ----------
     comparison, measure
-        Where to look; a measure of heads.
+        Scores to read, by a measure of heads.
 
     Returns
     -------
     pandas.DataFrame
-        Rows: whose heads; columns: where the matches are; models without heads are left out, and
-        NaN is for a model with itself.
+        Rows: the model whose heads are matched. Columns: the model that they are matched in. NaN
+        on the diagonal; models without heads are left out.
 
     Raises
     ------
@@ -145,33 +162,27 @@ def head_models(comparison: Comparison, measure: str) -> pd.DataFrame:
 
 
 def profiles(comparison: Comparison, model: str) -> xr.DataArray:
-    """Share of the attention of a model's heads at each offset; layer_row, head_row, offset."""
+    """Return the share of attention at each offset; dimensions layer_row, head_row, offset."""
     layers = list(comparison.layers(model))
     found = comparison.heads["profile"].sel(model_row=model, layer_row=layers)
     return found.dropna("layer_row", how="all").dropna("head_row", how="all")
 
 
-def _table(comparison: Comparison, name: str, row: str, col: str) -> pd.DataFrame:
-    """Lay scores of all heads of two models out, those of rows by those of columns."""
-    index, columns = (_places(comparison, model) for model in (row, col))
-    at = {
-        f"{part}_{side}": xr.DataArray(places.get_level_values(part).to_numpy(), dims=side)
-        for side, places in (("row", index), ("col", columns))
-        for part in ("layer", "head")
-    }
-    scores = comparison.heads[name].sel(model_row=row, model_col=col).sel(at)
-    return pd.DataFrame(scores.transpose("row", "col").to_numpy(), index=index, columns=columns)
+def _scores(comparison: Comparison, name: str, row: str, col: str) -> pd.DataFrame:
+    """Read the scores of all heads of one model with all heads of another."""
+    scores = comparison.heads[name].sel(model_row=row, model_col=col)
+    return cells.table(scores, _labels(comparison, row), _labels(comparison, col))
 
 
-def _places(comparison: Comparison, model: str) -> pd.MultiIndex:
-    """Layers and numbers of a model's heads."""
+def _labels(comparison: Comparison, model: str) -> pd.MultiIndex:
+    """List the layers and indices of a model's heads."""
     layers = list(comparison.layers(model))
-    there = comparison.heads["entropy"].sel(model_row=model, layer_row=layers).notnull()
-    cells = [(layers[layer], int(head)) for layer, head in np.argwhere(there.to_numpy())]
-    return pd.MultiIndex.from_tuples(cells, names=["layer", "head"])
+    described = comparison.heads["entropy"].sel(model_row=model, layer_row=layers).notnull()
+    heads = [(layers[layer], int(head)) for layer, head in np.argwhere(described.to_numpy())]
+    return pd.MultiIndex.from_tuples(heads, names=["layer", "head"])
 
 
-def _best(table: pd.DataFrame) -> np.ndarray:
-    """Place of each row's best column; −1 where there is none."""
+def _best(table: pd.DataFrame) -> NDArray[np.intp]:
+    """Return the place of each row's best column; −1 if no score is defined."""
     values = np.where(np.isnan(table), -np.inf, table)
     return np.where(np.isfinite(values.max(1)), values.argmax(1), -1)

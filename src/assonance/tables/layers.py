@@ -1,84 +1,85 @@
-"""Layers in tables: the scores of all pairs of them, and what each is like by itself."""
+"""Read the matrices of all layers by all layers, and the consensus score of each layer."""
 
 import pandas as pd
-import xarray as xr
 
 from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceError
+from assonance.measures.roles import CONSENSUS
 from assonance.tables import cells
-from assonance.tables.cells import depth, of_layers
+from assonance.tables.floors_and_ceilings import RANDOM_WEIGHTS
 
 
 def matrix(
     comparison: Comparison, measure: str, *, twins: bool = False, statistic: str | None = None
 ) -> pd.DataFrame:
-    """Scores of all layers of all models against each other.
+    """Read the scores of all layers of all models with each other.
 
     Parameters
     ----------
     comparison, measure
-        Where to look; a measure of two layers.
+        Scores to read, of pairs of layers.
     twins
-        Whether random-weights twins and the baseline have rows and columns too.
+        Whether to include random twins and the baseline.
     statistic
         ``"estimate"``, ``"low"`` or ``"high"`` of the intervals in place of the scores, for a
-        measure that has them.
+        measure that has intervals.
 
     Returns
     -------
     pandas.DataFrame
-        Rows and columns labelled by model and layer; NaN where nothing was measured.
+        Rows and columns labelled by model and layer; NaN where a pair was not scored.
 
     Raises
     ------
     AssonanceError
-        The measure was not measured.
+        The measure was not computed.
     """
     models = [each.name for each in comparison.provenance.models] if twins else comparison.models
-    cells = [(model, layer) for model in models for layer in comparison.layers(model)]
-    places = {
-        f"{part}_{side}": xr.DataArray([cell[i] for cell in cells], dims=side)
-        for side in ("row", "col")
-        for i, part in enumerate(("model", "layer"))
-    }
-    labels = pd.MultiIndex.from_tuples(cells, names=("model", "layer"))
-    scores = of_layers(comparison, measure)
+    labels = pd.MultiIndex.from_tuples(
+        [(model, layer) for model in models for layer in comparison.layers(model)],
+        names=("model", "layer"),
+    )
+    scores = cells.of_layers(comparison, measure)
     if statistic is not None:
         scores = comparison.intervals[measure].sel(statistic=statistic)
-    scores = scores.sel(places)
-    return pd.DataFrame(scores.to_numpy(), index=labels, columns=labels)
+    return cells.table(scores, labels, labels)
 
 
 def consensus(comparison: Comparison) -> pd.DataFrame:
-    """Mean over a layer's neurons of their worst match in any layer of the other models.
+    """Read each layer's consensus score: its neurons' worst match in any layer of other models.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by model_row and layer_row; with depth_row, value, estimate (corrected for bias
-        where there is an interval: low, high) and, where twins were compared, floor: the same of
-        the model's random-weights twin.
+        Indexed by model_row and layer_row; with depth_row, value (the mean over neurons), estimate
+        (corrected for bias; with low and high if there are intervals) and, if random twins were
+        compared, floor: the score of the model's own twin.
 
     Raises
     ------
     AssonanceError
-        `mincorr` was not measured.
+        `mincorr` was not computed.
     """
-    if "mincorr" not in comparison.scores:
-        raise AssonanceError("mincorr was not measured; compare with mincorr")
-    scores, estimates = comparison.scores["mincorr"], cells.estimates(comparison, "mincorr")
-    rows = []
+    if CONSENSUS not in comparison.scores:
+        raise AssonanceError(f"{CONSENSUS} was not computed; compare with {CONSENSUS}")
+    estimates = cells.estimates(comparison, CONSENSUS)
+    tables = []
     for model in comparison.models:
-        layers, twin = comparison.layers(model), comparison.twin(model)
-        for i, layer in enumerate(layers):
-            at = {"model_row": model, "layer_row": layer}
-            row = at | {"depth_row": depth(i, len(layers)), "value": float(scores.sel(at))}
-            row["estimate"] = float(estimates.sel(at))
-            if "mincorr" in comparison.intervals:
-                sure = comparison.intervals["mincorr"].sel(at)
-                row |= {end: float(sure.sel(statistic=end)) for end in ("low", "high")}
-            if twin:
-                row["floor"] = float(estimates.sel(at | {"model_row": twin}))
-            rows.append(row)
-    table = pd.DataFrame(rows).set_index(["model_row", "layer_row"])
+        layers = comparison.layers(model)
+        own, twin = (
+            {"model_row": [name] * len(layers), "layer_row": layers}
+            for name in (model, comparison.twin(model))
+        )
+        columns = {
+            "value": cells.read(comparison.scores[CONSENSUS], own),
+            "estimate": cells.read(estimates, own),
+            **{
+                bound: cells.read(ends, own)
+                for bound, ends in cells.bounds(comparison, CONSENSUS).items()
+            },
+            RANDOM_WEIGHTS.column: cells.read(estimates, twin),
+        }
+        depth_row = [cells.depth(place, len(layers)) for place in range(len(layers))]
+        tables.append(pd.DataFrame({**own, "depth_row": depth_row, **columns}))
+    table = pd.concat(tables).set_index(["model_row", "layer_row"])
     return table.dropna(axis="columns", how="all")

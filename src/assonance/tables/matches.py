@@ -1,4 +1,4 @@
-"""The most similar layer of each other model, and what that similarity stands beside."""
+"""Find the best-matching layer of each other model, with its references and localisation."""
 
 from itertools import permutations
 
@@ -8,27 +8,25 @@ import pandas as pd
 from assonance.comparison.relations import Relations
 from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceError
-from assonance.inference.intervals import METHODS
 from assonance.inference.localisation import (
     DRAWS,
     LOCALISATION,
-    ROTATED,
     predicted_r_of,
     rotation_variance,
 )
-from assonance.measures import roles
+from assonance.measures.roles import MATCHED, PREDICTING, ROTATED
 from assonance.tables import cells, floors_and_ceilings
-from assonance.tables.cells import at_best_matches, estimated_at, knowing_measure
-from assonance.tables.floors_and_ceilings import ceiling_name, floor_name, of_twins
+from assonance.tables.cells import at_best_matches, estimates_at, predicting_measure
+from assonance.tables.floors_and_ceilings import share
 
 
 def best_matches(comparison: Comparison, measure: str) -> pd.DataFrame:
-    """For each layer, find the layer of each other model that is most similar.
+    """Find the most similar layer of each other model, for each layer.
 
     Parameters
     ----------
     comparison, measure
-        Where to look; a measure of two layers.
+        Scores to read, of pairs of layers.
 
     Returns
     -------
@@ -38,18 +36,18 @@ def best_matches(comparison: Comparison, measure: str) -> pd.DataFrame:
     Raises
     ------
     AssonanceError
-        The measure was not measured, or there is one model alone.
+        The measure was not computed, or only one model was compared.
     """
     cells.of_layers(comparison, measure)
     models = comparison.models
     if len(models) < 2:
-        raise AssonanceError("one model alone has no layers of another to be compared with")
+        raise AssonanceError("best matches need two models; only one model was compared")
     rows = []
     for row, col in permutations(models, 2):
         scores = comparison.matrix(measure, row, col).to_numpy()
         for i, layer in enumerate(comparison.layers(row)):
-            known = not np.isnan(scores[i]).all()
-            j = int(np.nanargmax(scores[i])) if known else None
+            defined = not np.isnan(scores[i]).all()
+            j = int(np.nanargmax(scores[i])) if defined else None
             rows.append(
                 {
                     "model_row": row,
@@ -65,140 +63,137 @@ def best_matches(comparison: Comparison, measure: str) -> pd.DataFrame:
 
 
 def best_layers(comparison: Comparison, measure: str) -> pd.DataFrame:
-    """For each layer, the layer of each other model that is most similar, and how similar.
+    """Find the most similar layer of each other model and its score, for each layer.
 
     Parameters
     ----------
     comparison, measure
-        Where to look; a measure of two layers.
+        Scores to read, of pairs of layers.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by model_row, model_col and layer_row; with layer_col, the relative depths
-        depth_row and depth_col (0 the first layer, 1 the last), value, estimate (corrected for
-        bias where there is an interval: low, high), and, where they are known, floor (see
-        `floor_name`), acoustics (what log-mel frames alone reach of the row layer, with its
-        interval; see `acoustics`) and, where variance is explained, of_acoustics
-        (how much of what the other model explains they explain), shifted (what the two layers
-        read of shifted speech), ceilings (see `ceilings`) and share, how far
-        the estimate lies from floor to ceiling (see `ceiling_name`), with its interval:
-        share_low, share_high, floor and ceiling taken as they are. What is undefined is NaN.
+        Indexed by model_row, model_col and layer_row. Columns:
+
+        - layer_col, with the relative depths depth_row and depth_col (0 the first layer, 1 the
+          last);
+        - value, and estimate (corrected for bias; with low and high if there are intervals);
+        - those of `assonance.tables.floors_and_ceilings.REFERENCES` that are known;
+        - share, the position of the estimate between floor (0) and ceiling (1), if both are
+          known, with share_low and share_high: the interval of the score, with floor and
+          ceiling taken as exact.
+
+        What is undefined is NaN.
 
     Raises
     ------
     AssonanceError
-        The measure was not measured, or there is one model alone.
+        The measure was not computed, or only one model was compared.
     """
     table = best_matches(comparison, measure)
-    table = table.join(estimated_at(comparison, measure, table))
-    if floor_name(comparison, measure) is not None:
-        if measure == "maxcorr":
-            rotated = cells.estimates(comparison, ROTATED)
-            table = table.assign(floor=at_best_matches(rotated, table))
-        else:
-            table = table.assign(floor=of_twins(comparison, measure, table))
-    if measure != ROTATED:
-        table = table.join(floors_and_ceilings.acoustics(comparison, measure, table.index))
-    if "acoustics" in table and measure in roles.EXPLAINED:
-        explained = table["estimate"].where(table["estimate"] > 0)
-        table["of_acoustics"] = table["acoustics"].clip(lower=0) / explained
-    if measure in comparison.nulls:
-        shifted = comparison.nulls[measure].mean("shift")
-        table = table.assign(shifted=at_best_matches(shifted, table))
-    table = table.join(floors_and_ceilings.ceilings(comparison, measure, table.index))
-    ceiling = ceiling_name(table)
-    if "floor" in table and ceiling is not None:
-        for name, read in (("share", "estimate"), ("share_low", "low"), ("share_high", "high")):
-            if read in table:
-                table[name] = floors_and_ceilings.share(table[read], table["floor"], table[ceiling])
+    table = table.join(estimates_at(comparison, measure, table))
+    table = table.join(floors_and_ceilings.columns(comparison, measure, table))
+    floor = floors_and_ceilings.floor(table, measure)
+    ceiling = floors_and_ceilings.ceiling(table, measure)
+    if floor is not None and ceiling is not None:
+        for suffix, score in (("", "estimate"), ("_low", "low"), ("_high", "high")):
+            if score in table:
+                table[f"share{suffix}"] = share(
+                    table[score], table[floor.column], table[ceiling.column]
+                )
     return table
 
 
 def mean_over_layers(
-    comparison: Comparison, measure: str, ridge: pd.DataFrame
+    comparison: Comparison, measure: str, best: pd.DataFrame
 ) -> tuple[float, float, float]:
-    """Average a measure over the cells of a ridge, and say how surely.
+    """Average a measure over best matches, with the interval of the mean.
 
     Parameters
     ----------
     comparison, measure
-        Where to look; a measure of two layers.
-    ridge
-        Rows of what `best_layers` gives.
+        Scores to read, of pairs of layers.
+    best
+        Rows of `best_matches` or `best_layers`.
 
     Returns
     -------
     tuple of float
-        Estimate, low and high end of its 95 % interval; the plain mean and twice NaN where the
-        measure has no interval. All NaN where the ridge knows no layer.
+        Estimate, low and high end of its 95 % interval. If the measure has no interval, the plain
+        mean and NaN twice. All NaN if no layer has a match.
     """
-    known = ridge.dropna(subset="layer_col")
-    if known.empty:
+    matched = best.dropna(subset="layer_col")
+    if matched.empty:
         return np.nan, np.nan, np.nan
-    whole = float(np.mean(at_best_matches(comparison.scores[measure], known)))
+    mean = float(np.mean(at_best_matches(comparison.scores[measure], matched)))
     if measure not in comparison.replicates:
-        return whole, np.nan, np.nan
+        return mean, np.nan, np.nan
     replicates = comparison.replicates[measure]
-    method = METHODS[str(replicates.dims[-1])]
-    found = method(np.array(whole), at_best_matches(replicates, known).mean(0))
+    method = cells.method_of(replicates)
+    result = method(np.array(mean), at_best_matches(replicates, matched).mean(0))
     if measure == LOCALISATION and DRAWS in comparison.replicates:
-        draws = at_best_matches(comparison.replicates[DRAWS], known)
+        draws = at_best_matches(comparison.replicates[DRAWS], matched)
         ends = (predicted_r_of(comparison.scores), ROTATED)
-        knows, rotated = (np.mean(at_best_matches(comparison.scores[name], known)) for name in ends)
+        predicted_r, rotated = (
+            np.mean(at_best_matches(comparison.scores[name], matched)) for name in ends
+        )
         # Layers of one width meet the same bases: averaging over layers does not average them.
-        found = found.add_variance(*rotation_variance(draws.mean(0), np.array(knows - rotated)))
-    if np.isnan(found.estimate):  # too little speech: some replicate is undefined
-        return whole, np.nan, np.nan
-    low, high = map(float, found.interval)
-    return float(found.estimate), low, high
+        headroom = np.array(predicted_r - rotated)
+        result = result.add_variance(*rotation_variance(draws.mean(0), headroom))
+    if np.isnan(result.estimate):  # too little speech: some replicate is undefined
+        return mean, np.nan, np.nan
+    low, high = map(float, result.interval)
+    return float(result.estimate), low, high
 
 
 def localisation(comparison: Comparison) -> pd.DataFrame:
-    """Localisation index of each layer in the layer of each other model that knows it best.
+    """Read the localisation index at the layer of each other model that predicts a layer best.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed as `best_layers`; with layer_col, depth_row, depth_col, value (the index: 0 when
-        what is shared lies in no single neuron, 1 when single neurons say all of it), estimate
-        (corrected for bias where there is an interval: low, high) and known, how well that layer
-        predicts the row layer.
+        Indexed as `best_layers`; with layer_col, depth_row, depth_col, value (the index: 0 for a
+        shared space in unrelated bases, 1 for the same neurons), estimate (corrected for bias;
+        with low and high if there are intervals) and predicted, the score by which that layer was
+        chosen.
 
     Raises
     ------
     AssonanceError
-        It was not measured, or there is one model alone.
+        It was not computed, or only one model was compared.
     """
-    knowing = knowing_measure(comparison)
-    if LOCALISATION not in comparison.scores or knowing is None:
+    predicting = predicting_measure(comparison)
+    if LOCALISATION not in comparison.scores or predicting is None:
         raise AssonanceError(
-            "localisation was not measured; compare with maxcorr, maxcorr_rotated, linreg_heldout"
+            "localisation was not computed; compare with "
+            f"{', '.join((MATCHED, ROTATED, PREDICTING[0]))}"
         )
-    table = best_matches(comparison, knowing)
-    index = at_best_matches(comparison.scores[LOCALISATION], table)
-    found = table.assign(known=table["value"], value=index)
-    return found.join(estimated_at(comparison, LOCALISATION, table))
+    best = best_matches(comparison, predicting)
+    index = at_best_matches(comparison.scores[LOCALISATION], best)
+    table = best.assign(predicted=best["value"], value=index)
+    return table.join(estimates_at(comparison, LOCALISATION, best))
 
 
 def best_pair(comparison: Comparison) -> tuple[str, str, str, str] | None:
-    """Find the two layers of different models of which one knows most of the other.
+    """Find the two layers of different models of which one predicts the other best.
 
-    Of models trained apart where there are any: another seed, or a fine-tuned model, knows more.
+    Unrelated models come first: a second seed or a fine-tuned model predicts more.
 
     Returns
     -------
     tuple of str or None
-        model_row, layer_row, model_col, layer_col; None where nothing says so.
+        model_row, layer_row, model_col, layer_col; None if no score is defined.
     """
-    knowing = knowing_measure(comparison)
-    if knowing is None or len(comparison.models) < 2:
+    predicting = predicting_measure(comparison)
+    if predicting is None or len(comparison.models) < 2:
         return None
-    table = best_matches(comparison, knowing)
-    kin = Relations(comparison.provenance.models)
-    apart = np.array([kin.unrelated(kin.models[a], kin.models[b]) for a, b, _ in table.index])
-    if table["value"][apart].notna().any():
-        table = table[apart]
+    table = best_matches(comparison, predicting)
+    relations = Relations(comparison.provenance.models)
+    unrelated = np.array(
+        [relations.unrelated(relations.models[a], relations.models[b]) for a, b, _ in table.index]
+    )
+    if table["value"][unrelated].notna().any():
+        table = table[unrelated]
     if table["value"].isna().all():
         return None
     place = int(np.nanargmax(table["value"]))

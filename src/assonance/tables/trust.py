@@ -1,6 +1,5 @@
-"""Compute what a reader needs to trust the scores: chance level, overfitting, layer descriptors."""
+"""Compute what scores can be trusted for: chance level, overfitting, layer descriptors."""
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy.stats import false_discovery_control
@@ -9,20 +8,22 @@ from assonance.comparison.result import CELL, Comparison
 from assonance.inference.intervals import rank_p_value
 from assonance.measures import MEASURES
 from assonance.measures.layer_descriptors import DESCRIPTORS
+from assonance.tables import cells, floors_and_ceilings
 from assonance.tables.cells import at_best_matches, depth
+from assonance.tables.floors_and_ceilings import SHIFTED, Reference
 from assonance.tables.matches import best_matches
 
 
 def chance(comparison: Comparison, measure: str) -> pd.DataFrame:
-    """Hold every score of layers of two models against what it reads of shifted speech.
+    """Test every score of layers of two models against its circular-shift null.
 
     Returns
     -------
     pandas.DataFrame
         Indexed by model_row, layer_row, model_col, layer_col; with value, shifted (the mean over
-        shifts), p (the share of shifts that reach the value, itself counted as one of them: no
-        less than 1/(shifts + 1)) and q (p after Benjamini and Hochberg's correction over all pairs
-        of layers of different models). Empty where nothing was shifted.
+        shifts), p (the share of shifts that reach the value, counting the value itself: at least
+        1/(shifts + 1)) and q (p corrected by Benjamini and Hochberg over all pairs of layers of
+        different models). Empty if there is no null.
     """
     if measure not in comparison.nulls:
         return pd.DataFrame(columns=["value", "shifted", "p", "q"])
@@ -38,78 +39,73 @@ def chance(comparison: Comparison, measure: str) -> pd.DataFrame:
 
 
 def chance_by_measure(comparison: Comparison) -> pd.DataFrame:
-    """Average what measures read between models, and what they read of shifted speech.
+    """Average the scores of different models, their nulls and their references, by measure.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by measure; with value, shifted, random weights (NaN where no twin was compared),
-        acoustics (log-mel frames in place of the other model; NaN where they were not), least p
-        (the lowest that so few shifts can give) and above, the share of pairs with q of at most
-        0.05.
+        Indexed by measure; with value, shifted (the null), the name of each reference that has a
+        mean (NaN if it was not compared), least p (the lowest p that this number of shifts can
+        give) and above, the share of pairs with q of at most 0.05.
     """
     rows = {}
-    models = list(comparison.models)
-    twins = comparison.twins
     for name in map(str, comparison.nulls.data_vars):
         table = chance(comparison, name) if comparison.nulls[name].dims[:4] == CELL else None
         if table is None or table.empty or name not in MEASURES:
             continue
-        floor = comparison.scores[name].sel(model_row=models, model_col=list(twins))
-        own = np.array([[of == (row,) for of in twins.values()] for row in models], dtype=bool)
-        apart = floor.where(~xr.DataArray(own, dims=("model_row", "model_col")))
         rows[name] = {
             "value": table["value"].mean(),
-            "shifted": table["shifted"].mean(),
-            "random weights": float(apart.mean()) if twins else np.nan,
-            "acoustics": _of_acoustics(comparison, name),
+            SHIFTED.name: table["shifted"].mean(),
+            **{each.name: each.mean(comparison, name) for each in averaged() if each.mean},
             "least p": 1 / (1 + comparison.nulls.sizes["shift"]),
             "above": float((table["q"] <= 0.05).mean()),
         }
-    columns = ["value", "shifted", "random weights", "acoustics", "least p", "above"]
+    names = [each.name for each in (SHIFTED, *averaged())]
+    columns = ["value", *names, "least p", "above"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("measure")
 
 
-def _of_acoustics(comparison: Comparison, measure: str) -> float:
-    """Mean score of all layers of models in the baseline; NaN where there is none."""
-    if comparison.baseline is None:
-        return float("nan")
-    models = list(comparison.models)
-    here = comparison.scores[measure].sel(model_row=models, model_col=comparison.baseline)
-    return float(here.mean())
+def averaged() -> list[Reference]:
+    """List the references that have a mean over all pairs of layers."""
+    return [each for each in floors_and_ceilings.REFERENCES if each.mean is not None]
 
 
 def overfitting(comparison: Comparison, in_sample: str, held_out: str) -> pd.DataFrame:
-    """Tell how much of an in-sample measure is left in speech that was held out.
+    """Compute overfitting: the in-sample score minus the held-out score, at the best matches.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed as `best_layers` of the held-out measure; with layer_col, in_sample, held_out and
-        overfitting, their difference.
+        Indexed as `assonance.tables.matches.best_layers` of the held-out measure; with layer_col,
+        in_sample, held_out and overfitting, their difference.
     """
-    table = best_matches(comparison, held_out)
-    scores = at_best_matches(comparison.scores[in_sample], table)
-    found = pd.DataFrame({"layer_col": table["layer_col"], "in_sample": scores}, index=table.index)
-    found["held_out"] = table["value"]
-    return found.assign(overfitting=found["in_sample"] - found["held_out"])
+    best = best_matches(comparison, held_out)
+    table = pd.DataFrame(
+        {
+            "layer_col": best["layer_col"],
+            "in_sample": at_best_matches(comparison.scores[in_sample], best),
+            "held_out": best["value"],
+        },
+        index=best.index,
+    )
+    return table.assign(overfitting=table["in_sample"] - table["held_out"])
 
 
 def descriptors(comparison: Comparison) -> pd.DataFrame:
-    """Tell what each layer is like by itself.
+    """Return the descriptors of each layer, such as its effective rank.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by model_row and layer_row, twins left out; with depth_row and a column for each of
-        `assonance.measures.layer_descriptors.DESCRIPTORS` that is known.
+        Indexed by model_row and layer_row, without twins and baseline; with depth_row and a column
+        for each of `assonance.measures.layer_descriptors.DESCRIPTORS` that was computed.
     """
     names = [name for name in DESCRIPTORS if name in comparison.scores]
-    rows = []
+    tables = []
     for model in comparison.models:
         layers = comparison.layers(model)
-        for place, layer in enumerate(layers):
-            here = {"model_row": model, "layer_row": layer}
-            known = {name: float(comparison.scores[name].sel(here)) for name in names}
-            rows.append({**here, "depth_row": depth(place, len(layers)), **known})
-    return pd.DataFrame(rows).set_index(["model_row", "layer_row"])
+        rows = {"model_row": [model] * len(layers), "layer_row": layers}
+        depths = [depth(place, len(layers)) for place in range(len(layers))]
+        values = {name: cells.read(comparison.scores[name], rows) for name in names}
+        tables.append(pd.DataFrame({**rows, "depth_row": depths, **values}))
+    return pd.concat(tables).set_index(["model_row", "layer_row"])

@@ -13,6 +13,7 @@ from assonance.plots import changes as change_plots
 from assonance.report.pictures import Picture, picture
 from assonance.report.sections.section import Panel, Section, what
 from assonance.tables import changes as change_tables
+from assonance.tables.floors_and_ceilings import SECOND_SEED
 from assonance.tables.heads import head_measures
 
 TEXT = (
@@ -25,7 +26,7 @@ TEXT = (
 
 _COLUMNS = {
     "beyond": "changed beyond the ceiling",
-    "ceiling": "ceiling: second seed",
+    "ceiling": SECOND_SEED.label,
     "value": "before and after",
 }
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from assonance.comparison.result import Comparison
+from assonance.measures.roles import MATCHED, ROTATED
 from assonance.plots import matches as match_plots
 from assonance.plots import scales
 from assonance.report.pictures import Picture, picture
@@ -12,6 +13,7 @@ from assonance.report.sections.section import Panel, Section, names_of, panel, s
 from assonance.report.words import level, named, span
 from assonance.tables import floors_and_ceilings
 from assonance.tables import matches as match_tables
+from assonance.tables.floors_and_ceilings import BASELINE
 
 
 def curves(
@@ -23,31 +25,33 @@ def curves(
     table = match_tables.best_layers(comparison, measure)
     if table["value"].isna().all():
         return
-    name, floor = (
-        scales.title(comparison, measure),
-        floors_and_ceilings.floor_name(comparison, measure),
-    )
+    name = scales.title(comparison, measure)
+    floor = floors_and_ceilings.floor(table, measure)
+    ceiling = floors_and_ceilings.ceiling(table, measure)
     of_way = table.columns.intersection(["share", "share_low", "share_high"])
     shares = shares and len(of_way) > 0
     shown = table.drop(columns=["depth_row", "depth_col", *(of_way if shares else ())])
-    words = f"; floor ({floor}) {span(table['floor'])}" if floor else ""
-    quiet = "; dotted, a ceiling" if "neighbour" in table or "seed" in table else ""
+    words = f"; floor ({floor.words}) {span(table[floor.column])}" if floor else ""
+    drawn = "".join(
+        f"; {each.line.words}, the {each.label}"
+        for each in floors_and_ceilings.drawn(table, measure)
+        if each.line is not None
+    )
+    headings = {floor.column: floor.label} if floor else {}
     band = "; band, the 95 % interval" if "low" in table else ""
     yield picture(
         id,
         lambda: match_plots.depth_curves(comparison, measure, table),
-        named(shown, value=name, floor=f"floor: {floor}"),
-        f"{name} with the most similar layer of the other model"
-        + (f"; dashed, the floor: {floor}" if floor else "")
-        + f"{quiet}{band}.{_of_acoustics(measure, table)}",
+        named(shown, value=name, **headings),
+        f"{name} with the most similar layer of the other model{drawn}{band}."
+        f"{_of_acoustics(measure, table)}",
         f"Lines of {name} by depth, {span(table['estimate'])}{words}.",
         "raw" if shares else "",
     )
-    if shares:
-        ceiling = floors_and_ceilings.CEILINGS[floors_and_ceilings.ceiling_name(table) or ""]
+    if shares and floor is not None and ceiling is not None:
         ends = {
-            "floor": f"floor (0): {floor}",
-            floors_and_ceilings.ceiling_name(table): f"ceiling (1): {ceiling}",
+            floor.column: f"floor (0): {floor.words}",
+            ceiling.column: f"ceiling (1): {ceiling.words}",
         }
         shown = table[["layer_col", *of_way, *ends]].rename(columns=ends)
         yield picture(
@@ -55,8 +59,9 @@ def curves(
             lambda: match_plots.shares(comparison, measure, table),
             named(shown),
             f"{name} with the most similar layer of the other model, as a share of the way from "
-            f"floor (0: {floor}) to ceiling (1: {ceiling}). Intervals are those of the score, with "
-            "floor and ceiling taken as they are; what lies beyond the axis is drawn at its end.",
+            f"floor (0: {floor.words}) to ceiling (1: {ceiling.words}). Intervals are those of the "
+            "score, with floor and ceiling taken as they are; what lies beyond the axis is drawn "
+            "at its end.",
             f"Lines of the share by depth, {span(table['share'])}.",
             "share",
         )
@@ -64,15 +69,15 @@ def curves(
 
 def _of_acoustics(measure: str, table: pd.DataFrame) -> str:
     """Say how far log-mel frames alone go, and what this floor is not."""
-    if "acoustics" not in table:
+    if BASELINE.column not in table:
         return ""
-    said = f" Dash-dotted, the acoustics alone: log-mel frames reach {span(table['acoustics'])}"
-    if "of_acoustics" in table:
+    said = f" Dash-dotted, the acoustics alone: log-mel frames reach {span(table[BASELINE.column])}"
+    if "baseline_fraction" in table:
         said += (
-            f", on average {table['of_acoustics'].mean():.0%} of what the other model explains "
-            "of a layer (each layer's share is in the table)"
+            f", on average {table['baseline_fraction'].mean():.0%} of what the other model "
+            "explains of a layer (each layer's share is in the table)"
         )
-    if measure == "maxcorr":
+    if measure == MATCHED:
         said += (
             "; they offer a neuron 80 bands to be matched with, fewer than a wider layer's "
             "neurons, so that this floor is low by that"
@@ -86,7 +91,7 @@ def depths(comparison: Comparison) -> Section | None:
     """Show which layers go together."""
     if len(comparison.models) < 2:
         return None
-    names = [name for name in names_of(comparison, "neuron", "layer") if name != "maxcorr_rotated"]
+    names = [name for name in names_of(comparison, "neuron", "layer") if name != ROTATED]
     panels = tuple(_depth_panel(comparison, name) for name in names)
     if not panels:
         return None

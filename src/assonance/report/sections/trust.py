@@ -6,12 +6,13 @@ import pandas as pd
 
 from assonance.comparison.result import Comparison
 from assonance.measures.layer_descriptors import DESCRIPTORS
-from assonance.measures.roles import HELD_OUT
+from assonance.measures.roles import DOMINANCE, HELD_OUT
 from assonance.plots import trust as trust_plots
 from assonance.report.pictures import Picture, picture
 from assonance.report.sections.section import Panel, Section
 from assonance.report.words import span
 from assonance.tables import trust as trust_tables
+from assonance.tables.floors_and_ceilings import SHIFTED
 
 
 def _intervals(comparison: Comparison) -> str:
@@ -48,9 +49,6 @@ def trust(comparison: Comparison) -> Section | None:
 
 _COLUMNS = {
     "value": "between models",
-    "shifted": "of shifted speech",
-    "random weights": "with random weights",
-    "acoustics": "with log-mel frames",
     "least p": "least possible p",
     "above": "share of pairs with q ≤ 0.05",
 }
@@ -89,10 +87,7 @@ def _in_short(comparison: Comparison, table: pd.DataFrame) -> str:
             f"independent ones {span(table['effective_frames'], digits=0)} in number; where that "
             "is fewer than a layer's neurons, the page says so first and names the remedy."
         )
-    known = [
-        trust_tables.chance(comparison, name)["value"].mean()
-        for name in ("cka", "cka_standardized")
-    ]
+    known = [trust_tables.chance(comparison, name)["value"].mean() for name in DOMINANCE]
     if not any(value != value for value in known):
         said += (
             f" Between models CKA reads {known[0]:.2f} with neurons as they are, "
@@ -112,11 +107,12 @@ def chance(comparison: Comparison) -> Iterator[Picture]:
         if least <= 0.05
         else f" So few shifts cannot give a p below {least:.2g}; ask for more with --shifts."
     )
+    headings = _COLUMNS | {each.name: each.label for each in (SHIFTED, *trust_tables.averaged())}
     titles = [str(comparison.scores[name].attrs.get("long_name", name)) for name in table.index]
     yield picture(
         "chance",
         lambda: trust_plots.chance(comparison),
-        table.set_axis(titles, axis="index").rename_axis("measure").rename(columns=_COLUMNS),
+        table.set_axis(titles, axis="index").rename_axis("measure").rename(columns=headings),
         "What each measure reads between the models, with random weights, with log-mel frames (of "
         "neurons a low floor: they have 80 bands to match), and where each layer is "
         "paired with what the other makes of other speech: the floor for this much speech, layers "
@@ -125,7 +121,7 @@ def chance(comparison: Comparison) -> Iterator[Picture]:
         "layers that are above shifted speech with q (Benjamini–Hochberg over all pairs) of at "
         "most 0.05." + more,
         f"Dots of {len(table)} measures beside what they read of shifted speech, "
-        f"{table['shifted'].min():.2f} to {table['shifted'].max():.2f}.",
+        f"{table[SHIFTED.name].min():.2f} to {table[SHIFTED.name].max():.2f}.",
     )
 
 
