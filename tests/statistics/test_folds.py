@@ -87,9 +87,9 @@ def test_without_folds_nothing_is_held_out():
 
 
 def test_folds_without_frames_are_no_folds():
-    parts = make_moments(LAYERS, FOLDS).parts
-    empty = Moments(parts[0].shift, parts[0].pairs)
-    pair = FoldedMoments([empty, *parts]).pair("a", "b")
+    folds = make_moments(LAYERS, FOLDS).folds
+    empty = Moments(folds[0].shift, folds[0].pairs)
+    pair = FoldedMoments([empty, *folds]).pair("a", "b")
     assert len(pair.folds) == 3
     assert_pair_is_of(pair, LAYERS["a"], LAYERS["b"])
 

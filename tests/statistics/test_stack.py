@@ -69,8 +69,8 @@ def test_they_score_as_their_definition_says(measure):
 def test_what_depends_exactly_on_each_other_does_so_in_fewer_frames(dtype, monkeypatch):
     arrays = layers("dependent")
     more = folded(arrays, dtype)
-    assert more.layer("b").dependence.shape == (7, 1)
-    fewer = folded(arrays, dtype, slice(7, None), part_of=more).layer("b")
+    assert more.layer("b").null_space.shape == (7, 1)
+    fewer = folded(arrays, dtype, slice(7, None), superset=more).layer("b")
     monkeypatch.setattr(torch.linalg, "eigh", None)  # it takes none
     correlation = np.corrcoef(
         np.concatenate([arrays["b"][fold == FOLDS][7:] for fold in range(5)]).astype("float64").T
@@ -87,7 +87,7 @@ def test_what_depended_on_each_other_by_chance_is_found_anew():
     seen = Moments(parts, [])
     seen.update({name: torch.from_numpy(x) for name, x in half.items()})
     less = FoldedMoments([seen])
-    assert less.layer("b").dependence.shape == (7, 1)
-    whole = folded(arrays, torch.float32, part_of=less).layer("b")
+    assert less.layer("b").null_space.shape == (7, 1)
+    whole = folded(arrays, torch.float32, superset=less).layer("b")
     expected = np.linalg.inv(np.corrcoef(arrays["b"].astype("float64").T))
     np.testing.assert_allclose(whole.inverse, expected, rtol=1e-6, atol=1e-6)

@@ -40,14 +40,14 @@ def describe_heads(shapes: HeadShapes) -> Mapping[str, Descriptor]:
         Values of shape (N,); NaN for a head without any valid map.
     """
     rows = shapes.rows.where(shapes.rows > 0, torch.nan)
-    uneven = shapes.uneven.where(shapes.uneven > 0, torch.nan)
-    uneven_rows = shapes.uneven_rows.where(shapes.uneven_rows > 0, torch.nan)
+    long_utterances = shapes.long_utterances.where(shapes.long_utterances > 0, torch.nan)
+    long_rows = shapes.long_rows.where(shapes.long_rows > 0, torch.nan)
     profile = shapes.offsets / rows[:, None]
     reach = profile.shape[1] // 2
     offsets = torch.arange(-reach, reach + 1, dtype=torch.float64)
     commonest = offsets[profile.argmax(1)]
     near = (offsets - commonest[:, None]).abs() <= _BESIDE
-    beyond_even = shapes.beyond_even.where(shapes.beyond_even > 1e-9 * shapes.rows, torch.nan)
+    deviation = shapes.deviation.where(shapes.deviation > 1e-9 * shapes.rows, torch.nan)
     return {
         "entropy": Descriptor(
             "Entropy",
@@ -59,7 +59,7 @@ def describe_heads(shapes: HeadShapes) -> Mapping[str, Descriptor]:
             "Evenness",
             "",
             "entropy relative to its maximum: 1 for even attention",
-            shapes.evenness / uneven_rows,
+            shapes.evenness / long_rows,
         ),
         "distance": Descriptor(
             "Distance",
@@ -84,13 +84,13 @@ def describe_heads(shapes: HeadShapes) -> Mapping[str, Descriptor]:
             "",
             "1 − the entropy of the map averaged over queries, relative to its maximum: 1 if all "
             "queries attend to one key, 0 if all keys are attended equally",
-            shapes.vertical / uneven,
+            shapes.verticality / long_utterances,
         ),
         "position_share": Descriptor(
             "Share explained by position",
             "",
             "share of a map's squared distance from even attention that its mean over relative "
             "offsets explains; undefined for even attention",
-            shapes.positional / beyond_even,
+            shapes.positional_deviation / deviation,
         ),
     }

@@ -1,4 +1,4 @@
-"""Mergeable sums over frames and heads, and the statistics read off them."""
+"""Add up mergeable sums over frames and heads, and compute statistics from them."""
 
 from assonance.statistics.folds import FoldedMoments
 from assonance.statistics.head_grid import on_grid
