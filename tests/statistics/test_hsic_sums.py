@@ -325,16 +325,6 @@ def test_an_utterance_of_no_frames_is_none():
     assert_equal_to_rounding(sums, sums_of(layers, groups), layers)
 
 
-@pytest.mark.parametrize(("xx", "yy"), [(0.0, 1.0), (1.0, -1e-9), (float("nan"), 1.0)])
-def test_what_does_not_agree_with_itself_aligns_with_nothing(xx, yy):
-    assert np.isnan(Hsic(0.5, xx, yy).alignment)
-    assert np.isnan(Hsic(0.5, xx, yy).swapped().alignment)
-
-
-def test_alignments_below_zero_are_not_clipped():
-    assert Hsic(-0.5, 4.0, 0.25).alignment == -0.5
-
-
 def test_without_utterances_any_chunk_will_do():
     layers = make_layers(WIDTHS, frames=60)
     found = pair_of(sums_of(layers, np.arange(60) // 25, utterances=False), layers)
