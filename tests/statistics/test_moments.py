@@ -134,7 +134,7 @@ def test_float32_frames_are_added_up_in_float64_but_for_products_of_two_layers(m
     frames = make_frames(dtype=torch.float32)
     found = moments_of(frames)
     exact = moments_of({name: values.double() for name, values in frames.items()})
-    assert (found.exact, exact.exact) == (set(), set(WIDTHS))
+    assert (found.float64_products, exact.float64_products) == (set(), set(WIDTHS))
     for name in WIDTHS:
         assert torch.equal(found.sums[name], exact.sums[name])
         assert torch.equal(found.product(name, name), exact.product(name, name))
@@ -143,7 +143,7 @@ def test_float32_frames_are_added_up_in_float64_but_for_products_of_two_layers(m
     assert 0 < error.max() < 2e-7
 
 
-@pytest.mark.parametrize("options", [{}, {"exact": ["a"]}, {"exact": ["b"]}])
+@pytest.mark.parametrize("options", [{}, {"float64_products": ["a"]}, {"float64_products": ["b"]}])
 def test_small_layers_and_what_must_be_exact_are_multiplied_in_float64(options, monkeypatch):
     if options:
         monkeypatch.setattr("assonance.statistics.moments.SMALL", 0)

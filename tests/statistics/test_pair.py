@@ -79,5 +79,5 @@ def test_swapping_twice_gives_the_same_statistics():
 
 def test_products_of_small_layers_are_in_float64():
     pair = pair_of()
-    assert pair.exact
+    assert pair.float64_products
     assert pair.product_dtype == torch.float64

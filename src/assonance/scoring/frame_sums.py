@@ -131,7 +131,7 @@ class FrameSums:
         offsets = np.cumsum([0, *reader.source.sizes])
         parts, self._blocks, scratch = [], [], Scratch()
         for number in range(len(plan.folds)):
-            part = Moments(shift, tile.pairs, exact=plan.exact)
+            part = Moments(shift, tile.pairs, float64_products=plan.exact)
             blocks = (
                 HsicBlockSums(shift, tile.pairs, utterances="blocks" in plan.needs)
                 if plan.needs & {"norms", "blocks"}

@@ -23,7 +23,7 @@ class FoldMoments(Protocol):
         """Number of frames."""
 
     @property
-    def exact(self) -> Set[str]:
+    def float64_products(self) -> Set[str]:
         """Names of the layers whose products were all computed in float64."""
 
     @property
@@ -145,7 +145,7 @@ class FoldedMoments:
             mean,
             scatter,
             folds[0].shift[name],
-            exact=all(name in fold.exact for fold in self.folds),
+            float64_products=all(name in fold.float64_products for fold in self.folds),
             unit=max(fold.unit for fold in self.folds),
             superset=superset,
         )

@@ -42,7 +42,7 @@ class LayerStatistics:
         Σ(x − mean)(x − mean)ᵀ, shape (D, D).
     shift
         Pilot shift, shape (D,).
-    exact
+    float64_products
         Whether all products of the layer were computed in float64. If not, further products are
         computed in float32 where that costs no more than 10⁻⁷ and saves time.
     unit
@@ -59,7 +59,7 @@ class LayerStatistics:
         scatter: Tensor,
         shift: Tensor,
         *,
-        exact: bool = True,
+        float64_products: bool = True,
         unit: float = torch.finfo(torch.float64).eps,
         superset: "LayerStatistics | None" = None,
     ) -> None:
@@ -67,7 +67,7 @@ class LayerStatistics:
         self.mean = mean
         self.scatter = scatter
         self.shift = shift
-        self.exact = exact
+        self.float64_products = float64_products
         self.unit = unit
         self.superset = superset
 
@@ -197,7 +197,7 @@ class LayerStatistics:
     @property
     def product_dtype(self) -> torch.dtype:
         """Dtype of products of matrices with bounded entries."""
-        return torch.float64 if self.exact or len(self.mean) <= SMALL else torch.float32
+        return torch.float64 if self.float64_products or len(self.mean) <= SMALL else torch.float32
 
     def rank_of_variance(self, share: float, cut: str) -> int:
         """Return how many leading directions of the standardised neurons a cut keeps.

@@ -77,7 +77,7 @@ class Reweighted:
             (group, weight) for group, weight in zip(groups, weights, strict=True) if weight
         ]
         self.n = sum(weight * group.n for group, weight in self._drawn)
-        self.exact = whole.exact
+        self.float64_products = whole.float64_products
         self.unit = whole.unit
         self.shift = whole.shift
         self.sums: Mapping[str, Tensor] = {
@@ -117,7 +117,7 @@ class LeaveOneOut:
         self._left_out = left_out
         self._others = others
         self.n = whole.n - left_out.n
-        self.exact = whole.exact
+        self.float64_products = whole.float64_products
         self.unit = whole.unit
         self.shift = whole.shift
         self.sums: Mapping[str, Tensor] = {
@@ -148,7 +148,7 @@ class ShiftedProducts:
     def __init__(self, own: Moments, products: Mapping[tuple[str, str], Tensor]) -> None:
         self._products = products
         self.n = own.n
-        self.exact = own.exact
+        self.float64_products = own.float64_products
         self.unit = own.unit
         self.shift = own.shift
         self.sums = own.sums
@@ -176,7 +176,7 @@ class SelectedNeurons:
         self._layer = layer
         self._subsets = subsets
         self.n = own.n
-        self.exact = frozenset(subsets if layer in own.exact else ())
+        self.float64_products = frozenset(subsets if layer in own.float64_products else ())
         self.unit = own.unit
         self.shift = {name: own.shift[layer][neurons] for name, neurons in subsets.items()}
         self.sums = {name: own.sums[layer][neurons] for name, neurons in subsets.items()}

@@ -28,9 +28,9 @@ class Moments:
 
     A layer's product with itself is always computed in float64: its small eigenvalues, by which
     the measures divide, would be lost in the rounding of float32. The product of two different
-    layers is computed in float64 if either has frames in float64, is small or is in `exact`.
-    Otherwise it is computed in float32, a chunk at a time, and added up in float64. The choice
-    depends on these two layers alone.
+    layers is computed in float64 if either has frames in float64, is small or is named in
+    `float64_products`. Otherwise it is computed in float32, a chunk at a time, and added up in
+    float64. The choice depends on these two layers alone.
 
     Parameters
     ----------
@@ -39,14 +39,14 @@ class Moments:
     pairs
         Layer pairs to multiply, each in either order. Each layer's product with itself is always
         computed.
-    exact
+    float64_products
         Names of the layers that are multiplied in float64 although their frames are float32.
 
     Attributes
     ----------
     n : int
         Number of frames added.
-    exact : set of str
+    float64_products : set of str
         Names of the layers whose products were all computed in float64, either because of their
         frames or by name.
     unit : float
@@ -60,13 +60,13 @@ class Moments:
         shift: Mapping[str, Tensor],
         pairs: Iterable[tuple[str, str]],
         *,
-        exact: Collection[str] = (),
+        float64_products: Collection[str] = (),
     ) -> None:
-        self._named_exact = frozenset(exact)
+        self._named_float64 = frozenset(float64_products)
         self.shift = {name: value.to(torch.float64) for name, value in shift.items()}
         own = ((name, name) for name in self.shift)
         self.n = 0
-        self.exact: Set[str] = frozenset(self.shift)
+        self.float64_products: Set[str] = frozenset(self.shift)
         self.unit = torch.finfo(torch.float64).eps
         self.sums = {name: torch.zeros_like(value) for name, value in self.shift.items()}
         # Layers whose product with itself has been filled in below the diagonal; done on demand.
@@ -112,7 +112,7 @@ class Moments:
             self.n += lengths.pop()
             dtypes = {name: frames[name].dtype for name in self.shift}
             doubles = {name for name, dtype in dtypes.items() if dtype == torch.float64}
-            self.exact &= self._named_exact | doubles
+            self.float64_products &= self._named_float64 | doubles
             self.unit = max(self.unit, *(torch.finfo(each).eps for each in dtypes.values()))
         self._mirrored.clear()
         buffers = scratch or Scratch()
@@ -148,9 +148,9 @@ class Moments:
         )
         if not same or self._products.keys() != other._products.keys():
             raise ValueError("moments of different layers, pairs or shifts cannot be merged")
-        result = type(self)(self.shift, self._products, exact=self._named_exact)
+        result = type(self)(self.shift, self._products, float64_products=self._named_float64)
         result.n = self.n + other.n
-        result.exact = self.exact & other.exact
+        result.float64_products = self.float64_products & other.float64_products
         result.unit = max(self.unit, other.unit)
         for name in self.sums:
             result.sums[name] = self.sums[name] + other.sums[name]
@@ -172,7 +172,9 @@ class Moments:
     def _product_dtypes(self) -> dict[tuple[str, str], torch.dtype]:
         """Return the dtype for the product of each pair of different layers."""
         doubles = {
-            name for name, shift in self.shift.items() if name in self.exact or len(shift) <= SMALL
+            name
+            for name, shift in self.shift.items()
+            if name in self.float64_products or len(shift) <= SMALL
         }
         return {
             (a, b): torch.float64 if a in doubles or b in doubles else torch.float32

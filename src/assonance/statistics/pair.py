@@ -127,7 +127,7 @@ class Pair:
         return other
 
     @property
-    def exact(self) -> bool:
+    def float64_products(self) -> bool:
         """Whether the products of the two layers were computed in float64."""
         return torch.float64 in (self.x.product_dtype, self.y.product_dtype)
 

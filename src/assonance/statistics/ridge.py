@@ -131,4 +131,6 @@ def _pool_layers(layers: Sequence[LayerStatistics]) -> LayerStatistics:
         scatter += layer.scatter
         scatter.addr_(layer.mean - mean, layer.mean - mean, alpha=layer.n)
     first = layers[0]
-    return LayerStatistics(n, mean, scatter, first.shift, exact=first.exact, unit=first.unit)
+    return LayerStatistics(
+        n, mean, scatter, first.shift, float64_products=first.float64_products, unit=first.unit
+    )

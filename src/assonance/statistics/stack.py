@@ -27,7 +27,7 @@ class StackedLayers(LayerStatistics):
         self.n = layers[0].n
         self.mean = torch.cat([each.mean for each in layers])
         self.shift = torch.cat([each.shift for each in layers])
-        self.exact = all(each.exact for each in layers)
+        self.float64_products = all(each.float64_products for each in layers)
         self._layers = layers
 
     @lazy
@@ -93,7 +93,7 @@ class StackedPair(Pair):
     @property
     def product_dtype(self) -> torch.dtype:
         """Dtype of products of matrices with bounded entries."""
-        return torch.float64 if self.y.exact else torch.float32
+        return torch.float64 if self.y.float64_products else torch.float32
 
     @lazy
     def correlation(self) -> Tensor:
