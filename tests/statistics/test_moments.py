@@ -153,7 +153,7 @@ def test_small_layers_and_what_must_be_exact_are_multiplied_in_float64(options, 
     found.update(frames)
     exact = moments_of({name: values.double() for name, values in frames.items()})
     assert torch.equal(found.product("a", "b"), exact.product("a", "b"))
-    assert found.unit == torch.finfo(torch.float32).eps
+    assert found.epsilon == torch.finfo(torch.float32).eps
 
 
 def test_a_small_layer_meets_a_wide_one_in_float64(monkeypatch):

@@ -285,7 +285,7 @@ def find_delicate(
         mean = about.mean(0)
         scatter = torch.addr(about.T @ about, mean, mean, alpha=-len(about))
         unit = torch.finfo(frames.dtype).eps
-        return LayerStatistics(len(about), mean, scatter, shift[name], unit=unit).delicate
+        return LayerStatistics(len(about), mean, scatter, shift[name], epsilon=unit).delicate
 
     judged = zip(wide, share(judge, wide), strict=True)
     return frozenset(name for name, delicate in judged if delicate)

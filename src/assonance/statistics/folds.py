@@ -27,7 +27,7 @@ class FoldMoments(Protocol):
         """Names of the layers whose products were all computed in float64."""
 
     @property
-    def unit(self) -> float:
+    def epsilon(self) -> float:
         """Machine epsilon of the frames."""
 
     @property
@@ -146,7 +146,7 @@ class FoldedMoments:
             scatter,
             folds[0].shift[name],
             float64_products=all(name in fold.float64_products for fold in self.folds),
-            unit=max(fold.unit for fold in self.folds),
+            epsilon=max(fold.epsilon for fold in self.folds),
             superset=superset,
         )
 

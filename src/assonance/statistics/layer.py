@@ -45,7 +45,7 @@ class LayerStatistics:
     float64_products
         Whether all products of the layer were computed in float64. If not, further products are
         computed in float32 where that costs no more than 10⁻⁷ and saves time.
-    unit
+    epsilon
         Machine epsilon of the frames: directions with less variance than its rounding are dropped.
     superset
         The same layer at a superset of the frames. Linear dependences between neurons found there
@@ -60,7 +60,7 @@ class LayerStatistics:
         shift: Tensor,
         *,
         float64_products: bool = True,
-        unit: float = torch.finfo(torch.float64).eps,
+        epsilon: float = torch.finfo(torch.float64).eps,
         superset: "LayerStatistics | None" = None,
     ) -> None:
         self.n = n
@@ -68,7 +68,7 @@ class LayerStatistics:
         self.scatter = scatter
         self.shift = shift
         self.float64_products = float64_products
-        self.unit = unit
+        self.epsilon = epsilon
         self.superset = superset
 
     @lazy
@@ -94,7 +94,7 @@ class LayerStatistics:
         """Eigenvalues (K,), largest first, and eigenvectors (V, K) of the correlations.
 
         Only directions with more variance than rounding are kept, and at most n − 1. Rounding is
-        that of the sums, V·ε of the largest eigenvalue, and that of the frames (`unit`).
+        that of the sums, V·ε of the largest eigenvalue, and that of the frames (`epsilon`).
         """
         values, vectors, kept = self._eigen
         return values[:kept], vectors[:, :kept].contiguous()
@@ -222,7 +222,7 @@ class LayerStatistics:
         """
         of_sums = len(vectors) * torch.finfo(vectors.dtype).eps * largest
         mean, norms = (self.shift + self.mean)[self.varies], self.norms[self.varies]
-        of_neurons = self.unit**2 * (1 + self.n * (mean / norms).square())
+        of_neurons = self.epsilon**2 * (1 + self.n * (mean / norms).square())
         of_frames = _ROUNDING_UNITS * (vectors.square() * of_neurons[:, None]).sum(0)
         return of_frames.clamp(min=of_sums)
 

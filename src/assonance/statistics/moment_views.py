@@ -78,7 +78,7 @@ class Reweighted:
         ]
         self.n = sum(weight * group.n for group, weight in self._drawn)
         self.float64_products = whole.float64_products
-        self.unit = whole.unit
+        self.epsilon = whole.epsilon
         self.shift = whole.shift
         self.sums: Mapping[str, Tensor] = {
             name: _weighted_sum(sums, [(group.sums[name], weight) for group, weight in self._drawn])
@@ -118,7 +118,7 @@ class LeaveOneOut:
         self._others = others
         self.n = whole.n - left_out.n
         self.float64_products = whole.float64_products
-        self.unit = whole.unit
+        self.epsilon = whole.epsilon
         self.shift = whole.shift
         self.sums: Mapping[str, Tensor] = {
             name: reduce(torch.add, [other.sums[name] for other in others], sums.new_zeros(()))
@@ -149,7 +149,7 @@ class ShiftedProducts:
         self._products = products
         self.n = own.n
         self.float64_products = own.float64_products
-        self.unit = own.unit
+        self.epsilon = own.epsilon
         self.shift = own.shift
         self.sums = own.sums
 
@@ -177,7 +177,7 @@ class SelectedNeurons:
         self._subsets = subsets
         self.n = own.n
         self.float64_products = frozenset(subsets if layer in own.float64_products else ())
-        self.unit = own.unit
+        self.epsilon = own.epsilon
         self.shift = {name: own.shift[layer][neurons] for name, neurons in subsets.items()}
         self.sums = {name: own.sums[layer][neurons] for name, neurons in subsets.items()}
 

@@ -49,7 +49,7 @@ class Moments:
     float64_products : set of str
         Names of the layers whose products were all computed in float64, either because of their
         frames or by name.
-    unit : float
+    epsilon : float
         Machine epsilon of the frames.
     sums : dict
         Σ(x − shift), shape (D,), by layer name.
@@ -67,7 +67,7 @@ class Moments:
         own = ((name, name) for name in self.shift)
         self.n = 0
         self.float64_products: Set[str] = frozenset(self.shift)
-        self.unit = torch.finfo(torch.float64).eps
+        self.epsilon = torch.finfo(torch.float64).eps
         self.sums = {name: torch.zeros_like(value) for name, value in self.shift.items()}
         # Layers whose product with itself has been filled in below the diagonal; done on demand.
         self._mirrored: set[str] = set()
@@ -113,7 +113,7 @@ class Moments:
             dtypes = {name: frames[name].dtype for name in self.shift}
             doubles = {name for name, dtype in dtypes.items() if dtype == torch.float64}
             self.float64_products &= self._named_float64 | doubles
-            self.unit = max(self.unit, *(torch.finfo(each).eps for each in dtypes.values()))
+            self.epsilon = max(self.epsilon, *(torch.finfo(each).eps for each in dtypes.values()))
         self._mirrored.clear()
         buffers = scratch or Scratch()
         product_dtypes = self._product_dtypes()
@@ -151,7 +151,7 @@ class Moments:
         result = type(self)(self.shift, self._products, float64_products=self._named_float64)
         result.n = self.n + other.n
         result.float64_products = self.float64_products & other.float64_products
-        result.unit = max(self.unit, other.unit)
+        result.epsilon = max(self.epsilon, other.epsilon)
         for name in self.sums:
             result.sums[name] = self.sums[name] + other.sums[name]
         for pair in self._products:

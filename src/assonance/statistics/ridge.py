@@ -132,5 +132,10 @@ def _pool_layers(layers: Sequence[LayerStatistics]) -> LayerStatistics:
         scatter.addr_(layer.mean - mean, layer.mean - mean, alpha=layer.n)
     first = layers[0]
     return LayerStatistics(
-        n, mean, scatter, first.shift, float64_products=first.float64_products, unit=first.unit
+        n,
+        mean,
+        scatter,
+        first.shift,
+        float64_products=first.float64_products,
+        epsilon=first.epsilon,
     )
