@@ -171,7 +171,7 @@ def test_utterances_may_come_several_at_once_and_be_shared_out_to_cores():
     with ThreadPoolExecutor(2) as pool:
         for first, last in ((0, 30), (30, FRAMES)):
             parts = [rows(frames, first, first + 7), rows(frames, first + 7, last)]
-            found.update(*parts, share=pool.map, scratch=scratch)
+            found.update(*parts, pool_map=pool.map, scratch=scratch)
     assert found.n == FRAMES
     for pair, values in expected._products.items():
         torch.testing.assert_close(found._products[pair], values, rtol=1e-6, atol=1e-4)

@@ -141,7 +141,7 @@ class FrameSums:
             for chunk in reader.chunks(groups, tile.layers):
                 seen = part.n
                 for pieces in _pieces([layers for _, layers in chunk]):
-                    part.update(*pieces, share=share, scratch=scratch)
+                    part.update(*pieces, pool_map=share, scratch=scratch)
                 if blocks is not None:
                     for block in share(blocks.summed, [layers for _, layers in chunk]):
                         blocks.add(block)

@@ -84,7 +84,7 @@ class Moments:
     def update(
         self,
         *utterances: Mapping[str, Tensor],
-        share: Map = map,
+        pool_map: Map = map,
         scratch: Scratch | None = None,
     ) -> None:
         """Add a chunk of frames.
@@ -94,7 +94,7 @@ class Moments:
         utterances
             For each utterance, activations by layer name, shape (T, D), with the same T for every
             layer, float32 or float64; not changed.
-        share
+        pool_map
             A `map` that may call its function from several threads.
         scratch
             Buffers to reuse from chunk to chunk.
@@ -126,14 +126,14 @@ class Moments:
             chunk = [frames[name] for frames in utterances]
             return self._add_own(name, chunk, copies[name], buffers)
 
-        centred = dict(zip(self.shift, share(add_own, self.shift), strict=True))
+        centred = dict(zip(self.shift, pool_map(add_own, self.shift), strict=True))
 
         def add_cross(pair: tuple[str, str]) -> None:
             a, b = (centred[name][product_dtypes[pair]] for name in pair)
             product = torch.mm(a.T, b, out=buffers.like(a, a.shape[1], b.shape[1]))
             self._products[pair].add_(product)
 
-        list(share(add_cross, product_dtypes))
+        list(pool_map(add_cross, product_dtypes))
 
     def merge(self, other: Self) -> Self:
         """Return the moments of the frames of both; neither is changed.
