@@ -80,10 +80,10 @@ def test_the_nearest_frames_are_those_at_the_smallest_distances():
     assert not KernelSample(torch.ones(5, 3)).nearest(2).any()
 
 
-@pytest.mark.parametrize("turn", [1, 12, -5, 40])
-def test_a_rolled_sample_is_that_of_rolled_frames(turn):
+@pytest.mark.parametrize("shift", [1, 12, -5, 40])
+def test_a_rolled_sample_is_that_of_rolled_frames(shift):
     sample = KernelSample(make_frames())
-    found, expected = sample.turned(turn), KernelSample(make_frames().roll(turn, 0))
+    found, expected = sample.rolled(shift), KernelSample(make_frames().roll(shift, 0))
     close = {"rtol": 0, "atol": 1e-12}
     torch.testing.assert_close(found.frames, expected.frames)
     torch.testing.assert_close(found.rbf, expected.rbf, **close)

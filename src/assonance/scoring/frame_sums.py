@@ -207,7 +207,7 @@ class FrameSums:
         ]
         moments = self.moments.with_cross(crossed)
         turn = -round(share * len(self._plan.sampled))
-        turned = {name: each.turned(turn) for name, each in self.samples.items()}
+        turned = {name: each.rolled(turn) for name, each in self.samples.items()}
         return PairView(moments, None, (self.samples, turned) if turned else None)
 
     def _about_mean(self, frames: Frames) -> Frames:

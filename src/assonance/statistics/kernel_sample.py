@@ -52,12 +52,12 @@ class KernelSample:
         self.frames = frames.to(torch.float64)
         self._nearest: dict[int, Tensor] = {}
 
-    def turned(self, turn: int) -> "KernelSample":
-        """Return the sample with its frames rolled by `turn` places, for the circular-shift null.
+    def rolled(self, shift: int) -> "KernelSample":
+        """Return the sample with its frames rolled by `shift` places, for the circular-shift null.
 
         Its matrices are those of this sample, rolled, and are not cached.
         """
-        return _Turned(self, turn)
+        return _Rolled(self, shift)
 
     def squared_distances(self) -> Tensor:
         """Compute squared Euclidean distances, exactly 0 for equal frames; shape (n, n)."""
@@ -114,13 +114,13 @@ class KernelSample:
         return self._nearest[count]
 
 
-class _Turned(KernelSample):
+class _Rolled(KernelSample):
     """A sample with rolled frames, whose matrices are rolled instead of computed again."""
 
-    def __init__(self, sample: KernelSample, turn: int) -> None:
-        super().__init__(sample.frames.roll(turn, 0))
+    def __init__(self, sample: KernelSample, shift: int) -> None:
+        super().__init__(sample.frames.roll(shift, 0))
         self._sample = sample
-        self._turn = turn
+        self._shift = shift
 
     @property
     def rbf(self) -> Tensor:
@@ -144,7 +144,7 @@ class _Turned(KernelSample):
     def _roll(self, matrix: Tensor) -> Tensor:
         """Roll rows and columns in one pass; `torch.roll` along both axes takes two."""
         result = torch.empty_like(matrix)
-        cut = self._turn % len(matrix)
+        cut = self._shift % len(matrix)
         blocks = ((slice(cut, None), slice(None, -cut)), (slice(cut), slice(-cut, None)))
         for rows, from_rows in blocks:
             for columns, from_columns in blocks:
