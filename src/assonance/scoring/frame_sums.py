@@ -143,7 +143,7 @@ class FrameSums:
                 for pieces in _pieces([layers for _, layers in chunk]):
                     part.update(*pieces, pool_map=share, scratch=scratch)
                 if blocks is not None:
-                    for block in share(blocks.summed, [layers for _, layers in chunk]):
+                    for block in share(blocks.utterance_terms, [layers for _, layers in chunk]):
                         blocks.add(block)
                 for group, layers in chunk:
                     for name, frames in layers.items():

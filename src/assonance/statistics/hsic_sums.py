@@ -130,9 +130,9 @@ class HsicBlockSums:
         ValueError
             If the layers differ in their number of frames.
         """
-        self.add(self.summed(frames))
+        self.add(self.utterance_terms(frames))
 
-    def summed(self, frames: Mapping[str, Tensor]) -> "UtteranceTerms":
+    def utterance_terms(self, frames: Mapping[str, Tensor]) -> "UtteranceTerms":
         """Compute the terms of one utterance without adding them; safe from several threads.
 
         See `update` for parameters and errors.
