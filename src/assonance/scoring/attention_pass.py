@@ -17,7 +17,7 @@ from assonance.measures import Measure
 from assonance.models import SpeechModel
 from assonance.scoring.head_scores import head_kinds, head_scores
 from assonance.settings import Settings
-from assonance.statistics import HeadShapes, HeadSums, on_grid
+from assonance.statistics import HeadProfiles, HeadSums, on_grid
 from assonance.utils.cores import worker_pool
 from assonance.utils.progress import Progress
 
@@ -32,7 +32,7 @@ class _Sums:
     """What one or more utterances say of all heads, and of what in them is not as it should be."""
 
     heads: HeadSums
-    shapes: HeadShapes
+    shapes: HeadProfiles
     lengths: list[int]
     regridded: set[str]
 
@@ -170,7 +170,7 @@ class AttentionPass:
 
     def _of(self, utterance: Utterance) -> _Sums:
         """Run all models over an utterance, piece by piece, and compare their heads."""
-        sums = _Sums(self._empty(), HeadShapes(sum(self.heads.values())), [], set())
+        sums = _Sums(self._empty(), HeadProfiles(sum(self.heads.values())), [], set())
         rates = {each.sampling_rate for each in self.models.values()}
         count = _pieces(utterance.duration, self.settings.attention_seconds)
         parts = {rate: _cut(utterance.read(rate), count) for rate in rates}

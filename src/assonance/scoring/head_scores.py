@@ -12,7 +12,7 @@ from assonance.measures import Measure, describe_heads
 from assonance.measures.attention import best_match
 from assonance.scoring.scores import CELL, attributes, nan_mean
 from assonance.settings import Settings
-from assonance.statistics import HeadShapes, HeadSums, weighted_heads
+from assonance.statistics import HeadProfiles, HeadSums, weighted_heads
 
 HEADS = ("head_row", "head_col")
 
@@ -83,7 +83,7 @@ def head_scores(
     return result
 
 
-def head_kinds(heads: Mapping[str, int], shapes: HeadShapes) -> xr.Dataset:
+def head_kinds(heads: Mapping[str, int], shapes: HeadProfiles) -> xr.Dataset:
     """Label what describes single heads.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from assonance.statistics.folds import FoldedMoments
 from assonance.statistics.head_grid import on_grid
-from assonance.statistics.head_profiles import HeadShapes
+from assonance.statistics.head_profiles import HeadProfiles
 from assonance.statistics.head_sums import HeadPair, HeadSums, weighted_heads
 from assonance.statistics.hsic import BlockPair, Hsic
 from assonance.statistics.hsic_sums import HsicBlockSums, weighted_blocks
@@ -20,7 +20,7 @@ __all__ = [
     "FoldedMoments",
     "GroupedMoments",
     "HeadPair",
-    "HeadShapes",
+    "HeadProfiles",
     "HeadSums",
     "Hsic",
     "HsicBlockSums",

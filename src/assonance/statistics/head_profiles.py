@@ -13,7 +13,7 @@ from assonance.statistics.head_kernels import add_log_sums, add_offsets
 
 
 @dataclass
-class HeadShapes:
+class HeadProfiles:
     """Mergeable sums that describe N attention heads, one utterance's maps at a time.
 
     All sums are float64. Relative entropies are divided by their maximum, ln T; they are defined
@@ -106,11 +106,11 @@ class HeadShapes:
         self.offsets = _centred_sum(self.offsets, profile.where(valid[:, None], 0))
         self.pairs = _centred_sum(self.pairs, pairs * valid[:, None])
 
-    def merge(self, other: "HeadShapes") -> "HeadShapes":
+    def merge(self, other: "HeadProfiles") -> "HeadProfiles":
         """Return the sums over the utterances of both; neither is changed."""
         if self.count != other.count:
             raise ValueError("profiles of different heads cannot be merged")
-        result = HeadShapes(self.count)
+        result = HeadProfiles(self.count)
         for name in _SUMS:
             setattr(result, name, getattr(self, name) + getattr(other, name))
         for name in _PROFILES:
@@ -156,7 +156,9 @@ class HeadShapes:
 
 
 _PROFILES = ("offsets", "pairs")
-_SUMS = tuple(name for name in HeadShapes.__dataclass_fields__ if name not in ("count", *_PROFILES))
+_SUMS = tuple(
+    name for name in HeadProfiles.__dataclass_fields__ if name not in ("count", *_PROFILES)
+)
 
 
 def _centred_sum(one: Tensor, two: Tensor) -> Tensor:
