@@ -39,7 +39,7 @@ def test_equal_groups_make_equal_folds():
     st.integers(1, 6),
     st.integers(1, 25),
 )
-def test_units_are_never_parted_and_parts_lie_within_folds(utterances, folds, parts):
+def test_units_are_never_split_and_groups_lie_within_folds(utterances, folds, parts):
     sizes = [size for size, _ in utterances]
     units = np.unique([unit for _, unit in utterances], return_inverse=True)[1]
     part, fold = assign_parts(sizes, units.tolist(), folds=folds, parts=parts, seed=1)
@@ -50,7 +50,7 @@ def test_units_are_never_parted_and_parts_lie_within_folds(utterances, folds, pa
     assert len(fold) <= max(parts, min(folds, units.max() + 1))
 
 
-def test_folds_do_not_depend_on_the_number_of_parts():
+def test_folds_do_not_depend_on_the_number_of_groups():
     sizes = np.random.default_rng(0).integers(5, 80, 37).tolist()
     expected = assign_folds(sizes, 5, 3)
     for parts in (5, 12, 20):
@@ -59,12 +59,12 @@ def test_folds_do_not_depend_on_the_number_of_parts():
         np.testing.assert_array_equal(fold[part], expected)
 
 
-def test_replicates_leave_each_part_out_or_draw_one_fewer():
+def test_replicates_leave_each_group_out_or_draw_one_fewer():
     np.testing.assert_array_equal(replicate_weights([0, 0, 1, 1], None, 0), 1 - np.eye(4))
     alone = [0] * 6
     drawn = replicate_weights(alone, 500, 3)
     assert (drawn.sum(1) == 5).all()
-    # Any part is as likely as any other: so often to a few standard deviations.
+    # Every group is drawn equally often, to a few standard deviations.
     assert np.abs(drawn.mean(0) - 5 / 6).max() < 4 * np.sqrt(5 / 6 / 500)
     np.testing.assert_array_equal(drawn[:20], replicate_weights(alone, 20, 3))
     assert (drawn != replicate_weights(alone, 500, 4)).any()

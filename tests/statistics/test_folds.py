@@ -33,7 +33,7 @@ def assert_pair_is_of(pair, row, column):
 
 
 @pytest.mark.parametrize(("row", "column"), [("a", "b"), ("b", "a"), ("a", "a")])
-def test_a_pair_holds_the_statistics_of_all_frames_and_of_either_side_of_each_fold(row, column):
+def test_a_pair_has_the_statistics_of_all_frames_and_of_both_sides_of_each_fold(row, column):
     pair = make_moments(LAYERS, FOLDS).pair(row, column)
     row, column = LAYERS[row], LAYERS[column]
     assert_pair_is_of(pair, row, column)
@@ -44,7 +44,7 @@ def test_a_pair_holds_the_statistics_of_all_frames_and_of_either_side_of_each_fo
         assert_pair_is_of(fold.training, row[~test], column[~test])
 
 
-def test_a_swapped_pair_is_the_pair_the_other_way_round():
+def test_a_swapped_pair_has_rows_and_columns_exchanged():
     moments = make_moments(LAYERS, FOLDS)
     swapped = moments.pair("a", "b", ("sample of a", "sample of b")).swapped()
     assert swapped.sample == ("sample of b", "sample of a")
@@ -59,7 +59,7 @@ def test_without_folds_nothing_is_held_out():
     assert make_moments(LAYERS).pair("a", "b").folds == ()
 
 
-def test_folds_without_frames_are_no_folds():
+def test_folds_without_frames_are_dropped():
     folds = make_moments(LAYERS, FOLDS).folds
     empty = Moments(folds[0].shift, folds[0].pairs)
     pair = FoldedMoments([empty, *folds]).pair("a", "b")
@@ -67,7 +67,7 @@ def test_folds_without_frames_are_no_folds():
     assert_pair_is_of(pair, LAYERS["a"], LAYERS["b"])
 
 
-def test_layers_are_read_once_for_all_their_pairs():
+def test_layers_are_computed_once_for_all_their_pairs():
     moments = make_moments(LAYERS, FOLDS)
     one, two = moments.pair("a", "b"), moments.pair("b", "a")
     assert one.x is two.y is moments.layer("a")

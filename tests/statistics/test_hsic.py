@@ -21,7 +21,7 @@ def sums_of(x, y, groups):
     s, t = (np.array([block[side].sum(0) for block in blocks]) for side in (0, 1))
     c = np.array([rows.T @ columns for rows, columns in blocks])
     return HsicSums(
-        whole=(c.sum(0) ** 2).sum(),
+        total=(c.sum(0) ** 2).sum(),
         within=(c**2).sum(),
         ends=s.sum(0) @ c.sum(0) @ t.sum(0),
         x_end=sum(s.sum(0) @ c_u @ t_u for c_u, t_u in zip(c, t, strict=True)),
@@ -76,12 +76,12 @@ def test_the_alignment_is_a_ratio_to_the_geometric_mean():
 
 
 @pytest.mark.parametrize(("xx", "yy"), [(0.0, 1.0), (1.0, -1e-9), (float("nan"), 1.0)])
-def test_what_does_not_agree_with_itself_aligns_with_nothing(xx, yy):
+def test_the_alignment_is_undefined_unless_the_hsic_of_each_layer_with_itself_is_positive(xx, yy):
     assert np.isnan(Hsic(0.5, xx, yy).alignment)
     assert np.isnan(Hsic(0.5, xx, yy).swapped().alignment)
 
 
-def test_alignments_below_zero_are_not_clipped():
+def test_negative_alignments_are_not_clipped():
     assert Hsic(-0.5, 4.0, 0.25).alignment == -0.5
 
 

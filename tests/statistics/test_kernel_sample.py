@@ -1,4 +1,4 @@
-"""Sampled frames and their kernels."""
+"""Sampled frames, their kernels, distances, ranks and neighbours."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from assonance.statistics.kernel_sample import squared_distances
 
 
 @given(st.integers(0, 500), st.integers(1, 100), st.integers(0, 9))
-def test_frames_are_drawn_once_each_in_order_and_as_many_as_asked(n_frames, size, seed):
+def test_distinct_frames_are_drawn_in_order_and_as_many_as_requested(n_frames, size, seed):
     drawn = sample_indices(n_frames, size, seed)
     assert drawn.shape == (min(n_frames, size),)
     assert (np.diff(drawn) > 0).all()
@@ -24,7 +24,7 @@ def test_the_seed_alone_decides_which_frames_are_drawn():
     assert (sample_indices(100, 20, 1) != sample_indices(100, 20, 2)).any()
 
 
-def test_every_frame_is_as_likely_to_be_drawn():
+def test_every_frame_is_equally_likely_to_be_drawn():
     counts = np.zeros(10)
     for seed in range(400):
         counts[sample_indices(10, 3, seed)] += 1
@@ -93,7 +93,7 @@ def test_a_rolled_sample_is_that_of_rolled_frames(shift):
     assert torch.equal(found.nearest(4), expected.nearest(4))
 
 
-def test_more_distances_than_torch_takes_quantiles_of():
+def test_the_median_of_more_distances_than_torch_allows_for_quantiles():
     frames = torch.linspace(0, 1, 4100, dtype=torch.float64)[:, None]
     assert frames.shape[0] ** 2 > 2**24
     kernel = KernelSample(frames).rbf
@@ -101,7 +101,7 @@ def test_more_distances_than_torch_takes_quantiles_of():
     assert torch.isfinite(kernel).all()
 
 
-def test_frames_that_are_the_same_are_at_no_distance():
+def test_equal_frames_are_at_distance_zero():
     frames = torch.randn(40, 30, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     frames[[3, 17, 20]] = frames[5].clone()
     frames[9] = frames[8] + 1e-7
@@ -113,7 +113,7 @@ def test_frames_that_are_the_same_are_at_no_distance():
     np.testing.assert_array_equal(distances, distances.T)
 
 
-def test_distances_of_many_equal_frames_are_made_in_parts(monkeypatch):
+def test_distances_of_many_equal_frames_are_computed_in_chunks(monkeypatch):
     monkeypatch.setattr("assonance.statistics.kernel_sample.PAIRS_AT_ONCE", 7)
     frames = torch.randn(6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     frames = frames.repeat(4, 1)

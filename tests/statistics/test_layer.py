@@ -1,4 +1,4 @@
-"""What is derived from a layer's moments: what varies, its spectrum, its cut."""
+"""Statistics of one layer: varying neurons, norms, spectrum, whitening and cut."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def statistics_of(layer):
 
 
 def with_spectrum(values):
-    """A layer whose correlations have these eigenvalues, whatever its neurons are."""
+    """Make a layer whose correlations have these eigenvalues."""
     width = len(values)
     nothing = torch.zeros(width, dtype=torch.float64)
     layer = LayerStatistics(99, nothing, torch.eye(width, dtype=torch.float64), nothing)
@@ -24,19 +24,19 @@ def with_spectrum(values):
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, -3.3, 1e-30, 1e9, 1e30])
-def test_a_neuron_of_one_value_does_not_vary(value):
+def test_a_constant_neuron_does_not_vary(value):
     layer = make_layers({"x": 3}, frames=FRAMES)["x"]
     layer[:, 1] = value
     assert statistics_of(layer).varies.tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize("size", [1e-100, 1e-6, 1, 1e6, 1e100])
-def test_a_neuron_of_any_size_varies(size):
+def test_a_neuron_of_any_scale_varies(size):
     layer = size * make_layers({"x": 3}, frames=FRAMES)["x"]
     assert statistics_of(layer).varies.all()
 
 
-def test_a_neuron_far_from_zero_varies_down_to_what_numbers_can_tell():
+def test_a_neuron_far_from_zero_varies_down_to_the_precision_of_its_values():
     noise = np.random.default_rng(0).standard_normal(FRAMES)
     layer = np.column_stack([1 + 1e-10 * noise, 1 + 1e-14 * noise, 1000 + 1e-8 * noise])
     assert statistics_of(layer).varies.tolist() == [True, False, True]
@@ -65,7 +65,7 @@ def test_whitened_neurons_are_uncorrelated_and_of_norm_one():
     np.testing.assert_allclose(white.T @ white, np.eye(5), rtol=0, atol=1e-10)
 
 
-def test_directions_that_are_rounding_are_no_directions():
+def test_directions_within_rounding_are_dropped():
     layer = make_layers({"x": 5}, frames=FRAMES)["x"]
     mixed = layer @ np.random.default_rng(0).standard_normal((5, 7))
     assert len(statistics_of(np.hstack([layer, mixed])).spectrum[0]) == 5
@@ -94,7 +94,7 @@ def test_a_share_met_exactly_is_reached():
     assert layer.rank_of_variance(1.0, "reach") == 3
 
 
-def test_nothing_that_varies_has_no_directions():
+def test_a_layer_of_constant_neurons_has_no_directions():
     layer = statistics_of(np.ones((FRAMES, 3)))
     values, vectors = layer.spectrum
     assert values.shape == (0,)

@@ -56,7 +56,7 @@ def test_held_out_sums_give_the_share_of_variance_predicted():
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
 
 
-def test_the_fold_that_is_scored_has_no_part_in_its_strength():
+def test_the_held_out_fold_does_not_affect_its_strength():
     layers = make_layers({"a": 6, "b": 15}, frames=FRAMES)
     before = choose_strengths(make_moments(layers, FOLDS).pair("a", "b").folds)
     rng = np.random.default_rng(0)

@@ -18,21 +18,21 @@ class FoldLayer:
 
     Parameters
     ----------
-    whole, training, held_out
+    all_frames, training, held_out
         Statistics of all frames, of the frames of all other folds, and of the fold's frames.
     """
 
     def __init__(
-        self, whole: LayerStatistics, training: LayerStatistics, held_out: LayerStatistics
+        self, all_frames: LayerStatistics, training: LayerStatistics, held_out: LayerStatistics
     ) -> None:
-        self.whole = whole
+        self.all_frames = all_frames
         self.training = training
         self.held_out = held_out
 
     @lazy
     def inverse_norms(self) -> Tensor:
         """One over the norm of each neuron over all frames, 0 for a constant neuron; (D,)."""
-        return torch.where(self.whole.varies, 1 / self.whole.norms, 0.0)
+        return torch.where(self.all_frames.varies, 1 / self.all_frames.norms, 0.0)
 
     @lazy
     def drift(self) -> Tensor:
@@ -63,7 +63,7 @@ class FoldLayer:
         scale = 1 / (training.norms * self.inverse_norms)[training.varies]
         inverse = (training.inverse * scale[:, None]).mul_(scale)
         if not training.varies.all():
-            padded = inverse.new_zeros(self.whole.scatter.shape)
+            padded = inverse.new_zeros(self.all_frames.scatter.shape)
             padded[torch.outer(training.varies, training.varies)] = inverse.flatten()
             inverse = padded
         return inverse.to(training.inverse_dtype(training.product_dtype))

@@ -94,7 +94,7 @@ class HsicSums:
     For block u with frames X_u and Y_u: s_u = X_uᵀ1, t_u = Y_uᵀ1 and C_u = X_uᵀY_u.
     """
 
-    whole: float  # ‖C‖², C = ΣC_u
+    total: float  # ‖C‖², C = ΣC_u
     within: float  # Σ‖C_u‖²
     ends: float  # SᵀCT, S = Σs_u, T = Σt_u
     x_end: float  # Σ SᵀC_u t_u
@@ -124,7 +124,7 @@ class HsicSums:
         two, three, four = powers.tuples()
         if four <= 0:
             return float("nan")
-        pairs = self.whole - self.within
+        pairs = self.total - self.within
         triples = self.ends - self.x_end - self.y_end + 2 * self.chain - self.mixed
         rows = self.joint - self.x_weighted - self.y_weighted + self.squares
         product = (self.x_total - self.x_squares) * (self.y_total - self.y_squares)

@@ -45,19 +45,21 @@ class GroupedMoments:
 
     def weighted(self, weights: Sequence[int]) -> FoldedMoments:
         """Return all frames, those of each group counted as often as its weight, by fold."""
-        by_fold = [self._fold(number, whole, weights) for number, whole in enumerate(self.by_fold)]
+        by_fold = [
+            self._replicate(number, fold, weights) for number, fold in enumerate(self.by_fold)
+        ]
         return FoldedMoments(by_fold, superset=self.whole)
 
-    def _fold(self, number: int, whole: Moments, weights: Sequence[int]) -> FoldMoments:
-        own = [group for group, fold in enumerate(self.fold_of_group) if fold == number]
+    def _replicate(self, number: int, fold: Moments, weights: Sequence[int]) -> FoldMoments:
+        own = [group for group, own_fold in enumerate(self.fold_of_group) if own_fold == number]
         groups = [self.groups[group] for group in own]
         own_weights = [weights[group] for group in own]
         if set(own_weights) == {1}:
-            return whole
+            return fold
         if sorted(own_weights) == [0] + [1] * (len(own) - 1):
             left_out = groups.pop(own_weights.index(0))
-            return LeaveOneOut(whole, left_out, groups)
-        return Reweighted(whole, groups, own_weights)
+            return LeaveOneOut(fold, left_out, groups)
+        return Reweighted(fold, groups, own_weights)
 
 
 class Reweighted:
@@ -65,24 +67,24 @@ class Reweighted:
 
     Parameters
     ----------
-    whole, groups
+    fold, groups
         Moments of the fold and of each of its jackknife groups.
     weights
         How often each group counts; 0 leaves it out.
     """
 
-    def __init__(self, whole: Moments, groups: Sequence[Moments], weights: Sequence[int]) -> None:
-        self._whole = whole
+    def __init__(self, fold: Moments, groups: Sequence[Moments], weights: Sequence[int]) -> None:
+        self._fold = fold
         self._drawn = [
             (group, weight) for group, weight in zip(groups, weights, strict=True) if weight
         ]
         self.n = sum(weight * group.n for group, weight in self._drawn)
-        self.float64_products = whole.float64_products
-        self.epsilon = whole.epsilon
-        self.shift = whole.shift
+        self.float64_products = fold.float64_products
+        self.epsilon = fold.epsilon
+        self.shift = fold.shift
         self.sums: Mapping[str, Tensor] = {
             name: _weighted_sum(sums, [(group.sums[name], weight) for group, weight in self._drawn])
-            for name, sums in whole.sums.items()
+            for name, sums in fold.sums.items()
         }
 
     def product(self, a: str, b: str) -> Tensor:
@@ -90,7 +92,7 @@ class Reweighted:
 
         def make() -> Tensor:
             drawn = [(group.product(a, b), weight) for group, weight in self._drawn]
-            return _weighted_sum(self._whole.product(a, b), drawn)
+            return _weighted_sum(self._fold.product(a, b), drawn)
 
         # Every fold's training statistics need a layer's product with itself again.
         return once(self, a, make) if a == b else make()
@@ -108,21 +110,21 @@ class LeaveOneOut:
 
     Parameters
     ----------
-    whole, left_out, others
+    fold, left_out, others
         Moments of the fold, of the group left out, and of each other group of the fold.
     """
 
-    def __init__(self, whole: Moments, left_out: Moments, others: Sequence[Moments]) -> None:
-        self._whole = whole
+    def __init__(self, fold: Moments, left_out: Moments, others: Sequence[Moments]) -> None:
+        self._fold = fold
         self._left_out = left_out
         self._others = others
-        self.n = whole.n - left_out.n
-        self.float64_products = whole.float64_products
-        self.epsilon = whole.epsilon
-        self.shift = whole.shift
+        self.n = fold.n - left_out.n
+        self.float64_products = fold.float64_products
+        self.epsilon = fold.epsilon
+        self.shift = fold.shift
         self.sums: Mapping[str, Tensor] = {
             name: reduce(torch.add, [other.sums[name] for other in others], sums.new_zeros(()))
-            for name, sums in whole.sums.items()
+            for name, sums in fold.sums.items()
         }
 
     def product(self, a: str, b: str) -> Tensor:
@@ -131,7 +133,7 @@ class LeaveOneOut:
             # Added up, not subtracted: for a neuron that varies in the group left out alone, the
             # difference would be rounding that looks like variance.
             return reduce(torch.add, [other.product(a, a) for other in self._others])
-        return self._whole.product(a, b) - self._left_out.product(a, b)
+        return self._fold.product(a, b) - self._left_out.product(a, b)
 
 
 class ShiftedProducts:
