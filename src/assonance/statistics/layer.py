@@ -87,7 +87,7 @@ class LayerStatistics:
     def correlation(self) -> Tensor:
         """Pearson correlations between the V neurons that vary; shape (V, V)."""
         inverse = 1 / self.norms[self.varies]
-        return (among(self.scatter, self.varies, self.varies) * inverse[:, None]).mul_(inverse)
+        return (submatrix(self.scatter, self.varies, self.varies) * inverse[:, None]).mul_(inverse)
 
     @lazy
     def spectrum(self) -> tuple[Tensor, Tensor]:
@@ -227,7 +227,7 @@ class LayerStatistics:
         return of_frames.clamp(min=of_sums)
 
 
-def among(matrix: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+def submatrix(matrix: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Return the rows and columns of two masks; the matrix itself if both select everything."""
     if not rows.all():
         matrix = matrix[rows]

@@ -8,7 +8,7 @@ from torch import Tensor
 from assonance.statistics.fold_layer import Products
 from assonance.statistics.hsic import BlockPair
 from assonance.statistics.kernel_sample import KernelSample
-from assonance.statistics.layer import LayerStatistics, among
+from assonance.statistics.layer import LayerStatistics, submatrix
 from assonance.statistics.lazy import lazy, once
 from assonance.statistics.svd import svd
 
@@ -142,7 +142,7 @@ class Pair:
         if self._reverse:
             return self._reverse.correlation.T
         rows, columns = (1 / layer.norms[layer.varies] for layer in (self.x, self.y))
-        cross = among(self.cross, self.x.varies, self.y.varies)
+        cross = submatrix(self.cross, self.x.varies, self.y.varies)
         return (cross * rows[:, None]).mul_(columns).clamp_(-1, 1)
 
     @lazy
@@ -193,7 +193,9 @@ class Pair:
         """Nuclear norm (sum of singular values) of `cross` for the neurons that vary."""
         if self._reverse:
             return self._reverse.nuclear_norm
-        return float(torch.linalg.svdvals(among(self.cross, self.x.varies, self.y.varies)).sum())
+        return float(
+            torch.linalg.svdvals(submatrix(self.cross, self.x.varies, self.y.varies)).sum()
+        )
 
     @lazy
     def held_out(self) -> tuple[Tensor, Tensor, Tensor]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from assonance.statistics.fold_layer import FoldLayer
-from assonance.statistics.layer import LayerStatistics, among
+from assonance.statistics.layer import LayerStatistics, submatrix
 from assonance.statistics.lazy import lazy, once
 from assonance.statistics.pair import Pair
 
@@ -101,7 +101,7 @@ class StackedPair(Pair):
         _, total = self._scaled(self.product_dtype)
         x, y = (layer.mean / layer.norms for layer in (self.x, self.y))
         rows, columns = self.x.varies, self.y.varies
-        scaled = among(total, rows, columns)
+        scaled = submatrix(total, rows, columns)
         x, y = (mean[varies].to(scaled.dtype) for mean, varies in ((x, rows), (y, columns)))
         return torch.addr(scaled, x, y, alpha=-self.x.n).clamp_(-1, 1)
 
