@@ -104,9 +104,9 @@ class Products:
         )
 
     def standardised(self, fold: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Compute the training and the held-out products, both as in `FoldLayer`.
+        """Compute the training and the held-out products, both about the training means.
 
-        Both are about the training means and divided by the neurons' norms over all frames.
+        Both are divided by the neurons' norms over all frames, as all tables of `FoldLayer`.
         """
         by_fold, total = once(self, dtype, lambda: self._scaled(dtype))
         x, y = self.x[fold], self.y[fold]

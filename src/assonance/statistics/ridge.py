@@ -45,7 +45,7 @@ class RidgePath:
         Returns
         -------
         Tensor
-            The error for each of `STRENGTHS` minus Σx², shape (S,).
+            The error minus the weighted Σx², for each of `STRENGTHS`; shape (S,).
         """
         cross, scatter = self._along(held_out)
         linear = (self.cross * cross) @ weights
@@ -60,7 +60,10 @@ class RidgePath:
         return (cross * slopes).sum(0), (slopes * (scatter @ slopes)).sum(0)
 
     def _along(self, held_out: Pair) -> tuple[Tensor, Tensor]:
-        """Project held-out y onto the axes; return its products with x, (K, Dx), and (K, K)."""
+        """Compute held-out products of y along the axes with x, (K, Dx), and with itself, (K, K).
+
+        Both are about the training means.
+        """
         n, varies = held_out.x.n, self.training.y.varies
         x_drift = held_out.x.mean - self.training.x.mean
         y_drift = self.axes.T @ (held_out.y.mean - self.training.y.mean)[varies]
