@@ -63,9 +63,10 @@ class HsicBlockSums:
     for frames about their mean over all frames, so `shift` should be that mean. A later correction
     for another shift would need Σn_u C_u and Σn_u² C_u, two more products for every pair of layers.
 
-    Frames in float64 are multiplied in float64. Others are multiplied in float32, with sums over
-    frames in float64; this errs by about 1e-7 of the largest sum. If `shift` is the mean, no bit of
-    a pair's estimates depends on the other layers.
+    If any layer of an utterance is in float64, all are multiplied in float64. Otherwise all are
+    multiplied in float32, with sums over frames in float64; this errs by about 1e-7 of the largest
+    sum. If `shift` is the mean and all layers have one dtype, no bit of a pair's estimates depends
+    on the other layers.
 
     Parameters
     ----------
