@@ -6,17 +6,17 @@ import torch
 from material import make_maps
 
 from assonance.measures import describe_heads
-from assonance.statistics import HeadShapes
+from assonance.statistics import HeadProfiles
 
 LENGTHS = (30, 12, 1)
 
 
 def described(maps):
     """Values by descriptor of heads given as one array an utterance."""
-    shapes = HeadShapes(len(maps[0]))
+    profiles = HeadProfiles(len(maps[0]))
     for one in maps:
-        shapes.update(torch.from_numpy(np.ascontiguousarray(one)), torch.ones(len(one)).bool())
-    return {name: each.values.numpy() for name, each in describe_heads(shapes).items()}
+        profiles.update(torch.from_numpy(np.ascontiguousarray(one)), torch.ones(len(one)).bool())
+    return {name: each.values.numpy() for name, each in describe_heads(profiles).items()}
 
 
 def kinds(length):
@@ -106,7 +106,7 @@ def test_single_precision_describes_as_double_does():
 
 
 def test_a_head_of_which_nothing_was_added_is_not_described():
-    for each in describe_heads(HeadShapes(2)).values():
+    for each in describe_heads(HeadProfiles(2)).values():
         assert torch.isnan(each.values).all()
 
 

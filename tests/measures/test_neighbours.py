@@ -12,7 +12,6 @@ from sklearn.neighbors import NearestNeighbors
 from assonance import similarity, similarity_matrix
 from assonance.settings import SETTINGS
 from assonance.statistics import KernelSample
-from assonance.statistics.kernel_sample import squared_distances
 
 FRAMES = 120
 CLOSE = {"rtol": 0, "atol": 1e-9}
@@ -84,29 +83,6 @@ def test_distance_correlation_of_normal_variables_is_as_published(rho):
     above += 1 - rho * np.arcsin(rho / 2) - np.sqrt(4 - rho**2)
     expected = np.sqrt(above / (1 + np.pi / 3 - np.sqrt(3)))
     assert similarity(x, y, "distance_correlation") == pytest.approx(expected, abs=0.03)
-
-
-# The distances
-
-
-def test_frames_that_are_the_same_are_at_no_distance():
-    frames = torch.randn(40, 30, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    frames[[3, 17, 20]] = frames[5].clone()
-    frames[9] = frames[8] + 1e-7
-    distances = squared_distances(frames)
-    assert (distances[[3, 17, 20]][:, [3, 5, 17, 20]] == 0).all()
-    assert float(distances[8, 9]) == pytest.approx(30e-14, rel=1e-6)
-    expected = ((frames[:, None] - frames) ** 2).sum(2)
-    np.testing.assert_allclose(distances, expected, rtol=1e-9)
-    np.testing.assert_array_equal(distances, distances.T)
-
-
-def test_distances_of_many_equal_frames_are_made_in_parts(monkeypatch):
-    monkeypatch.setattr("assonance.statistics.kernel_sample.PAIRS_AT_ONCE", 7)
-    frames = torch.randn(6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    frames = frames.repeat(4, 1)
-    expected = ((frames[:, None] - frames) ** 2).sum(2)
-    np.testing.assert_allclose(squared_distances(frames), expected, rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("measure", MEASURES)

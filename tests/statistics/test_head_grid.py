@@ -17,20 +17,20 @@ def test_rows_still_sum_to_one(length, frames):
     assert (found >= 0).all()
 
 
-def test_whole_frames_are_averaged_as_queries_and_summed_as_keys():
+def test_queries_are_averaged_and_keys_summed():
     maps = make_maps({"a": 2}, (12,))["a"][0]
     expected = maps.reshape(2, 4, 3, 4, 3).sum(4).mean(2)
     np.testing.assert_allclose(on_grid(torch.from_numpy(maps), 4), expected, rtol=1e-12)
 
 
-def test_a_frame_that_two_share_is_parted_between_them():
+def test_a_frame_that_overlaps_two_cells_is_split_between_them():
     diagonal = torch.eye(3, dtype=torch.float64)[None]
-    # Two frames of one and a half each: the middle one is half in either.
+    # Two cells of one and a half frames each: half of the middle frame is in either.
     expected = torch.tensor([[[1.25, 0.25], [0.25, 1.25]]], dtype=torch.float64) / 1.5
     torch.testing.assert_close(on_grid(diagonal, 2), expected)
 
 
-def test_maps_on_the_grid_are_left_as_they_are():
+def test_maps_with_as_many_frames_as_the_grid_are_returned_as_they_are():
     maps = torch.from_numpy(make_maps({"a": 2}, (9,))["a"][0])
     assert on_grid(maps, 9) is maps
 

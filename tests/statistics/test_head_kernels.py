@@ -1,4 +1,4 @@
-"""Inner loops over maps: logarithms to the last digits, rows of length one, sums over diagonals."""
+"""Inner loops over maps: precise logarithms, rows of norm one, sums over diagonals."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ PRECISIONS = pytest.mark.parametrize(("dtype", "error"), [(np.float64, 1e-13), (
 
 
 @PRECISIONS
-def test_logarithms_are_right_over_all_probabilities(dtype, error):
+def test_logarithms_are_precise_for_all_probabilities(dtype, error):
     values = np.concatenate([np.geomspace(1e-30, 1, 4001), np.linspace(0.4, 1, 4001)])
     half = (values / 2).astype(dtype)[:, None]
     for one in half[:: len(half) // 200]:
@@ -34,7 +34,7 @@ def test_sums_are_added_for_every_two_rows(dtype, error):
 
 
 @PRECISIONS
-def test_rows_are_centred_and_of_length_one_or_constant(dtype, error):
+def test_rows_are_centred_and_of_norm_one_or_constant(dtype, error):
     maps = make_maps({"a": 3}, lengths=(20,))["a"][0].astype(dtype)
     maps[1, 4] = dtype(1 / 20)
     rows = np.empty_like(maps)

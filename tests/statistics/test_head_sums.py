@@ -20,7 +20,7 @@ TABLES = tuple(HeadPair.__dataclass_fields__)
 
 
 def stacked(maps, utterance, dtype=torch.float64):
-    """The maps of all layers on top of each other."""
+    """Stack the maps of all layers."""
     return torch.cat([torch.as_tensor(one[utterance]) for one in maps.values()]).to(dtype)
 
 
@@ -41,7 +41,7 @@ def assert_same(found, expected, tolerance=1e-10):
 
 
 def divergence(x, y):
-    """Of two maps of one head."""
+    """Compute the divergence of two maps of one head."""
     sums = HeadSums({"a": 1, "b": 1}, [("a", "b")])
     sums.update(torch.cat([torch.as_tensor(x), torch.as_tensor(y)]))
     return sums.pair("a", "b").divergence.item()
@@ -67,14 +67,14 @@ def test_sums_are_what_the_definitions_average(dtype, error, sharpness):
         "attn_cka": pair.alignment / 5,
     }
     for measure, table in found.items():
-        # float32 maps do not hold the digits of deviations far below their means.
+        # float32 maps lose the digits of deviations far below their means.
         loose = 1e3 if dtype == torch.float32 and sharpness < 1 else 1
         expected = getattr(oracles, measure)(xs, ys)
         np.testing.assert_allclose(table, expected, rtol=0, atol=loose * error, err_msg=measure)
 
 
 @pytest.mark.parametrize("heads", [1, 5, 47, 48, 50, 97])
-def test_any_number_of_heads_is_compared_each_with_each(heads):
+def test_every_two_heads_are_compared_for_any_number_of_heads(heads):
     maps = make_maps({"a": 2, "b": heads}, (5,))
     pair = sums_of(maps).pair("a", "b")
     for measure, table in {
@@ -86,22 +86,22 @@ def test_any_number_of_heads_is_compared_each_with_each(heads):
         np.testing.assert_allclose(table, expected, rtol=0, atol=1e-12)
 
 
-def test_maps_worked_through_in_many_blocks_give_the_same_sums(monkeypatch):
+def test_maps_processed_in_many_blocks_give_the_same_sums(monkeypatch):
     maps = make_maps(HEADS, (23,))
-    whole = sums_of(maps)
+    expected = sums_of(maps)
     for name in ("_BLOCK", "_KERNEL_BLOCK"):
         monkeypatch.setattr(f"assonance.statistics.head_sums.{name}", 2 * 8 * 23)
     monkeypatch.setattr("assonance.statistics.head_sums._COLUMNS", 7)
-    assert_same(sums_of(maps), whole)
+    assert_same(sums_of(maps), expected)
 
 
 @given(st.lists(st.integers(0, 2), min_size=5, max_size=5), st.permutations(range(3)))
 def test_any_split_and_any_order_of_merging_agree_with_one_shot(where, order):
     maps = make_maps(HEADS, LENGTHS)
     parts = [sums_of(maps, [u for u in range(5) if where[u] == part]) for part in order]
-    whole = sums_of(maps)
-    assert_same(parts[0].merge(parts[1]).merge(parts[2]), whole)
-    assert_same(parts[0].merge(parts[1].merge(parts[2])), whole)
+    expected = sums_of(maps)
+    assert_same(parts[0].merge(parts[1]).merge(parts[2]), expected)
+    assert_same(parts[0].merge(parts[1].merge(parts[2])), expected)
 
 
 def test_utterances_drawn_twice_count_twice():
@@ -111,7 +111,7 @@ def test_utterances_drawn_twice_count_twice():
     assert_same(weighted_heads(parts, [2, 0, 1]), expected)
 
 
-def test_neither_of_two_merged_changes():
+def test_merging_changes_neither_operand():
     maps = make_maps(HEADS, LENGTHS)
     one, two = sums_of(maps, [0, 1]), sums_of(maps, [2, 3, 4])
     merged = one.merge(two)
@@ -138,7 +138,7 @@ def test_tables_are_symmetric_to_the_bit():
     assert torch.equal(there.divergence, back.divergence.T)
 
 
-def test_what_is_not_asked_for_is_not_computed():
+def test_tables_that_are_switched_off_stay_zero():
     sums = HeadSums(HEADS, [("b", "a")], divergences=False, kernels=False)
     sums.update(stacked(make_maps(HEADS), 0))
     for name in ("divergence", "alignment", "aligned"):
@@ -152,7 +152,7 @@ def test_what_is_not_asked_for_is_not_computed():
     [HeadSums({"a": 3, "b": 4}, PAIRS), HeadSums(HEADS, [("a", "b")]), HeadSums({"a": 3}, [])],
     ids=["heads", "pairs", "layers"],
 )
-def test_sums_over_different_things_cannot_be_merged(other):
+def test_sums_over_different_heads_or_pairs_cannot_be_merged(other):
     for one, two in itertools.permutations([HeadSums(HEADS, PAIRS), other]):
         with pytest.raises(ValueError, match="different heads or pairs"):
             one.merge(two)
@@ -166,12 +166,12 @@ def test_maps_must_be_of_all_heads_and_square(shape):
     assert_same(sums, HeadSums(HEADS, PAIRS), tolerance=0)
 
 
-# Numbers that are hard on logarithms and differences
+# Numbers that are hard for logarithms and differences
 
 
 @pytest.mark.parametrize("tiny", [0.0, 1e-320, 1e-45, 1e-38, 1e-36, 1e-30])
 @pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 1e-6), (torch.float64, 1e-12)])
-def test_probabilities_next_to_nothing_leave_the_divergence_as_it_is(tiny, dtype, error):
+def test_tiny_probabilities_leave_the_divergence_as_it_is(tiny, dtype, error):
     x = torch.tensor([[[1.0, tiny], [tiny, 1.0]]], dtype=dtype)
     y = torch.tensor([[[tiny, 1.0], [0.25, 0.75]]], dtype=dtype)
     second = oracles.attn_js([np.array([[[0.0, 1.0]]])], [np.array([[[0.25, 0.75]]])])
@@ -212,7 +212,7 @@ def test_a_head_is_exactly_itself(dtype):
     np.testing.assert_allclose(pair.pearson.diagonal(), 29 + 7, rtol=1e-12)
 
 
-def test_equal_heads_of_two_layers_are_as_alike_as_a_head_and_itself():
+def test_equal_heads_of_two_layers_compare_as_a_head_with_itself():
     maps = make_maps({"a": 3}, (30,))
     pair = sums_of({**maps, "b": maps["a"]}, dtype=torch.float32).pair("a", "b")
     assert (pair.frobenius.diagonal() == 0).all()
@@ -235,7 +235,7 @@ def test_rows_are_correlated_only_where_both_vary(dtype):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_broken_map_is_counted_and_in_no_sum_of_its_head(bad, dtype):
+def test_a_broken_map_is_counted_and_left_out_of_the_sums_of_its_head(bad, dtype):
     maps = make_maps(HEADS, LENGTHS)
     good = sums_of(maps, dtype=dtype)
     without = sums_of(maps, [0, 2, 3, 4], dtype=dtype)
@@ -251,8 +251,8 @@ def test_a_broken_map_is_counted_and_in_no_sum_of_its_head(bad, dtype):
         )
 
 
-def test_whole_maps_are_told_from_broken_ones():
+def test_an_update_returns_which_maps_are_valid():
     stack = stacked(make_maps(HEADS), 0, torch.float16).to(torch.float32)
     stack[1, 2] = 0
-    whole = HeadSums(HEADS, PAIRS).update(stack)
-    assert whole.tolist() == [True, False] + [True] * 6
+    valid = HeadSums(HEADS, PAIRS).update(stack)
+    assert valid.tolist() == [True, False] + [True] * 6

@@ -1,4 +1,4 @@
-"""Sums over utterances against estimates made index by index, and what must not matter."""
+"""Sums over utterances: against estimates index by index, and invariances."""
 
 import itertools
 
@@ -50,7 +50,7 @@ def kernels(layers, *names):
 
 
 def assert_close(found, expected, tolerance=1e-9):
-    """Compare HSIC, relative to the layers' own."""
+    """Compare HSIC, relative to that of each layer with itself."""
     scale = np.sqrt(abs(expected.xx * expected.yy))
     assert found.xy == pytest.approx(expected.xy, rel=0, abs=tolerance * scale)
     assert found.xx == pytest.approx(expected.xx, rel=tolerance)
@@ -112,7 +112,7 @@ def test_estimates_agree_with_gram_matrices_of_all_frames(groups, offset):
         assert_close(found.frames, expected_hsic(oracles.hsic_song, layers, a, b))
 
 
-def test_one_frame_an_utterance_is_the_estimator_of_song():
+def test_utterances_of_one_frame_give_the_estimator_of_song():
     layers = make_layers(WIDTHS, frames=60)
     found = pair_of(sums_of(layers, np.arange(60)), layers)
     assert_close(found.utterances, found.frames, 1e-12)
@@ -120,7 +120,7 @@ def test_one_frame_an_utterance_is_the_estimator_of_song():
 
 
 @pytest.mark.parametrize("rows", [1, 7, 100])
-def test_utterances_longer_than_the_rows_made_at_once_count_the_same(monkeypatch, rows):
+def test_the_number_of_rows_computed_at_once_does_not_matter(monkeypatch, rows):
     layers, groups = make_layers(WIDTHS, frames=200), make_groups(200, 6)
     expected = sums_of(layers, groups)
     monkeypatch.setattr("assonance.statistics.hsic_sums.ROWS_AT_ONCE", rows)
@@ -139,7 +139,7 @@ def test_no_bit_of_a_pair_depends_on_other_layers(dtype):
     assert among == pair_of(sums_of(alone, groups, pairs=[("c", "h")]), alone, "c", "h")
 
 
-def test_pairs_not_wanted_are_not_there():
+def test_a_pair_not_given_at_construction_is_an_error():
     layers = make_layers(WIDTHS, frames=20)
     sums = sums_of(layers, np.arange(20), pairs=[("c", "a")])
     assert np.isfinite(pair_of(sums, layers, "a", "c").utterances.xy)
@@ -147,7 +147,7 @@ def test_pairs_not_wanted_are_not_there():
         pair_of(sums, layers, "a", "b")
 
 
-# What does not matter
+# Invariances
 
 
 @given(st.integers(0, 5), st.randoms(use_true_random=False))
@@ -166,7 +166,7 @@ def test_any_split_and_any_order_of_utterances_agree(seed, random):
     assert_equal_to_rounding(parts[0], sums_of(layers, groups), layers)
 
 
-def test_neither_of_two_merged_changes():
+def test_merging_changes_neither_operand():
     layers, groups = make_layers(WIDTHS, frames=60), make_groups(60, 9)
     one, two = (sums_of(layers, groups, order=order) for order in (range(4), range(4, 9)))
     before = [pairs_of(each, layers) for each in (one, two)]
@@ -178,7 +178,7 @@ def test_neither_of_two_merged_changes():
 
 
 @pytest.mark.parametrize("lengths", [[3, 3, 3, 3, 3, 3], [1, 4, 2, 1, 5, 3]])
-def test_an_utterance_drawn_twice_is_one_with_each_frame_twice(lengths):
+def test_an_utterance_of_weight_two_is_one_utterance_with_each_frame_twice(lengths):
     weights = [2, 0, 1, 1, 3, 1]
     groups = groups_of(lengths)
     layers = make_layers(WIDTHS, frames=len(groups), mean=2)
@@ -187,7 +187,7 @@ def test_an_utterance_drawn_twice_is_one_with_each_frame_twice(lengths):
     rows = np.repeat(np.arange(len(groups)), np.array(weights)[groups])
     repeated = {name: values[rows] for name, values in layers.items()}
     for a, b in itertools.product(WIDTHS, repeat=2):
-        # About the mean of all frames, not of those drawn.
+        # About the mean of all frames, not of the drawn frames.
         x, y = (repeated[name] - layers[name].mean(0) for name in (a, b))
         k, el = x @ x.T, y @ y.T
         estimate = oracles.hsic_of_all_quadruples
@@ -197,14 +197,14 @@ def test_an_utterance_drawn_twice_is_one_with_each_frame_twice(lengths):
         assert np.isnan([found.frames.xy, found.frames.xx, found.frames.yy]).all()
 
 
-def test_parts_that_count_once_are_as_they_are():
+def test_groups_of_weight_one_give_the_sums_of_all_utterances():
     layers, groups = make_layers(WIDTHS, frames=60), make_groups(60, 9)
     order = [range(3), range(3, 9)]
     parts = [sums_of(layers, groups, shift=means(layers), order=each) for each in order]
     assert_equal_to_rounding(weighted_blocks(parts, [1, 1]), sums_of(layers, groups), layers)
 
 
-def test_an_update_after_reading_a_pair_is_seen():
+def test_an_update_after_reading_a_pair_counts():
     layers, groups = make_layers(WIDTHS, frames=60), make_groups(60, 9)
     sums = sums_of(layers, groups, order=range(8))
     pairs_of(sums, layers)
@@ -224,8 +224,8 @@ def test_an_update_never_changes_its_input(dtype):
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e3, 2.0**20])
-def test_where_the_data_lie_does_not_matter(offset):
-    """Powers of two, so that the offset itself costs the frames no digit."""
+def test_the_mean_of_the_frames_does_not_matter(offset):
+    """Frames are rounded so that adding the offset, a power of two, loses no digit."""
     layers, groups = make_layers(WIDTHS, frames=200), make_groups(200, 9)
     layers = {name: np.round(values * 2**20) / 2**20 for name, values in layers.items()}
     far = {name: values + offset for name, values in layers.items()}
@@ -235,7 +235,7 @@ def test_where_the_data_lie_does_not_matter(offset):
 
 
 @pytest.mark.parametrize("shift", [0.3, -2.0])
-def test_the_shift_does_not_matter_between_frames_nor_between_equal_utterances(shift):
+def test_the_shift_does_not_matter_for_distinct_frames_or_for_equally_long_utterances(shift):
     layers = make_layers(WIDTHS, frames=120)
     equal, unequal = np.arange(120) // 10, make_groups(120, 12)
     pilot = {name: mean + shift for name, mean in means(layers).items()}
@@ -282,7 +282,7 @@ def test_float32_frames_cost_less_than_a_millionth(mean):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.int16])
-def test_other_numbers_are_taken_as_float32(dtype):
+def test_other_dtypes_are_converted_to_float32(dtype):
     layers, groups = make_layers(WIDTHS, frames=60, mean=3), make_groups(60, 9)
     layers = {
         name: np.clip(20 * values, -3e4, 3e4).astype(dtype) for name, values in layers.items()
@@ -298,7 +298,7 @@ def test_one_layer_in_float64_is_not_rounded_for_another_in_float32():
     assert_equal_to_rounding(sums_of(layers, groups), sums_of(exact, groups), exact)
 
 
-# Too little, and mistakes
+# Too few frames, and errors
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -318,24 +318,14 @@ def test_fewer_than_four_frames_estimate_nothing(frames):
     assert np.isnan([found.frames.alignment, found.utterances.alignment]).all()
 
 
-def test_an_utterance_of_no_frames_is_none():
+def test_an_utterance_without_frames_changes_nothing():
     layers, groups = make_layers(WIDTHS, frames=60), make_groups(60, 9)
     sums = sums_of(layers, groups)
     sums.update({name: torch.zeros(0, width) for name, width in WIDTHS.items()})
     assert_equal_to_rounding(sums, sums_of(layers, groups), layers)
 
 
-@pytest.mark.parametrize(("xx", "yy"), [(0.0, 1.0), (1.0, -1e-9), (float("nan"), 1.0)])
-def test_what_does_not_agree_with_itself_aligns_with_nothing(xx, yy):
-    assert np.isnan(Hsic(0.5, xx, yy).alignment)
-    assert np.isnan(Hsic(0.5, xx, yy).swapped().alignment)
-
-
-def test_alignments_below_zero_are_not_clipped():
-    assert Hsic(-0.5, 4.0, 0.25).alignment == -0.5
-
-
-def test_without_utterances_any_chunk_will_do():
+def test_sums_not_kept_by_utterance_accept_any_chunk():
     layers = make_layers(WIDTHS, frames=60)
     found = pair_of(sums_of(layers, np.arange(60) // 25, utterances=False), layers)
     assert found.utterances is None
@@ -351,7 +341,7 @@ def test_without_utterances_any_chunk_will_do():
     ],
     ids=["shift", "layers", "utterances"],
 )
-def test_sums_made_differently_cannot_be_merged(other):
+def test_sums_of_different_layers_pairs_or_shifts_cannot_be_merged(other):
     one = HsicBlockSums({"a": torch.zeros(3)}, [])
     for this, that in [(one, other), (other, one)]:
         with pytest.raises(ValueError, match="different layers, pairs or shifts"):

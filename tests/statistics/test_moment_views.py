@@ -1,19 +1,16 @@
-"""Parts hold whole units and lie within folds; leaving one out is as if it had not been there."""
+"""Replicates: leaving out or repeating a jackknife group is leaving out or repeating its frames."""
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from material import make_layers
 
-from assonance.inference.resampling import assign_folds, assign_groups, replicate_weights
 from assonance.statistics import FoldedMoments, GroupedMoments, Moments, ShiftedProducts, halves
 
 LAYERS = {name: torch.from_numpy(x) for name, x in make_layers({"a": 5, "b": 4}, 90).items()}
 SHIFT = {name: x.mean(0) for name, x in LAYERS.items()}
 FOLDS = [0, 0, 1, 2, 2]
-PARTS = np.repeat(range(5), [10, 25, 15, 30, 10])
+GROUPS = np.repeat(range(5), [10, 25, 15, 30, 10])
 
 
 def moments(rows):
@@ -23,42 +20,17 @@ def moments(rows):
 
 
 @pytest.fixture(scope="module")
-def parted():
-    return GroupedMoments([moments(part == PARTS) for part in range(5)], FOLDS)
+def grouped():
+    return GroupedMoments([moments(group == GROUPS) for group in range(5)], FOLDS)
 
 
-@given(
-    st.lists(st.tuples(st.integers(1, 50), st.integers(0, 9)), min_size=1, max_size=40),
-    st.integers(1, 6),
-    st.integers(1, 25),
-)
-def test_units_are_never_parted_and_parts_lie_within_folds(utterances, folds, parts):
-    sizes = [size for size, _ in utterances]
-    units = np.unique([unit for _, unit in utterances], return_inverse=True)[1]
-    part, fold = assign_groups(sizes, units.tolist(), folds=folds, groups=parts, seed=1)
-    for unit in set(units.tolist()):
-        assert len(set(part[units == unit])) == 1
-    assert sorted(set(part)) == list(range(len(fold)))
-    assert list(fold) == sorted(fold)
-    assert len(fold) <= max(parts, min(folds, units.max() + 1))
-
-
-def test_folds_do_not_depend_on_the_number_of_parts():
-    sizes = np.random.default_rng(0).integers(5, 80, 37).tolist()
-    expected = assign_folds(sizes, 5, 3)
-    for parts in (5, 12, 20):
-        part, fold = assign_groups(sizes, range(37), folds=5, groups=parts, seed=3)
-        assert len(fold) == parts
-        np.testing.assert_array_equal(fold[part], expected)
-
-
-@pytest.mark.parametrize("part", range(5))
-def test_without_a_part_is_as_if_it_had_not_been_there(parted, part):
-    left = parted.weighted([int(each != part) for each in range(5)])
+@pytest.mark.parametrize("group", range(5))
+def test_leaving_a_group_out_gives_the_statistics_of_the_other_groups(grouped, group):
+    left = grouped.weighted([int(each != group) for each in range(5)])
     rest = [
-        moments((part != PARTS) & (np.array(FOLDS)[PARTS] == fold))
+        moments((group != GROUPS) & (np.array(FOLDS)[GROUPS] == fold))
         for fold in range(3)
-        if (PARTS[np.array(FOLDS)[PARTS] == fold] != part).any()
+        if (GROUPS[np.array(FOLDS)[GROUPS] == fold] != group).any()
     ]
     expected = FoldedMoments(rest).pair("a", "b")
     found = left.pair("a", "b")
@@ -70,10 +42,10 @@ def test_without_a_part_is_as_if_it_had_not_been_there(parted, part):
 
 
 @pytest.mark.parametrize("weights", [[2, 0, 1, 1, 3], [0, 0, 1, 2, 1], [1, 1, 1, 1, 1]])
-def test_parts_count_as_if_their_frames_were_there_so_often(parted, weights):
-    drawn = parted.weighted(weights)
-    rows = np.repeat(np.arange(90), np.array(weights)[PARTS])
-    fold_of = np.array(FOLDS)[PARTS][rows]
+def test_a_weight_repeats_the_frames_of_a_group(grouped, weights):
+    drawn = grouped.weighted(weights)
+    rows = np.repeat(np.arange(90), np.array(weights)[GROUPS])
+    fold_of = np.array(FOLDS)[GROUPS][rows]
     expected = FoldedMoments([moments(rows[fold_of == fold]) for fold in range(3)])
     found, expected = drawn.pair("a", "b"), expected.pair("a", "b")
     assert found.x.n == len(rows)
@@ -84,36 +56,18 @@ def test_parts_count_as_if_their_frames_were_there_so_often(parted, weights):
         torch.testing.assert_close(one, two, rtol=0, atol=1e-10)
 
 
-def test_replicates_leave_each_part_out_or_draw_one_fewer():
-    np.testing.assert_array_equal(replicate_weights([0, 0, 1, 1], None, 0), 1 - np.eye(4))
-    alone = [0] * 6
-    drawn = replicate_weights(alone, 500, 3)
-    assert (drawn.sum(1) == 5).all()
-    # Any part is as likely as any other: so often to a few standard deviations.
-    assert np.abs(drawn.mean(0) - 5 / 6).max() < 4 * np.sqrt(5 / 6 / 500)
-    np.testing.assert_array_equal(drawn[:20], replicate_weights(alone, 20, 3))
-    assert (drawn != replicate_weights(alone, 500, 4)).any()
-
-
-@pytest.mark.parametrize(("folds", "least"), [([0, 0, 1, 2, 2], 3), ([0, 1, 1], 2), ([0, 1], 1)])
-def test_draws_leave_as_many_folds_as_held_out_measures_need(folds, least):
-    drawn = replicate_weights(folds, 200, 0)
-    left = [len({folds[part] for part in np.flatnonzero(row)}) for row in drawn]
-    assert min(left) == least
-
-
-def test_a_neuron_that_varies_in_the_part_left_out_alone_is_constant_without_it():
+def test_a_neuron_that_varies_only_in_the_group_left_out_is_constant_without_it():
     frames = LAYERS["a"].clone()
-    frames[PARTS != 1, 2] = 0.1
+    frames[GROUPS != 1, 2] = 0.1
     layers = {"a": frames, "b": LAYERS["b"]}
-    parts = []
-    for part in range(5):
+    groups = []
+    for group in range(5):
         made = Moments(SHIFT, [("a", "b")])
-        made.update({name: x[part == PARTS] for name, x in layers.items()})
-        parts.append(made)
-    parted = GroupedMoments(parts, FOLDS)
-    assert parted.whole.layer("a").varies.all()
-    assert parted.weighted([1, 0, 1, 1, 1]).layer("a").varies.tolist() == [
+        made.update({name: x[group == GROUPS] for name, x in layers.items()})
+        groups.append(made)
+    grouped = GroupedMoments(groups, FOLDS)
+    assert grouped.whole.layer("a").varies.all()
+    assert grouped.weighted([1, 0, 1, 1, 1]).layer("a").varies.tolist() == [
         True,
         True,
         False,
@@ -122,28 +76,28 @@ def test_a_neuron_that_varies_in_the_part_left_out_alone_is_constant_without_it(
     ]
 
 
-def test_other_products_leave_the_layers_as_they_are(parted):
-    turned = LAYERS["b"].roll(40, 0)
-    fold_of = np.array(FOLDS)[PARTS]
+def test_shifted_products_leave_the_layers_as_they_are(grouped):
+    rolled = LAYERS["b"].roll(40, 0)
+    fold_of = np.array(FOLDS)[GROUPS]
     products = [
-        (LAYERS["a"][fold_of == f] - SHIFT["a"]).T @ (turned[fold_of == f] - SHIFT["b"])
+        (LAYERS["a"][fold_of == f] - SHIFT["a"]).T @ (rolled[fold_of == f] - SHIFT["b"])
         for f in range(3)
     ]
     crossed = [
         ShiftedProducts(own, {("a", "b"): product})
-        for own, product in zip(parted.by_fold, products, strict=True)
+        for own, product in zip(grouped.by_fold, products, strict=True)
     ]
-    whole = parted.whole
+    whole = grouped.whole
     found = whole.with_cross(crossed)
     assert found.layer("a") is whole.layer("a")
-    expected = (LAYERS["a"] - SHIFT["a"]).T @ (turned - SHIFT["b"])
+    expected = (LAYERS["a"] - SHIFT["a"]).T @ (rolled - SHIFT["b"])
     torch.testing.assert_close(found.pair("a", "b").cross, expected, rtol=0, atol=1e-10)
     torch.testing.assert_close(found.pair("b", "a").cross, expected.T, rtol=0, atol=1e-10)
 
 
-def test_halves_hold_each_neuron_once_but_for_an_odd_one(parted):
-    pair = halves(parted.whole, "a", seed=4).pair("first", "second")
-    scatter = parted.whole.layer("a").scatter
+def test_halves_hold_each_neuron_once_except_an_odd_one(grouped):
+    pair = halves(grouped.whole, "a", seed=4).pair("first", "second")
+    scatter = grouped.whole.layer("a").scatter
     assert pair.cross.shape == (2, 2)
     own = torch.cat([pair.x.scatter.diagonal(), pair.y.scatter.diagonal()])
     at = [int((scatter.diagonal() - each).abs().argmin()) for each in own]

@@ -1,4 +1,4 @@
-"""Moments: sums that no way of cutting up the frames can change."""
+"""Moments: sums that do not depend on how the frames are split."""
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
@@ -69,7 +69,7 @@ def test_moments_are_sums_about_the_shift():
     np.testing.assert_allclose(moments.product("a", "a"), a.T @ a, rtol=1e-12)
 
 
-def test_only_the_pairs_asked_for_are_kept_once_with_each_layer_by_itself():
+def test_each_given_pair_is_kept_once_and_each_layer_with_itself():
     shift = {name: torch.zeros(2) for name in "xyz"}
     asked = Moments(shift, [("z", "x"), ("x", "z"), ("y", "y")])
     assert set(asked._products) == {("x", "x"), ("y", "y"), ("z", "z"), ("x", "z")}
@@ -110,7 +110,7 @@ def test_merging_with_nothing_changes_nothing():
     assert_identical(empty().merge(moments), moments)
 
 
-def test_neither_of_two_merged_changes():
+def test_merging_changes_neither_operand():
     frames = make_frames()
     one, two = moments_of(rows(frames, 0, 20)), moments_of(rows(frames, 20, 60))
     merged = one.merge(two)
@@ -129,12 +129,12 @@ def test_an_update_never_changes_its_input(dtype):
         assert torch.equal(values, copies[name])
 
 
-def test_float32_frames_are_added_up_in_float64_but_for_products_of_two_layers(monkeypatch):
+def test_float32_frames_are_summed_in_float64_except_products_of_two_layers(monkeypatch):
     monkeypatch.setattr("assonance.statistics.moments.SMALL", 0)
     frames = make_frames(dtype=torch.float32)
     found = moments_of(frames)
     exact = moments_of({name: values.double() for name, values in frames.items()})
-    assert (found.exact, exact.exact) == (set(), set(WIDTHS))
+    assert (found.float64_products, exact.float64_products) == (set(), set(WIDTHS))
     for name in WIDTHS:
         assert torch.equal(found.sums[name], exact.sums[name])
         assert torch.equal(found.product(name, name), exact.product(name, name))
@@ -143,8 +143,8 @@ def test_float32_frames_are_added_up_in_float64_but_for_products_of_two_layers(m
     assert 0 < error.max() < 2e-7
 
 
-@pytest.mark.parametrize("options", [{}, {"exact": ["a"]}, {"exact": ["b"]}])
-def test_small_layers_and_what_must_be_exact_are_multiplied_in_float64(options, monkeypatch):
+@pytest.mark.parametrize("options", [{}, {"float64_products": ["a"]}, {"float64_products": ["b"]}])
+def test_small_and_named_layers_are_multiplied_in_float64(options, monkeypatch):
     if options:
         monkeypatch.setattr("assonance.statistics.moments.SMALL", 0)
     frames = make_frames(dtype=torch.float32)
@@ -153,10 +153,10 @@ def test_small_layers_and_what_must_be_exact_are_multiplied_in_float64(options, 
     found.update(frames)
     exact = moments_of({name: values.double() for name, values in frames.items()})
     assert torch.equal(found.product("a", "b"), exact.product("a", "b"))
-    assert found.unit == torch.finfo(torch.float32).eps
+    assert found.epsilon == torch.finfo(torch.float32).eps
 
 
-def test_a_small_layer_meets_a_wide_one_in_float64(monkeypatch):
+def test_a_small_layer_is_multiplied_with_a_wide_one_in_float64(monkeypatch):
     monkeypatch.setattr("assonance.statistics.moments.SMALL", min(WIDTHS.values()))
     frames = make_frames(dtype=torch.float32)
     found = moments_of(frames).product("a", "b")
@@ -164,20 +164,20 @@ def test_a_small_layer_meets_a_wide_one_in_float64(monkeypatch):
     assert torch.equal(found, expected)
 
 
-def test_utterances_may_come_several_at_once_and_be_shared_out_to_cores():
+def test_several_utterances_can_be_added_at_once_by_several_threads():
     frames = make_frames(dtype=torch.float32)
     expected = moments_of(frames)
     found, scratch = empty(), Scratch()
     with ThreadPoolExecutor(2) as pool:
         for first, last in ((0, 30), (30, FRAMES)):
             parts = [rows(frames, first, first + 7), rows(frames, first + 7, last)]
-            found.update(*parts, share=pool.map, scratch=scratch)
+            found.update(*parts, pool_map=pool.map, scratch=scratch)
     assert found.n == FRAMES
     for pair, values in expected._products.items():
         torch.testing.assert_close(found._products[pair], values, rtol=1e-6, atol=1e-4)
 
 
-def test_products_of_a_layer_with_itself_are_whole_and_go_on_after_they_were_read():
+def test_products_of_a_layer_with_itself_are_symmetric_and_can_be_updated_after_reading():
     wide = {"a": torch.randn(50, 450, dtype=torch.float64), "b": torch.randn(50, 5)}
     moments = Moments({name: torch.zeros(x.shape[1]) for name, x in wide.items()}, [])
     for _ in range(2):
@@ -193,7 +193,7 @@ def scatter(moments):
 
 
 def test_the_shift_keeps_the_precision_that_a_large_mean_would_cost():
-    """Powers of two, so that the offset itself costs the frames no digit."""
+    """Frames are rounded so that adding the offset, a power of two, loses no digit."""
     frames = {name: torch.round(x * 2**20) / 2**20 for name, x in make_frames(offset=0).items()}
     far = {name: values + 2.0**24 for name, values in frames.items()}
     truth = np.cov(frames["a"].numpy(), rowvar=False) * (FRAMES - 1)
@@ -220,7 +220,7 @@ def test_covariances_do_not_depend_on_the_shift():
     ],
     ids=["shift", "pairs", "fewer layers", "other layers"],
 )
-def test_moments_made_differently_cannot_be_merged(other):
+def test_moments_of_different_layers_pairs_or_shifts_cannot_be_merged(other):
     for one, two in [(empty(), other), (other, empty())]:
         with pytest.raises(ValueError, match="different layers, pairs or shifts"):
             one.merge(two)

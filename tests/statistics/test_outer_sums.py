@@ -18,7 +18,7 @@ ROWS = {
 
 @pytest.fixture(params=[0, 5, 11, 12])
 def kept(request, monkeypatch):
-    """How many rows wait before they are multiplied."""
+    """Number of rows collected before they are multiplied."""
     monkeypatch.setattr("assonance.statistics.outer_sums.ROWS_KEPT", request.param)
     return request.param
 
@@ -31,7 +31,7 @@ def sums_of(utterances):
 
 
 def assert_sums_of(found, weights):
-    """Hold all pairs, either way round, against the rows multiplied by their weights."""
+    """Compare all pairs, in both orders, with products of the weighted rows."""
     for a, b in itertools.product(WIDTHS, repeat=2):
         x, y = (ROWS[name] * np.array(weights)[:, None] for name in (a, b))
         np.testing.assert_allclose(found.product(a, b), x.T @ y, rtol=0, atol=1e-12)
@@ -43,7 +43,7 @@ def test_products_are_those_of_all_rows(kept):
     assert bool(found._products) == (kept < 12)
 
 
-def test_rows_added_after_reading_a_product_are_seen(kept):
+def test_rows_added_after_reading_a_product_count(kept):
     found = sums_of(range(7))
     found.product("a", "b")
     for utterance in range(7, 12):
@@ -52,11 +52,11 @@ def test_rows_added_after_reading_a_product_are_seen(kept):
 
 
 @pytest.mark.parametrize("weights", [(1, 1), (2, 3), (0, 1)])
-def test_rows_of_weighted_parts_are_so_many_times_as_large(kept, weights):
-    parts = [sums_of(range(7)), sums_of(range(7, 12))]
+def test_a_weight_multiplies_the_rows_of_a_group(kept, weights):
+    groups = [sums_of(range(7)), sums_of(range(7, 12))]
     one, two = weights
-    both = weighted_outer(parts, weights)
+    both = weighted_outer(groups, weights)
     assert_sums_of(both, [one] * 7 + [two] * 5)
     both.add([torch.from_numpy(rows[0]) for rows in ROWS.values()])
-    assert_sums_of(parts[0], [1] * 7 + [0] * 5)
-    assert_sums_of(parts[1], [0] * 7 + [1] * 5)
+    assert_sums_of(groups[0], [1] * 7 + [0] * 5)
+    assert_sums_of(groups[1], [0] * 7 + [1] * 5)

@@ -1,4 +1,4 @@
-"""Neurons of several layers, put together, score as they do in their own layers."""
+"""Stacked pairs: neurons of several layers score as they do in their own layers."""
 
 import numpy as np
 import oracles
@@ -18,7 +18,7 @@ ROWWISE = [name for name, each in MEASURES.items() if each.rowwise]
 
 
 def layers(kind):
-    """Layers a, b and c; of b's neurons one may be constant, or follow from the others."""
+    """Make layers a, b and c; one neuron of b may be constant or depend on the others."""
     made = make_layers({"a": 5, "b": 7, "c": 4}, FRAMES, mean=1.0)
     if kind == "constant":
         made["b"][:, 2] = 3.0
@@ -43,7 +43,7 @@ def folded(arrays, dtype, rows=slice(None), **more):
 @pytest.mark.parametrize(
     ("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 1e-6)], ids=str
 )
-def test_neurons_put_together_score_as_in_their_own_layers(measure, kind, dtype, tolerance):
+def test_stacked_neurons_score_as_in_their_own_layers(measure, kind, dtype, tolerance):
     moments = folded(layers(kind), dtype)
     function = MEASURES[measure].function
     found = function(moments.stack(ROWS, "b"), SETTINGS).values
@@ -55,7 +55,7 @@ def test_neurons_put_together_score_as_in_their_own_layers(measure, kind, dtype,
 
 
 @pytest.mark.parametrize("measure", ["maxcorr", "linreg", "linreg_heldout", "linreg_heldout_r"])
-def test_they_score_as_their_definition_says(measure):
+def test_stacked_neurons_score_as_defined(measure):
     arrays = {name: x.astype("float64") for name, x in layers("free").items()}
     found = MEASURES[measure].function(
         folded(arrays, torch.float64).stack(["a", "c"], "b"), SETTINGS
@@ -66,12 +66,12 @@ def test_they_score_as_their_definition_says(measure):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_what_depends_exactly_on_each_other_does_so_in_fewer_frames(dtype, monkeypatch):
+def test_exact_dependence_carries_over_to_fewer_frames(dtype, monkeypatch):
     arrays = layers("dependent")
     more = folded(arrays, dtype)
-    assert more.layer("b").dependence.shape == (7, 1)
-    fewer = folded(arrays, dtype, slice(7, None), part_of=more).layer("b")
-    monkeypatch.setattr(torch.linalg, "eigh", None)  # it takes none
+    assert more.layer("b").null_space.shape == (7, 1)
+    fewer = folded(arrays, dtype, slice(7, None), superset=more).layer("b")
+    monkeypatch.setattr(torch.linalg, "eigh", None)  # no eigenvalues are computed
     correlation = np.corrcoef(
         np.concatenate([arrays["b"][fold == FOLDS][7:] for fold in range(5)]).astype("float64").T
     )
@@ -79,7 +79,7 @@ def test_what_depends_exactly_on_each_other_does_so_in_fewer_frames(dtype, monke
     np.testing.assert_allclose(fewer.inverse, expected, rtol=0, atol=1e-5)
 
 
-def test_what_depended_on_each_other_by_chance_is_found_anew():
+def test_dependence_by_chance_does_not_carry_over_to_other_frames():
     arrays = layers("dependent")
     arrays["b"][::2, 2] += np.random.default_rng(1).standard_normal(150).astype("float32")
     half = {name: x[1::2] for name, x in arrays.items()}
@@ -87,7 +87,7 @@ def test_what_depended_on_each_other_by_chance_is_found_anew():
     seen = Moments(parts, [])
     seen.update({name: torch.from_numpy(x) for name, x in half.items()})
     less = FoldedMoments([seen])
-    assert less.layer("b").dependence.shape == (7, 1)
-    whole = folded(arrays, torch.float32, part_of=less).layer("b")
+    assert less.layer("b").null_space.shape == (7, 1)
+    whole = folded(arrays, torch.float32, superset=less).layer("b")
     expected = np.linalg.inv(np.corrcoef(arrays["b"].astype("float64").T))
     np.testing.assert_allclose(whole.inverse, expected, rtol=1e-6, atol=1e-6)

@@ -1,4 +1,4 @@
-"""Singular value decompositions: the fast one against the exact one, and both to the end."""
+"""Singular value decompositions: precise for all shapes and spectra, and always converging."""
 
 import numpy as np
 import pytest
@@ -10,10 +10,10 @@ from assonance.statistics.svd import svd
 SHAPES = [(300, 280), (280, 300), (40, 40), (60, 25), (25, 60), (7, 1), (1, 7)]
 VALUES = {
     "even": lambda count: np.linspace(1, 0.5, count),
-    "down to nothing": lambda count: np.linspace(1, 0, count),
+    "down to zero": lambda count: np.linspace(1, 0, count),
     "mostly small": lambda count: np.where(np.arange(count) < count // 5, 1, 1e-3),
-    "a few alike": lambda count: np.repeat([1.0, 0.6, 0.2, 1e-3], count // 4 + 1)[:count],
-    "of low rank": lambda count: (np.arange(count) < max(1, count // 2)) * 0.9,
+    "a few equal": lambda count: np.repeat([1.0, 0.6, 0.2, 1e-3], count // 4 + 1)[:count],
+    "low rank": lambda count: (np.arange(count) < max(1, count // 2)) * 0.9,
 }
 
 
@@ -27,12 +27,12 @@ def matrix_of(shape, values):
 
 @pytest.mark.parametrize("values", VALUES.values(), ids=VALUES)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_a_matrix_is_put_together_again(shape, values):
+def test_the_factors_multiply_to_the_matrix(shape, values):
     matrix = matrix_of(shape, values)
     left, found, right = svd(matrix)
     error = 1e-12
-    put_together = left * found @ right.T
-    np.testing.assert_allclose(put_together, matrix, rtol=0, atol=error)
+    product = left * found @ right.T
+    np.testing.assert_allclose(product, matrix, rtol=0, atol=error)
     expected = np.sort(values(min(shape)))[::-1]
     np.testing.assert_allclose(found.sort(descending=True).values, expected, rtol=0, atol=error)
     for vectors in (left, right):
@@ -40,8 +40,8 @@ def test_a_matrix_is_put_together_again(shape, values):
         np.testing.assert_allclose(vectors.T @ vectors, np.eye(width), rtol=0, atol=10 * error)
 
 
-def test_small_values_are_no_less_certain_than_large_ones():
-    """The root of an eigenvalue errs by 10⁻⁸ where the value is as small."""
+def test_small_values_are_as_precise_as_large_ones():
+    """The root of an eigenvalue errs by 10⁻⁸ for values this small."""
     matrix = matrix_of((300, 300), lambda count: np.geomspace(1, 1e-9, count))
     expected = torch.linalg.svdvals(matrix)
     found = svd(matrix)[1].sort(descending=True).values
@@ -50,7 +50,7 @@ def test_small_values_are_no_less_certain_than_large_ones():
     assert (roots - expected).abs().max() > 1e-10
 
 
-def test_nearly_equal_values_do_not_stop_it(monkeypatch):
+def test_qr_iteration_is_used_if_divide_and_conquer_fails(monkeypatch):
     def refuse(*arguments, **options):
         raise torch.linalg.LinAlgError("did not converge")
 

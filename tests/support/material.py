@@ -1,15 +1,15 @@
-"""Made-up layers and attention maps, unlike enough to tell measures and mistakes apart."""
+"""Make random layers and attention maps, varied enough for tests to detect mistakes."""
 
 import numpy as np
 import torch
 
 from assonance.statistics import FoldedMoments, Moments
 
-torch.set_num_threads(1)  # threads cost arrays this small more than they save
+torch.set_num_threads(1)  # threads slow down work on arrays this small
 
 
 def make_layers(widths, frames=300, seed=0, signals=6, mean=0.0):
-    """Layers that share signals: correlated neurons of unlike sizes, with means of `mean`."""
+    """Make layers that share signals: correlated neurons of various scales and means."""
     rng = np.random.default_rng(seed)
     shared = rng.standard_normal((frames, signals))
     layers = {}
@@ -22,13 +22,13 @@ def make_layers(widths, frames=300, seed=0, signals=6, mean=0.0):
 
 
 def make_groups(frames, groups=12, seed=0):
-    """Utterances of unlike lengths, one after the other."""
+    """Return the utterance of each frame, for utterances of various lengths in order."""
     cuts = np.random.default_rng(seed).choice(np.arange(1, frames), groups - 1, replace=False)
     return np.searchsorted(np.sort(cuts), np.arange(frames), side="right")
 
 
 def make_maps(heads, lengths=(7, 12, 5), seed=0, sharpness=1.5):
-    """Attention after a softmax: layer name to one (H, T, T) array an utterance."""
+    """Make attention after a softmax: a list of one (H, T, T) array per utterance, by layer."""
     rng = np.random.default_rng(seed)
     maps = {}
     for name, count in heads.items():
@@ -41,13 +41,13 @@ def make_maps(heads, lengths=(7, 12, 5), seed=0, sharpness=1.5):
 
 
 def make_moments(layers, folds=None):
-    """Moments of whole layers, by fold where folds are given."""
+    """Compute moments of layers, by fold if the fold of each frame is given."""
     tensors = {name: torch.from_numpy(values) for name, values in layers.items()}
     shift = {name: values.mean(0) for name, values in tensors.items()}
     folds = np.zeros(len(next(iter(layers.values())))) if folds is None else folds
-    parts = []
+    by_fold = []
     for fold in np.unique(folds):
-        part = Moments(shift, [(a, b) for a in layers for b in layers])
-        part.update({name: values[folds == fold] for name, values in tensors.items()})
-        parts.append(part)
-    return FoldedMoments(parts)
+        moments = Moments(shift, [(a, b) for a in layers for b in layers])
+        moments.update({name: values[folds == fold] for name, values in tensors.items()})
+        by_fold.append(moments)
+    return FoldedMoments(by_fold)

@@ -1,7 +1,7 @@
-"""The measures straight from their definitions, on the data themselves, in plain float64 numpy.
+"""Compute the measures from their definitions, on frames, in plain float64 numpy.
 
-They are slow, share nothing with the package and never look at moments: no sums of products, no
-eigenvectors of correlations. Frames are rows. What the paper means is El Kheir et al. 2024.
+These functions are slow, share no code with the package and use no moments: no sums of products and
+no eigenvectors of correlations. Frames are rows. "The paper" is El Kheir et al. 2024.
 """
 
 import itertools
@@ -27,7 +27,7 @@ def standardised(x):
 
 
 def correlations(x, y):
-    """Pearson r of every neuron of x (rows) with every neuron of y (columns)."""
+    """Compute Pearson's r of every neuron of x (rows) with every neuron of y (columns)."""
     return np.corrcoef(x, y, rowvar=False)[: x.shape[1], x.shape[1] :]
 
 
@@ -36,13 +36,13 @@ def maxcorr(x, y):
 
 
 def mincorr(layers, name):
-    """Over all other layers, the lowest of each neuron's best correlations."""
+    """Compute the minimum of `maxcorr` over all other layers."""
     others = [values for other, values in layers.items() if other != name]
     return np.min([maxcorr(layers[name], other) for other in others], axis=0)
 
 
 def one_to_one(x, y):
-    """Partners that no two neurons share, of the highest total |r|; NaN where none is left."""
+    """Compute |r| in the one-to-one matching of highest total |r|; NaN for unmatched neurons."""
     table = np.abs(correlations(x, y))
     rows, columns = min_weight_full_bipartite_matching(csr_array(1 + table), maximize=True)
     scores = np.full(len(table), np.nan)
@@ -51,7 +51,7 @@ def one_to_one(x, y):
 
 
 def soft_matching(x, y):
-    """One-to-one matching of as many copies of every neuron as make both layers equally wide."""
+    """Match one to one after repeating the neurons until both layers are equally wide."""
     table = np.abs(correlations(x, y))
     width = np.lcm(*table.shape)
     copies = [width // count for count in table.shape]
@@ -61,28 +61,28 @@ def soft_matching(x, y):
 
 
 def maxcorr_rotated(x, y, rotations):
-    """Mean, over the given orthogonal matrices, of the best match in rotated y."""
+    """Compute the mean of `maxcorr` with y rotated by each of the given orthogonal matrices."""
     return np.mean([maxcorr(x, standardised(y) @ q) for q in rotations], axis=0)
 
 
 def linreg(x, y):
-    """Multiple correlation: how long the fitted values are compared with the neuron."""
+    """Compute the multiple correlation: the norm of the fitted values over that of the neuron."""
     x, y = centred(x), centred(y)
     fitted = y @ np.linalg.lstsq(y, x, rcond=None)[0]
     return np.linalg.norm(fitted, axis=0) / np.linalg.norm(x, axis=0)
 
 
 def linreg_r2(x, y):
-    """One minus the share of a neuron's variance that is left of it."""
+    """Compute one minus the unexplained share of each neuron's variance."""
     x, y = centred(x), centred(y)
-    left = x - y @ np.linalg.lstsq(y, x, rcond=None)[0]
-    return 1 - (left**2).sum(0) / (x**2).sum(0)
+    residual = x - y @ np.linalg.lstsq(y, x, rcond=None)[0]
+    return 1 - (residual**2).sum(0) / (x**2).sum(0)
 
 
 def held_out(x, y, folds):
-    """Neurons and their predictions by a model that never saw their fold, about its mean.
+    """Return neurons and their held-out predictions, about the training means.
 
-    Where coefficients are not unique they are the smallest for standardised neurons.
+    Slopes that are not unique have the smallest norm, for standardised neurons.
     """
     neurons, predictions = np.zeros(x.shape), np.zeros(x.shape)
     for fold in np.unique(folds):
@@ -107,7 +107,7 @@ def linreg_heldout_r(x, y, folds):
 
 
 def ridge(x, y, train, test, strength):
-    """Held-out neurons less their predictions, about the training means."""
+    """Return held-out neurons minus their predictions by ridge regression."""
     size = np.where(np.ptp(y[train], axis=0) > 0, y[train].std(0), np.inf)
     seen, unseen = (part / size for part in (centred(y[train]), y[test] - y[train].mean(0)))
     penalty = np.sqrt(strength * train.sum()) * np.eye(y.shape[1])
@@ -117,7 +117,7 @@ def ridge(x, y, train, test, strength):
 
 
 def ridge_heldout(x, y, folds):
-    """Every fold by the strength that is best when the other folds are held out in turn."""
+    """Choose the strength of each fold by cross-validation within the other folds."""
     errors, total = 0, 0
     for fold in np.unique(folds):
         test, train = folds == fold, folds != fold
@@ -139,7 +139,7 @@ def ridge_heldout(x, y, folds):
 
 
 def canonical(x, y, share, cut):
-    """Canonical directions of x in the space of frames, and canonical correlations."""
+    """Return the canonical directions of x in the space of frames, and the correlations."""
     bases = []
     for layer in (x, y):
         u, s, _ = np.linalg.svd(standardised(layer), full_matrices=False)
@@ -164,7 +164,7 @@ def pwcca_mean(x, y, share=0.99, cut="reach"):
 
 
 def all_canonical(x, y):
-    """Cosines of the angles between the spaces that the neurons span."""
+    """Compute the cosines of the angles between the spaces that the neurons span."""
     bases = [np.linalg.qr(centred(layer))[0] for layer in (x, y)]
     return np.linalg.svd(bases[0].T @ bases[1], compute_uv=False)
 
@@ -178,7 +178,7 @@ def cca_r2(x, y):
 
 
 def cca_heldout(x, y, folds, share=0.99, cut="reach"):
-    """Held-out frames laid along the canonical directions of all others."""
+    """Correlate held-out frames along the canonical directions of the training frames."""
     along = []
     for fold in np.unique(folds):
         test, train = folds == fold, folds != fold
@@ -190,7 +190,7 @@ def cca_heldout(x, y, folds, share=0.99, cut="reach"):
             below = int((np.cumsum(s**2) / np.sum(s**2) < share).sum())
             kept = below + {"below": 0, "reach": 1}[cut]
             bases.append(u[:, :kept])
-            # Laid along these, the training frames have a variance of 1 in every direction.
+            # Training frames have a variance of 1 along each of these directions.
             away = (layer[test] - layer[train].mean(0)) / size
             unseen.append(away @ vt[:kept].T / s[:kept] * np.sqrt(train.sum()))
         left, _, right = np.linalg.svd(bases[0].T @ bases[1], full_matrices=False)
@@ -223,23 +223,23 @@ def cka_rbf(x, y):
 
 
 def hsic_distinct(k, el, groups):
-    """Mean K_ij L_ij + mean K_ij L_qr − 2·mean K_ij L_iq over frames all of different groups."""
-    apart = groups[:, None] != groups
-    k, el = k * apart, el * apart
+    """Compute mean K_ij L_ij + mean K_ij L_qr − 2·mean K_ij L_iq over frames of distinct groups."""
+    distinct = groups[:, None] != groups
+    k, el = k * distinct, el * distinct
     members = [groups == group for group in np.unique(groups)]
     quadruples, four = 0.0, 0
     for u in members:
         for v in members:
             rest = ~(u | v)
             quadruples += (u is not v) * k[np.ix_(u, v)].sum() * el[np.ix_(rest, rest)].sum()
-            four += (u is not v) * u.sum() * v.sum() * apart[np.ix_(rest, rest)].sum()
-    triples = sum(k[i] @ apart @ el[i] for i in range(len(k)))
-    three = sum(row.astype(int) @ apart @ row for row in apart)
-    return (k * el).sum() / apart.sum() + quadruples / four - 2 * triples / three
+            four += (u is not v) * u.sum() * v.sum() * distinct[np.ix_(rest, rest)].sum()
+    triples = sum(k[i] @ distinct @ el[i] for i in range(len(k)))
+    three = sum(row.astype(int) @ distinct @ row for row in distinct)
+    return (k * el).sum() / distinct.sum() + quadruples / four - 2 * triples / three
 
 
 def hsic_of_all_quadruples(k, el, groups):
-    """The same, one quadruple of frames after the other."""
+    """Compute `hsic_distinct` by a loop over all quadruples of frames."""
     two, three, four = [], [], []
     for i, j, q, r in itertools.product(range(len(k)), repeat=4):
         if q == r == 0 and groups[i] != groups[j]:
@@ -252,7 +252,7 @@ def hsic_of_all_quadruples(k, el, groups):
 
 
 def hsic_song(k, el, groups=None):
-    """Song et al. 2012, equation 5: kernels without their diagonals."""
+    """Compute unbiased HSIC by Song et al. 2012, equation 5: kernels without their diagonals."""
     n = len(k)
     k, el = (each - np.diag(np.diag(each)) for each in (k, el))
     products = (k * el).sum() + k.sum() * el.sum() / ((n - 1) * (n - 2))
@@ -273,21 +273,21 @@ def cka_utterance(x, y, groups):
     return _unbiased(hsic_distinct, x, y, groups)
 
 
-def turned(x, y):
-    """Centred layers, as wide as each other, the second turned onto the first."""
+def rotated(x, y):
+    """Centre both layers, pad them to one width and rotate the second onto the first."""
     width = max(x.shape[1], y.shape[1])
     x, y = (np.pad(centred(each), ((0, 0), (0, width - each.shape[1]))) for each in (x, y))
     return x, y @ orthogonal_procrustes(y, x)[0]
 
 
 def procrustes(x, y):
-    x, y = turned(x, y)
+    x, y = rotated(x, y)
     return 1 - ((x - y) ** 2).sum() / ((x**2).sum() + (y**2).sum())
 
 
 def angular_procrustes(x, y):
-    """The angle at the tip of an isosceles triangle with sides of 1."""
-    x, y = (each / np.linalg.norm(each) for each in turned(x, y))
+    """Compute the angle at the apex of an isosceles triangle with two sides of 1."""
+    x, y = (each / np.linalg.norm(each) for each in rotated(x, y))
     return 1 - 2 * np.arcsin(np.linalg.norm(x - y) / 2) / (np.pi / 2)
 
 
@@ -326,7 +326,7 @@ def distance_correlation(x, y):
     return np.sqrt((a * b).mean() / np.sqrt((a * a).mean() * (b * b).mean()))
 
 
-# Heads: lists with one array of (heads, queries, keys) an utterance; tables of head by head.
+# Heads: lists of one (heads, queries, keys) array per utterance; tables of heads by heads.
 
 
 def _table(xs, ys, of_heads):
@@ -339,7 +339,7 @@ def _table(xs, ys, of_heads):
 
 
 def attn_frobenius(xs, ys):
-    """One minus the mean, over utterances, of the norm of the difference."""
+    """Compute one minus the mean over utterances of the norm of the difference."""
 
     def of_heads(a, b):
         return 1 - np.mean([np.sqrt(((p - q) ** 2).sum()) for p, q in zip(a, b, strict=True)])
@@ -348,7 +348,7 @@ def attn_frobenius(xs, ys):
 
 
 def attn_pearson(xs, ys):
-    """Mean over all rows of the covariance over T by deviations over T − 1."""
+    """Average over all rows the covariance (divisor T) over the deviations (divisor T − 1)."""
 
     def of_rows(p, q):
         covariance = ((p - p.mean()) * (q - q.mean())).mean()
@@ -363,7 +363,7 @@ def attn_pearson(xs, ys):
 
 
 def attn_js(xs, ys):
-    """One minus the mean, over all rows, of the Jensen–Shannon divergence in nats."""
+    """Compute one minus the mean over all rows of the Jensen–Shannon divergence in nats."""
 
     def entropy_to(p, m):
         seen = p > 0
@@ -382,7 +382,7 @@ def attn_js(xs, ys):
 
 
 def attn_frobenius_normalized(xs, ys):
-    """One minus the mean, over utterances, of the distance by the largest of T rows."""
+    """Compute one minus the mean over utterances of the distance relative to its maximum."""
 
     def of_heads(a, b):
         return 1 - np.mean(
@@ -393,7 +393,7 @@ def attn_frobenius_normalized(xs, ys):
 
 
 def attn_pearson_centered(xs, ys):
-    """Mean over all rows of their correlation."""
+    """Average the correlation over all rows."""
 
     def of_heads(a, b):
         pairs = [rows for p, q in zip(a, b, strict=True) for rows in zip(p, q, strict=True)]
@@ -403,7 +403,7 @@ def attn_pearson_centered(xs, ys):
 
 
 def attn_js_bits(xs, ys):
-    """One minus the mean, over all rows, of the squared Jensen–Shannon distance in bits."""
+    """Compute one minus the mean over all rows of the Jensen–Shannon divergence in bits."""
 
     def of_heads(a, b):
         pairs = [rows for p, q in zip(a, b, strict=True) for rows in zip(p, q, strict=True)]
@@ -413,7 +413,7 @@ def attn_js_bits(xs, ys):
 
 
 def attn_cka(xs, ys):
-    """Mean over utterances of CKA between maps: queries are examples, keys features."""
+    """Average CKA over utterances, with queries as examples and keys as features."""
 
     def of_heads(a, b):
         return np.mean([cka(p, q) for p, q in zip(a, b, strict=True)])

@@ -8,7 +8,7 @@ from torch import Tensor
 from assonance.measures.registry import STANDARDISED, Invariance, LayerScore, measure
 from assonance.settings import Settings
 from assonance.statistics import Fold, LayerStatistics, Pair
-from assonance.statistics.layer import among
+from assonance.statistics.layer import submatrix
 
 LINEAR: tuple[Invariance, ...] = (*STANDARDISED, "orthogonal", "linear")
 
@@ -183,10 +183,10 @@ def _unseen(fold: Fold, settings: Settings) -> Tensor:
         # Divided by the training deviation, so that folds of different sizes count by their frames.
         each = math.sqrt(seen.n) * whitening / seen.norms[varies, None]
         drift = (unseen.mean - seen.mean)[varies] @ each
-        scatter = among(unseen.scatter, varies, varies)
+        scatter = submatrix(unseen.scatter, varies, varies)
         maps.append(each)
         drifts.append(drift)
         squares.append((each * (scatter @ each)).sum(0) + n * drift.square())
-    cross = among(held_out.cross, training.x.varies, training.y.varies)
+    cross = submatrix(held_out.cross, training.x.varies, training.y.varies)
     products = (maps[0] * (cross @ maps[1])).sum(0) + n * drifts[0] * drifts[1]
     return torch.stack([products, *squares])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from assonance.statistics import HeadShapes
+from assonance.statistics import HeadProfiles
 
 # Frames on either side of an offset that still count as that offset.
 _BESIDE = 1
@@ -26,12 +26,12 @@ class Descriptor:
     values: Tensor
 
 
-def describe_heads(shapes: HeadShapes) -> Mapping[str, Descriptor]:
+def describe_heads(profiles: HeadProfiles) -> Mapping[str, Descriptor]:
     """Compute the descriptors of every head.
 
     Parameters
     ----------
-    shapes
+    profiles
         Sums over utterances.
 
     Returns
@@ -39,27 +39,27 @@ def describe_heads(shapes: HeadShapes) -> Mapping[str, Descriptor]:
     Mapping of str to Descriptor
         Values of shape (N,); NaN for a head without any valid map.
     """
-    rows = shapes.rows.where(shapes.rows > 0, torch.nan)
-    uneven = shapes.uneven.where(shapes.uneven > 0, torch.nan)
-    uneven_rows = shapes.uneven_rows.where(shapes.uneven_rows > 0, torch.nan)
-    profile = shapes.offsets / rows[:, None]
+    rows = profiles.rows.where(profiles.rows > 0, torch.nan)
+    long_utterances = profiles.long_utterances.where(profiles.long_utterances > 0, torch.nan)
+    long_rows = profiles.long_rows.where(profiles.long_rows > 0, torch.nan)
+    profile = profiles.offsets / rows[:, None]
     reach = profile.shape[1] // 2
     offsets = torch.arange(-reach, reach + 1, dtype=torch.float64)
     commonest = offsets[profile.argmax(1)]
     near = (offsets - commonest[:, None]).abs() <= _BESIDE
-    beyond_even = shapes.beyond_even.where(shapes.beyond_even > 1e-9 * shapes.rows, torch.nan)
+    deviation = profiles.deviation.where(profiles.deviation > 1e-9 * profiles.rows, torch.nan)
     return {
         "entropy": Descriptor(
             "Entropy",
             "nats",
             "mean entropy of a row: 0 if each query attends to one key",
-            shapes.entropy / rows,
+            profiles.entropy / rows,
         ),
         "evenness": Descriptor(
             "Evenness",
             "",
             "entropy relative to its maximum: 1 for even attention",
-            shapes.evenness / uneven_rows,
+            profiles.evenness / long_rows,
         ),
         "distance": Descriptor(
             "Distance",
@@ -77,20 +77,20 @@ def describe_heads(shapes: HeadShapes) -> Mapping[str, Descriptor]:
             "Peak offset",
             "frames",
             "the most frequent offset from query to key; later keys are positive",
-            commonest.where(shapes.rows > 0, torch.nan),
+            commonest.where(profiles.rows > 0, torch.nan),
         ),
         "verticality": Descriptor(
             "Verticality",
             "",
             "1 − the entropy of the map averaged over queries, relative to its maximum: 1 if all "
             "queries attend to one key, 0 if all keys are attended equally",
-            shapes.vertical / uneven,
+            profiles.verticality / long_utterances,
         ),
         "position_share": Descriptor(
             "Share explained by position",
             "",
             "share of a map's squared distance from even attention that its mean over relative "
             "offsets explains; undefined for even attention",
-            shapes.positional / beyond_even,
+            profiles.positional_deviation / deviation,
         ),
     }

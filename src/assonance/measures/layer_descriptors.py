@@ -7,7 +7,7 @@ from torch import Tensor
 
 from assonance.statistics import KernelSample, LayerStatistics
 from assonance.statistics.kernel_sample import squared_distances
-from assonance.statistics.layer import among
+from assonance.statistics.layer import submatrix
 
 # A neuron whose standard deviation is below this share of the layer's median counts as dead: no
 # measure of unstandardised neurons would notice it.
@@ -90,7 +90,7 @@ def effective_rank(layer: LayerStatistics) -> float:
     float
         Between 1 and the number of neurons that vary; NaN if none does.
     """
-    scatter = among(layer.scatter, layer.varies, layer.varies)
+    scatter = submatrix(layer.scatter, layer.varies, layer.varies)
     if not len(scatter):
         return float("nan")
     scatter = scatter / scatter.diagonal().max()

@@ -74,7 +74,7 @@ def maxcorr_rotated(pair: Pair, settings: Settings) -> NeuronScores:
         return NeuronScores(torch.full_like(pair.x.norms, torch.nan))
     chosen = settings.rotations, settings.seed
     bases = once(pair.y, ("rotated", *chosen), lambda: rotated_bases(pair.y, *chosen))
-    table = pair.correlation.to(pair.product_type)
+    table = pair.correlation.to(pair.product_dtype)
     best = [(table @ basis.to(table)).abs().amax(1) for basis in bases]
     each = torch.stack(best).to(torch.float64).clamp(max=1)
     deviations = each.std(0) if len(each) > 1 and each.numel() else torch.zeros_like(each[0])
@@ -167,7 +167,7 @@ def rotated_bases(layer: LayerStatistics, count: int, seed: int) -> list[torch.T
     for rotation in rotations(len(layer.correlation), count, seed):
         q = rotation.to(layer.correlation)
         scale = (q * (layer.correlation @ q)).sum(0).sqrt()
-        bases.append((q / scale).to(layer.product_type))
+        bases.append((q / scale).to(layer.product_dtype))
     return bases
 
 

@@ -74,7 +74,7 @@ def angular_procrustes(pair: Pair, settings: Settings) -> float:
     """
     cosine = bures(pair, settings)
     exact = sum(pair.cross.shape) * torch.finfo(torch.float64).eps
-    rounding = exact if pair.exact else torch.finfo(torch.float32).eps
+    rounding = exact if pair.float64_products else torch.finfo(torch.float32).eps
     return 1.0 if cosine > 1 - rounding else 1 - math.acos(cosine) * 2 / math.pi
 
 

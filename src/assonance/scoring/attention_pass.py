@@ -16,7 +16,7 @@ from assonance.scoring.map_source import MapSource
 from assonance.scoring.pair_rules import EVERY_PAIR, PairRules
 from assonance.scoring.pass_result import PassResult
 from assonance.settings import Settings
-from assonance.statistics import HeadShapes, HeadSums
+from assonance.statistics import HeadProfiles, HeadSums
 from assonance.utils.cores import worker_pool
 from assonance.utils.progress import Progress
 
@@ -38,7 +38,7 @@ class _Sums:
     """
 
     heads: HeadSums
-    shapes: HeadShapes
+    shapes: HeadProfiles
     lengths: list[int]
 
     def merge(self, other: "_Sums") -> "_Sums":
@@ -140,7 +140,7 @@ class AttentionPass:
 
     def _sums(self, utterance: int) -> _Sums:
         """Read an utterance piece by piece, and compare its heads."""
-        sums = _Sums(self._empty(), HeadShapes(sum(self.heads.values())), [])
+        sums = _Sums(self._empty(), HeadProfiles(sum(self.heads.values())), [])
         for stack in self.source.read(utterance):
             intact = sums.heads.update(stack)
             if self.descriptors:

@@ -155,7 +155,7 @@ class FrameSums:
     ) -> tuple[Moments, HsicBlockSums | None]:
         """Sum over the frames of one jackknife group."""
         plan, tile = self._plan, self._tile
-        moments = Moments(self._means, tile.pairs, exact=plan.exact)
+        moments = Moments(self._means, tile.pairs, float64_products=plan.exact)
         blocks = (
             HsicBlockSums(self._means, tile.pairs, utterances="blocks" in plan.needs)
             if plan.needs & {"norms", "blocks"}
@@ -165,9 +165,9 @@ class FrameSums:
         for chunk in self._reader.chunks(utterances, tile.layers):
             before = moments.n
             for pieces in _pieces([layers for _, layers in chunk]):
-                moments.update(*pieces, share=self._map, scratch=scratch)
+                moments.update(*pieces, pool_map=self._map, scratch=scratch)
             if blocks is not None:
-                for block in self._map(blocks.summed, [layers for _, layers in chunk]):
+                for block in self._map(blocks.utterance_terms, [layers for _, layers in chunk]):
                     blocks.add(block)
             for utterance, layers in chunk:
                 for name, frames in layers.items():
@@ -213,7 +213,7 @@ class FrameSums:
         ]
         moments = self.moments.with_cross(crossed)
         roll = -round(shift * len(self._plan.sampled))
-        rolled = {name: each.turned(roll) for name, each in self.samples.items()}
+        rolled = {name: each.rolled(roll) for name, each in self.samples.items()}
         return PairView(moments, None, (self.samples, rolled) if rolled else None)
 
     def _shifted_products(
@@ -314,7 +314,7 @@ def find_delicate(
         mean = centred.mean(0)
         scatter = torch.addr(centred.T @ centred, mean, mean, alpha=-len(centred))
         unit = torch.finfo(frames.dtype).eps
-        return LayerStatistics(len(centred), mean, scatter, means[name], unit=unit).delicate
+        return LayerStatistics(len(centred), mean, scatter, means[name], epsilon=unit).delicate
 
     judged = zip(wide, pool_map(judge, wide), strict=True)
     return frozenset(name for name, delicate in judged if delicate)

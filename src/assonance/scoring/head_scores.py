@@ -13,7 +13,7 @@ from assonance.measures import Measure, describe_heads
 from assonance.measures.attention import best_match
 from assonance.scoring.scores import CELL, attributes, nan_mean
 from assonance.settings import Settings
-from assonance.statistics import HeadShapes, HeadSums, weighted_heads
+from assonance.statistics import HeadProfiles, HeadSums, weighted_heads
 
 HEADS = ("head_row", "head_col")
 
@@ -107,7 +107,7 @@ def head_replicates(
     return result
 
 
-def head_descriptors(heads: Mapping[str, int], shapes: HeadShapes) -> xr.Dataset:
+def head_descriptors(heads: Mapping[str, int], shapes: HeadProfiles) -> xr.Dataset:
     """Label the descriptors of single heads.
 
     Parameters

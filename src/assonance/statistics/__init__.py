@@ -1,8 +1,8 @@
-"""Mergeable sums over frames and heads, and the statistics read off them."""
+"""Add up mergeable sums over frames and heads, and compute statistics from them."""
 
 from assonance.statistics.folds import FoldedMoments
 from assonance.statistics.head_grid import on_grid
-from assonance.statistics.head_profiles import HeadShapes
+from assonance.statistics.head_profiles import HeadProfiles
 from assonance.statistics.head_sums import HeadPair, HeadSums, weighted_heads
 from assonance.statistics.hsic import BlockPair, Hsic
 from assonance.statistics.hsic_sums import HsicBlockSums, weighted_blocks
@@ -20,7 +20,7 @@ __all__ = [
     "FoldedMoments",
     "GroupedMoments",
     "HeadPair",
-    "HeadShapes",
+    "HeadProfiles",
     "HeadSums",
     "Hsic",
     "HsicBlockSums",

@@ -1,4 +1,4 @@
-"""Training and held-out frames of two layers, and the regression from the one to the other."""
+"""Compute training and held-out statistics of layers and their cross-products, fold by fold."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -11,112 +11,116 @@ from assonance.statistics.lazy import lazy, once
 
 
 class FoldLayer:
-    """One layer's training frames and held-out frames, and what predicting from it takes.
+    """Training and held-out statistics of one layer in one fold, for regression on it.
 
-    Everything is about the training means and in units of the neurons' norms over all frames;
-    neurons that are constant in training are 0 throughout.
+    All tables are about the training means and divided by the neurons' norms over all frames.
+    Neurons that are constant in training are 0 throughout.
 
     Parameters
     ----------
-    whole, training, held_out
-        Statistics of all frames, of those of the other folds, and of the fold's own.
+    all_frames, training, held_out
+        Statistics of all frames, of the frames of all other folds, and of the fold's frames.
     """
 
     def __init__(
-        self, whole: LayerStatistics, training: LayerStatistics, held_out: LayerStatistics
+        self, all_frames: LayerStatistics, training: LayerStatistics, held_out: LayerStatistics
     ) -> None:
-        self.whole = whole
+        self.all_frames = all_frames
         self.training = training
         self.held_out = held_out
 
     @lazy
-    def units(self) -> Tensor:
-        """One over the norm of each neuron over all frames, 0 for a constant one; (D,)."""
-        return torch.where(self.whole.varies, 1 / self.whole.norms, 0.0)
+    def inverse_norms(self) -> Tensor:
+        """One over the norm of each neuron over all frames, 0 for a constant neuron; (D,)."""
+        return torch.where(self.all_frames.varies, 1 / self.all_frames.norms, 0.0)
 
     @lazy
     def drift(self) -> Tensor:
-        """Held-out mean less training mean, (D,), in the layer's own units."""
+        """Held-out mean minus training mean, not divided by the norms; (D,)."""
         return self.held_out.mean - self.training.mean
 
     @lazy
     def variance(self) -> Tensor:
         """Σx² of the held-out frames; (D,)."""
         variance = self.held_out.norms.square() + self.held_out.n * self.drift.square()
-        return variance * self.units.square()
+        return variance * self.inverse_norms.square()
 
     @lazy
     def scatter(self) -> Tensor:
-        """Σyyᵀ of the held-out frames, as precise as `inverse`; (D, D)."""
+        """Σyyᵀ of the held-out frames, in the dtype of `inverse`; (D, D)."""
         drift = self.drift
         scatter = torch.addr(self.held_out.scatter, drift, drift, alpha=self.held_out.n)
-        scatter = (scatter * self.units[:, None]).mul_(self.units)
+        scatter = (scatter * self.inverse_norms[:, None]).mul_(self.inverse_norms)
         return scatter.to(self.inverse.dtype)
 
     @lazy
     def inverse(self) -> Tensor:
         """Inverse of Σyyᵀ of the training frames, 0 for neurons that are constant there; (D, D).
 
-        float32 where the training layer's own products may be, and that is precise enough.
+        In float32 if the training layer allows it: see `LayerStatistics.inverse_dtype`.
         """
         training = self.training
-        scale = 1 / (training.norms * self.units)[training.varies]
+        scale = 1 / (training.norms * self.inverse_norms)[training.varies]
         inverse = (training.inverse * scale[:, None]).mul_(scale)
         if not training.varies.all():
-            everywhere = inverse.new_zeros(self.whole.scatter.shape)
-            everywhere[torch.outer(training.varies, training.varies)] = inverse.flatten()
-            inverse = everywhere
-        return inverse.to(training.inverse_type(training.product_type))
+            padded = inverse.new_zeros(self.all_frames.scatter.shape)
+            padded[torch.outer(training.varies, training.varies)] = inverse.flatten()
+            inverse = padded
+        return inverse.to(training.inverse_dtype(training.product_dtype))
 
 
 class Products:
-    """Σ(x − shift)(y − shift)ᵀ of two layers, by fold, and what is made of them for all folds.
+    """Cross-products of two layers by fold, and the training and held-out products from them.
 
     Parameters
     ----------
-    parts
-        Of each fold, shape (Dx, Dy).
+    by_fold
+        Σ(x − shift)(y − shift)ᵀ of each fold, shape (Dx, Dy).
     x, y
         The two layers in each fold.
     """
 
     def __init__(
-        self, parts: Sequence[Tensor], x: Sequence[FoldLayer], y: Sequence[FoldLayer]
+        self, by_fold: Sequence[Tensor], x: Sequence[FoldLayer], y: Sequence[FoldLayer]
     ) -> None:
-        self.parts = parts
+        self.by_fold = by_fold
         self.x = x
         self.y = y
 
     def swapped(self) -> "Products":
-        """Return the same with rows and columns exchanged."""
-        return Products([part.T for part in self.parts], self.y, self.x)
+        """Return the products with rows and columns exchanged."""
+        return Products([product.T for product in self.by_fold], self.y, self.x)
 
     def centred(self, fold: int) -> tuple[Tensor, Tensor]:
-        """Of the training frames and of the held-out frames, each about their own means."""
-        total = once(self, "total", lambda: reduce(torch.add, self.parts))
+        """Compute the training and the held-out products, each about their own means."""
+        total = once(self, "total", lambda: reduce(torch.add, self.by_fold))
         x, y = self.x[fold], self.y[fold]
-        # For a neuron that varies in the held-out fold alone the difference is rounding: its
-        # statistics of training say that it does not vary.
-        others, own = total - self.parts[fold], self.parts[fold]
+        # For a neuron that varies in the held-out fold alone, the difference is rounding. Its
+        # training statistics mark it as constant, so the rounding is never used.
+        training, held_out = total - self.by_fold[fold], self.by_fold[fold]
         return (
-            torch.addr(others, x.training.mean, y.training.mean, alpha=-x.training.n),
-            torch.addr(own, x.held_out.mean, y.held_out.mean, alpha=-x.held_out.n),
+            torch.addr(training, x.training.mean, y.training.mean, alpha=-x.training.n),
+            torch.addr(held_out, x.held_out.mean, y.held_out.mean, alpha=-x.held_out.n),
         )
 
-    def standardised(self, fold: int, precision: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Of both about the training means, in units of the neurons' norms over all frames."""
-        parts, total = once(self, precision, lambda: self._scaled(precision))
+    def standardised(self, fold: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Compute the training and the held-out products, both about the training means.
+
+        Both are divided by the neurons' norms over all frames, as all tables of `FoldLayer`.
+        """
+        by_fold, total = once(self, dtype, lambda: self._scaled(dtype))
         x, y = self.x[fold], self.y[fold]
         means = [
-            (mean * layer.units).to(precision)
+            (mean * layer.inverse_norms).to(dtype)
             for layer in (x, y)
             for mean in (layer.training.mean, layer.held_out.mean, layer.drift)
         ]
-        seen = (total - parts[fold]).addr_(means[0], means[3], alpha=-x.training.n)
-        unseen = torch.addr(parts[fold], means[1], means[4], alpha=-x.held_out.n)
-        return seen, unseen.addr_(means[2], means[5], alpha=x.held_out.n)
+        training = (total - by_fold[fold]).addr_(means[0], means[3], alpha=-x.training.n)
+        held_out = torch.addr(by_fold[fold], means[1], means[4], alpha=-x.held_out.n)
+        return training, held_out.addr_(means[2], means[5], alpha=x.held_out.n)
 
-    def _scaled(self, precision: torch.dtype) -> tuple[list[Tensor], Tensor]:
-        rows, columns = self.x[0].units[:, None], self.y[0].units
-        parts = [(part * rows).mul_(columns).to(precision) for part in self.parts]
-        return parts, reduce(torch.add, parts)
+    def _scaled(self, dtype: torch.dtype) -> tuple[list[Tensor], Tensor]:
+        """Divide the products of each fold by the neurons' norms; also return their sum."""
+        rows, columns = self.x[0].inverse_norms[:, None], self.y[0].inverse_norms
+        by_fold = [(product * rows).mul_(columns).to(dtype) for product in self.by_fold]
+        return by_fold, reduce(torch.add, by_fold)

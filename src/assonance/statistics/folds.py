@@ -1,4 +1,4 @@
-"""Moments kept by fold, so that held-out statistics need no second pass over the frames."""
+"""Keep moments by fold, so that held-out statistics need no second pass over the frames."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import reduce
@@ -16,82 +16,83 @@ from assonance.statistics.stack import StackedFold, StackedLayers, StackedPair
 
 
 class FoldMoments(Protocol):
-    """Moments of one fold: `Moments`, or what is read as if it were."""
+    """Protocol of the moments of one fold: `Moments`, or a view with the same attributes."""
 
     @property
     def n(self) -> int:
-        """Frames."""
+        """Number of frames."""
 
     @property
-    def exact(self) -> Set[str]:
-        """Layers of which all products were made in float64."""
+    def float64_products(self) -> Set[str]:
+        """Names of the layers whose products were all computed in float64."""
 
     @property
-    def unit(self) -> float:
-        """Rounding of the frames' own values, as a share of them."""
+    def epsilon(self) -> float:
+        """Machine epsilon of the frames."""
 
     @property
     def shift(self) -> Mapping[str, Tensor]:
-        """What was taken off each neuron, (D,)."""
+        """Pilot shift of each neuron, (D,), by layer."""
 
     @property
     def sums(self) -> Mapping[str, Tensor]:
-        """Σ(x − shift), (D,)."""
+        """Σ(x − shift), (D,), by layer."""
 
     def product(self, a: str, b: str) -> Tensor:
-        """Σ(x − shift)(y − shift)ᵀ of layers a (rows) and b (columns)."""
+        """Return Σ(x − shift)(y − shift)ᵀ of layers a (rows) and b (columns)."""
 
 
 class FoldedMoments:
-    """Moments of disjoint folds of the frames, and the pairs of layers read off them.
+    """Moments of disjoint folds of the frames, and the statistics of layers and pairs from them.
 
-    Layers are read once and shared by all their pairs, with the factors that measures cache.
+    Statistics of a layer are computed once and shared by all its pairs, with the factorisations
+    that measures cache in them.
 
     Parameters
     ----------
-    parts
-        Moments of each fold, made with one shift; a single part means no folds.
-    part_of
-        Moments of more frames, these among them.
+    folds
+        Moments of each fold, about the same shift. With a single fold nothing is held out.
+    superset
+        Moments of a superset of the frames; see `LayerStatistics`.
     """
 
     def __init__(
         self,
-        parts: Sequence[FoldMoments],
+        folds: Sequence[FoldMoments],
         *,
-        part_of: "FoldedMoments | None" = None,
+        superset: "FoldedMoments | None" = None,
     ) -> None:
-        self.parts = tuple(part for part in parts if part.n)
-        # None where it is its own: what refers to itself outlives its use.
-        self._alike: FoldedMoments | None = None
-        self._part_of = part_of
+        self.folds = tuple(fold for fold in folds if fold.n)
+        # Not `self` by default: objects that refer to themselves are freed late.
+        self._layers_from: FoldedMoments | None = None
+        self._superset = superset
 
-    def with_cross(self, parts: Sequence[FoldMoments]) -> Self:
-        """Return moments of the same layers with other products of one layer with another.
+    def with_cross(self, folds: Sequence[FoldMoments]) -> Self:
+        """Return moments with the same layers and other products of different layers.
 
         Parameters
         ----------
-        parts
-            Fold by fold; only products of two different layers are read from them.
+        folds
+            One for each fold; only their products of two different layers are used.
         """
-        other = type(self)(parts)
-        other._alike = self
+        other = type(self)(folds)
+        other._layers_from = self
         return other
 
     def layer(self, name: str) -> LayerStatistics:
-        """Return one layer's statistics over all frames."""
-        if self._alike is not None:
-            return self._alike.layer(name)
+        """Return the statistics of one layer over all frames."""
+        if self._layers_from is not None:
+            return self._layers_from.layer(name)
 
         def make() -> LayerStatistics:
-            more = self._part_of.layer(name) if self._part_of else None
-            return self._layer(name, self.parts, more)
+            superset = self._superset.layer(name) if self._superset else None
+            return self._layer(name, self.folds, superset)
 
         return once(self, ("layer", name), make)
 
     def pair(self, a: str, b: str, sample: tuple[KernelSample, KernelSample] | None = None) -> Pair:
-        """Return layer a (rows) against layer b (columns), whole and by fold."""
-        products = [part.product(a, b) for part in self.parts]
+        """Return layer a (rows) against layer b (columns), in total and by fold."""
+        products = [fold.product(a, b) for fold in self.folds]
         x, y = self.layer(a), self.layer(b)
         cross = torch.addr(_add(products), x.mean, y.mean, alpha=-x.n)
         by_fold = Products(products, self._fold_layers(a), self._fold_layers(b))
@@ -99,49 +100,55 @@ class FoldedMoments:
         return Pair(x, y, cross, folds, sample)
 
     def stack(self, rows: Sequence[str], column: str) -> StackedPair:
-        """Return the neurons of several layers, one by one, against one layer (columns)."""
+        """Return the single neurons of several layers (rows) against one layer (columns)."""
         x_folds = zip(*(self._fold_layers(name) for name in rows), strict=True)
         return StackedPair(
             StackedLayers([self.layer(name) for name in rows]),
             self.layer(column),
-            [[part.product(name, column) for name in rows] for part in self.parts],
+            [[fold.product(name, column) for name in rows] for fold in self.folds],
             [StackedFold(layers) for layers in x_folds],
             self._fold_layers(column),
         )
 
     def _fold_layers(self, name: str) -> list[FoldLayer]:
-        """Return a layer in each fold; in none where there is one alone."""
-        count = len(self.parts)
+        """Return a layer in each fold; empty if there is a single fold."""
+        count = len(self.folds)
         return [self._fold_layer(name, number) for number in range(count)] if count > 1 else []
 
-    def _fold_layer(self, name: str, fold: int) -> FoldLayer:
-        if self._alike is not None:
-            return self._alike._fold_layer(name, fold)
+    def _fold_layer(self, name: str, number: int) -> FoldLayer:
+        if self._layers_from is not None:
+            return self._layers_from._fold_layer(name, number)
 
         def make() -> FoldLayer:
-            # Training folds are added up, not subtracted from the total: where a neuron varies in
-            # the held-out fold alone, a difference would leave rounding that passes for variation.
-            others = [part for number, part in enumerate(self.parts) if number != fold]
+            # Training folds are added up, not subtracted from the total: for a neuron that varies
+            # in the held-out fold alone, the difference would be rounding that looks like variance.
+            others = [fold for other, fold in enumerate(self.folds) if other != number]
             whole = self.layer(name)
-            more = whole.part_of or whole
+            superset = whole.superset or whole
             training, held_out = (
-                self._layer(name, parts, more) for parts in (others, [self.parts[fold]])
+                self._layer(name, folds, superset) for folds in (others, [self.folds[number]])
             )
             return FoldLayer(whole, training, held_out)
 
-        return once(self, (name, fold), make)
+        return once(self, (name, number), make)
 
     def _layer(
-        self, name: str, parts: Sequence[FoldMoments], part_of: LayerStatistics | None
+        self, name: str, folds: Sequence[FoldMoments], superset: LayerStatistics | None
     ) -> LayerStatistics:
-        n = sum(part.n for part in parts)
-        mean = _add(part.sums[name] for part in parts) / n
-        product = _add(part.product(name, name) for part in parts)
+        """Compute the statistics of a layer over some of the folds."""
+        n = sum(fold.n for fold in folds)
+        mean = _add(fold.sums[name] for fold in folds) / n
+        product = _add(fold.product(name, name) for fold in folds)
         scatter = torch.addr(product, mean, mean, alpha=-n)
-        exact = all(name in part.exact for part in self.parts)
-        unit = max(part.unit for part in self.parts)
-        shift = parts[0].shift[name]
-        return LayerStatistics(n, mean, scatter, shift, exact=exact, unit=unit, part_of=part_of)
+        return LayerStatistics(
+            n,
+            mean,
+            scatter,
+            folds[0].shift[name],
+            float64_products=all(name in fold.float64_products for fold in self.folds),
+            epsilon=max(fold.epsilon for fold in self.folds),
+            superset=superset,
+        )
 
 
 def _add(values: Iterable[Tensor]) -> Tensor:

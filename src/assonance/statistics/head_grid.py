@@ -1,33 +1,33 @@
-"""Attention maps of models with different frame rates, brought onto one grid of frames."""
+"""Resample attention maps of models with different frame rates onto one grid of frames."""
 
 import torch
 from torch import Tensor
 
 
 def on_grid(maps: Tensor, frames: int) -> Tensor:
-    """Bring maps onto a coarser grid that spans the same time.
+    """Resample maps onto a coarser grid over the same time.
 
-    Queries are averaged and keys summed, so that rows still sum to one; a frame that two frames of
-    the grid share is parted between them.
+    Queries are averaged and keys summed, so that rows still sum to 1. A frame that overlaps two
+    cells of the grid is split between them in proportion to the overlap.
 
     Parameters
     ----------
     maps
-        Shape (H, T, T).
+        Attention maps, shape (H, T, T).
     frames
-        Frames of the grid, at most T.
+        Number of frames of the grid, at most T.
 
     Returns
     -------
     Tensor
-        Shape (H, frames, frames); the maps themselves where they have as many frames.
+        Shape (H, frames, frames); `maps` itself if `frames` is T.
     """
     length = maps.shape[-1]
     if frames == length:
         return maps
     edges = torch.arange(length + 1, dtype=torch.float64) * (frames / length)
-    places = torch.arange(frames, dtype=torch.float64)[:, None]
-    # How much of each frame lies in each frame of the grid; columns sum to one.
-    inside = (edges[1:].clamp(max=places + 1) - edges[:-1].clamp(min=places)).clamp(min=0)
-    shares = (inside * (length / frames)).to(maps.dtype)
-    return (shares * (frames / length)) @ maps @ shares.T
+    cells = torch.arange(frames, dtype=torch.float64)[:, None]
+    overlap = (edges[1:].clamp(max=cells + 1) - edges[:-1].clamp(min=cells)).clamp(min=0)
+    # The share of each frame in each cell; columns sum to 1.
+    weights = (overlap * (length / frames)).to(maps.dtype)
+    return (weights * (frames / length)) @ maps @ weights.T

@@ -1,7 +1,8 @@
-"""Compiled inner loops over attention maps: what no product of matrices gives.
+"""Compiled inner loops over attention maps, for sums that are no matrix products.
 
-Each runs on one core, lets other threads run beside it, and computes in the precision of the maps:
-a logarithm of our own is several times as fast as a library's, because it stays in registers.
+Each loop runs on one core, releases Python's global lock and computes in the precision of the maps.
+The logarithms are written here because inlined polynomials are several times as fast as calls of a
+library.
 """
 
 from typing import Any
@@ -15,43 +16,35 @@ from numpy.typing import NDArray
 compiled = numba.njit(
     fastmath={"contract", "reassoc", "nsz", "arcp"}, nogil=True, error_model="numpy"
 )
-
-
-# Values of a row taken at once: two such pieces of every head of two layers stay in the cache,
-# and a float32 sum of so many keeps its digits.
+# Values of a row that are processed at once: few enough that those of all heads of two layers stay
+# in the cache, and that a float32 sum keeps its digits.
 _PIECE = 1024
 
 
 def _log1p_over_f(terms: int) -> tuple[float, ...]:
-    """Coefficients, lowest first, of the polynomial nearest log(1 + f)/f for 1 + f in [√½, √2]."""
+    """Fit log(1 + f)/f for 1 + f in [√½, √2] by a polynomial; return coefficients, lowest first."""
 
     def ratio(f: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.log1p(f) / f
 
-    # An even number of Chebyshev points never falls on f = 0 here, where the ratio is a limit.
-    nearest = Chebyshev.interpolate(ratio, terms - 1, domain=[0.5**0.5 - 1, 2**0.5 - 1])
-    return tuple(nearest.convert(kind=Polynomial).coef.tolist())
+    # An even number of Chebyshev points avoids f = 0, where the ratio is only defined as a limit.
+    fitted = Chebyshev.interpolate(ratio, terms - 1, domain=[0.5**0.5 - 1, 2**0.5 - 1])
+    return tuple(fitted.convert(kind=Polynomial).coef.tolist())
 
 
 _P = tuple(np.float32(each) for each in _log1p_over_f(10))
-
-
 _Q = _log1p_over_f(16)
-
-
 _LN2_SINGLE, _LN2 = np.float32(np.log(2)), float(np.log(2))
-
-
-# The bits of √½: what lies above them in a number's bits is its exponent, next to f near 0.
+# The bits of √½. Subtracting them from a number's bits leaves the exponent for which its fraction
+# 1 + f is in [√½, √2].
 _ROOT_SINGLE, _ROOT = 0x3F3504F3, 0x3FE6A09E667F3BCD
-
-
-_EXPONENT = -(2**52)  # all bits but those of a float64's fraction
+# All bits but those of a float64's fraction.
+_EXPONENT = -(2**52)
 
 
 @compiled
 def _log_single(x: Any) -> Any:
-    """Natural logarithm of a float32 ≥ 0 to 2e-7; finite at 0, so that 0·log 0 is 0."""
+    """Compute the logarithm of a float32 ≥ 0 to 2e-7; finite at 0, so that 0·log 0 is 0."""
     bits = np.float32(x).view(np.int32)
     exponent = np.int32(np.int32(bits - np.int32(_ROOT_SINGLE)) >> np.int32(23))
     f = np.int32(bits - np.int32(exponent << np.int32(23))).view(np.float32) - np.float32(1)
@@ -64,7 +57,7 @@ def _log_single(x: Any) -> Any:
 
 @compiled
 def _log_double(x: Any) -> Any:
-    """Natural logarithm of a float64 ≥ 0 to 1e-13; finite at 0, so that 0·log 0 is 0."""
+    """Compute the logarithm of a float64 ≥ 0 to 1e-13; finite at 0, so that 0·log 0 is 0."""
     bits = np.float64(x).view(np.int64)
     exponent = np.int64(bits - _ROOT) & _EXPONENT
     f = np.int64(bits - exponent).view(np.float64) - 1.0
@@ -107,14 +100,14 @@ def _log_sums_double(x: Any, y: Any, out: Any) -> None:
 def add_log_sums(
     x: NDArray[np.floating], y: NDArray[np.floating], out: NDArray[np.float64]
 ) -> None:
-    """Add Σ (p + q)·log(p + q) for every two rows p of x and q of y; 0·log 0 is 0.
+    """Add Σ(p + q)·log(p + q) for each row p of x and row q of y to `out`; 0·log 0 is 0.
 
     Parameters
     ----------
     x, y
         Values ≥ 0, both float32 or both float64, shapes (Hx, K) and (Hy, K).
     out
-        Added to; shape (Hx, Hy).
+        Sums to add to, shape (Hx, Hy).
     """
     single = x.dtype == np.float32
     (_log_sums_single if single else _log_sums_double)(x, y, out)
@@ -122,26 +115,26 @@ def add_log_sums(
 
 @compiled
 def standardise(maps: Any, smallest: Any, rows: Any, sums: Any, varies: Any) -> None:
-    """Centre every row over its keys and bring it to length 1.
+    """Centre every row over its keys and scale it to norm 1.
 
     Parameters
     ----------
     maps
-        Shape (N, R, T).
+        Rows of N maps, shape (N, R, T).
     smallest
-        A row whose deviation is below this share of its mean is constant: the rest is rounding.
+        A row counts as constant if its standard deviation is below this share of its mean.
     rows
-        Filled with the rows, 0 where they are constant; shape (N, R, T).
+        Filled with the standardised rows, 0 for constant rows; shape (N, R, T).
     sums
-        Filled with the rows' sums; shape (N, R).
+        Filled with the sum of each row; shape (N, R).
     varies
-        Filled with 1 where a row varies and 0 where it is constant; shape (N, R).
+        Filled with 1 for each row that varies and 0 for each constant row; shape (N, R).
     """
     count = maps.shape[2]
     for head in range(maps.shape[0]):
         for query in range(maps.shape[1]):
-            row, into = maps[head, query], rows[head, query]
-            # In float64 whatever the maps are: it costs little, and constant rows are found.
+            row, result = maps[head, query], rows[head, query]
+            # In float64 for float32 maps too: float32 sums would not find all constant rows.
             total = 0.0
             for key in range(count):
                 total += row[key]
@@ -149,26 +142,26 @@ def standardise(maps: Any, smallest: Any, rows: Any, sums: Any, varies: Any) -> 
             mean = total / count
             squares = 0.0
             for key in range(count):
-                away = row[key] - mean
-                squares += away * away
-            length = np.sqrt(squares)
-            constant = length <= smallest * abs(mean) * np.sqrt(count)
+                deviation = row[key] - mean
+                squares += deviation * deviation
+            norm = np.sqrt(squares)
+            constant = norm <= smallest * abs(mean) * np.sqrt(count)
             varies[head, query] = 0.0 if constant else 1.0
-            factor = 0.0 if constant else 1.0 / length
+            factor = 0.0 if constant else 1.0 / norm
             for key in range(count):
-                into[key] = (row[key] - mean) * factor
+                result[key] = (row[key] - mean) * factor
 
 
 @compiled
 def add_offsets(attention: Any, out: Any) -> None:
-    """Add the attention from every query to the key at each offset.
+    """Add the attention from every query to the key at each offset to `out`.
 
     Parameters
     ----------
     attention
         One head's map, shape (T, T).
     out
-        Added to, for offsets 1 − T … T − 1; float64, shape (2T − 1,).
+        Sums to add to, for offsets 1 − T … T − 1; float64, shape (2T − 1,).
     """
     count = attention.shape[0]
     for query in range(count):

@@ -1,4 +1,4 @@
-"""Sums over utterances of the shape of every attention head: where it looks, and how sharply."""
+"""Add up, for each attention head, where it attends and how sharply."""
 
 import math
 from dataclasses import dataclass, field
@@ -13,46 +13,47 @@ from assonance.statistics.head_kernels import add_log_sums, add_offsets
 
 
 @dataclass
-class HeadShapes:
-    """Additive descriptions of N attention heads, one utterance's maps at a time.
+class HeadProfiles:
+    """Mergeable sums that describe N attention heads, one utterance's maps at a time.
+
+    All sums are float64. Relative entropies are divided by their maximum, ln T; they are defined
+    for utterances of at least two frames.
 
     Parameters
     ----------
     count
-        How many heads, N.
+        Number of heads, N.
 
     Attributes
     ----------
     rows
-        Rows (query frames) added, shape (N,); all tables are float64.
+        Number of rows (query frames) added; (N,).
     entropy, evenness
-        Σ over rows of the entropy in nats; of the entropy as a share of ln T; (N,).
-    vertical
-        Σ over utterances of 1 − the entropy, as a share of ln T, of the map averaged over queries;
-        (N,).
-    uneven
-        Utterances of more than one frame, where those shares are defined; (N,).
-    uneven_rows
-        Their rows; (N,).
-    beyond_even, positional
-        Σ over utterances of ‖A − E‖² for the even map E = 1/T, and of ‖P − E‖² for the map P of
-        equal values at each offset nearest to A; (N,).
+        Σ over rows of the entropy in nats, and of the relative entropy; (N,).
+    verticality
+        Σ over utterances of 1 − the relative entropy of the map averaged over queries; (N,).
+    long_utterances, long_rows
+        Number of utterances of at least two frames, and of their rows; (N,).
+    deviation
+        Σ over utterances of ‖A − E‖² with the even map E = 1/T; (N,).
+    positional_deviation
+        Σ over utterances of ‖P − E‖², where P is A averaged over each offset; (N,).
     offsets
         Σ of the attention from every query to the key at each offset; (N, 2L − 1) for offsets
-        1 − L … L − 1, L the longest utterance's frames.
+        1 − L … L − 1, with L the number of frames of the longest utterance.
     pairs
-        How many queries have a key at each offset; (N, 2L − 1).
+        Number of queries with a key at each offset; (N, 2L − 1).
     """
 
     count: int
     rows: Tensor = field(init=False)
     entropy: Tensor = field(init=False)
     evenness: Tensor = field(init=False)
-    vertical: Tensor = field(init=False)
-    uneven: Tensor = field(init=False)
-    uneven_rows: Tensor = field(init=False)
-    beyond_even: Tensor = field(init=False)
-    positional: Tensor = field(init=False)
+    verticality: Tensor = field(init=False)
+    long_utterances: Tensor = field(init=False)
+    long_rows: Tensor = field(init=False)
+    deviation: Tensor = field(init=False)
+    positional_deviation: Tensor = field(init=False)
     offsets: Tensor = field(init=False)
     pairs: Tensor = field(init=False)
 
@@ -62,54 +63,54 @@ class HeadShapes:
         for name in _PROFILES:
             setattr(self, name, torch.zeros(self.count, 1, dtype=torch.float64))
 
-    def update(self, stack: Tensor, whole: Tensor) -> None:
+    def update(self, stack: Tensor, valid: Tensor) -> None:
         """Add the maps of one utterance.
 
         Parameters
         ----------
         stack
             Attention after the softmax, shape (N, T, T), float32 or float64; not changed.
-        whole
-            Which heads' maps to add, bool, shape (N,).
+        valid
+            Whether to add each head's map; bool, shape (N,).
         """
         length = stack.shape[-1]
-        logs, beyond_even = np.zeros((2, len(stack)))
+        logs, deviation = np.zeros((2, len(stack)))
         keys, offsets = np.zeros((len(stack), length)), np.zeros((len(stack), 2 * length - 1))
-        # One map at a time: no second copy of them all.
-        for head, one in enumerate(stack.numpy()):
-            if whole[head]:
-                flat = one.reshape(1, -1)
+        # One map at a time, so that the stack is never copied whole.
+        for head, attention in enumerate(stack.numpy()):
+            if valid[head]:
+                flat = attention.reshape(1, -1)
                 add_log_sums(flat, flat, logs[head : head + 1, None])
-                add_offsets(one, offsets[head])
-                keys[head] = one.mean(0, dtype=np.float64)
-                beyond_even[head] = np.square(one - 1 / length, dtype=np.float64).sum()
+                add_offsets(attention, offsets[head])
+                keys[head] = attention.mean(0, dtype=np.float64)
+                deviation[head] = np.square(attention - 1 / length, dtype=np.float64).sum()
         profile = torch.from_numpy(offsets)
-        # Σ 2p·log 2p is 2 Σ p·log p + 2 log 2 Σ p, and the rows sum to one.
+        # Σ 2p·log 2p = 2 Σ p·log p + 2 log 2 Σ p, where Σ p is the number of rows.
         entropy = profile.sum(1) * math.log(2) - torch.from_numpy(logs) / 2
         pairs = length - torch.arange(1 - length, length).abs().to(torch.float64)
-        log = math.log(length) or math.inf
-        many = float(length > 1)
+        most = math.log(length) or math.inf
+        long = float(length > 1)
         added = {
             "rows": torch.full_like(entropy, length),
             "entropy": entropy,
-            "evenness": entropy / log,
-            "vertical": many + torch.from_numpy(xlogy(keys, keys).sum(1)) / log,
-            "uneven": torch.full_like(entropy, many),
-            "uneven_rows": torch.full_like(entropy, many * length),
-            "beyond_even": torch.from_numpy(beyond_even),
-            # The even map, of squares 1, is the nearest to itself.
-            "positional": (profile.square() / pairs).sum(1) - 1,
+            "evenness": entropy / most,
+            "verticality": long + torch.from_numpy(xlogy(keys, keys).sum(1)) / most,
+            "long_utterances": torch.full_like(entropy, long),
+            "long_rows": torch.full_like(entropy, long * length),
+            "deviation": torch.from_numpy(deviation),
+            # ‖P − E‖² = ‖P‖² − ‖E‖², and ‖E‖² is 1.
+            "positional_deviation": (profile.square() / pairs).sum(1) - 1,
         }
         for name, values in added.items():
-            getattr(self, name).add_(values.where(whole, 0))
-        self.offsets = _centred_sum(self.offsets, profile.where(whole[:, None], 0))
-        self.pairs = _centred_sum(self.pairs, pairs * whole[:, None])
+            getattr(self, name).add_(values.where(valid, 0))
+        self.offsets = _centred_sum(self.offsets, profile.where(valid[:, None], 0))
+        self.pairs = _centred_sum(self.pairs, pairs * valid[:, None])
 
-    def merge(self, other: "HeadShapes") -> "HeadShapes":
+    def merge(self, other: "HeadProfiles") -> "HeadProfiles":
         """Return the sums over the utterances of both; neither is changed."""
         if self.count != other.count:
-            raise ValueError("shapes of different heads cannot be merged")
-        result = HeadShapes(self.count)
+            raise ValueError("profiles of different heads cannot be merged")
+        result = HeadProfiles(self.count)
         for name in _SUMS:
             setattr(result, name, getattr(self, name) + getattr(other, name))
         for name in _PROFILES:
@@ -117,34 +118,34 @@ class HeadShapes:
         return result
 
     def profile(self, reach: int) -> Tensor:
-        """Share of the attention at each offset from −reach to reach; NaN without rows.
+        """Compute the share of the attention at each offset from −reach to reach.
 
         Parameters
         ----------
         reach
-            Frames.
+            Largest offset, in frames.
 
         Returns
         -------
         Tensor
-            Shape (N, 2·reach + 1); what lies further off is in none of them.
+            Shape (N, 2·reach + 1), without the attention beyond reach; NaN for a head without rows.
         """
         beyond = reach - self.offsets.shape[1] // 2
         return pad(self.offsets / self.rows[:, None], (beyond, beyond))
 
     def position_only(self, length: int) -> Tensor:
-        """Make the maps of heads that know positions alone, with the same mean map over offsets.
+        """Compute maps that depend on the offset alone, from each head's mean over offsets.
 
         Parameters
         ----------
         length
-            Frames, no more than in the longest utterance.
+            Number of frames, at most that of the longest utterance.
 
         Returns
         -------
         Tensor
-            float32, shape (N, length, length), rows that sum to one: even where nothing is
-            attended at any offset within reach, NaN for a head of which nothing was added.
+            float32, shape (N, length, length), with rows that sum to 1. A row is even if no offset
+            within it is ever attended. NaN for a head without any added map.
         """
         middle = self.offsets.shape[1] // 2
         mean = (self.offsets / self.pairs).to(torch.float32)
@@ -155,13 +156,13 @@ class HeadShapes:
 
 
 _PROFILES = ("offsets", "pairs")
-
-
-_SUMS = tuple(name for name in HeadShapes.__dataclass_fields__ if name not in ("count", *_PROFILES))
+_SUMS = tuple(
+    name for name in HeadProfiles.__dataclass_fields__ if name not in ("count", *_PROFILES)
+)
 
 
 def _centred_sum(one: Tensor, two: Tensor) -> Tensor:
-    """Add two tables of offsets about 0, of which one may reach further."""
+    """Add two tables of offsets centred on 0, possibly of different reach."""
     reach = max(one.shape[1], two.shape[1])
     return sum(
         (pad(each, ((reach - each.shape[1]) // 2,) * 2) for each in (one, two)),

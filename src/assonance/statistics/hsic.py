@@ -1,4 +1,4 @@
-"""Unbiased estimates of HSIC between linear kernels, from sums over blocks of frames."""
+"""Compute unbiased estimates of HSIC between linear kernels from sums over blocks of frames."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ class Hsic:
     Attributes
     ----------
     xy, xx, yy
-        Of the two layers, and of each with itself; NaN where too few indices can differ.
+        HSIC of x with y, of x with itself and of y with itself; NaN for fewer than four blocks.
     """
 
     xy: float
@@ -19,12 +19,12 @@ class Hsic:
     yy: float
 
     def swapped(self) -> "Hsic":
-        """Return the same with rows and columns exchanged."""
+        """Return the estimates with x and y exchanged."""
         return Hsic(self.xy, self.yy, self.xx)
 
     @property
     def alignment(self) -> float:
-        """HSIC(X, Y)/√(HSIC(X, X)·HSIC(Y, Y)); NaN where a layer's own is not positive."""
+        """CKA, HSIC(X, Y)/√(HSIC(X, X)·HSIC(Y, Y)); NaN if xx or yy is not positive."""
         if not (self.xx > 0 and self.yy > 0):
             return float("nan")
         return self.xy / math.sqrt(self.xx * self.yy)
@@ -32,35 +32,35 @@ class Hsic:
 
 @dataclass(frozen=True)
 class BlockPair:
-    """Unbiased estimates for two layers.
+    """Unbiased HSIC estimates for a pair of layers.
 
     Attributes
     ----------
     frames
-        From products of different frames: Song et al. 2012. Unbiased for independent frames.
+        Over tuples of distinct frames (Song et al. 2012). Unbiased if frames are independent.
     utterances
-        From products of frames of different utterances: unbiased however the frames of an
-        utterance depend on each other. None where utterances were not told apart.
+        Over tuples of frames from distinct utterances. Unbiased however the frames of an utterance
+        depend on each other. None if the sums were not kept by utterance.
     """
 
     frames: Hsic
     utterances: Hsic | None = None
 
     def swapped(self) -> "BlockPair":
-        """Return the same with rows and columns exchanged."""
+        """Return the estimates with x and y exchanged."""
         return BlockPair(self.frames.swapped(), self.utterances and self.utterances.swapped())
 
 
 @dataclass(frozen=True)
 class Powers:
-    """Σn, Σn², Σn³ and Σn⁴ over blocks of n frames."""
+    """Power sums Σn, Σn², Σn³ and Σn⁴ over blocks of n frames."""
 
     first: int = 0
     second: int = 0
     third: int = 0
     fourth: int = 0
 
-    def plus(self, other: "Powers") -> "Powers":
+    def merge(self, other: "Powers") -> "Powers":
         """Return the sums over the blocks of both."""
         return Powers(
             self.first + other.first,
@@ -69,17 +69,17 @@ class Powers:
             self.fourth + other.fourth,
         )
 
-    def times(self, count: int) -> "Powers":
-        """Return the sums over the same blocks with each frame so many times."""
+    def repeated(self, times: int) -> "Powers":
+        """Return the sums over the same blocks with every frame repeated `times` times."""
         return Powers(
-            self.first * count,
-            self.second * count**2,
-            self.third * count**3,
-            self.fourth * count**4,
+            self.first * times,
+            self.second * times**2,
+            self.third * times**3,
+            self.fourth * times**4,
         )
 
     def tuples(self) -> tuple[int, int, int]:
-        """Ways to draw two, three and four frames in order, all of different blocks."""
+        """Count the ordered pairs, triples and quadruples of frames from distinct blocks."""
         n, n2, n3, n4 = self.first, self.second, self.third, self.fourth
         two = n**2 - n2
         three = n**3 - 3 * n * n2 + 2 * n3
@@ -89,9 +89,12 @@ class Powers:
 
 @dataclass(frozen=True)
 class HsicSums:
-    """What an estimate is a function of; s_u = X_uᵀ1, t_u = Y_uᵀ1, C_u = X_uᵀY_u of block u."""
+    """The sums that an HSIC estimate is computed from.
 
-    whole: float  # ‖C‖², C = ΣC_u
+    For block u with frames X_u and Y_u: s_u = X_uᵀ1, t_u = Y_uᵀ1 and C_u = X_uᵀY_u.
+    """
+
+    total: float  # ‖C‖², C = ΣC_u
     within: float  # Σ‖C_u‖²
     ends: float  # SᵀCT, S = Σs_u, T = Σt_u
     x_end: float  # Σ SᵀC_u t_u
@@ -109,11 +112,19 @@ class HsicSums:
     squares: float  # Σ‖s_u‖²‖t_u‖²
 
     def hsic(self, powers: Powers) -> float:
-        """Mean K_ij L_ij + mean K_ij L_qr − 2·mean K_ij L_iq, each over different blocks only."""
+        """Compute mean K_ij L_ij + mean K_ij L_qr − 2·mean K_ij L_iq.
+
+        Each mean is over indices of distinct blocks. NaN for fewer than four blocks.
+
+        Parameters
+        ----------
+        powers
+            Power sums of the sizes of the blocks.
+        """
         two, three, four = powers.tuples()
         if four <= 0:
             return float("nan")
-        pairs = self.whole - self.within
+        pairs = self.total - self.within
         triples = self.ends - self.x_end - self.y_end + 2 * self.chain - self.mixed
         rows = self.joint - self.x_weighted - self.y_weighted + self.squares
         product = (self.x_total - self.x_squares) * (self.y_total - self.y_squares)

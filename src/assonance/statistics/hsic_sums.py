@@ -1,4 +1,7 @@
-"""Additive sums for alignments whose frames must differ, or lie in different utterances."""
+"""Mergeable sums for unbiased CKA.
+
+Over tuples of distinct frames (Song et al. 2012), or of frames from distinct utterances.
+"""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,32 +15,30 @@ from assonance.statistics.hsic import BlockPair, Hsic, HsicSums, Powers
 from assonance.statistics.order import in_order
 from assonance.statistics.outer_sums import OuterSums, weighted_outer
 
-# Rows of an utterance's Gram matrices made at once: those of all layers should stay in the
-# processor's cache, and what lies beyond the diagonal block is never computed.
+# Rows of an utterance's Gram matrices computed at once: few enough that those of all layers stay in
+# the processor's cache.
 ROWS_AT_ONCE = 128
-
-
-# Data whose mean is nearer to zero than this share of their deviation are about their mean.
+# A mean below this share of the standard deviation is rounding: the data are centred.
 CENTRED = 1e-7
 
 
 @dataclass(frozen=True)
 class UtteranceTerms:
-    """What `HsicBlockSums` adds for one utterance.
+    """Terms of one utterance in the sums of `HsicBlockSums`, for L layers and P pairs.
 
     Attributes
     ----------
     length
-        Frames.
+        Number of frames.
     sums
         Σx of each layer, (D,).
     norms
         Σ‖x‖² of each layer, (L,).
     tables
-        For every pair Σ‖x‖²‖y‖² and, where utterances are told apart, ‖C‖² and sᵀCt; (4, P), the
-        last row 0.
+        For each pair Σ‖x‖²‖y‖², ‖C‖² and sᵀCt, and a last row of 0; (4, P). ‖C‖² and sᵀCt are 0 if
+        sums are not kept by utterance.
     vectors
-        Of each layer Σ x‖y‖² with every layer y and, where utterances are told apart, C t;
+        For each layer Σ x‖y‖² with every layer y and, if sums are kept by utterance, C t;
         (1 or 2, D, L).
     """
 
@@ -49,37 +50,38 @@ class UtteranceTerms:
 
 
 class HsicBlockSums:
-    """Sums over utterances for two U-statistics of HSIC, linear in the corpus.
+    """Mergeable sums for two U-statistics of HSIC, in one pass over the utterances.
 
     The HSIC of kernels K = XXᵀ and L = YYᵀ is estimated by mean K_ij L_ij + mean K_ij L_qr −
-    2·mean K_ij L_iq. Where the frames i, j, q, r only need to differ, this is the estimator of
-    Song et al. 2012; where all must lie in different utterances, frames that depend on their
-    neighbours do not count as agreement. No Gram matrix of more than one utterance is made:
-    ‖C_u‖² = ΣK_u∘L_u and s_uᵀC_u t_u = (K_u1)ᵀ(L_u1) come from the utterance's own.
+    2·mean K_ij L_iq. If the frames i, j, q, r only have to be distinct, this is the estimator of
+    Song et al. 2012. If all must be from distinct utterances, dependence between neighbouring
+    frames adds no bias. Gram matrices are computed within utterances only: ‖C_u‖² = ΣK_u∘L_u and
+    s_uᵀC_u t_u = (K_u1)ᵀ(L_u1).
 
-    Data are taken about `shift`. The estimate from different frames does not depend on it. That
-    from different utterances does, except where all are equally long, and is defined for data
-    about their mean over all frames: `shift` should be that mean. No correction at the end could
-    make up for another: it needs Σn_u C_u and Σn_u² C_u, two more products of all pairs of layers.
+    Frames are taken about `shift`. The estimate over distinct frames does not depend on it. The
+    estimate over distinct utterances does, unless all utterances are equally long. It is defined
+    for frames about their mean over all frames, so `shift` should be that mean. A later correction
+    for another shift would need Σn_u C_u and Σn_u² C_u, two more products for every pair of layers.
 
-    Arithmetic is done in float64 for frames in float64, otherwise in float32 with what is summed
-    over frames added up in float64; that errs by some 1e-7 of the largest sum. About the mean,
-    what is found for a pair does not depend, to the last bit, on the other layers.
+    If any layer of an utterance is in float64, all are multiplied in float64. Otherwise all are
+    multiplied in float32, with sums over frames in float64; this errs by about 1e-7 of the largest
+    sum. If `shift` is the mean and all layers have one dtype, no bit of a pair's estimates depends
+    on the other layers.
 
     Parameters
     ----------
     shift
-        Layer name to the mean of its neurons over all frames, shape (D,).
+        Mean of each neuron over all frames, shape (D,), by layer name.
     pairs
-        The layer pairs wanted; one order of the two is enough.
+        Layer pairs to estimate, each in either order.
     utterances
-        Whether utterances are told apart. Without, updates may be any chunk of frames, and cost
-        little.
+        Whether to keep sums by utterance. If not, updates may be any chunks of frames, cost little
+        and allow only the estimate over distinct frames.
 
     Attributes
     ----------
     n : int
-        Frames seen.
+        Number of frames added.
     """
 
     def __init__(
@@ -100,20 +102,20 @@ class HsicBlockSums:
         count, like = len(widths), next(iter(self.shift.values()))
         self._powers = Powers()
         self._sums = {name: torch.zeros_like(value) for name, value in self.shift.items()}
-        # For every pair, of frames: Σ‖x‖²‖y‖²; of utterances: Σ‖C_u‖², Σ s_uᵀC_u t_u,
+        # For each pair: over frames Σ‖x‖²‖y‖²; over utterances Σ‖C_u‖², Σ s_uᵀC_u t_u and
         # Σ‖s_u‖²‖t_u‖².
         self._tables = like.new_zeros(4, len(self.pairs))
-        # Of frames: Σ‖x‖². Of utterances: Σ‖s_u‖².
+        # For each layer: over frames Σ‖x‖²; over utterances Σ‖s_u‖².
         self._norms = like.new_zeros(2, count)
-        # For every other layer y, of frames: Σ x‖y‖². Of utterances: ΣC_u t_u, Σ s_u‖t_u‖².
+        # With every layer y: over frames Σ x‖y‖²; over utterances ΣC_u t_u and Σ s_u‖t_u‖².
         self._vectors = {name: like.new_zeros(3, width, count) for name, width in widths.items()}
-        # Σ s_u t_uᵀ.
-        self._between = OuterSums(list(widths), self.pairs)
+        # For each pair: Σ s_u t_uᵀ over utterances.
+        self._outer = OuterSums(list(widths), self.pairs)
         self._own: dict[str, tuple[float, float]] = {}
 
     @property
     def n(self) -> int:
-        """Frames seen."""
+        """Number of frames added."""
         return self._powers.first
 
     def update(self, frames: Mapping[str, Tensor]) -> None:
@@ -122,33 +124,33 @@ class HsicBlockSums:
         Parameters
         ----------
         frames
-            Layer name to activations, shape (T, D), the same T for every layer; not changed.
+            Activations by layer name, shape (T, D), with the same T for every layer; not changed.
 
         Raises
         ------
         ValueError
-            When the layers do not have the same number of frames.
+            If the layers differ in their number of frames.
         """
-        self.add(self.summed(frames))
+        self.add(self.utterance_terms(frames))
 
-    def summed(self, frames: Mapping[str, Tensor]) -> "UtteranceTerms":
-        """Sum over the frames of one utterance, without adding them; from any thread.
+    def utterance_terms(self, frames: Mapping[str, Tensor]) -> "UtteranceTerms":
+        """Compute the terms of one utterance without adding them; safe from several threads.
 
-        Parameters and errors are those of `update`.
+        See `update` for parameters and errors.
         """
         lengths = {len(frames[name]) for name in self.shift}
         if len(lengths) != 1:
             counts = sorted(lengths)
             raise ValueError(f"layers of one utterance have different frame counts: {counts}")
-        exact = any(frames[name].dtype == torch.float64 for name in self.shift)
-        layers = [self._centre(name, frames[name], exact) for name in self.shift]
+        in_float64 = any(frames[name].dtype == torch.float64 for name in self.shift)
+        layers = [self._centre(name, frames[name], in_float64) for name in self.shift]
         sums = [layer.sum(0) for layer in layers]
         norms = [torch.linalg.vecdot(layer, layer) for layer in layers]
         tables = self._tables.new_zeros(self._tables.shape)
         tables[0] = self._dots(norms)
         factors = [*norms]
         if self.utterances:
-            chains = [layer @ of for layer, of in zip(layers, sums, strict=True)]
+            chains = [layer @ total for layer, total in zip(layers, sums, strict=True)]
             factors += chains
             for grams in _grams(layers):
                 tables[1] += self._dots(grams)
@@ -156,8 +158,8 @@ class HsicBlockSums:
         factor = torch.stack(factors, 1)
         return UtteranceTerms(
             length=lengths.pop(),
-            sums=[of.to(torch.float64) for of in sums],
-            norms=torch.stack([of.sum(dtype=torch.float64) for of in norms]),
+            sums=[total.to(torch.float64) for total in sums],
+            norms=torch.stack([squares.sum(dtype=torch.float64) for squares in norms]),
             tables=tables,
             vectors=[
                 (layer.T @ factor).view(layer.shape[1], -1, len(layers)).movedim(1, 0)
@@ -165,46 +167,47 @@ class HsicBlockSums:
             ],
         )
 
-    def add(self, block: "UtteranceTerms") -> None:
-        """Add what `summed` made of one utterance."""
-        if not block.length:
+    def add(self, terms: "UtteranceTerms") -> None:
+        """Add the terms of one utterance."""
+        if not terms.length:
             return
         self._own = {}
-        length = block.length
-        self._powers = self._powers.plus(Powers(length, length**2, length**3, length**4))
-        self._tables += block.tables
-        self._norms[0] += block.norms
-        for name, of, vectors in zip(self.shift, block.sums, block.vectors, strict=True):
-            self._sums[name] += of
+        length = terms.length
+        self._powers = self._powers.merge(Powers(length, length**2, length**3, length**4))
+        self._tables += terms.tables
+        self._norms[0] += terms.norms
+        for name, total, vectors in zip(self.shift, terms.sums, terms.vectors, strict=True):
+            self._sums[name] += total
             self._vectors[name][: len(vectors)] += vectors
         if self.utterances:
-            self._add_sums(block.sums)
+            self._add_sums(terms.sums)
 
-    def _add_weighted(self, part: "HsicBlockSums", times: int) -> None:
-        """Add the utterances of another, each frame as often as `times` says.
+    def _add_weighted(self, other: "HsicBlockSums", weight: int) -> None:
+        """Add the utterances of another object, with every frame repeated `weight` times.
 
-        Every sum grows by the power of `times` to which it holds the frames of one utterance.
+        A sum in which the frames of an utterance occur to the power p grows by `weight` to the p.
         """
-        one, two, three, four = (float(times**power) for power in range(1, 5))
-        # Of different frames, those drawn twice are not: what is made of them is not known.
-        frames = 1.0 if times == 1 else math.nan
+        one, two, three, four = (float(weight**power) for power in range(1, 5))
+        # Copies of a frame are not distinct frames: the estimate over frames becomes undefined.
+        frames = 1.0 if weight == 1 else math.nan
         vectors = self._tables.new_tensor([frames, two, three])[:, None, None]
-        self._powers = self._powers.plus(part._powers.times(times))
-        self._tables += part._tables * part._tables.new_tensor([frames, two, three, four])[:, None]
-        self._norms += part._norms * part._norms.new_tensor([one, two])[:, None]
+        self._powers = self._powers.merge(other._powers.repeated(weight))
+        powers = other._tables.new_tensor([frames, two, three, four])
+        self._tables += other._tables * powers[:, None]
+        self._norms += other._norms * other._norms.new_tensor([one, two])[:, None]
         for name in self.shift:
-            self._sums[name].add_(part._sums[name], alpha=one)
-            self._vectors[name] += part._vectors[name] * vectors
+            self._sums[name].add_(other._sums[name], alpha=one)
+            self._vectors[name] += other._vectors[name] * vectors
 
     def pair(
         self, a: str, b: str, cross: Tensor, x_scatter: Tensor, y_scatter: Tensor
     ) -> BlockPair:
-        """Estimate HSIC of layers a (rows) and b (columns).
+        """Estimate the HSIC of layers a (rows) and b (columns).
 
         Parameters
         ----------
         a, b
-            A pair wanted, in either order.
+            One of the pairs given at construction, in either order.
         cross
             Σ(x − mean)(y − mean)ᵀ over the same frames, shape (Dx, Dy).
         x_scatter, y_scatter
@@ -213,12 +216,13 @@ class HsicBlockSums:
         Returns
         -------
         BlockPair
-            With NaN for fewer than four frames, or utterances: there are no four that differ.
+            NaN over frames for fewer than four frames, and over utterances for fewer than four
+            utterances.
 
         Raises
         ------
         KeyError
-            When the pair was not wanted.
+            If the pair was not given at construction.
         """
         own = []
         for name, scatter in ((a, x_scatter), (b, y_scatter)):
@@ -232,7 +236,7 @@ class HsicBlockSums:
         return BlockPair(of_frames, of_utterances if self.utterances else None)
 
     def _hsic(self, a: str, b: str, cross: Tensor) -> tuple[float, float]:
-        """From different frames, and from different utterances."""
+        """Estimate HSIC over distinct frames, and over distinct utterances (NaN if not kept)."""
         n, i, j = self.n, self.index[a], self.index[b]
         number = self._number[(a, b) if i <= j else (b, a)]
         if not n:
@@ -240,20 +244,20 @@ class HsicBlockSums:
         s, t = self._total(a), self._total(b)
         x_total, y_total = float(s @ s), float(t @ t)
         ends = float(s @ cross @ t)
-        whole = float(cross.square().sum()) + 2 * ends / n + x_total * y_total / n**2
+        total = float(cross.square().sum()) + 2 * ends / n + x_total * y_total / n**2
         ends += x_total * y_total / n
         x_ends = (self._vectors[a][..., j] @ s).tolist()
         y_ends = (self._vectors[b][..., i] @ t).tolist()
         tables = self._tables[:, number].tolist()
         of_frames = HsicSums(
-            whole=whole,
+            total=total,
             within=tables[0],
             ends=ends,
             x_end=x_ends[0],
             y_end=y_ends[0],
             chain=tables[0],
-            mixed=whole,
-            between=whole,
+            mixed=total,
+            between=total,
             x_total=x_total,
             y_total=y_total,
             x_squares=float(self._norms[0, i]),
@@ -265,10 +269,10 @@ class HsicBlockSums:
         ).hsic(Powers(n, n, n, n))
         if not self.utterances:
             return of_frames, float("nan")
-        between = self._between.product(a, b)
+        between = self._outer.product(a, b)
         joint = float(s @ between @ t)
         of_utterances = HsicSums(
-            whole=whole,
+            total=total,
             within=tables[1],
             ends=ends,
             x_end=x_ends[1],
@@ -288,84 +292,82 @@ class HsicBlockSums:
         return of_frames, of_utterances
 
     def _total(self, name: str) -> Tensor:
-        """Σx, (D,), and 0 where what is left of the mean is rounding."""
+        """Return Σx, (D,), or 0 if the mean is rounding; see `CENTRED`."""
         total = self._sums[name]
         scatter = float(self._norms[0, self.index[name]])
         return total if float(total @ total) > CENTRED**2 * self.n * scatter else total * 0
 
     def _dots(self, rows: list[Tensor]) -> Tensor:
-        """Scalar products of the layers' rows for every pair, in float64; (P,).
+        """Compute the scalar product of the two layers' rows for each pair, in float64; (P,).
 
-        One after the other, though a product of matrices would be a little faster: its bits
-        depend on how many rows there are.
+        A matrix product would be slightly faster, but its bits depend on the number of rows.
         """
-        exact = [row.to(torch.float64) for row in rows]
+        doubles = [row.to(torch.float64) for row in rows]
         index = self.index
-        return torch.stack([torch.dot(exact[index[a]], exact[index[b]]) for a, b in self.pairs])
+        return torch.stack([torch.dot(doubles[index[a]], doubles[index[b]]) for a, b in self.pairs])
 
     def _add_sums(self, sums: list[Tensor]) -> None:
-        """Take in the sums of one utterance's frames, (D,) a layer."""
-        squares = torch.stack([of @ of for of in sums])
+        """Add products of one utterance's sums over frames; one sum, (D,), per layer."""
+        squares = torch.stack([total @ total for total in sums])
         self._tables[3] += self._dots(list(squares[:, None]))
         self._norms[1] += squares
-        for name, of in zip(self.shift, sums, strict=True):
-            self._vectors[name][2] += torch.outer(of, squares)
-        self._between.add(sums)
+        for name, total in zip(self.shift, sums, strict=True):
+            self._vectors[name][2] += torch.outer(total, squares)
+        self._outer.add(sums)
 
-    def _centre(self, name: str, frames: Tensor, exact: bool) -> Tensor:
-        if exact:
+    def _centre(self, name: str, frames: Tensor, in_float64: bool) -> Tensor:
+        if in_float64:
             return frames.to(torch.float64) - self.shift[name]
-        # The rest of the mean that float32 cannot hold is taken off as well: with means of 10³
-        # deviations it is no rounding of the difference.
+        # The remainder of the mean in float32 is subtracted as well: for a mean of 10³ standard
+        # deviations it exceeds the rounding of the difference.
         high, low = self._float32[name]
         return (frames.to(torch.float32) - high).sub_(low)
 
 
-def weighted_blocks(parts: Sequence[HsicBlockSums], weights: Sequence[int]) -> HsicBlockSums:
-    """Return sums over the utterances of all parts, some more than once, some not at all.
+def weighted_blocks(groups: Sequence[HsicBlockSums], weights: Sequence[int]) -> HsicBlockSums:
+    """Compute the sums over the utterances of all jackknife groups, counted by weight.
 
-    An utterance that counts more than once has each of its frames so many times: it is still one
-    utterance, and its frames are not held against each other. What `BlockPair.frames` is made of
-    is NaN then.
+    An utterance with weight w remains one utterance, with each frame repeated w times. For a
+    weight above 1, `BlockPair.frames` becomes NaN: copies of a frame are not distinct frames.
 
     Parameters
     ----------
-    parts
-        Made with the same shift, layers and pairs; not changed.
+    groups
+        Sums about the same shift, for the same layers and pairs; not changed.
     weights
-        How often the utterances of each count.
+        How often the utterances of each group count; 0 leaves them out.
 
     Raises
     ------
     ValueError
-        When they were made with different shifts, layers or pairs.
+        If the sums differ in their shifts, layers or pairs.
     """
-    first = parts[0]
-    for part in parts[1:]:
-        same = first.shift.keys() == part.shift.keys() and all(
-            torch.equal(value, part.shift[name]) for name, value in first.shift.items()
+    first = groups[0]
+    for group in groups[1:]:
+        same = first.shift.keys() == group.shift.keys() and all(
+            torch.equal(value, group.shift[name]) for name, value in first.shift.items()
         )
-        if not same or first.pairs != part.pairs or first.utterances != part.utterances:
+        if not same or first.pairs != group.pairs or first.utterances != group.utterances:
             raise ValueError("sums of different layers, pairs or shifts cannot be merged")
     result = HsicBlockSums(first.shift, first.pairs, utterances=first.utterances)
-    for part, times in zip(parts, weights, strict=True):
-        if times:
-            result._add_weighted(part, int(times))
-    result._between = weighted_outer([part._between for part in parts], weights)
+    for group, weight in zip(groups, weights, strict=True):
+        if weight:
+            result._add_weighted(group, int(weight))
+    result._outer = weighted_outer([group._outer for group in groups], weights)
     return result
 
 
 def _two_float32(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Split float64 into a float32 and its remainder in float32."""
+    """Split float64 values into float32 values and their remainders in float32."""
     high = values.to(torch.float32)
     return high, (values - high).to(torch.float32)
 
 
 def _grams(layers: list[Tensor]) -> Iterator[list[Tensor]]:
-    """Rows of the Gram matrix of every layer's frames, made so that ΣK∘L is the sum of their dots.
+    """Yield blocks of rows of each layer's Gram matrix, whose dot products add up to ΣK∘L.
 
-    Gram matrices are symmetric: of each only the blocks up to the diagonal are made, and what lies
-    before it is counted twice.
+    Gram matrices are symmetric: columns beyond the diagonal block are not computed, and columns
+    before it are scaled by √2 so that they count twice.
     """
     length = len(layers[0])
     for start in range(0, length, ROWS_AT_ONCE):

@@ -1,4 +1,4 @@
-"""Frames drawn by a seed, and their kernel matrices, for what moments cannot give."""
+"""Sample frames and compute their kernel and distance matrices."""
 
 import numpy as np
 import torch
@@ -7,19 +7,24 @@ from torch import Tensor
 
 from assonance.statistics.lazy import lazy
 
-# Below this share of their squared norms, the squared distance of two frames is the rounding of
-# their products.
+# Below this share of their squared norms, the squared distance of two frames is computed from
+# their difference: that from products would be rounding.
 NEARLY_EQUAL = 1e-6
-
-
 PAIRS_AT_ONCE = 4096
-
-
 ROWS_AT_ONCE = 256
 
 
 def sample_indices(n_frames: int, size: int, seed: int) -> np.ndarray:
-    """Choose frames without replacement, in order; all of them when there are no more than `size`.
+    """Draw frames without replacement; all frames if there are at most `size`.
+
+    Parameters
+    ----------
+    n_frames
+        Number of frames to draw from.
+    size
+        Number of frames to draw.
+    seed
+        Seed of the draw.
 
     Returns
     -------
@@ -32,10 +37,10 @@ def sample_indices(n_frames: int, size: int, seed: int) -> np.ndarray:
 
 
 class KernelSample:
-    """What measures of frames against frames are functions of: one layer at sampled frames.
+    """One layer at sampled frames, with its kernel and distance matrices.
 
-    The squared distances themselves are not kept: making them again takes less time than what
-    each measure makes of them, and they are as large. Nor is what is only turned.
+    Matrices that measures use are cached. Squared distances are not: they are as large, and cost
+    less to compute again than each measure's further computations.
 
     Parameters
     ----------
@@ -47,12 +52,15 @@ class KernelSample:
         self.frames = frames.to(torch.float64)
         self._nearest: dict[int, Tensor] = {}
 
-    def turned(self, turn: int) -> "KernelSample":
-        """Return the sample with its frames moved on so many places, round in a circle."""
-        return _Turned(self, turn)
+    def rolled(self, shift: int) -> "KernelSample":
+        """Return the sample with its frames rolled by `shift` places, for the circular-shift null.
+
+        Its matrices are those of this sample, rolled, and are not cached.
+        """
+        return _Rolled(self, shift)
 
     def squared_distances(self) -> Tensor:
-        """Squared Euclidean distances between the frames, exactly 0 where they are the same."""
+        """Compute squared Euclidean distances, exactly 0 for equal frames; shape (n, n)."""
         return squared_distances(self.frames - self.frames.mean(0))
 
     @lazy
@@ -62,7 +70,7 @@ class KernelSample:
         Source: Kornblith et al. 2019, section 3; the bandwidth of El Kheir et al. 2024.
         """
         distances = self.squared_distances()
-        # torch.quantile refuses as few as 2²⁴ values.
+        # torch.quantile raises for 2²⁴ values and more.
         bandwidth = float(np.median(distances.cpu().numpy()))
         return _centre(distances.neg_().div_(2 * bandwidth).exp_())
 
@@ -72,19 +80,19 @@ class KernelSample:
         return self.rbf_product(self).sqrt()
 
     def rbf_product(self, other: "KernelSample") -> Tensor:
-        """Inner product of both samples' `rbf`."""
+        """Compute the inner product of the `rbf` of both samples."""
         return torch.dot(self.rbf.flatten(), other.rbf.flatten())
 
     @lazy
     def centred_distances(self) -> Tensor:
-        """H·d·H of the Euclidean distances d; shape (n, n)."""
+        """H·d·H with the Euclidean distances d; shape (n, n)."""
         return _centre(self.squared_distances().sqrt_())
 
     @lazy
     def ranks(self) -> Tensor:
-        """Centred ranks of the distances of all pairs of frames, ties averaged, of norm one.
+        """Centred ranks of the distances of all pairs of frames, of norm 1; shape (n(n − 1)/2,).
 
-        All 0 where all distances are the same; shape (n(n − 1)/2,).
+        Ties get their mean rank. All 0 if all distances are equal.
         """
         i, j = torch.triu_indices(len(self.frames), len(self.frames), 1)
         ranks = torch.from_numpy(rankdata(self.squared_distances()[i, j].cpu().numpy()))
@@ -92,79 +100,80 @@ class KernelSample:
         return ranks / max(float(ranks.norm()), 1.0)
 
     def nearest(self, count: int) -> Tensor:
-        """Which frames are among the `count` nearest of each; bool, shape (n, n).
+        """Return whether frame j is among the `count` nearest of frame i; bool, shape (n, n).
 
-        Of equally near ones the earliest. None are where all frames are the same.
+        Of equally near frames the earliest count. All False if all frames are equal.
         """
         if count not in self._nearest:
             distances = self.squared_distances()
-            found = torch.zeros_like(distances, dtype=torch.bool)
+            nearest = torch.zeros_like(distances, dtype=torch.bool)
             if distances.any():
                 order = distances.fill_diagonal_(torch.inf).argsort(dim=1, stable=True)
-                found.scatter_(1, order[:, :count], True)
-            self._nearest[count] = found
+                nearest.scatter_(1, order[:, :count], True)
+            self._nearest[count] = nearest
         return self._nearest[count]
 
 
-class _Turned(KernelSample):
-    """The same frames in another order: what was computed of them is turned, not computed anew."""
+class _Rolled(KernelSample):
+    """A sample with rolled frames, whose matrices are rolled instead of computed again."""
 
-    def __init__(self, sample: KernelSample, turn: int) -> None:
-        super().__init__(sample.frames.roll(turn, 0))
+    def __init__(self, sample: KernelSample, shift: int) -> None:
+        super().__init__(sample.frames.roll(shift, 0))
         self._sample = sample
-        self._turn = turn
+        self._shift = shift
 
     @property
     def rbf(self) -> Tensor:
-        """As of any sample; shape (n, n)."""
-        return self._both(self._sample.rbf)
+        """See `KernelSample.rbf`; shape (n, n)."""
+        return self._roll(self._sample.rbf)
 
     @lazy
     def rbf_norm(self) -> Tensor:
-        """As of any sample."""
+        """See `KernelSample.rbf_norm`."""
         return self._sample.rbf_norm
 
     @property
     def centred_distances(self) -> Tensor:
-        """As of any sample; shape (n, n)."""
-        return self._both(self._sample.centred_distances)
+        """See `KernelSample.centred_distances`; shape (n, n)."""
+        return self._roll(self._sample.centred_distances)
 
     def nearest(self, count: int) -> Tensor:
-        """As of any sample; shape (n, n)."""
-        return self._both(self._sample.nearest(count))
+        """See `KernelSample.nearest`; shape (n, n)."""
+        return self._roll(self._sample.nearest(count))
 
-    def _both(self, matrix: Tensor) -> Tensor:
-        # As `roll` along both axes, which would go over the matrix twice.
+    def _roll(self, matrix: Tensor) -> Tensor:
+        """Roll rows and columns in one pass; `torch.roll` along both axes takes two."""
         result = torch.empty_like(matrix)
-        cut = self._turn % len(matrix)
-        ways = ((slice(cut, None), slice(None, -cut)), (slice(cut), slice(-cut, None)))
-        for rows, from_rows in ways:
-            for columns, from_columns in ways:
+        cut = self._shift % len(matrix)
+        blocks = ((slice(cut, None), slice(None, -cut)), (slice(cut), slice(-cut, None)))
+        for rows, from_rows in blocks:
+            for columns, from_columns in blocks:
                 result[rows, columns] = matrix[from_rows, from_columns]
         return result
 
 
 def squared_distances(frames: Tensor) -> Tensor:
-    """Squared Euclidean distances between all rows; shape (n, n).
+    """Compute squared Euclidean distances between all rows; shape (n, n).
 
-    From products, and again from the differences where frames are too near for that.
+    They are computed from products, and from differences for frames too near for that.
     """
     squares = (frames**2).sum(1)
     distances = (squares[:, None] + squares).addmm_(frames, frames.T, alpha=-2)
-    # Not every library makes the two triangles of a product with bits alike.
+    # Not every library computes a product's two triangles with the same bits.
     distances = (distances + distances.T).div_(2)
     for start in range(0, len(frames), ROWS_AT_ONCE):
         rows = distances[start : start + ROWS_AT_ONCE]
         scale = squares[start : start + ROWS_AT_ONCE, None] + squares
         near = (rows < NEARLY_EQUAL * scale).triu(start + 1).nonzero()
-        for some in torch.split(near, PAIRS_AT_ONCE):
-            i, j = some[:, 0] + start, some[:, 1]
-            exact = (frames[i] - frames[j]).square().sum(1)
-            distances[i, j] = exact
-            distances[j, i] = exact
+        for pairs in torch.split(near, PAIRS_AT_ONCE):
+            i, j = pairs[:, 0] + start, pairs[:, 1]
+            squared = (frames[i] - frames[j]).square().sum(1)
+            distances[i, j] = squared
+            distances[j, i] = squared
     return distances.fill_diagonal_(0).clamp_(min=0)
 
 
 def _centre(matrix: Tensor) -> Tensor:
+    """Subtract the row and column means in place: H·M·H."""
     rows, columns, whole = matrix.mean(1, keepdim=True), matrix.mean(0), matrix.mean()
     return matrix.sub_(columns).sub_(rows).add_(whole)

@@ -1,4 +1,4 @@
-"""Values computed on first use and kept, from any thread."""
+"""Compute values on first use and cache them, safely from several threads."""
 
 from collections.abc import Callable, Hashable
 from threading import RLock
@@ -7,11 +7,11 @@ from typing import Any, Generic, TypeVar, overload
 Value = TypeVar("Value")
 
 
-class lazy(Generic[Value]):  # noqa: N801 - it is used as the built-in property is
-    """As `functools.cached_property`, computed once however many threads ask at once.
+class lazy(Generic[Value]):  # noqa: N801 - used as the built-in property is
+    """Decorator like `functools.cached_property` that computes each value once across threads.
 
-    Each object has a lock of its own: threads that compute the values of different objects do not
-    wait for each other, those that ask for the same value wait for the first.
+    Each object has its own lock. Threads that compute values of different objects do not wait for
+    each other. Threads that read the same value wait for the first to compute it.
     """
 
     def __init__(self, function: Callable[[Any], Value]) -> None:
@@ -26,18 +26,18 @@ class lazy(Generic[Value]):  # noqa: N801 - it is used as the built-in property 
     @overload
     def __get__(self, instance: object, owner: type) -> Value: ...
     def __get__(self, instance: object | None, owner: type) -> "lazy[Value] | Value":
-        """Compute the value; from then on it is found on the object itself."""
+        """Compute the value and cache it in the instance's attributes, where it is found next."""
         if instance is None:
             return self
         return once(instance, self.name, lambda: self.function(instance))
 
 
 def once(instance: object, key: Hashable, make: Callable[[], Value]) -> Value:
-    """Return what an object keeps under a key, made when it is first asked for."""
-    kept: dict[Any, Any] = vars(instance)
-    if key not in kept:
-        with kept.setdefault("_lock", RLock()):
-            if key not in kept:
-                kept[key] = make()
-    value: Value = kept[key]
+    """Return the value cached in an object under a key; compute it on first use."""
+    cache: dict[Any, Any] = vars(instance)
+    if key not in cache:
+        with cache.setdefault("_lock", RLock()):
+            if key not in cache:
+                cache[key] = make()
+    value: Value = cache[key]
     return value

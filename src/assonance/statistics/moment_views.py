@@ -1,4 +1,4 @@
-"""Parts of the frames that are left out or drawn, whole units of speech in each."""
+"""Derive the moments of jackknife and bootstrap replicates, shifts and halves from sums."""
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
@@ -12,126 +12,132 @@ from assonance.statistics.moments import Moments
 
 
 class GroupedMoments:
-    """Moments by part, whole parts making up folds; parts can be left out, or count repeatedly.
+    """Moments by jackknife group and fold, from which those of replicates are derived.
+
+    Each jackknife group lies within one fold.
 
     Parameters
     ----------
-    parts
-        Moments of each part, made with one shift.
-    folds
-        Fold of each part, ascending from 0.
+    groups
+        Moments of each jackknife group, about the same shift.
+    fold_of_group
+        Fold of each group, ascending from 0.
 
     Attributes
     ----------
     by_fold : list of Moments
-        Of each fold.
+        Moments of each fold.
     whole : FoldedMoments
-        Everything, by fold.
+        All frames, by fold.
     """
 
-    def __init__(self, parts: Sequence[Moments], folds: Sequence[int]) -> None:
-        self.parts = tuple(parts)
-        self.folds = tuple(folds)
+    def __init__(self, groups: Sequence[Moments], fold_of_group: Sequence[int]) -> None:
+        self.groups = tuple(groups)
+        self.fold_of_group = tuple(fold_of_group)
         self.by_fold = [
             reduce(
-                Moments.merge, [part for part, own in zip(parts, folds, strict=True) if own == f]
+                Moments.merge,
+                [group for group, own in zip(groups, fold_of_group, strict=True) if own == fold],
             )
-            for f in range(max(folds) + 1)
+            for fold in range(max(fold_of_group) + 1)
         ]
-
         self.whole = FoldedMoments(self.by_fold)
 
     def weighted(self, weights: Sequence[int]) -> FoldedMoments:
-        """Everything, each part as often as its weight says, by the same folds."""
-        by_fold = [self._fold(number, whole, weights) for number, whole in enumerate(self.by_fold)]
-        return FoldedMoments(by_fold, part_of=self.whole)
+        """Return all frames, those of each group counted as often as its weight, by fold."""
+        by_fold = [
+            self._replicate(number, fold, weights) for number, fold in enumerate(self.by_fold)
+        ]
+        return FoldedMoments(by_fold, superset=self.whole)
 
-    def _fold(self, number: int, whole: Moments, weights: Sequence[int]) -> FoldMoments:
-        own = [place for place, fold in enumerate(self.folds) if fold == number]
-        parts = [self.parts[place] for place in own]
-        times = [weights[place] for place in own]
-        if set(times) == {1}:
-            return whole
-        if sorted(times) == [0] + [1] * (len(own) - 1):
-            left = parts.pop(times.index(0))
-            return LeaveOneOut(whole, left, parts)
-        return Reweighted(whole, parts, times)
+    def _replicate(self, number: int, fold: Moments, weights: Sequence[int]) -> FoldMoments:
+        own = [group for group, own_fold in enumerate(self.fold_of_group) if own_fold == number]
+        groups = [self.groups[group] for group in own]
+        own_weights = [weights[group] for group in own]
+        if set(own_weights) == {1}:
+            return fold
+        if sorted(own_weights) == [0] + [1] * (len(own) - 1):
+            left_out = groups.pop(own_weights.index(0))
+            return LeaveOneOut(fold, left_out, groups)
+        return Reweighted(fold, groups, own_weights)
 
 
 class Reweighted:
-    """A fold's moments where each of its parts counts any number of times.
+    """Moments of a fold with each jackknife group counted as often as its weight.
 
     Parameters
     ----------
-    whole, parts
-        Of the fold, and of its parts.
-    times
-        How often each counts.
+    fold, groups
+        Moments of the fold and of each of its jackknife groups.
+    weights
+        How often each group counts; 0 leaves it out.
     """
 
-    def __init__(self, whole: Moments, parts: Sequence[Moments], times: Sequence[int]) -> None:
-        self._whole = whole
-        self._drawn = [(part, count) for part, count in zip(parts, times, strict=True) if count]
-        self.n = sum(count * part.n for part, count in self._drawn)
-        self.exact = whole.exact
-        self.unit = whole.unit
-        self.shift = whole.shift
+    def __init__(self, fold: Moments, groups: Sequence[Moments], weights: Sequence[int]) -> None:
+        self._fold = fold
+        self._drawn = [
+            (group, weight) for group, weight in zip(groups, weights, strict=True) if weight
+        ]
+        self.n = sum(weight * group.n for group, weight in self._drawn)
+        self.float64_products = fold.float64_products
+        self.epsilon = fold.epsilon
+        self.shift = fold.shift
         self.sums: Mapping[str, Tensor] = {
-            name: _weighted(sums, [(part.sums[name], count) for part, count in self._drawn])
-            for name, sums in whole.sums.items()
+            name: _weighted_sum(sums, [(group.sums[name], weight) for group, weight in self._drawn])
+            for name, sums in fold.sums.items()
         }
 
     def product(self, a: str, b: str) -> Tensor:
-        """Σ(x − shift)(y − shift)ᵀ of layers a (rows) and b (columns)."""
+        """Return Σ(x − shift)(y − shift)ᵀ of layers a (rows) and b (columns)."""
 
         def make() -> Tensor:
-            drawn = [(part.product(a, b), count) for part, count in self._drawn]
-            return _weighted(self._whole.product(a, b), drawn)
+            drawn = [(group.product(a, b), weight) for group, weight in self._drawn]
+            return _weighted_sum(self._fold.product(a, b), drawn)
 
-        # A layer's own product is asked for again with every fold.
+        # Every fold's training statistics need a layer's product with itself again.
         return once(self, a, make) if a == b else make()
 
 
-def _weighted(like: Tensor, drawn: Sequence[tuple[Tensor, int]]) -> Tensor:
+def _weighted_sum(like: Tensor, drawn: Sequence[tuple[Tensor, int]]) -> Tensor:
     total = torch.zeros_like(like)
-    for each, count in drawn:
-        total.add_(each, alpha=count)
+    for values, weight in drawn:
+        total.add_(values, alpha=weight)
     return total
 
 
 class LeaveOneOut:
-    """What is left of a fold's moments without one of its parts.
+    """Moments of a fold with one jackknife group left out.
 
     Parameters
     ----------
-    whole, part, others
-        Of the fold, of the part left out, and of each of the others.
+    fold, left_out, others
+        Moments of the fold, of the group left out, and of each other group of the fold.
     """
 
-    def __init__(self, whole: Moments, part: Moments, others: Sequence[Moments]) -> None:
-        self._whole = whole
-        self._part = part
+    def __init__(self, fold: Moments, left_out: Moments, others: Sequence[Moments]) -> None:
+        self._fold = fold
+        self._left_out = left_out
         self._others = others
-        self.n = whole.n - part.n
-        self.exact = whole.exact
-        self.unit = whole.unit
-        self.shift = whole.shift
+        self.n = fold.n - left_out.n
+        self.float64_products = fold.float64_products
+        self.epsilon = fold.epsilon
+        self.shift = fold.shift
         self.sums: Mapping[str, Tensor] = {
             name: reduce(torch.add, [other.sums[name] for other in others], sums.new_zeros(()))
-            for name, sums in whole.sums.items()
+            for name, sums in fold.sums.items()
         }
 
     def product(self, a: str, b: str) -> Tensor:
-        """Σ(x − shift)(y − shift)ᵀ of layers a (rows) and b (columns)."""
+        """Return Σ(x − shift)(y − shift)ᵀ of layers a (rows) and b (columns)."""
         if a == b:
-            # Added up, not subtracted: where a neuron varies in the part left out alone, a
-            # difference would leave rounding that passes for variation.
+            # Added up, not subtracted: for a neuron that varies in the group left out alone, the
+            # difference would be rounding that looks like variance.
             return reduce(torch.add, [other.product(a, a) for other in self._others])
-        return self._whole.product(a, b) - self._part.product(a, b)
+        return self._fold.product(a, b) - self._left_out.product(a, b)
 
 
 class ShiftedProducts:
-    """A fold's moments with other products of one layer with another.
+    """Moments of a fold with other products of different layers: for the circular-shift null.
 
     Parameters
     ----------
@@ -144,18 +150,18 @@ class ShiftedProducts:
     def __init__(self, own: Moments, products: Mapping[tuple[str, str], Tensor]) -> None:
         self._products = products
         self.n = own.n
-        self.exact = own.exact
-        self.unit = own.unit
+        self.float64_products = own.float64_products
+        self.epsilon = own.epsilon
         self.shift = own.shift
         self.sums = own.sums
 
     def product(self, a: str, b: str) -> Tensor:
-        """Σ(x − shift)(y − shift)ᵀ of layers a (rows) and b (columns)."""
+        """Return Σ(x − shift)(y − shift)ᵀ of layers a (rows) and b (columns)."""
         return self._products[a, b] if (a, b) in self._products else self._products[b, a].T
 
 
-class Selected:
-    """A fold's moments of some neurons of one layer, under names of their own.
+class SelectedNeurons:
+    """Moments of a fold for subsets of the neurons of one layer, each named as a layer.
 
     Parameters
     ----------
@@ -163,33 +169,32 @@ class Selected:
         Moments of the fold.
     layer
         Name of the layer.
-    chosen
-        Indices of neurons, by the name that they go by.
+    subsets
+        Indices of neurons, by the name of the subset.
     """
 
-    def __init__(self, own: FoldMoments, layer: str, chosen: Mapping[str, Tensor]) -> None:
+    def __init__(self, own: FoldMoments, layer: str, subsets: Mapping[str, Tensor]) -> None:
         self._own = own
         self._layer = layer
-        self._chosen = chosen
+        self._subsets = subsets
         self.n = own.n
-        self.exact = frozenset(chosen if layer in own.exact else ())
-        self.unit = own.unit
-        self.shift = {name: own.shift[layer][neurons] for name, neurons in chosen.items()}
-        self.sums = {name: own.sums[layer][neurons] for name, neurons in chosen.items()}
+        self.float64_products = frozenset(subsets if layer in own.float64_products else ())
+        self.epsilon = own.epsilon
+        self.shift = {name: own.shift[layer][neurons] for name, neurons in subsets.items()}
+        self.sums = {name: own.sums[layer][neurons] for name, neurons in subsets.items()}
 
     def product(self, a: str, b: str) -> Tensor:
-        """Σ(x − shift)(y − shift)ᵀ of neurons a (rows) and b (columns)."""
-        rows, columns = self._chosen[a], self._chosen[b]
+        """Return Σ(x − shift)(y − shift)ᵀ of subsets a (rows) and b (columns)."""
+        rows, columns = self._subsets[a], self._subsets[b]
         return self._own.product(self._layer, self._layer)[rows][:, columns]
 
 
 def halves(moments: FoldedMoments, layer: str, seed: int) -> FoldedMoments:
-    """Part the neurons of a layer into two random halves, layers ``"first"`` and ``"second"``.
+    """Split the neurons of a layer into two random halves, layers ``"first"`` and ``"second"``.
 
-    Of an odd number one is in neither.
+    If the number of neurons is odd, one neuron is in neither half.
     """
-    width = len(moments.parts[0].shift[layer])
+    width = len(moments.folds[0].shift[layer])
     order = torch.randperm(width, generator=torch.Generator().manual_seed(seed))
-    chosen = {"first": order[: width // 2], "second": order[width // 2 : width // 2 * 2]}
-    parts = [Selected(part, layer, chosen) for part in moments.parts]
-    return FoldedMoments(parts)
+    subsets = {"first": order[: width // 2], "second": order[width // 2 : width // 2 * 2]}
+    return FoldedMoments([SelectedNeurons(fold, layer, subsets) for fold in moments.folds])

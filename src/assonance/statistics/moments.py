@@ -1,4 +1,4 @@
-"""Additive first and second moments of several layers seen at the same frames."""
+"""Add up first and second moments of several layers at the same frames."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from itertools import chain
@@ -12,47 +12,47 @@ from assonance.statistics.order import in_order
 from assonance.utils.cores import Map
 from assonance.utils.memory import Scratch
 
-# Frames worth adding at once: products of fewer are slow, and float32 sums of more less precise.
+# Frames to add at once: fewer make products slow, more make float32 sums less precise.
 CHUNK_FRAMES = 4096
-# Columns of a layer's product with itself that are made at once: only those from the first of
-# them on, since what is left of them is the same as what is above.
+# Columns of a layer's product with itself that are computed at once. The product is symmetric:
+# each strip of columns is computed from its diagonal block on.
 _STRIP = 192
-Ends = tuple[str, str]
 
 
 class Moments:
-    """Counts, sums and products of named layers, added up chunk by chunk in float64.
+    """Mergeable counts, sums and products of named layers, added up chunk by chunk in float64.
 
-    A fixed *pilot shift* per neuron is taken off before anything is summed. Covariances do not
-    depend on it, their precision does: without it, a mean of 10³ standard deviations costs six
-    digits of every covariance. Moments can be merged only when they were made with one shift.
+    A fixed *pilot shift* per neuron is subtracted before anything is summed. Covariances do not
+    depend on it, but their precision does: without a shift, a mean of 10³ standard deviations costs
+    six digits of every covariance. Only moments about the same shift can be merged.
 
-    Frames in float32 are multiplied in float32, a chunk at a time, and added up in float64; but a
-    layer's product with itself is made in float64 throughout: its small eigenvalues, by which the
-    measures divide, would drown in the rounding of float32. Two layers are multiplied in float64
-    where either has frames in float64, is small or is named as exact: which other layers there are
-    has no say in it.
+    A layer's product with itself is always computed in float64: its small eigenvalues, by which
+    the measures divide, would be lost in the rounding of float32. The product of two different
+    layers is computed in float64 if either has frames in float64, is small or is named in
+    `float64_products`. Otherwise it is computed in float32, a chunk at a time, and added up in
+    float64. The choice depends on these two layers alone.
 
     Parameters
     ----------
     shift
-        Layer name to the shift of its neurons, shape (D,); its length is the layer's width.
+        Pilot shift of each neuron, shape (D,), by layer name.
     pairs
-        The layer pairs whose products are wanted; one order of the two is enough. Each layer's
-        product with itself is always kept.
-    exact
-        Layers whose frames in float32 are multiplied in float64 too.
+        Layer pairs to multiply, each in either order. Each layer's product with itself is always
+        computed.
+    float64_products
+        Names of the layers that are multiplied in float64 although their frames are float32.
 
     Attributes
     ----------
     n : int
-        Frames seen.
-    exact : set of str
-        Layers of which all products were made in float64, because of their frames or by name.
-    unit : float
-        Rounding of the frames' own values, as a share of them.
+        Number of frames added.
+    float64_products : set of str
+        Names of the layers whose products were all computed in float64, either because of their
+        frames or by name.
+    epsilon : float
+        Machine epsilon of the frames.
     sums : dict
-        Layer name to Σ(x − shift), shape (D,).
+        Σ(x − shift), shape (D,), by layer name.
     """
 
     def __init__(
@@ -60,16 +60,16 @@ class Moments:
         shift: Mapping[str, Tensor],
         pairs: Iterable[tuple[str, str]],
         *,
-        exact: Collection[str] = (),
+        float64_products: Collection[str] = (),
     ) -> None:
-        self._named = frozenset(exact)
+        self._named_float64 = frozenset(float64_products)
         self.shift = {name: value.to(torch.float64) for name, value in shift.items()}
         own = ((name, name) for name in self.shift)
         self.n = 0
-        self.exact: Set[str] = frozenset(self.shift)
-        self.unit = torch.finfo(torch.float64).eps
+        self.float64_products: Set[str] = frozenset(self.shift)
+        self.epsilon = torch.finfo(torch.float64).eps
         self.sums = {name: torch.zeros_like(value) for name, value in self.shift.items()}
-        # Of a layer with itself, what lies below the diagonal strips is filled in on demand.
+        # Layers whose product with itself has been filled in below the diagonal; done on demand.
         self._mirrored: set[str] = set()
         self._products = {
             (a, b): self.sums[a].new_zeros(len(self.sums[a]), len(self.sums[b]))
@@ -78,13 +78,13 @@ class Moments:
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
-        """The pairs whose products are kept, in order."""
+        """The pairs that are multiplied, in order, each layer with itself included."""
         return list(self._products)
 
     def update(
         self,
         *utterances: Mapping[str, Tensor],
-        share: Map = map,
+        pool_map: Map = map,
         scratch: Scratch | None = None,
     ) -> None:
         """Add a chunk of frames.
@@ -92,17 +92,17 @@ class Moments:
         Parameters
         ----------
         utterances
-            Each layer name to activations, shape (T, D), the same T for every layer, float32 or
-            float64; not changed.
-        share
+            For each utterance, activations by layer name, shape (T, D), with the same T for every
+            layer, float32 or float64; not changed.
+        pool_map
             A `map` that may call its function from several threads.
         scratch
-            Memory to use again from chunk to chunk.
+            Buffers to reuse from chunk to chunk.
 
         Raises
         ------
         ValueError
-            When the layers do not have the same number of frames.
+            If the layers of an utterance differ in their number of frames.
         """
         for frames in utterances:
             lengths = {len(frames[name]) for name in self.shift}
@@ -110,30 +110,30 @@ class Moments:
                 counts = sorted(lengths)
                 raise ValueError(f"layers of one chunk have different frame counts: {counts}")
             self.n += lengths.pop()
-            came = {name: frames[name].dtype for name in self.shift}
-            doubles = {name for name, each in came.items() if each == torch.float64}
-            self.exact &= self._named | doubles
-            self.unit = max(self.unit, *(torch.finfo(each).eps for each in came.values()))
+            dtypes = {name: frames[name].dtype for name in self.shift}
+            doubles = {name for name, dtype in dtypes.items() if dtype == torch.float64}
+            self.float64_products &= self._named_float64 | doubles
+            self.epsilon = max(self.epsilon, *(torch.finfo(each).eps for each in dtypes.values()))
         self._mirrored.clear()
-        memory = scratch or Scratch()
-        types = self._product_types()
+        buffers = scratch or Scratch()
+        product_dtypes = self._product_dtypes()
         copies: dict[str, set[torch.dtype]] = {name: set() for name in self.shift}
-        for pair, each in types.items():
+        for pair, dtype in product_dtypes.items():
             for name in pair:
-                copies[name].add(each)
+                copies[name].add(dtype)
 
-        def own(name: str) -> dict[torch.dtype, Tensor]:
-            parts = [frames[name] for frames in utterances]
-            return self._own(name, parts, copies[name], memory)
+        def add_own(name: str) -> dict[torch.dtype, Tensor]:
+            chunk = [frames[name] for frames in utterances]
+            return self._add_own(name, chunk, copies[name], buffers)
 
-        centred = dict(zip(self.shift, share(own, self.shift), strict=True))
+        centred = dict(zip(self.shift, pool_map(add_own, self.shift), strict=True))
 
-        def cross(pair: tuple[str, str]) -> None:
-            a, b = (centred[name][types[pair]] for name in pair)
-            made = torch.mm(a.T, b, out=memory.like(a, a.shape[1], b.shape[1]))
-            self._products[pair].add_(made)
+        def add_cross(pair: tuple[str, str]) -> None:
+            a, b = (centred[name][product_dtypes[pair]] for name in pair)
+            product = torch.mm(a.T, b, out=buffers.like(a, a.shape[1], b.shape[1]))
+            self._products[pair].add_(product)
 
-        list(share(cross, types))
+        list(pool_map(add_cross, product_dtypes))
 
     def merge(self, other: Self) -> Self:
         """Return the moments of the frames of both; neither is changed.
@@ -141,17 +141,17 @@ class Moments:
         Raises
         ------
         ValueError
-            When the two were made with different shifts, layers or pairs.
+            If the two differ in their shifts, layers or pairs.
         """
         same = self.shift.keys() == other.shift.keys() and all(
             torch.equal(value, other.shift[name]) for name, value in self.shift.items()
         )
         if not same or self._products.keys() != other._products.keys():
             raise ValueError("moments of different layers, pairs or shifts cannot be merged")
-        result = type(self)(self.shift, self._products, exact=self._named)
+        result = type(self)(self.shift, self._products, float64_products=self._named_float64)
         result.n = self.n + other.n
-        result.exact = self.exact & other.exact
-        result.unit = max(self.unit, other.unit)
+        result.float64_products = self.float64_products & other.float64_products
+        result.epsilon = max(self.epsilon, other.epsilon)
         for name in self.sums:
             result.sums[name] = self.sums[name] + other.sums[name]
         for pair in self._products:
@@ -159,7 +159,7 @@ class Moments:
         return result
 
     def product(self, a: str, b: str) -> Tensor:
-        """Σ(x − shift)(y − shift)ᵀ of layers a (rows) and b (columns), whichever order is kept."""
+        """Return Σ(x − shift)(y − shift)ᵀ of layers a (rows) and b (columns), in either order."""
         if a == b and a not in self._mirrored:
             own = self._products[a, a]
             for start in range(0, len(own), _STRIP):
@@ -169,33 +169,35 @@ class Moments:
             self._mirrored.add(a)
         return self._products[a, b] if (a, b) in self._products else self._products[b, a].T
 
-    def _product_types(self) -> dict[Ends, torch.dtype]:
-        """In what two different layers are multiplied: float64 where either asks for it."""
-        doubled = {
-            name for name, of in self.shift.items() if name in self.exact or len(of) <= SMALL
+    def _product_dtypes(self) -> dict[tuple[str, str], torch.dtype]:
+        """Return the dtype for the product of each pair of different layers."""
+        doubles = {
+            name
+            for name, shift in self.shift.items()
+            if name in self.float64_products or len(shift) <= SMALL
         }
         return {
-            (a, b): torch.float64 if a in doubled or b in doubled else torch.float32
+            (a, b): torch.float64 if a in doubles or b in doubles else torch.float32
             for a, b in self._products
             if a != b
         }
 
-    def _own(
-        self, name: str, parts: Sequence[Tensor], types: Iterable[torch.dtype], scratch: Scratch
+    def _add_own(
+        self, name: str, chunk: Sequence[Tensor], dtypes: Iterable[torch.dtype], scratch: Scratch
     ) -> dict[torch.dtype, Tensor]:
-        """Add a layer's own sums; return its frames about the shift in each type."""
+        """Add one layer's sum and product with itself; return its shifted frames in each dtype."""
         shift, product = self.shift[name], self._products[name, name]
-        exact = scratch.like(shift, sum(map(len, parts)), len(shift))
+        shifted = scratch.like(shift, sum(map(len, chunk)), len(shift))
         start = 0
-        for part in parts:
-            exact[start : start + len(part)].copy_(part)
-            start += len(part)
-        exact -= shift
-        self.sums[name] += exact.sum(0)
+        for frames in chunk:
+            shifted[start : start + len(frames)].copy_(frames)
+            start += len(frames)
+        shifted -= shift
+        self.sums[name] += shifted.sum(0)
         for start in range(0, len(shift), _STRIP):
-            strip = exact[:, start : start + _STRIP]
-            product[start : start + _STRIP, start:].addmm_(strip.T, exact[:, start:])
+            strip = shifted[:, start : start + _STRIP]
+            product[start : start + _STRIP, start:].addmm_(strip.T, shifted[:, start:])
         return {
-            each: scratch.like(shift.to(each), *exact.shape, key=name).copy_(exact)
-            for each in types
+            dtype: scratch.like(shift.to(dtype), *shifted.shape, key=name).copy_(shifted)
+            for dtype in dtypes
         }

@@ -1,17 +1,17 @@
-"""One order for the two layers of a pair."""
+"""Put the two layers of each pair, and all pairs, into one order."""
 
 from collections.abc import Iterable
 
 
 def in_order(names: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Put each pair, and all pairs, into the order of the names; each pair once.
+    """Return the distinct unordered pairs, each and all in the order of the names.
 
     Parameters
     ----------
     names
-        Every name that occurs, in order.
+        All names, in order.
     pairs
-        Pairs of them, either way round.
+        Pairs of these names, each in either order, possibly repeated.
     """
     place = {name: number for number, name in enumerate(names)}
     once = {(a, b) if place[a] <= place[b] else (b, a) for a, b in pairs}

@@ -1,4 +1,4 @@
-"""Ridge regression from moments by fold; the held-out fold has no part in its strength."""
+"""Compute held-out ridge regression from moments by fold, with nested cross-validation."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -9,20 +9,20 @@ from torch import Tensor
 from assonance.statistics.layer import LayerStatistics
 from assonance.statistics.pair import Fold, Pair
 
-# Penalties tried, in frames for each frame: that on the squared slopes of z-scored neurons, by the
-# number of training frames.
+# Candidate penalties on the squared slopes of z-scored neurons, divided by the number of training
+# frames.
 STRENGTHS = tuple(10 ** (half / 2) for half in range(-16, 7))
 
 
 class RidgePath:
-    """The regression of x on the whole of y along the eigenvectors of y's correlations.
+    """Ridge regression of x on all of y for every strength, from one factorisation of y.
 
-    Along them, the slopes of every strength are those of one factorization.
+    Slopes are along the eigenvectors of y's correlations, where every penalty is diagonal.
 
     Parameters
     ----------
     training
-        What slopes are fitted to.
+        Statistics of the frames that slopes are fitted to.
     """
 
     def __init__(self, training: Pair) -> None:
@@ -33,19 +33,19 @@ class RidgePath:
         self.cross = self.axes.T @ training.cross[:, y.varies].T
 
     def errors(self, held_out: Pair, weights: Tensor) -> Tensor:
-        """Squared errors at the held-out frames, summed over neurons by weights, up to a constant.
+        """Compute the squared error over held-out frames for every strength, up to a constant.
 
         Parameters
         ----------
         held_out
-            Frames that slopes were not fitted to.
+            Statistics of frames that slopes were not fitted to.
         weights
-            Of each neuron of x, shape (Dx,).
+            Weight of each neuron of x in the sum over neurons, shape (Dx,).
 
         Returns
         -------
         Tensor
-            For each of `STRENGTHS`, shape (S,).
+            The error minus the weighted Σx², for each of `STRENGTHS`; shape (S,).
         """
         cross, scatter = self._along(held_out)
         linear = (self.cross * cross) @ weights
@@ -54,13 +54,16 @@ class RidgePath:
         return (inverse * (quadratic @ inverse)).sum(0) - 2 * linear @ inverse
 
     def predict(self, held_out: Pair, strength: float) -> tuple[Tensor, Tensor]:
-        """Σx·p and Σp² of the held-out frames, about the training means; (Dx,) each."""
+        """Compute Σx·p and Σp² over held-out frames, about the training means; (Dx,) each."""
         cross, scatter = self._along(held_out)
         slopes = self.cross / (self.values + strength)[:, None]
         return (cross * slopes).sum(0), (slopes * (scatter @ slopes)).sum(0)
 
     def _along(self, held_out: Pair) -> tuple[Tensor, Tensor]:
-        """Products of the held-out frames along the axes with x, (K, Dx), and y's own, (K, K)."""
+        """Compute held-out products of y along the axes with x, (K, Dx), and with itself, (K, K).
+
+        Both are about the training means.
+        """
         n, varies = held_out.x.n, self.training.y.varies
         x_drift = held_out.x.mean - self.training.x.mean
         y_drift = self.axes.T @ (held_out.y.mean - self.training.y.mean)[varies]
@@ -70,19 +73,18 @@ class RidgePath:
 
 
 def ridge_held_out(folds: Sequence[Fold]) -> tuple[Tensor, Tensor, Tensor]:
-    """As `FineTuning.held_out`, by ridge regression with a strength for each fold.
+    """Compute Σx², Σx·p and Σp² as `Pair.held_out` does, with p by ridge regression; (Dx,) each.
 
-    The strength is the one of the smallest error, summed over neurons of equal variance, when
-    each training fold is held out from the others in turn.
+    Not divided by the neurons' norms. Each fold has its own strength: see `choose_strengths`.
 
     Parameters
     ----------
     folds
         At least three.
     """
-    chosen = choose_strengths(folds)
+    strengths = choose_strengths(folds)
     sums = []
-    for fold, strength in zip(folds, chosen, strict=True):
+    for fold, strength in zip(folds, strengths, strict=True):
         drift = fold.held_out.x.mean - fold.training.x.mean
         variance = fold.held_out.x.norms.square() + fold.held_out.x.n * drift.square()
         sums.append(
@@ -93,39 +95,50 @@ def ridge_held_out(folds: Sequence[Fold]) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def choose_strengths(folds: Sequence[Fold]) -> list[float]:
-    """Choose a strength for each fold, by holding out each of the other folds in turn."""
-    parts = [fold.held_out for fold in folds]
+    """Choose a ridge strength for each fold by cross-validation within its training folds.
+
+    Each training fold is held out from the other training folds in turn. The strength with the
+    smallest error is chosen, summed over neurons scaled to equal variance.
+    """
+    pairs = [fold.held_out for fold in folds]
     weights = [
         torch.where(x.varies, 1 / x.norms.square(), 0.0)
         for x in (fold.training.x for fold in folds)
     ]
-    errors = [0 * parts[0].cross.new_tensor(STRENGTHS) for _ in folds]
+    errors = [0 * pairs[0].cross.new_tensor(STRENGTHS) for _ in folds]
     for i, j in combinations(range(len(folds)), 2):
-        path = RidgePath(_joined([part for k, part in enumerate(parts) if k not in (i, j)]))
-        errors[i] += path.errors(parts[j], weights[i])
-        errors[j] += path.errors(parts[i], weights[j])
+        path = RidgePath(_pool([pair for k, pair in enumerate(pairs) if k not in (i, j)]))
+        errors[i] += path.errors(pairs[j], weights[i])
+        errors[j] += path.errors(pairs[i], weights[j])
     return [STRENGTHS[int(each.argmin())] for each in errors]
 
 
-def _joined(parts: Sequence[Pair]) -> Pair:
-    """Pool the frames of disjoint parts."""
-    x = _joined_layers([part.x for part in parts])
-    y = _joined_layers([part.y for part in parts])
+def _pool(pairs: Sequence[Pair]) -> Pair:
+    """Pool the frames of the same two layers in disjoint folds."""
+    x = _pool_layers([pair.x for pair in pairs])
+    y = _pool_layers([pair.y for pair in pairs])
     cross = torch.stack(
         [
-            part.cross + part.x.n * torch.outer(part.x.mean - x.mean, part.y.mean - y.mean)
-            for part in parts
+            pair.cross + pair.x.n * torch.outer(pair.x.mean - x.mean, pair.y.mean - y.mean)
+            for pair in pairs
         ]
     ).sum(0)
     return Pair(x, y, cross)
 
 
-def _joined_layers(parts: Sequence[LayerStatistics]) -> LayerStatistics:
-    n = sum(part.n for part in parts)
-    mean = torch.stack([part.n * part.mean for part in parts]).sum(0) / n
-    scatter = torch.zeros_like(parts[0].scatter)
-    for part in parts:
-        scatter += part.scatter
-        scatter.addr_(part.mean - mean, part.mean - mean, alpha=part.n)
-    first = parts[0]
-    return LayerStatistics(n, mean, scatter, first.shift, exact=first.exact, unit=first.unit)
+def _pool_layers(layers: Sequence[LayerStatistics]) -> LayerStatistics:
+    n = sum(layer.n for layer in layers)
+    mean = torch.stack([layer.n * layer.mean for layer in layers]).sum(0) / n
+    scatter = torch.zeros_like(layers[0].scatter)
+    for layer in layers:
+        scatter += layer.scatter
+        scatter.addr_(layer.mean - mean, layer.mean - mean, alpha=layer.n)
+    first = layers[0]
+    return LayerStatistics(
+        n,
+        mean,
+        scatter,
+        first.shift,
+        float64_products=first.float64_products,
+        epsilon=first.epsilon,
+    )

@@ -1,4 +1,4 @@
-"""Many layers' neurons against one other layer: what needs nothing of a neuron's own layer."""
+"""Score the single neurons of several layers against one other layer, in few large products."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -7,74 +7,74 @@ import torch
 from torch import Tensor
 
 from assonance.statistics.fold_layer import FoldLayer
-from assonance.statistics.layer import LayerStatistics, among
+from assonance.statistics.layer import LayerStatistics, submatrix
 from assonance.statistics.lazy import lazy, once
 from assonance.statistics.pair import Pair
 
 
 class StackedLayers(LayerStatistics):
-    """The neurons of several layers, one after the other, each by itself.
+    """Statistics of the neurons of several layers, concatenated, without their covariances.
 
-    There is no scatter: nothing is known of two neurons together.
+    Anything that needs `scatter` is undefined.
 
     Parameters
     ----------
     layers
-        Seen at the same frames.
+        Statistics of the layers at the same frames.
     """
 
     def __init__(self, layers: Sequence[LayerStatistics]) -> None:
         self.n = layers[0].n
         self.mean = torch.cat([each.mean for each in layers])
         self.shift = torch.cat([each.shift for each in layers])
-        self.exact = all(each.exact for each in layers)
+        self.float64_products = all(each.float64_products for each in layers)
         self._layers = layers
 
     @lazy
     def norms(self) -> Tensor:
-        """As of any layer; shape (D,)."""
+        """See `LayerStatistics.norms`; shape (D,)."""
         return torch.cat([each.norms for each in self._layers])
 
     @lazy
     def varies(self) -> Tensor:
-        """As of any layer; shape (D,)."""
+        """See `LayerStatistics.varies`; shape (D,)."""
         return torch.cat([each.varies for each in self._layers])
 
 
 class StackedFold:
-    """Several layers' neurons in one fold, each by itself; see `FoldLayer`.
+    """The neurons of several layers in one fold, concatenated; see `FoldLayer`.
 
     Attributes
     ----------
     training, held_out
-        Means of the neurons in either, in units of their norms over all frames; (D,).
+        Training and held-out means of the neurons, divided by their norms over all frames; (D,).
     variance
         Σx² of the held-out frames; (D,).
     """
 
     def __init__(self, layers: Sequence[FoldLayer]) -> None:
-        units = torch.cat([each.units for each in layers])
-        self.training = torch.cat([each.training.mean for each in layers]) * units
-        self.held_out = torch.cat([each.held_out.mean for each in layers]) * units
+        inverse_norms = torch.cat([each.inverse_norms for each in layers])
+        self.training = torch.cat([each.training.mean for each in layers]) * inverse_norms
+        self.held_out = torch.cat([each.held_out.mean for each in layers]) * inverse_norms
         self.variance = torch.cat([each.variance for each in layers])
 
 
 class StackedPair(Pair):
-    """Several layers (rows) against one (columns), for measures that take neurons one by one.
+    """Neurons of several layers (rows) against one layer (columns), for measures of single neurons.
 
-    For scores that only tell how far others move, or what chance gives: many small products
-    become few large ones, in float32 unless the products of the column layer were made in float64
-    or 10⁻⁷ of a neuron's variance would be lost. What the row layers are like has no say in it: a
-    neuron is scored the same whatever others are beside it.
+    Used for replicates and nulls: many small products become few large ones. These are in float32
+    unless the products of the column layer were computed in float64, or float32 would cost more
+    than 10⁻⁷ of a neuron's variance. The choice does not depend on the row layers, so the score of
+    a neuron does not depend on the other rows.
 
     Parameters
     ----------
     x, y
-        Statistics of the row layers together, and of the column layer.
+        Statistics of the concatenated row layers and of the column layer.
     products
         Σ(x − shift)(y − shift)ᵀ of each fold and each row layer.
     x_folds, y_folds
-        The same layers in each fold; empty where there is one alone.
+        The same layers in each fold; empty if there are no folds.
     """
 
     def __init__(
@@ -91,75 +91,75 @@ class StackedPair(Pair):
         self._folds = list(zip(x_folds, y_folds, strict=True))
 
     @property
-    def product_type(self) -> torch.dtype:
-        """In what products of bounded entries are made."""
-        return torch.float64 if self.y.exact else torch.float32
+    def product_dtype(self) -> torch.dtype:
+        """Dtype of products of matrices with bounded entries."""
+        return torch.float64 if self.y.float64_products else torch.float32
 
     @lazy
     def correlation(self) -> Tensor:
-        """As of any pair; shape (Vx, Vy)."""
-        _, total = self._scaled(self.product_type)
+        """See `Pair.correlation`; shape (Vx, Vy)."""
+        _, total = self._scaled(self.product_dtype)
         x, y = (layer.mean / layer.norms for layer in (self.x, self.y))
         rows, columns = self.x.varies, self.y.varies
-        found = among(total, rows, columns)
-        x, y = (mean[varies].to(found.dtype) for mean, varies in ((x, rows), (y, columns)))
-        return torch.addr(found, x, y, alpha=-self.x.n).clamp_(-1, 1)
+        scaled = submatrix(total, rows, columns)
+        x, y = (mean[varies].to(scaled.dtype) for mean, varies in ((x, rows), (y, columns)))
+        return torch.addr(scaled, x, y, alpha=-self.x.n).clamp_(-1, 1)
 
     @lazy
     def explained(self) -> Tensor:
-        """As of any pair; shape (Vx,)."""
-        # In float64: what a layer knows of itself is a difference of large terms.
+        """See `Pair.explained`; shape (Vx,)."""
+        # In float64: for a layer against itself it is a small difference of large terms.
         rows = self.correlation.to(torch.float64)
         explained: Tensor = torch.linalg.vecdot(rows @ self.y.inverse, rows)
         return explained
 
     @lazy
     def held_out(self) -> tuple[Tensor, Tensor, Tensor]:
-        """As of any pair; (Dx,) each."""
+        """See `Pair.held_out`; (Dx,) each."""
         if not self._folds:
-            nothing = torch.full_like(self.x.mean, torch.nan)
-            return nothing, nothing, nothing
-        totals = [self._fold(number) for number in range(len(self._folds))]
-        variance, covariance, predicted = torch.stack(totals).sum(0)
+            undefined = torch.full_like(self.x.mean, torch.nan)
+            return undefined, undefined, undefined
+        sums = [self._regression(number) for number in range(len(self._folds))]
+        variance, covariance, predicted = torch.stack(sums).sum(0)
         return variance, covariance, predicted
 
-    def _fold(self, number: int) -> Tensor:
-        """Σx², Σx·p and Σp² of one fold, about the training means; (3, Dx)."""
+    def _regression(self, number: int) -> Tensor:
+        """Compute Σx², Σx·p and Σp² over the held-out frames of one fold; (3, Dx)."""
         x, y = self._folds[number]
-        parts, total = self._scaled(y.training.inverse_type(self.product_type))
-        inverse, scatter, x_seen, x_unseen, y_seen, y_unseen = (
+        by_fold, total = self._scaled(y.training.inverse_dtype(self.product_dtype))
+        inverse, scatter, x_training, x_held_out, y_training, y_held_out = (
             each.to(total)
             for each in (
                 *(y.inverse, y.scatter, x.training, x.held_out),
-                *(part.mean * y.units for part in (y.training, y.held_out)),
+                *(layer.mean * y.inverse_norms for layer in (y.training, y.held_out)),
             )
         )
-        own = parts[number]
-        slopes = (total - own).addr_(x_seen, y_seen, alpha=-y.training.n) @ inverse
-        # Σ(x − seen)(y − seen)ᵀ of the held-out frames, whose sums are known about the shift.
+        own = by_fold[number]
+        slopes = (total - own).addr_(x_training, y_training, alpha=-y.training.n) @ inverse
+        # Σ over held-out frames about the training means, from sums about the shift.
         covariance = torch.linalg.vecdot(own, slopes)
         covariance -= y.held_out.n * (
-            x_unseen * (slopes @ y_seen) + x_seen * (slopes @ (y_unseen - y_seen))
+            x_held_out * (slopes @ y_training) + x_training * (slopes @ (y_held_out - y_training))
         )
         predicted = torch.linalg.vecdot(slopes @ scatter, slopes)
         return torch.stack([x.variance, *(each.to(x.variance) for each in (covariance, predicted))])
 
-    def _scaled(self, precision: torch.dtype) -> tuple[list[Tensor], Tensor]:
-        """Products of each fold in units of the neurons' norms, and of all; (Dx, Dy) each."""
+    def _scaled(self, dtype: torch.dtype) -> tuple[list[Tensor], Tensor]:
+        """Divide the products of each fold by the neurons' norms; also return their sum."""
 
         def make() -> tuple[list[Tensor], Tensor]:
             rows, columns = (
                 torch.where(layer.varies, 1 / layer.norms, 0.0) for layer in (self.x, self.y)
             )
-            sizes = [len(block) for block in self._products[0]]
-            parts = []
-            for blocks in self._products:
-                part = columns.new_empty(len(rows), len(columns), dtype=precision)
-                for place, block, units in zip(
-                    torch.split(part, sizes), blocks, torch.split(rows, sizes), strict=True
+            widths = [len(product) for product in self._products[0]]
+            by_fold = []
+            for products in self._products:
+                stacked = columns.new_empty(len(rows), len(columns), dtype=dtype)
+                for target, product, inverse_norms in zip(
+                    torch.split(stacked, widths), products, torch.split(rows, widths), strict=True
                 ):
-                    place.copy_((block * columns).mul_(units[:, None]))
-                parts.append(part)
-            return parts, reduce(torch.add, parts)
+                    target.copy_((product * columns).mul_(inverse_norms[:, None]))
+                by_fold.append(stacked)
+            return by_fold, reduce(torch.add, by_fold)
 
-        return once(self, ("scaled", precision), make)
+        return once(self, ("scaled", dtype), make)

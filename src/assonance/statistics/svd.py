@@ -1,22 +1,23 @@
-"""Singular value decompositions that always come to an end."""
+"""Compute singular value decompositions that are fast for large matrices and always converge."""
 
 import scipy.linalg
 import torch
 from torch import Tensor
 
-# Singular values below this share of the largest are found again: they are the roots of
-# eigenvalues, which are known only to within 10⁻¹⁶ of the largest.
+# Singular values below this share of the largest are computed a second time. As roots of
+# eigenvalues, which are precise to 10⁻¹⁶ of the largest eigenvalue, they are not precise enough.
 _SMALL = 0.05
-# Up to so many singular values LAPACK's own decomposition takes no time to speak of.
+# Up to this many singular values, LAPACK's own decomposition is fast enough.
 _FEW = 256
 
 
 def svd(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Thin singular value decomposition, the largest first.
+    """Compute the thin singular value decomposition, largest values first.
 
-    A large matrix is taken apart by the eigenvectors of its product with itself, which is faster
-    than its own decomposition; small singular values and their vectors are found again in the
-    space that is left, so that no value errs by more than about 10⁻¹³ of the largest.
+    A large matrix is decomposed by the eigenvectors of MᵀM, which is faster than LAPACK's own
+    decomposition. Small singular values and their vectors are then computed again in the
+    orthogonal complement of the large ones, so that no value errs by more than about 10⁻¹³ of the
+    largest.
 
     Parameters
     ----------
@@ -26,10 +27,10 @@ def svd(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     Returns
     -------
     tuple of Tensor
-        Left vectors (M, K), values (K,), right vectors (N, K), K = min(M, N).
+        Left vectors (M, K), values (K,) and right vectors (N, K) with K = min(M, N).
     """
     if min(matrix.shape) <= _FEW:
-        return _exact(matrix)
+        return _lapack(matrix)
     if matrix.shape[0] < matrix.shape[1]:
         left, values, right = svd(matrix.T)
         return right, values, left
@@ -38,7 +39,7 @@ def svd(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     roots = squares.flip(0).clamp(min=0).sqrt()
     large = int((roots > _SMALL * roots[0]).sum())
     if 2 * large < len(roots):
-        return _exact(matrix)
+        return _lapack(matrix)
     left = matrix @ right[:, :large]
     values = torch.linalg.vector_norm(left, dim=0)
     left /= values
@@ -46,25 +47,26 @@ def svd(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return left, values, right
     rest = right[:, large:]
     image = matrix @ rest
-    for _ in range(2):  # once leaves as much of the large as they are rounded by
+    for _ in range(2):  # a single projection leaves rounding of the large directions
         image -= left @ (left.T @ image)
     basis, triangle = torch.linalg.qr(image)
-    turned, small, across = _exact(triangle)
+    small_left, small, small_right = _lapack(triangle)
     return (
-        torch.cat([left, basis @ turned], 1),
+        torch.cat([left, basis @ small_left], 1),
         torch.cat([values, small]),
-        torch.cat([right[:, :large], rest @ across], 1),
+        torch.cat([right[:, :large], rest @ small_right], 1),
     )
 
 
-def _exact(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _lapack(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Compute the decomposition by LAPACK's divide and conquer, or by QR if that fails."""
     try:
         left, values, right = torch.linalg.svd(matrix, full_matrices=False)
     except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
-        # Layers that are nearly one have nearly equal correlations, on which divide and conquer
-        # may not converge; plain QR iteration does, in more time.
-        parts = scipy.linalg.svd(
+        # Nearly equal layers have nearly equal canonical correlations, for which divide and
+        # conquer may not converge. QR iteration converges, but takes longer.
+        arrays = scipy.linalg.svd(
             matrix.cpu().numpy(), full_matrices=False, lapack_driver="gesvd", check_finite=False
         )
-        left, values, right = (torch.from_numpy(part).to(matrix) for part in parts)
+        left, values, right = (torch.from_numpy(array).to(matrix) for array in arrays)
     return left, values, right.T
