@@ -204,7 +204,7 @@ def test_log_mel_frames_change_no_other_number(checkpoint, speech, monkeypatch, 
     ]
     few = Settings("few", groups=5, shifts=1)
     beside = compare(models, speech, ["maxcorr", "mincorr", "cka", "attn_js"], settings=few)
-    load = assonance.comparison.compare.load_named
+    load = assonance.comparison.compare.load_roster
     monkeypatch.setattr(
         "assonance.comparison.compare.load_roster",
         lambda *given, **options: {

@@ -7,7 +7,6 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from assonance.models import (
     is_rounded,
     runs_batches,
 )
+from assonance.settings import OnError
 from assonance.utils.cores import worker_pool
 from assonance.utils.progress import Progress, Silent
 
@@ -78,7 +78,7 @@ def extract(
     folder: Path,
     *,
     progress: Progress = _SILENT,
-    on_error: Literal["skip", "stop"] = "skip",
+    on_error: OnError = "skip",
     batch_seconds: float | None = None,
 ) -> Extraction:
     """Run a model over a corpus into a store; what the store holds already is not run again.

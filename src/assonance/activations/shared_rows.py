@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,7 @@ from assonance.activations.pooling import (
 from assonance.corpus import Corpus, LeftOut, Utterance
 from assonance.corpus.alignments import Alignments
 from assonance.errors import AssonanceError, UnusableAudio, printable
-
-Pool = Literal["frame", "phone", "word", "utterance"]
-
-
-By = Literal["mean", "centre"]
-
+from assonance.settings import By, OnError, Pool
 
 _Times = Mapping[str, NDArray[np.float64]]
 
@@ -103,7 +98,7 @@ def share_rows(
     speech: Corpus,
     extractions: Mapping[str, Extraction],
     pooling: Pooling,
-    on_error: Literal["skip", "stop"],
+    on_error: OnError,
     followers: Collection[str] = (),
 ) -> SharedRows:
     """Find the rows of every utterance that every model could use.

@@ -1,6 +1,6 @@
-"""Speech to read: every way in which people keep it, as utterances in a fixed order."""
+"""Read speech in all common corpus formats, as utterances in a fixed order."""
 
-from assonance.corpus.corpus import Corpus
+from assonance.corpus.corpus import Corpus, Reading
 from assonance.corpus.utterance import LeftOut, Utterance
 
-__all__ = ["Corpus", "LeftOut", "Utterance"]
+__all__ = ["Corpus", "LeftOut", "Reading", "Utterance"]

@@ -1,4 +1,4 @@
-"""Speech models: one protocol, and the one function that loads whatever a name stands for."""
+"""Speech models: the protocol that all satisfy, and the function that loads them by name."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the classes that need torch on first use."""
+    """Import classes that need torch on first use."""
     if name == "TorchModel":
         from assonance.models.torch_module import TorchModel
 
