@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from assonance.models import Precomputed, TorchModel
     from assonance.models.loading import load_model
 
-# Where each public name lives: imported when first used, so that `assonance --help` does not
-# wait for torch.
+# The module of each public name, imported on first use: `assonance --help` must not wait for
+# torch.
 _HOMES = {
     "AssonanceError": "errors",
     "AssonanceWarning": "errors",

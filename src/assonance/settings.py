@@ -1,11 +1,23 @@
-"""Hold the choices that the definitions of measures leave open."""
+"""Declare the settings of measures, and the choices that several rooms share."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from assonance.errors import AssonanceError
 
-# A 95 % interval of so many draws ends at the first and at the last.
+# What one row of the neuron and layer measures is.
+Pool = Literal["frame", "phone", "word", "utterance"]
+
+
+# How the frames of a phone, word or utterance become one row.
+By = Literal["mean", "centre"]
+
+
+# What to do with an utterance that cannot be used.
+OnError = Literal["skip", "stop"]
+
+
+# With 39 draws, the 2.5 % and 97.5 % quantiles are the first and the last draw.
 _LEAST_DRAWS = 39
 
 
@@ -14,41 +26,41 @@ _LEAST = {"sample_frames": 2, "folds": 2, "rotations": 1, "groups": 2, "shifts":
 
 @dataclass(frozen=True)
 class Settings:
-    """The choices that definitions leave open.
+    """Choices that the definitions of measures leave open.
 
     Attributes
     ----------
     name
-        What users type.
+        Name on the command line and in results.
     variance
-        Share of a layer's variance that SVCCA and PWCCA keep.
+        Fraction of a layer's variance that SVCCA and PWCCA keep, above 0 and at most 1.
     cut
-        ``"reach"``: the fewest directions that reach the share. ``"below"``: those whose
-        cumulative share stays below it (one fewer), as in the published code.
+        How many principal directions to keep. ``"reach"``: the fewest whose cumulative variance
+        reaches `variance`. ``"below"``: those whose cumulative variance stays below it, which is
+        one fewer; the published code does this.
     sample_frames
-        Frames drawn for kernel measures; all frames where there are no more.
+        Number of frames to sample for kernel measures; all frames if there are fewer.
     folds
-        Groups of utterances held out in turn by held-out measures.
+        Number of cross-validation folds for held-out measures.
     rotations
-        Random bases averaged in the rotation floor.
+        Number of random bases that the rotation floor is averaged over.
     groups
-        Groups of utterances left out in turn for intervals: whole units, each within a fold.
+        Number of jackknife groups. A group holds whole units and lies within one fold.
     bootstrap
-        Draws of groups, with replacement, that intervals are made of; None: of the jackknife, each
-        group left out in turn.
+        Number of bootstrap draws of groups, with replacement, or None for the jackknife.
     shifts
-        Places elsewhere in the corpus with which speech is paired for the shift null; fewer where
-        a fold has fewer utterances to be paired with.
+        Number of circular shifts for the shift null; fewer if a fold has too few utterances.
     attention_seconds
-        Longest stretch of speech whose attention is compared whole; longer utterances are cut
-        into equal pieces. None: whole utterances, whatever their length.
+        Longest stretch of speech, in seconds, whose attention is compared whole. Longer
+        utterances are cut into equal pieces. None never cuts.
     seed
-        Of every random draw: sampled frames, folds and groups, the bootstrap, rotations, shifts.
+        Seed of every random draw: sampled frames, folds, groups, bootstrap, rotations, shifts and
+        the weights of random twins.
 
     Raises
     ------
     AssonanceError
-        When a number is out of range.
+        If a number is out of range.
     """
 
     name: str
@@ -82,7 +94,7 @@ class Settings:
 
     @property
     def replicated(self) -> Literal["group", "draw"]:
-        """Name of the dimension of replicates: the group left out, or the draw of groups."""
+        """Dimension of the replicates: ``"group"`` (jackknife) or ``"draw"`` (bootstrap)."""
         return "group" if self.bootstrap is None else "draw"
 
 
@@ -93,15 +105,17 @@ SETTINGS = {
 
 
 def find_settings(settings: str | Settings) -> Settings:
-    """Look settings up by name.
+    """Return settings by name; settings themselves are returned as they are.
 
     Raises
     ------
     AssonanceError
-        When the name is unknown.
+        If no settings have this name.
     """
     if isinstance(settings, Settings):
         return settings
     if settings not in SETTINGS:
-        raise AssonanceError(f"settings {settings!r} are not known; use: {', '.join(SETTINGS)}")
+        raise AssonanceError(
+            f"settings {settings!r} are not known; choose one of: {', '.join(SETTINGS)}"
+        )
     return SETTINGS[settings]

@@ -1,6 +1,6 @@
 """A command takes its options in groups, and the command line takes them one by one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import signature
 
 from assonance.cli.option_groups import spread
@@ -35,3 +35,17 @@ def test_the_command_gets_its_groups_whole():
 
     draw(before="a", width=3, height=4, after="y")
     assert got == [("a", Size(3, 4), "y")]
+
+
+def test_a_default_that_a_factory_makes_is_the_option_s_default():
+    @dataclass
+    class Names:
+        """Options that belong together."""
+
+        name: list[str] = field(default_factory=lambda: ["a"])
+
+    @spread
+    def draw(*, names: Names) -> None:
+        """Draw."""
+
+    assert signature(draw).parameters["name"].default == ["a"]

@@ -1,26 +1,19 @@
 """The main job agrees with the plain way of doing it, whatever happens on the way."""
 
 import shutil
-import signal
-import subprocess
-import sys
-from contextlib import contextmanager
 from importlib.metadata import version
 from itertools import combinations
 
 import numpy as np
 import oracles
 import pytest
-import soundfile
 import torch
-import xarray as xr
+from recomputed import activations, measured
 from safetensors.torch import load_file, save_file
-from signals import voice
 
 import assonance
 from assonance import (
     AssonanceError,
-    AssonanceWarning,
     Corpus,
     compare,
     head_similarity_matrix,
@@ -33,66 +26,12 @@ from assonance.inference.localisation import localisation_index
 from assonance.measures import MEASURES
 from assonance.measures.layer_descriptors import DESCRIPTORS
 from assonance.report.page import render
-from assonance.settings import SETTINGS, Settings
+from assonance.settings import SETTINGS
 from assonance.tables.heads import head_matches
 
 OF_FRAMES = ["maxcorr", "linreg", "linreg_heldout", "svcca", "pwcca", "cka", "cka_rbf"]
 OF_HEADS = ["attn_frobenius", "attn_pearson", "attn_js"]
 FEW = ["maxcorr", "cka"]
-
-
-class Interruption(Exception):  # noqa: N818 - it is no error
-    """Stands for whatever stops a run."""
-
-
-class Stopping:
-    """Progress that stops a run in the stage of a name."""
-
-    def __init__(self, at):
-        self.at = at
-
-    @contextmanager
-    def stage(self, name, total):
-        def advance(units):
-            if self.at in name:
-                raise Interruption
-
-        yield advance
-
-
-@pytest.fixture(scope="module")
-def pair(checkpoint):
-    return [checkpoint("wav2vec2", seed=1), checkpoint("hubert", seed=2)]
-
-
-@pytest.fixture(scope="module")
-def whole(pair, speech):
-    return compare(pair, speech)
-
-
-@pytest.fixture
-def mixed(speech, tmp_path):
-    """The speech with one file that no model can use."""
-    shutil.copytree(speech, tmp_path / "mixed")
-    soundfile.write(tmp_path / "mixed" / "short.wav", np.zeros(100), 16000)
-    return tmp_path / "mixed"
-
-
-def measured(scores):
-    """Names of measures, without what was derived from them or describes a layer by itself."""
-    return [name for name in scores.data_vars if name in MEASURES]
-
-
-def activations(spec, speech):
-    """Frames of every layer, utterance after utterance, and the utterance of each frame."""
-    model = load_model(spec)
-    outputs, maps = [], {label: [] for label in model.layers[1:]}
-    for each in Corpus.from_path(speech):
-        made = model.run(each.read(16000), attend=lambda label, one: maps[label].append(one))
-        outputs.append(made.activations)
-    layers = {label: np.concatenate([each[label] for each in outputs]) for label in model.layers}
-    groups = np.repeat(np.arange(len(outputs)), [len(each["encoder.0"]) for each in outputs])
-    return layers, maps, groups
 
 
 def test_scores_are_those_of_the_plain_arrays(pair, speech, whole):
@@ -144,84 +83,6 @@ def test_numbers_do_not_depend_on_the_memory_or_the_cores(pair, speech, whole):
         np.testing.assert_array_equal(tiny.scores[name], whole.scores[name])
 
 
-@pytest.mark.parametrize("at", ["reading speech with random", "comparing layers", "attention"])
-def test_an_interrupted_run_ends_with_the_same_bytes(pair, speech, tmp_path, at):
-    compare(pair, speech, FEW + OF_HEADS, out=tmp_path / "a").save(tmp_path / "a.nc")
-    with pytest.raises(Interruption):
-        compare(pair, speech, FEW + OF_HEADS, out=tmp_path / "b", progress=Stopping(at))
-    assert list((tmp_path / "b" / "activations").glob("*/*.safetensors"))
-    compare(pair, speech, FEW + OF_HEADS, out=tmp_path / "b").save(tmp_path / "b.nc")
-    assert (tmp_path / "a.nc").read_bytes() == (tmp_path / "b.nc").read_bytes()
-
-
-def test_every_model_stands_beside_its_random_twin(whole):
-    first, second = whole.models
-    twins = [whole.twin(first), whole.twin(second)]
-    assert [each.twin_of for each in whole.provenance.models] == [(), (), (first,), (second,), ()]
-    for row in whole.models:
-        for twin in twins:
-            assert whole.matrix("cka", row, twin).notnull().all()
-    assert whole.matrix("cka", *twins).isnull().all()
-    for each in whole.provenance.models:
-        assert (each.objective == "none") == (each.name not in whole.models)
-
-
-def test_twins_can_be_left_out(pair, speech):
-    assert compare(pair, speech, FEW, twins=False).scores.sizes["model_row"] == 2
-
-
-def test_every_model_stands_beside_log_mel_frames(pair, speech, whole):
-    assert whole.baseline == "mel"
-    assert whole.baseline not in whole.models
-    own = compare(["mel", pair[0]], speech, FEW, twins=False)
-    for row in whole.models:
-        assert whole.matrix("cka", row, "mel").notnull().all()
-        assert whole.intervals["cka"].sel(model_row=row, model_col="mel").notnull().any()
-    np.testing.assert_allclose(
-        whole.matrix("maxcorr", whole.models[0], "mel"), own.matrix("maxcorr", own.models[1], "mel")
-    )
-    for twin in map(whole.twin, whole.models):
-        assert whole.matrix("cka", twin, "mel").isnull().all()
-    assert whole.nulls["cka"].sel(model_col="mel").isnull().all()
-
-
-def test_log_mel_frames_have_no_heads_to_compare(pair, speech):
-    assert compare(pair, speech, ["attn_pearson"]).baseline is None
-
-
-def test_log_mel_frames_are_compared_once(pair, speech):
-    found = compare([*pair, "mel"], speech, ["cka"])
-    assert found.baseline is None
-    assert [each.name for each in found.provenance.models].count("mel") == 1
-    assert found.models[2] == "mel"
-
-
-@pytest.mark.parametrize("stride", [1, 2], ids=["half the stride of log-mel", "its stride"])
-def test_log_mel_frames_change_no_other_number(checkpoint, speech, monkeypatch, stride):
-    models = [
-        checkpoint(family, conv_stride=(5, 2, 2, 2, 2, 2, stride))
-        for family in ("wav2vec2", "hubert")
-    ]
-    few = Settings("few", groups=5, shifts=1)
-    beside = compare(models, speech, ["maxcorr", "mincorr", "cka", "attn_js"], settings=few)
-    load = assonance.comparison.compare.load_named
-    monkeypatch.setattr(
-        "assonance.comparison.compare.load_roster",
-        lambda *given, **options: {
-            name: each for name, each in load(*given, **options).items() if not each.baseline
-        },
-    )
-    alone = compare(models, speech, ["maxcorr", "mincorr", "cka", "attn_js"], settings=few)
-    assert (alone.baseline, beside.baseline) == (None, "mel")
-    assert alone.provenance.corpus == beside.provenance.corpus
-    for kind in ("scores", "neurons", "heads", "replicates", "intervals", "nulls", "halves"):
-        expected, found = getattr(alone, kind), getattr(beside, kind)
-        # 80 bands are more than these models have neurons.
-        own = {dim: range(expected.sizes[dim]) for dim in expected.dims if dim not in CELL}
-        known = {dim: expected[dim].values for dim in CELL if dim in expected.dims}
-        xr.testing.assert_identical(found.sel(known).isel(own), expected)
-
-
 def test_a_model_against_itself_is_numbered_and_alike(pair, speech):
     same = compare([pair[0], pair[0]], speech, ["cka"], twins=False)
     first, second = same.models
@@ -258,92 +119,6 @@ def test_the_localisation_index_is_that_of_the_neurons(whole):
     np.testing.assert_allclose(float(whole.scores["localisation"].sel(cell)), expected, atol=1e-5)
     own = whole.matrix("localisation", a, a)
     assert np.isnan(np.diag(own)).all()
-
-
-def test_a_file_that_cannot_be_used_is_left_out_for_all_and_named(pair, mixed, speech):
-    found = compare(pair, mixed, FEW, twins=False)
-    (lost,) = found.provenance.left_out
-    assert lost.id == "short"
-    assert "too short" in lost.reason
-    np.testing.assert_array_equal(
-        found.scores["cka"], compare(pair, speech, FEW, twins=False).scores["cka"]
-    )
-
-
-def test_a_file_that_cannot_be_used_stops_a_run_that_says_so(pair, mixed):
-    with pytest.raises(AssonanceError, match=r"short\.wav: too short.*mend or remove it"):
-        compare(pair, mixed, FEW, on_error="stop")
-
-
-def test_resampling_is_noted(pair, speech, tmp_path):
-    shutil.copytree(speech, tmp_path / "rates")
-    soundfile.write(tmp_path / "rates" / "slow.wav", voice(0.5, seed=9, rate=8000), 8000)
-    notes = compare(pair, tmp_path / "rates", FEW, twins=False).provenance.notes
-    assert any("1 of 7 utterances were resampled to the 16000 Hz" in note for note in notes)
-
-
-def test_frames_on_different_grids_meet_by_time_and_it_is_noted(pair, checkpoint, speech):
-    slow = checkpoint("hubert", seed=2, conv_stride=(5, 2, 2, 2, 2, 2, 4))
-    found = compare([pair[0], slow], speech, FEW, twins=False)
-    fine, coarse = found.models
-    note = f"the frames of {fine} are averaged onto the coarser frames of {coarse}, by their times"
-    assert note in found.provenance.notes
-    models = [load_model(spec) for spec in (pair[0], slow)]
-    rows, others = [], []
-    for each in Corpus.from_path(speech):
-        samples = each.read(16000)
-        x, y = (model.run(samples).activations["encoder.2"] for model in models)
-        times, grid = (model.frame_times(len(samples)) for model in models)
-        assert len(grid) == len(y) < len(x) == len(times)
-        # 40 ms about each frame of the grid; half way between two belongs to the later.
-        after = (times - grid[:, None] + 0.02).round(6)
-        rows += [x[(each >= 0) & (each < 0.04)].mean(0) for each in after]
-        others += list(y)
-    assert found.provenance.corpus.frames == len(others)
-    expected = similarity_matrix({"x": np.stack(rows), "y": np.stack(others)}, FEW)
-    for name in FEW:
-        value = float(expected[name].sel(layer_row="x", layer_col="y"))
-        cell = found.matrix(name, fine, coarse).sel(layer_row="encoder.2", layer_col="encoder.2")
-        assert float(cell) == pytest.approx(value, abs=1e-6)
-
-
-def test_a_constant_neuron_is_nan_alone_and_noted(checkpoint, pair, speech, tmp_path):
-    broken = tmp_path / "broken"
-    shutil.copytree(checkpoint("hubert", seed=2), broken)
-    weights = load_file(broken / "model.safetensors")
-    name = "encoder.layers.1.final_layer_norm"
-    for part in ("weight", "bias"):
-        weights[f"{name}.{part}"][5] = 0
-    save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
-    with pytest.warns(AssonanceWarning, match="1 of 32 neurons are constant"):
-        found = compare([broken, pair[0]], speech, FEW, twins=False)
-    assert any("broken encoder.2" in note for note in found.provenance.notes)
-    neurons = found.neurons["maxcorr"].sel(
-        model_row="broken", layer_row="encoder.2", model_col=found.models[1], layer_col="encoder.1"
-    )
-    assert list(np.flatnonzero(np.isnan(neurons.values))) == [5]
-    assert found.scores["maxcorr"].sel(model_row="broken", layer_row="encoder.2").notnull().all()
-
-
-def test_too_few_frames_are_noted(pair, speech, tmp_path):
-    (tmp_path / "little").mkdir()
-    shutil.copy(speech / "prompt0.wav", tmp_path / "little")
-    shutil.copy(speech / "prompt0.wav", tmp_path / "little" / "again.wav")
-    with pytest.warns(AssonanceWarning, match="too few for 32 neurons"):
-        compare(pair, tmp_path / "little", ["linreg", "cka"], twins=False)
-
-
-def test_attention_that_does_not_fit_is_passed_over_and_noted(pair, speech):
-    with pytest.warns(AssonanceWarning, match="too long for their attention"):
-        found = compare(pair, speech, ["cka", "attn_js"], twins=False, memory=1e-6)
-    assert measured(found.scores) == ["cka"]
-
-
-def test_one_utterance_cannot_be_held_out(pair, speech, tmp_path):
-    (tmp_path / "one").mkdir()
-    shutil.copy(speech / "prompt5.wav", tmp_path / "one")
-    with pytest.raises(AssonanceError, match="needs at least 2 groups"):
-        compare(pair, tmp_path / "one", ["linreg_heldout"], twins=False)
 
 
 def test_no_models_are_refused(speech):
@@ -391,139 +166,6 @@ def test_models_and_speech_can_be_given_loaded(pair, speech):
     assert loaded.provenance.corpus.source == str(speech)
 
 
-# Interruptions
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a signal that cannot be caught")
-@pytest.mark.parametrize(("at", "after"), [("reading speech with random", 2), ("attention", 1)])
-def test_a_killed_run_taken_up_again_ends_with_the_same_bytes(
-    pair, speech, whole, tmp_path, at, after
-):
-    program = f"""
-import os, signal
-from contextlib import contextmanager
-from assonance import compare
-
-class Killing:
-    told = 0
-
-    @contextmanager
-    def stage(self, name, total):
-        def advance(units):
-            self.told += {at!r} in name
-            if self.told == {after}:
-                os.kill(os.getpid(), signal.SIGKILL)
-        yield advance
-
-compare({list(map(str, pair))!r}, {str(speech)!r}, out={str(tmp_path)!r}, progress=Killing())
-"""
-    killed = subprocess.run([sys.executable, "-c", program], check=False)
-    assert killed.returncode == -signal.SIGKILL
-    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
-    assert kept
-    compare(pair, speech, out=tmp_path).save(tmp_path / "results.nc")
-    assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    assert len(list(tmp_path.rglob("*.safetensors"))) == 5 * 6
-    whole.save(tmp_path / "whole.nc")
-    assert (tmp_path / "results.nc").read_bytes() == (tmp_path / "whole.nc").read_bytes()
-
-
-def test_another_choice_of_measures_reads_no_speech_again(pair, speech, tmp_path):
-    compare(pair, speech, ["cka"], out=tmp_path)
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
-    again = compare(pair, speech, ["linreg"], out=tmp_path)
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")} == before
-    assert again.scores.identical(compare(pair, speech, ["linreg"]).scores)
-
-
-def test_without_a_folder_nothing_is_left(pair, speech, tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    compare(pair, speech, FEW)
-    with pytest.raises(Interruption):
-        compare(pair, speech, FEW, progress=Stopping("comparing layers"))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_every_stage_is_told_to_its_end(pair, speech):
-    told = {}
-
-    class Told:
-        @contextmanager
-        def stage(self, name, total):
-            told[name] = [total, 0.0]
-
-            def advance(units):
-                told[name][1] += units
-
-            yield advance
-
-    compare(pair, speech, progress=Told())
-    assert len(told) == 8  # loading, reading with five, layers, attention
-    for total, done in told.values():
-        assert done == pytest.approx(total)
-
-
-# Twins
-
-
-def test_a_twin_is_scored_as_the_random_model_that_it_is(pair, speech, whole):
-    first, second = whole.models
-    x = activations(pair[0], speech)[0]["encoder.1"]
-    y = activations(f"random:{pair[1]}@0", speech)[0]["encoder.2"]
-    twin = whole.twin(second)
-    for row, layer_row, col, layer_col, expected in (
-        (first, "encoder.1", twin, "encoder.2", oracles.maxcorr(x, y)),
-        (twin, "encoder.2", first, "encoder.1", oracles.maxcorr(y, x)),
-    ):
-        found = whole.scores["maxcorr"].sel(
-            model_row=row, layer_row=layer_row, model_col=col, layer_col=layer_col
-        )
-        assert float(found) == pytest.approx(expected.mean(), abs=1e-9)
-
-
-def test_models_of_one_architecture_have_one_twin(checkpoint, pair, speech):
-    first, other = pair
-    second = checkpoint("wav2vec2", "base", "ForCTC", seed=3)
-    found = compare([first, other, second], speech, ["cka", "mincorr"])
-    a, b, c = found.models
-    assert list(found.twins.values()) == [(a, c), (b,)]
-    assert found.twin(a) == found.twin(c)
-    alone = compare([second, other], speech, ["cka"])
-    np.testing.assert_array_equal(
-        found.matrix("cka", b, found.twin(c)), alone.matrix("cka", b, alone.twin(c))
-    )
-    assert found.intervals["cka"].sel(model_row=a, model_col=found.twin(c)).notnull().any()
-
-
-def test_the_seed_of_the_settings_draws_the_twins(pair, speech):
-    found = compare(pair, speech, ["cka"], settings=Settings("mine", seed=7))
-    sources = [each.source for each in found.provenance.models if each.twin_of]
-    assert sources == [f"random:{spec}@7" for spec in pair]
-
-
-def test_a_random_model_has_no_twin(pair, speech):
-    found = compare([pair[0], f"random:{pair[0]}@5"], speech, ["cka"])
-    first, second = found.models
-    assert (found.twin(first), found.twin(second)) == (f"{first}, random weights", None)
-
-
-def test_the_consensus_of_a_twin_is_that_of_its_model_s_place(whole):
-    a, b = whole.models
-    neurons = whole.neurons["maxcorr"].sel(
-        model_row=whole.twin(a), layer_row="encoder.2", model_col=b
-    )
-    expected = float(neurons.min("layer_col").mean())
-    found = whole.scores["mincorr"].sel(model_row=whole.twin(a), layer_row="encoder.2")
-    assert float(found) == pytest.approx(expected, abs=1e-6)
-
-
-def test_without_twins_the_rest_is_the_same(pair, speech, whole):
-    alone = compare(pair, speech, twins=False)
-    for name, values in alone.scores.items():
-        among = {dim: values[dim].values for dim in values.dims if dim in CELL}
-        np.testing.assert_allclose(values, whole.scores[name].sel(among), rtol=0, atol=1e-12)
-
-
 # Localisation
 
 
@@ -546,56 +188,6 @@ def test_localisation_in_sample_says_so(pair, speech):
     expected = localisation_index(*(part.values.astype(float) for part in parts))
     assert float(found.scores["localisation"].sel(cell)) == pytest.approx(expected, abs=1e-5)
     assert found.scores["localisation"].attrs["source"].endswith("Σ(linreg − maxcorr_rotated)")
-
-
-# What one model cannot use, and what models make different numbers of frames of
-
-
-@pytest.fixture
-def choosy(checkpoint):
-    """A model on the usual grid that needs a little more for a frame: it may make one fewer."""
-    return checkpoint("hubert", seed=4, conv_kernel=(10, 3, 3, 3, 3, 2, 3))
-
-
-def test_what_one_model_cannot_use_is_left_out_for_all(pair, choosy, speech, tmp_path):
-    recordings = shutil.copytree(speech, tmp_path / "recordings")
-    # For the one a frame, for the other none.
-    soundfile.write(recordings / "tiny.wav", voice(0.026, seed=1), 16000)
-    found = compare([pair[0], choosy], recordings, ["cka"], twins=False)
-    reasons = {each.id: each.reason for each in found.provenance.left_out}
-    assert reasons["tiny"].startswith("too short: 416 samples")
-    assert choosy.name in reasons["tiny"]
-    assert set(reasons) == {"tiny"}
-    without = compare([pair[0], choosy], speech, ["cka"], twins=False)
-    assert found.scores.identical(without.scores)
-    assert found.provenance.corpus.utterances == 6
-    assert found.provenance.corpus.frames == without.provenance.corpus.frames
-
-
-def test_all_that_is_left_out_is_listed_with_its_reason(pair, speech, tmp_path):
-    recordings = shutil.copytree(speech, tmp_path / "recordings")
-    (recordings / "empty.wav").write_bytes(b"")
-    (recordings / "words.wav").write_text("These are words.")
-    spoilt = voice(0.5, seed=1)
-    spoilt[77] = np.nan
-    soundfile.write(recordings / "nan.wav", spoilt, 16000, subtype="FLOAT")
-    found = compare(pair, recordings, FEW, twins=False)
-    reasons = {each.path: each.reason for each in found.provenance.left_out}
-    assert len(reasons) == len(found.provenance.left_out) == 3
-    assert reasons[str(recordings / "empty.wav")] == "is an empty file"
-    assert reasons[str(recordings / "words.wav")].startswith("is not audio that can be read")
-    assert reasons[str(recordings / "nan.wav")] == "holds samples that are NaN or infinite"
-    assert found.scores.identical(compare(pair, speech, FEW, twins=False).scores)
-
-
-def test_what_was_computed_before_a_stop_is_not_lost(pair, mixed, tmp_path):
-    out = tmp_path / "out"
-    with pytest.raises(AssonanceError, match="too short"):
-        compare(pair, mixed, FEW, out=out, on_error="stop", twins=False)
-    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.safetensors")}
-    assert len(before) == 6
-    compare(pair, mixed, FEW, out=out, twins=False)
-    assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
 # The record and the notes
@@ -664,37 +256,6 @@ def test_every_neuron_of_two_models_has_an_interval(whole):
         assert (low[there] <= high[there]).all()
         twin = single[name].sel({**cell, "model_col": whole.twin(a)})
         assert twin.isnull().all()
-
-
-def test_shifted_speech_and_halves_are_of_trained_models(whole):
-    a, b = whole.models
-    for name in ("svcca", "maxcorr", "linreg_heldout", "cka_rbf"):
-        nulls = whole.nulls[name]
-        assert nulls.sizes["shift"] == 1  # of six utterances in five folds, two share one
-        assert nulls.sel(model_row=a, model_col=b).notnull().any()
-        assert nulls.sel(model_row=a, model_col=whole.twin(b)).isnull().all()
-        assert nulls.sel(model_row=a, model_col=a).isnull().all()
-    assert whole.halves["maxcorr"].sel(model_row=a, layer_row="encoder.1") > 0
-    assert "cka_utterance" not in whole.nulls
-
-
-def test_notes_are_of_models_and_not_of_their_twins(pair, speech, tmp_path):
-    recordings = shutil.copytree(speech, tmp_path / "recordings")
-    soundfile.write(recordings / "prompt1.wav", voice(0.5, seed=9, rate=8000), 8000)
-    found = compare(pair, recordings, FEW)
-    assert [note for note in found.provenance.notes if "resampled" in note] == [
-        f"1 of 6 utterances were resampled to the 16000 Hz of {name}" for name in found.models
-    ]
-
-
-def test_warnings_are_among_the_notes(pair, speech, tmp_path):
-    (tmp_path / "little").mkdir()
-    shutil.copy(speech / "prompt0.wav", tmp_path / "little")
-    with pytest.warns(AssonanceWarning) as caught:
-        found = compare(pair, tmp_path / "little", ["linreg", "attn_js"], twins=False, memory=1e-9)
-    assert len(caught) == 3
-    assert [str(each.message) for each in caught] == list(found.provenance.notes[1:])
-    assert caught[0].filename == __file__
 
 
 def test_a_measure_asked_for_twice_is_taken_once(pair, speech):
@@ -767,15 +328,6 @@ def test_outputs_of_attention_heads_are_compared_as_layers(pair, speech):
     expected = similarity_matrix({"a": outputs[0], "b": outputs[1]}, ["cka"])["cka"][0, 1]
     value = found.scores["cka"].sel(cells).sel(layer_col="encoder.1")
     assert float(value) == pytest.approx(float(expected), abs=1e-6)
-
-
-def test_attention_alone_is_compared_where_frame_rates_differ_and_that_is_said(checkpoint, speech):
-    slow = checkpoint("hubert", seed=2, conv_stride=(5, 2, 2, 2, 2, 2, 4))
-    with pytest.warns(AssonanceWarning, match="coarser frames of the other models") as told:
-        found = compare([checkpoint(), slow], speech, ["attn_js"], twins=False)
-    assert str(told[0].message) in found.provenance.notes
-    between = found.matrix("attn_js", *found.models)
-    assert np.isfinite(between.sel(layer_row="encoder.1", layer_col="encoder.2"))
 
 
 @pytest.mark.filterwarnings("ignore::assonance.AssonanceWarning")

@@ -10,7 +10,7 @@ import transformers
 from signals import voice
 
 from assonance.errors import AssonanceError
-from assonance.models.loading import load_model
+from assonance.models.loading import Loading, as_kinds, load, load_model, split_seed
 
 every_family = pytest.mark.parametrize("family", ["wav2vec2", "hubert"])
 
@@ -88,3 +88,20 @@ def test_a_twin_of_nothing_is_refused_by_name():
         load_model("random:gone@0")
     with pytest.raises(AssonanceError, match="write a random model as"):
         load_model("random:@0")
+
+
+def test_options_reach_the_checkpoint(checkpoint):
+    loading = Loading(record=as_kinds(name for name in ("cnn", "ffn")))
+    model = load(checkpoint(), loading)
+    assert [label.partition(".")[0] for label in model.layers][:2] == ["cnn", "ffn"]
+    with pytest.raises(AssonanceError, match="precision"):
+        load(checkpoint(), Loading(precision="float8"))
+    assert load("mel", loading).name == "mel"
+
+
+def test_one_kind_of_layer_is_a_list_of_one():
+    assert as_kinds("blocks") == ("blocks",)
+
+
+def test_a_seed_is_what_follows_the_last_at_sign():
+    assert split_seed("random:a@main@7", "random:", "random model", "model") == ("a@main", 7)

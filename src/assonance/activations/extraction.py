@@ -7,7 +7,6 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from assonance.models import (
     is_rounded,
     runs_batches,
 )
+from assonance.settings import OnError
 from assonance.utils.cores import worker_pool
 from assonance.utils.progress import Progress, Silent
 
@@ -77,7 +77,7 @@ def extract(
     folder: Path,
     *,
     progress: Progress = _SILENT,
-    on_error: Literal["skip", "stop"] = "skip",
+    on_error: OnError = "skip",
     batch_seconds: float | None = None,
 ) -> Extraction:
     """Run a model over a corpus into a store, skipping utterances that the store already has.
@@ -150,7 +150,7 @@ def _run(
     model: SpeechModel,
     corpus: Corpus,
     batch_seconds: float,
-    on_error: Literal["skip", "stop"],
+    on_error: OnError,
     progress: Progress,
 ) -> dict[str, _Outcome]:
     """Fill the store, and return the outcome of each utterance by id."""

@@ -9,7 +9,7 @@ words and utterances pool each model's own frames. A row without a frame of ever
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +28,7 @@ from assonance.activations.pooling import (
 from assonance.corpus import Corpus, LeftOut, Utterance
 from assonance.corpus.alignments import Alignments, Span
 from assonance.errors import AssonanceError, UnusableAudio, printable
-
-Pool = Literal["frame", "phone", "word", "utterance"]
-
-
-By = Literal["mean", "centre"]
-
+from assonance.settings import By, OnError, Pool
 
 _Times = Mapping[str, NDArray[np.float64]]
 
@@ -109,7 +104,7 @@ def share_rows(
     speech: Corpus,
     extractions: Mapping[str, Extraction],
     pooling: Pooling,
-    on_error: Literal["skip", "stop"],
+    on_error: OnError,
     baselines: Collection[str] = (),
 ) -> SharedRows:
     """Find the rows that all models share in every utterance that all of them could use.
@@ -221,7 +216,7 @@ def _rows_of_each(
     finder: "_RowFinder",
     utterances: Sequence[Utterance],
     times: Mapping[str, _Times],
-    on_error: Literal["skip", "stop"],
+    on_error: OnError,
 ) -> tuple[dict[str, _RowsByModel], dict[str, LeftOut]]:
     """Return the rows of each utterance by id, and the utterances without rows."""
     rows = {}

@@ -1,4 +1,4 @@
-"""The command line's `assonance corpus`: a look at speech before it is compared on."""
+"""Define `assonance corpus`: checks of a corpus before a comparison."""
 
 from collections import Counter
 from typing import Annotated
@@ -7,11 +7,11 @@ import typer
 
 from assonance.cli.options import AUDIO, Channel
 
-# Whatever takes long to import waits for a command that runs.
-app = typer.Typer(help="Look at speech before it is compared on.", no_args_is_help=True)
+# Commands import what takes long when they run.
+app = typer.Typer(help="Inspect a corpus before a comparison.", no_args_is_help=True)
 
 
-_SHOWN = 10  # of what is found of each kind
+_SHOWN = 10  # utterances of each kind of problem
 
 
 @app.command()
@@ -19,18 +19,18 @@ def check(
     audio: Annotated[str, typer.Argument(help=AUDIO, metavar="PATH")],
     channel: Channel = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Look at the listing and headers alone.")
+        bool, typer.Option("--quick", help="Check only the listing and the headers.")
     ] = False,
 ) -> None:
-    """Say what is wrong with speech before a long run; fail where some cannot be used."""
+    """Report problems of a corpus; exit with status 1 if some speech cannot be used."""
     from assonance.cli.progress_bars import Bars
     from assonance.corpus import Corpus
-    from assonance.corpus.check import check as find
+    from assonance.corpus.check import check as find_problems
     from assonance.errors import printable
 
     speech = Corpus.from_path(audio, window=None, channel=channel)
     with Bars() as bars:
-        found = find(speech, deep=not quick, progress=bars)
+        problems = find_problems(speech, deep=not quick, progress=bars)
     typer.echo(
         f"{printable(speech.name)}: {len(speech)} utterances, {speech.hours:.2f} hours, "
         f"{len(speech.speakers)} speakers named"
@@ -38,7 +38,7 @@ def check(
     for note in speech.notes:
         typer.echo(f"note: {note}")
     count: Counter[str] = Counter()
-    for each in found:
+    for each in problems:
         count[each.severity] += len(each.where)
         typer.echo(f"{each.severity}: {len(each.where)} {each.what}")
         for line in each.where[:_SHOWN]:

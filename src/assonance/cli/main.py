@@ -1,4 +1,4 @@
-"""The command line: `assonance compare`, `diff`, `demo`, `claims`, `models` and more."""
+"""Define the commands: `assonance compare`, `diff`, `demo`, `claims`, `models` and more."""
 
 import sys
 from collections.abc import Sequence
@@ -13,18 +13,19 @@ from assonance.cli.option_groups import spread
 from assonance.cli.options import (
     AUDIO,
     Certainty,
+    Layers,
     Machine,
     Measuring,
-    OnError,
+    Options,
     Out,
     Overwrite,
-    Remedy,
     Rows,
     Speech,
+    Unusable,
 )
 from assonance.errors import AssonanceError
 
-# torch, transformers and matplotlib take seconds to import: only a command that runs waits.
+# torch, transformers and matplotlib take seconds to import, so commands import them when they run.
 app = typer.Typer(
     help="Compare what speech models represent: neurons, layers and attention heads.",
     no_args_is_help=True,
@@ -37,8 +38,8 @@ app = typer.Typer(
 app.add_typer(corpus.app, name="corpus")
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"assonance {__version__}")
         raise typer.Exit
 
@@ -46,7 +47,10 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _common(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version and exit."
+        ),
     ] = False,
 ) -> None:
     pass
@@ -59,10 +63,10 @@ def compare(
     models: Annotated[
         list[str],
         typer.Argument(
-            help="Directories or Hugging Face ids of two or more models, or names of bundled ones "
-            "(see `assonance models`); random:MODEL@SEED for a model's architecture with random "
-            "weights, rotated:MODEL@SEED for its layers in random axes, mel, mfcc, or "
-            "module:PACKAGE.FUNCTION for one of your own.",
+            help="Models to compare: directories, Hugging Face ids, or names of bundled models "
+            "(see `assonance models`). Also random:MODEL@SEED for the same architecture with "
+            "random weights, rotated:MODEL@SEED for the same layers in random axes, mel, mfcc, or "
+            "module:PACKAGE.FUNCTION for a model of your own.",
             metavar="MODEL...",
         ),
     ],
@@ -73,26 +77,14 @@ def compare(
     speech: Speech,
     rows: Rows,
     machine: Machine,
-    record: Annotated[
-        list[str],
-        typer.Option(
-            help="What the layers are, once for each: blocks, final, ffn, attention, heads, cnn.",
-            metavar="KIND",
-        ),
-    ] = ["blocks"],  # noqa: B006 - read only
-    precision: Annotated[
-        str,
-        typer.Option(
-            help="float32, or bfloat16 or float16 to run models faster on an accelerator.",
-            metavar="NAME",
-        ),
-    ] = "float32",
-    on_error: OnError = Remedy.SKIP,
+    layers: Layers,
+    on_error: Unusable = "skip",
     seed_of: Annotated[
         list[str],
         typer.Option(
-            help="SECOND=FIRST: the model SECOND is FIRST trained from another seed, a ceiling "
-            "for what others share with it.",
+            help="SECOND=FIRST: the model SECOND is the model FIRST trained from another seed. "
+            "What the two share is a ceiling for what other models share with them; repeat for "
+            "several.",
             metavar="SECOND=FIRST",
         ),
     ] = [],  # noqa: B006 - read only
@@ -106,39 +98,32 @@ def compare(
     ] = [],  # noqa: B006 - read only
     certainty: Certainty,
 ) -> None:
-    """Compare models on speech, every layer with every layer."""
+    """Compare models on speech: every layer of each with every layer of all."""
     from assonance.cli.run import folder_for
+    from assonance.cli.run_folder import RunFolder
     from assonance.cli.terminal import run
 
-    run(
-        models,
-        audio,
-        out or folder_for(models),
-        measuring,
-        speech,
-        rows,
-        machine,
-        certainty,
-        seeds=_pairs("--seed-of", "SECOND=FIRST", seed_of),
-        tuned_from=_pairs("--tuned-from", "TUNED=BASE", tuned_from),
-        record=record,
-        precision=precision,
-        on_error=on_error,
-        overwrite=overwrite,
-    )
+    stated = {
+        "seeds": _parse_pairs("--seed-of", "SECOND=FIRST", seed_of),
+        "tuned_from": _parse_pairs("--tuned-from", "TUNED=BASE", tuned_from),
+    }
+    options = Options(measuring, certainty, machine, speech, rows, layers, on_error, **stated)
+    folder = RunFolder(out or folder_for(models), overwrite)
+    run(models, audio, folder, options.build())
 
 
 @app.command()
 @spread
 def diff(
     *,
-    pretrained: Annotated[str, typer.Argument(help="The model before.", metavar="PRETRAINED")],
-    fine_tuned: Annotated[str, typer.Argument(help="The same after.", metavar="FINETUNED")],
+    pretrained: Annotated[str, typer.Argument(help="The pretrained model.", metavar="PRETRAINED")],
+    fine_tuned: Annotated[str, typer.Argument(help="The fine-tuned model.", metavar="FINETUNED")],
     audio: Annotated[str, typer.Option(help=AUDIO, metavar="PATH")],
     seed_twin: Annotated[
         str | None,
         typer.Option(
-            help="PRETRAINED from another seed: how far two trainings differ.", metavar="MODEL"
+            help="PRETRAINED trained from another seed: shows how much two trainings differ.",
+            metavar="MODEL",
         ),
     ] = None,
     out: Out = None,
@@ -146,28 +131,23 @@ def diff(
     measuring: Measuring,
     certainty: Certainty,
     machine: Machine,
-    on_error: OnError = Remedy.SKIP,
+    on_error: Unusable = "skip",
 ) -> None:
-    """Say what fine-tuning changed: neurons, subspaces and heads, layer by layer."""
+    """Compare a model before and after fine-tuning: neurons, subspaces and heads, by layer."""
     from assonance.cli.run import folder_for
+    from assonance.cli.run_folder import RunFolder
     from assonance.cli.terminal import run
 
     models = [pretrained, fine_tuned, *([seed_twin] if seed_twin else [])]
-    run(
-        models,
-        audio,
-        out or folder_for(models[:2]),
-        measuring,
-        Speech(),
-        Rows(),
-        machine,
-        certainty,
-        seeds={seed_twin: pretrained} if seed_twin else {},
-        tuned_from={fine_tuned: pretrained},
+    seeds = {seed_twin: pretrained} if seed_twin else {}
+    options = Options(
+        *(measuring, certainty, machine),
         on_error=on_error,
-        diff=True,
-        overwrite=overwrite,
+        seeds=seeds,
+        tuned_from={fine_tuned: pretrained},
     )
+    folder = RunFolder(out or folder_for(models[:2]), overwrite)
+    run(models, audio, folder, options.build(), diff=True)
 
 
 @app.command()
@@ -180,37 +160,30 @@ def demo(
     every: Annotated[
         bool,
         typer.Option(
-            "--all", help="Compare all bundled models, and not a chosen few: half an hour or more."
+            "--all",
+            help="Compare all bundled models instead of a selection: half an hour or more.",
         ),
     ] = False,
     certainty: Certainty,
 ) -> None:
     """Compare bundled miniature models on bundled speech, offline."""
+    from assonance.cli.run_folder import RunFolder
     from assonance.cli.terminal import run
     from assonance.demo import MODELS, SPEECH, miniatures
 
     chosen = [each for each in miniatures() if every or each.path in MODELS]
     names = {each.name for each in chosen}
-    run(
-        [str(each.path) for each in chosen],
-        str(SPEECH),
-        out,
-        measuring,
-        Speech(),
-        Rows(),
-        Machine(offline=True),
-        certainty,
-        seeds={each.name: each.seed_of for each in chosen if each.seed_of in names},
-        tuned_from={
-            each.name: each.fine_tuned_from for each in chosen if each.fine_tuned_from in names
-        },
-        overwrite=overwrite,
-    )
+    seeds = {each.name: each.seed_of for each in chosen if each.seed_of in names}
+    bases = {e.name: e.fine_tuned_from for e in chosen if e.fine_tuned_from in names}
+    machine = Machine(offline=True)
+    options = Options(measuring, certainty, machine, seeds=seeds, tuned_from=bases)
+    models = [str(each.path) for each in chosen]
+    run(models, str(SPEECH), RunFolder(out, overwrite), options.build())
 
 
 @app.command()
 def models() -> None:
-    """List the bundled miniature models; their names can be given wherever a model is asked for."""
+    """List the bundled miniature models; any command takes their names as models."""
     from assonance.demo import miniatures
 
     for each in miniatures():
@@ -224,24 +197,24 @@ def claims(
     config: Annotated[
         Path | None,
         typer.Option(
-            help="A YAML file of claims to ask instead of the bundled ones.", metavar="FILE"
+            help="A YAML file of claims to evaluate instead of the bundled ones.", metavar="FILE"
         ),
     ] = None,
 ) -> None:
-    """Ask a finished run whether claims hold: contrasts of its scores, with how sure they are."""
+    """Evaluate claims on a finished run: contrasts of its scores, with intervals."""
     from assonance.claims.verdict import format_table
-    from assonance.cli.run import ask
+    from assonance.cli.run import evaluate
     from assonance.errors import printable
 
-    found, table = ask(run, config)
-    for line in format_table(found):
+    results, table = evaluate(run, config)
+    for line in format_table(results):
         typer.echo(line)
     typer.echo(f"claims: {printable(table)}")
 
 
 @app.command()
 def measures() -> None:
-    """List the measures with what holds of them: level, range, needs, symmetry, invariances."""
+    """List the measures with their level, range, symmetry, needs and invariances."""
     from assonance.measures import MEASURES
 
     for each in MEASURES.values():
@@ -253,24 +226,24 @@ def measures() -> None:
         typer.echo(f"    needs {each.needs}; unchanged by: {unchanged}")
 
 
-def _pairs(option: str, form: str, texts: Sequence[str]) -> dict[str, str]:
-    """Split texts of the form KEY=VALUE, each key with one value other than itself."""
-    found: dict[str, str] = {}
+def _parse_pairs(option: str, form: str, texts: Sequence[str]) -> dict[str, str]:
+    """Parse texts of the form KEY=VALUE; each key has one value, other than itself."""
+    pairs: dict[str, str] = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not (key and equals and value):
             raise AssonanceError(f"{option} {text!r}: not of the form {form}")
         if key == value:
             raise AssonanceError(f"{option} {text!r}: a model cannot be its own; write {form}")
-        if found.setdefault(key, value) != value:
+        if pairs.setdefault(key, value) != value:
             raise AssonanceError(
-                f"{option} {text!r}: {key!r} was already given {found[key]!r}; give one"
+                f"{option} {text!r}: {key!r} was already given {pairs[key]!r}; give one"
             )
-    return found
+    return pairs
 
 
 def main() -> None:
-    """Run the command line; an error of the user's is one line and an exit status of 1."""
+    """Run the command line; print an AssonanceError as one line and exit with status 1."""
     try:
         app()
     except AssonanceError as error:

@@ -1,17 +1,17 @@
-"""Options of commands in groups: dataclasses, whose fields the command line takes one by one."""
+"""Group the options of commands in dataclasses; the command line takes their fields one by one."""
 
 from collections.abc import Callable
-from dataclasses import is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, signature
 from typing import Any
 
 
 def spread(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command be called with each field of the dataclasses that it takes.
+    """Replace parameters that are dataclasses by their fields.
 
-    Typer makes an option of each parameter that a function's signature names. This one names the
-    fields in the place of their dataclass, in order, with their annotations and defaults.
+    Typer makes an option of each parameter in a function's signature. The returned function has
+    the fields of each dataclass in its place, in order, with their annotations and defaults.
 
     Parameters
     ----------
@@ -21,11 +21,11 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
     Returns
     -------
     callable
-        The same, to be called by keyword.
+        The command with one keyword parameter for each option.
     """
     own = signature(command)
     groups = {
-        name: (each.annotation, signature(each.annotation).parameters)
+        name: (each.annotation, _parameters(each.annotation))
         for name, each in own.parameters.items()
         if isinstance(each.annotation, type) and is_dataclass(each.annotation)
     }
@@ -33,13 +33,27 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def by_field(**given: Any) -> None:
         for name, (group, options) in groups.items():
-            given[name] = group(**{option: given.pop(option) for option in options})
+            given[name] = group(**{each.name: given.pop(each.name) for each in options})
         command(**given)
 
     flat: list[Parameter] = []
     for name, each in own.parameters.items():
-        flat += groups[name][1].values() if name in groups else [each]
-    # By keyword, since what follows a field with a default may have none.
+        flat += groups[name][1] if name in groups else [each]
+    # By keyword, because a parameter without a default may follow one with a default.
     flat = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in flat]
     by_field.__signature__ = own.replace(parameters=flat)  # type: ignore[attr-defined]
     return by_field
+
+
+def _parameters(group: Any) -> list[Parameter]:
+    """Return the parameters that make a dataclass, with the values of default factories."""
+    parameters = signature(group).parameters
+    made = {
+        each.name: each.default_factory()
+        for each in fields(group)
+        if each.default_factory is not MISSING
+    }
+    return [
+        each.replace(default=made[name]) if name in made else each
+        for name, each in parameters.items()
+    ]

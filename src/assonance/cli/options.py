@@ -1,45 +1,30 @@
-"""Options that several commands take, and what they may be.
+"""Options shared by several commands, in groups, and the request that they make.
 
-Those that belong together make a group; a command takes it whole (`option_groups`) and, where it
-does not offer the choice, takes the defaults.
+A command takes a group as one parameter (see `option_groups`); a command that does not offer a
+group uses its defaults. `Options.build` turns the groups of a command into a `Request`.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from assonance.corpus.formats.detection import supported_formats
 from assonance.errors import AssonanceError
+from assonance.settings import By, OnError, Pool, Settings, find_settings
 from assonance.utils.memory import MEMORY, parse_bytes
 
-
-class Remedy(StrEnum):
-    """What to do about an utterance that cannot be used."""
-
-    SKIP = "skip"
-    STOP = "stop"
-
-
-class Pool(StrEnum):
-    """What a row of the neuron and layer measures is."""
-
-    FRAME = "frame"
-    PHONE = "phone"
-    WORD = "word"
-    UTTERANCE = "utterance"
+# Imported by `build` when a command runs: `assonance --help` must not wait for torch.
+if TYPE_CHECKING:
+    from assonance.activations.shared_rows import Pooling
+    from assonance.comparison.request import Request
+    from assonance.corpus import Reading
+    from assonance.models.loading import Loading
 
 
-class By(StrEnum):
-    """What stands for a phone, word or utterance."""
-
-    MEAN = "mean"
-    CENTRE = "centre"
-
-
-def _amount(text: str) -> str:
+def _check_bytes(text: str) -> str:
     try:
         parse_bytes(text)
     except AssonanceError as error:
@@ -47,7 +32,7 @@ def _amount(text: str) -> str:
     return text
 
 
-def _limit(seconds: float) -> float | None:
+def _none_if_zero(seconds: float) -> float | None:
     return seconds or None
 
 
@@ -56,11 +41,16 @@ AUDIO = f"Speech: {supported_formats()}."
 
 Channel = Annotated[
     int | None,
-    typer.Option(help="Channel to read where there are several, from 0; their mean by default."),
+    typer.Option(
+        help="Channel to read from audio with several channels, counted from 0; by default "
+        "channels are averaged."
+    ),
 ]
 
 
 Out = Annotated[Path | None, typer.Option(help="Folder for the results; runs/MODELS by default.")]
+
+
 Overwrite = Annotated[
     bool,
     typer.Option(
@@ -69,124 +59,218 @@ Overwrite = Annotated[
         "complete.",
     ),
 ]
-OnError = Annotated[
-    Remedy, typer.Option(help="Leave out an utterance that cannot be used, or stop there.")
+
+
+Unusable = Annotated[
+    OnError,
+    typer.Option(
+        "--on-error", help="Skip an utterance that cannot be used, or stop with an error."
+    ),
 ]
 
 
 @dataclass(frozen=True)
 class Measuring:
-    """What is measured."""
+    """Options for what is measured."""
 
     measure: Annotated[
         list[str] | None,
         typer.Option(
             "--measure",
             "-m",
-            help="A measure to take, once for each; a standard set by default.",
+            help="A measure to compute; repeat for several. A standard set by default; see "
+            "`assonance measures`.",
             metavar="NAME",
         ),
     ] = None
     settings: Annotated[
         str,
-        typer.Option(help="default, or elkheir2024 for the published definitions.", metavar="NAME"),
+        typer.Option(
+            help="Settings of the measures: default, or elkheir2024 for the published definitions.",
+            metavar="NAME",
+        ),
     ] = "default"
     twins: Annotated[
         bool,
         typer.Option(
-            help="Compare with what learnt nothing too: the models' architectures at random "
-            "weights, and log-mel frames."
+            help="Add floors: a random twin of each model (same architecture, random weights) "
+            "and log-mel frames."
         ),
     ] = True
 
 
 @dataclass(frozen=True)
 class Speech:
-    """What is read of the speech."""
+    """Options for reading the speech, with the field names of `Reading`."""
 
     window: Annotated[
         float | None,
         typer.Option(
-            help="Longest stretch that a model is given at once: longer utterances are cut into "
-            "equal windows. 0 cuts none.",
+            help="Longest stretch of speech that a model is given at once: longer utterances are "
+            "cut into equal windows. 0 cuts nothing.",
             metavar="SECONDS",
-            callback=_limit,
+            callback=_none_if_zero,
         ),
     ] = 30.0
     channel: Channel = None
     max_hours: Annotated[
         float | None,
-        typer.Option(help="Draw so much of the speech at random, balanced by speaker."),
+        typer.Option(help="Sample this many hours at random, balanced by speaker."),
     ] = None
-    seed: Annotated[int, typer.Option("--sample-seed", help="Decides what --max-hours draws.")] = 0
+    seed: Annotated[int, typer.Option("--sample-seed", help="Random seed for --max-hours.")] = 0
+
+    def build(self) -> "Reading":
+        """Return the options for the corpus."""
+        from assonance.corpus import Reading
+
+        return Reading(**vars(self))
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What the frames become."""
+    """Options for the rows of the neuron and layer measures."""
 
-    pool: Annotated[Pool, typer.Option(help="What a row of the neuron and layer measures is.")] = (
-        Pool.FRAME
-    )
+    pool: Annotated[
+        Pool, typer.Option(help="What one row of the neuron and layer measures is.")
+    ] = "frame"
     pool_by: Annotated[
-        By, typer.Option(help="Pool by the mean of the frames, or take the one at the centre.")
-    ] = By.MEAN
+        By,
+        typer.Option(
+            help="Represent a phone, word or utterance by the mean of its frames, or by the frame "
+            "at its centre."
+        ),
+    ] = "mean"
     alignments: Annotated[
         Path | None,
-        typer.Option(help="Where phones and words are: a folder of TextGrids, or a CTM file."),
+        typer.Option(help="Alignments of phones and words: a folder of TextGrids, or a CTM file."),
     ] = None
     skip_silence: Annotated[
-        bool, typer.Option("--skip-silence", help="Leave silence out, by the alignments.")
+        bool, typer.Option("--skip-silence", help="Leave out silence, according to --alignments.")
     ] = False
+
+    def build(self) -> "Pooling":
+        """Return the options for pooling."""
+        from assonance.activations.shared_rows import Pooling
+
+        alignments = None if self.alignments is None else str(self.alignments)
+        return Pooling(self.pool, self.pool_by, alignments, self.skip_silence)
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What it is computed with."""
+    """Options for memory, device and network."""
 
     memory: Annotated[
         str,
         typer.Option(
-            help="What the statistics may take at once.", metavar="AMOUNT", callback=_amount
+            help="Memory limit of the statistics.", metavar="AMOUNT", callback=_check_bytes
         ),
     ] = MEMORY
-    device: Annotated[str, typer.Option(help="cpu, or a device of torch such as cuda.")] = "cpu"
-    offline: Annotated[bool, typer.Option(help="Never reach for the network.")] = False
+    device: Annotated[str, typer.Option(help="Torch device, such as cpu or cuda.")] = "cpu"
+    offline: Annotated[bool, typer.Option(help="Never use the network.")] = False
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Options for the layers of checkpoints."""
+
+    record: Annotated[
+        list[str],
+        typer.Option(
+            help="A kind of layer to record: blocks, final, ffn, attention, heads or cnn; repeat "
+            "for several.",
+            metavar="KIND",
+        ),
+    ] = field(default_factory=lambda: ["blocks"])
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="Number format of the models: float32, or bfloat16 or float16, which are faster "
+            "on an accelerator.",
+            metavar="NAME",
+        ),
+    ] = "float32"
+
+    def build(self, machine: Machine) -> "Loading":
+        """Return the options for loading checkpoints on a machine."""
+        from assonance.models.loading import Loading
+
+        return Loading(tuple(self.record), self.precision, machine.device, machine.offline)
 
 
 @dataclass(frozen=True)
 class Certainty:
-    """How sure the scores are."""
+    """Options for intervals and nulls; all but the first replace a setting of the same name."""
 
     uncertainty: Annotated[
-        bool, typer.Option(help="Work out intervals, and what shifted speech gives.")
+        bool, typer.Option(help="Compute confidence intervals and the circular-shift null.")
     ] = True
     groups: Annotated[
         int | None,
         typer.Option(
-            help="Groups of utterances (of speakers, where there are ten) left out in turn, or "
-            "drawn, for intervals; 20 by default."
+            help="Number of jackknife groups: of utterances, or of speakers if there are at least "
+            "ten; 20 by default."
         ),
     ] = None
     bootstrap: Annotated[
         int | None,
         typer.Option(
-            help="Make intervals by a bootstrap instead of the jackknife: of so many draws of "
-            "groups, with replacement, 199 say. Each draw costs what leaving out one group does. "
-            "With --groups as many as there are utterances it is the bootstrap over utterances, "
-            "which covers best.",
+            help="Compute intervals by a bootstrap over groups with this many draws, for example "
+            "199, instead of the jackknife. One draw costs as much as leaving out one group. With "
+            "as many --groups as utterances, this is the bootstrap over utterances, which has the "
+            "best coverage.",
             metavar="DRAWS",
         ),
     ] = None
     shifts: Annotated[
         int | None,
-        typer.Option(help="Places of other speech to pair each layer with; at most 19 by default."),
+        typer.Option(
+            help="Number of circular shifts for the null; 19 by default, fewer for little speech."
+        ),
     ] = None
 
+    def build(self, settings: Settings) -> Settings:
+        """Return the settings with the options that were given."""
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        del given["uncertainty"]
+        return replace(settings, **given)
 
-def plain(group: Speech | Rows | Machine | Certainty) -> dict[str, Any]:
-    """Name the options of a group as a run's configuration does: paths and choices are texts."""
-    return {
-        name: str(value) if isinstance(value, Path | StrEnum) else value
-        for name, value in vars(group).items()
-    }
+
+@dataclass(frozen=True)
+class Options:
+    """All options of a comparison, as a command takes them."""
+
+    measuring: Measuring
+    certainty: Certainty
+    machine: Machine = field(default_factory=Machine)
+    speech: Speech = field(default_factory=Speech)
+    rows: Rows = field(default_factory=Rows)
+    layers: Layers = field(default_factory=Layers)
+    on_error: OnError = "skip"
+    seeds: Mapping[str, str] = field(default_factory=dict)
+    tuned_from: Mapping[str, str] = field(default_factory=dict)
+
+    def build(self) -> "Request":
+        """Return the request that the options make.
+
+        Raises
+        ------
+        AssonanceError
+            If an option is out of range, or settings are unknown.
+        """
+        from assonance.comparison.request import Request
+        from assonance.measures.roles import STANDARD
+
+        return Request(
+            measures=tuple(self.measuring.measure or STANDARD),
+            settings=self.certainty.build(find_settings(self.measuring.settings)),
+            twins=self.measuring.twins,
+            reading=self.speech.build(),
+            pooling=self.rows.build(),
+            loading=self.layers.build(self.machine),
+            memory=self.machine.memory,
+            on_error=self.on_error,
+            seeds=self.seeds,
+            tuned_from=self.tuned_from,
+            uncertainty=self.certainty.uncertainty,
+        )

@@ -1,4 +1,4 @@
-"""Progress in a terminal: a bar a stage with an estimate; a line a stage where there is none."""
+"""Show progress: one bar for each stage in a terminal, one line for each stage elsewhere."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 
 class Bars:
-    """Stages on standard error, so that standard output holds results alone."""
+    """Progress bars on standard error; standard output holds only results."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, emoji=False)

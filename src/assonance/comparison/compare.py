@@ -1,4 +1,4 @@
-"""The main job: models over speech, every layer against every other, labelled."""
+"""Compare models on speech, from names of models to labelled scores: the whole way on one page."""
 
 import tempfile
 import warnings
@@ -7,15 +7,12 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
 import xarray as xr
 
 from assonance.__about__ import __version__
 from assonance.activations.extraction import Extraction, extract, stop_at_left_out
 from assonance.activations.shared_rows import (
-    By,
-    Pool,
     Pooling,
     SharedRows,
     keep_common_utterances,
@@ -25,14 +22,16 @@ from assonance.activations.shared_rows import (
 from assonance.comparison.plan import FRAME_LEVELS, ComparisonPlan
 from assonance.comparison.records import CorpusRecord, ModelRecord, Provenance
 from assonance.comparison.relations import STATE_BASE, Relations, check_statements
+from assonance.comparison.request import Request
 from assonance.comparison.result import Comparison
 from assonance.corpus import Corpus, LeftOut
 from assonance.corpus.units import population
 from assonance.errors import AssonanceWarning
 from assonance.inference.intervals import intervals
-from assonance.measures import Measure, find
+from assonance.measures import Measure
 from assonance.measures.roles import STANDARD
 from assonance.models import SpeechModel
+from assonance.models.loading import Loading, as_kinds
 from assonance.models.roster import (
     BASE,
     SEED,
@@ -43,13 +42,17 @@ from assonance.models.roster import (
     stated_by_name,
 )
 from assonance.scoring.caveats import miniatures
-from assonance.settings import Settings, find_settings
+from assonance.settings import By, OnError, Pool, Settings, find_settings
 from assonance.utils.files import slug
 from assonance.utils.memory import MEMORY, parse_bytes
 from assonance.utils.progress import Progress, Silent
 
-# What the numbers depend on besides assonance itself.
+# Libraries that the numbers depend on; their versions are recorded.
 LIBRARIES = ("numpy", "torch", "transformers", "soundfile", "soxr")
+
+
+# The datasets that a plan computes. Intervals are derived from them.
+_COMPUTED = ("scores", "neurons", "neuron_intervals", "heads", "replicates", "nulls", "halves")
 
 
 _SILENT = Silent()
@@ -72,215 +75,225 @@ def compare(
     offline: bool = False,
     record: str | Iterable[str] = "blocks",
     precision: str = "float32",
-    on_error: Literal["skip", "stop"] = "skip",
+    on_error: OnError = "skip",
     seeds: Mapping[str, str] | None = None,
     tuned_from: Mapping[str, str] | None = None,
     uncertainty: bool = True,
     progress: Progress = _SILENT,
 ) -> Comparison:
-    """Compare speech models on speech: every layer of each with every layer of all.
+    """Compare speech models on speech: every layer of each model with every layer of all models.
 
     Parameters
     ----------
     models
-        Names of models, or models, as `assonance.load_model` takes and gives them.
+        Models, or names of models as `assonance.load_model` takes them.
     corpus
-        A corpus, or what `Corpus.from_path` takes.
+        A corpus, or a path that `Corpus.from_path` takes.
     measures
         Names of measures of any level; `STANDARD` by default.
     settings
         ``"default"``, ``"elkheir2024"`` for the published definitions, or `Settings`.
     twins
-        Whether to compare with what has learnt nothing too: each model's twin of random weights
-        (the floor that the architecture and the speech alone give; the settings' seed draws
-        them), and log-mel frames (the floor that the acoustics alone give). Neither changes
-        another number.
+        Whether to add floors: a random twin of each model (same architecture, random weights)
+        and the baseline (log-mel frames). No other score depends on it.
     pool, pool_by, alignments, skip_silence
-        What a row of the neuron and layer measures is: see `Pooling`.
+        What a row of the neuron and layer measures is; see `Pooling`.
     out
-        Folder for what is computed on the way; a later run with the same folder goes on from
-        there. Without it nothing is kept.
+        Folder for activations, from which a later run resumes. None keeps nothing.
     memory
-        What the statistics may take at once, such as ``"4GB"``; a number is in GiB. More is faster
-        where layers are many.
+        Memory limit of the statistics, such as ``"4GB"``; a number is in GiB. With many layers,
+        more memory is faster.
     device
-        Torch device for models and statistics.
+        Torch device of models and statistics.
     offline
-        Never reach for the network.
+        Never use the network.
     record, precision
-        What the layers are, and what they are computed in, for checkpoints given by name: see
-        `load_model`.
+        Which layers of checkpoints to record, and in which number format; see `load_model`.
     on_error
-        Leave an utterance that cannot be used out, or stop there.
+        ``"skip"`` leaves out an utterance that cannot be used; ``"stop"`` raises.
     seeds
-        Names of models that are others trained from another seed, and of these others: what the
-        two share is a ceiling for what different models can.
+        From the name of a model to the name of the same model trained from another seed. What
+        two seeds share is a ceiling for what different models share.
     tuned_from
-        Names of fine-tuned models, and of the models they were fine-tuned from. Without a
-        statement it is the only pretrained model of the same family, parameters, layers and
-        objective; if there are several, none is taken and a warning names them.
+        From the name of a fine-tuned model to the name of the model it was fine-tuned from. Without
+        a statement, that is the only pretrained model of the same family, parameters, layers and
+        objective. If there are several, none is chosen, and a warning names them.
     uncertainty
-        Whether to work out intervals, what shifted speech gives, and halves of layers: several
-        times the arithmetic, however much speech there is.
+        Whether to compute intervals, shift nulls and halves of layers: several times the
+        arithmetic.
     progress
-        Told of the stages.
+        Receives the stages.
 
     Returns
     -------
     Comparison
-        Of at least one utterance.
 
     Raises
     ------
     AssonanceError
-        Whatever stands in the way, in one line: see `load_model`, `Corpus.from_path`,
+        With one line that says what is wrong; see `load_model`, `Corpus.from_path`,
         `assonance.activations.extraction.extract`, `assonance.activations.shared_rows.share_rows`.
 
     Warns
     -----
     AssonanceWarning
-        Of what a reader must know before believing the scores; also in the provenance's notes.
+        Of caveats about the scores; they are also in the notes of the provenance.
     """
-    prepared = prepare(
-        models,
-        corpus,
-        measures,
-        settings=settings,
+    request = Request(
+        measures=tuple(measures or STANDARD),
+        settings=find_settings(settings),
         twins=twins,
         pooling=Pooling(pool, pool_by, alignments, skip_silence),
+        loading=Loading(as_kinds(record), precision, device, offline),
         memory=memory,
-        device=device,
-        offline=offline,
-        record=record,
-        precision=precision,
         on_error=on_error,
         seeds=seeds or {},
         tuned_from=tuned_from or {},
-        progress=progress,
+        uncertainty=uncertainty,
     )
-    return prepared.run(None if out is None else Path(out), uncertainty, progress)
+    prepared = prepare(models, corpus, request, progress)
+    return prepared.run(None if out is None else Path(out), progress)
+
+
+def prepare(
+    models: Iterable[str | Path | SpeechModel],
+    corpus: Corpus | str | Path,
+    request: Request,
+    progress: Progress,
+) -> "Prepared":
+    """Load models and corpus and check every option, before anything is computed or written.
+
+    Raises
+    ------
+    AssonanceError
+        See `compare`.
+    """
+    models = [models] if isinstance(models, str | Path) else list(models)
+    refuse_unknown(models, request.seeds, SEED)
+    refuse_unknown(models, request.tuned_from, BASE)
+    memory = parse_bytes(request.memory)
+    measures = request.find_measures()
+    speech = corpus if isinstance(corpus, Corpus) else Corpus.open(corpus, request.reading)
+    if request.on_error == "stop":
+        stop_at_left_out(speech)
+    with progress.stage("loading models", 1) as advance:
+        seed = request.settings.seed if request.twins else None
+        roster = load_roster(models, seed, request.loading)
+        advance(1)
+    if not needs_frames(measures):  # the baseline has no attention heads
+        roster = {name: each for name, each in roster.items() if not each.baseline}
+    first_seeds = stated_by_name(roster, request.seeds, SEED)
+    bases = stated_by_name(roster, request.tuned_from, BASE)
+    records = {
+        name: _record(name, each, first_seeds.get(name), bases.get(name))
+        for name, each in roster.items()
+    }
+    check_statements(tuple(records.values()))
+    return Prepared(roster, speech, measures, request, memory, records)
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A comparison whose models are loaded and options validated; nothing is written yet.
+    """A comparison with models loaded and options checked; nothing is written yet.
 
     Attributes
     ----------
-    named, speech, measures, settings, pooling, device, on_error
-        What `compare` was given, looked up and loaded.
-    room
-        Bytes that the statistics may take.
+    roster
+        The models, random twins and baseline.
+    speech
+        The corpus.
+    measures
+        The measures.
+    request
+        The options.
+    memory
+        Memory limit of the statistics, in bytes.
     records
         What the provenance records of each model, by name.
     """
 
-    named: Roster
+    roster: Roster
     speech: Corpus
     measures: tuple[Measure, ...]
-    settings: Settings
-    pooling: Pooling
-    room: float
-    device: str
-    on_error: Literal["skip", "stop"]
+    request: Request
+    memory: float
     records: Mapping[str, ModelRecord]
 
-    def run(self, out: Path | None, uncertainty: bool, progress: Progress) -> Comparison:
-        """Compare, with activations in a folder; see `assonance.compare`."""
-        with ExitStack() as until_done:
+    def run(self, out: Path | None, progress: Progress) -> Comparison:
+        """Extract activations into a folder and score them; see `compare`."""
+        with ExitStack() as stack:
             folder = out or Path(
-                until_done.enter_context(tempfile.TemporaryDirectory(prefix="assonance-"))
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="assonance-"))
             )
-            named, extractions, dropped, meeting = self._extract(folder, progress)
+            extracted = self._extract(folder, progress)
             plan = ComparisonPlan(
-                *(named, extractions, meeting, self.measures, self.settings, self.room),
-                self.device,
-                uncertainty,
+                extracted.roster,
+                extracted.extractions,
+                extracted.shared,
+                self.measures,
+                self.request.settings,
+                self.memory,
+                self.request.loading.device,
+                self.request.uncertainty,
             )
             parts = [plan.frame_scores(progress), plan.head_scores(progress)]
-        speech = meeting.speech
-        relations = Relations(tuple(self.records.values()))
-        unknown_bases = [f"{each}: {STATE_BASE}" for each in relations.unknown_bases()]
-        notes = (
-            *miniatures(
-                {
-                    name: each.model.info.n_parameters
-                    for name, each in named.items()
-                    if not each.control
-                }
-            ),
-            *speech.notes,
-            *_resampled(extractions, named),
-            *(note for each in extractions.values() for note in each.notes),
-            *(
-                f"{name} is not compared as a floor: {left.path}: {left.reason}"
-                for name, left in dropped.items()
-            ),
-            *meeting.notes,
-            *plan.notes,
-            *unknown_bases,
-        )
-        for note in (*plan.notes, *unknown_bases):
+        notes = [*plan.notes, *self._unknown_bases()]
+        for note in notes:
             warnings.warn(note, AssonanceWarning, stacklevel=3)
-        found = {
+        computed = {
             name: xr.merge(
                 [plan.nothing, *(part[name] for part in parts if name in part)], join="exact"
             )
-            for name in (
-                *("scores", "neurons", "neuron_intervals", "heads"),
-                *("replicates", "nulls", "halves"),
-            )
+            for name in _COMPUTED
         }
         return Comparison(
-            **found,
-            intervals=intervals(found["scores"], found["replicates"]),
-            provenance=self._provenance(named, meeting, plan.frames, notes),
+            **computed,
+            intervals=intervals(computed["scores"], computed["replicates"]),
+            provenance=self._provenance(extracted, plan.frames, notes),
         )
 
-    def _extract(
-        self, folder: Path, progress: Progress
-    ) -> tuple[Roster, dict[str, Extraction], dict[str, LeftOut], SharedRows]:
-        """Run the models over the speech, and find what all can use.
-
-        Returns
-        -------
-        tuple
-            The models compared, what came of each, the baselines that are not, and why; what all
-            can use.
-        """
+    def _extract(self, folder: Path, progress: Progress) -> "_Extracted":
+        """Run the models over the speech, and keep what all models can use."""
+        request = self.request
         extractions = {
             name: extract(
                 each.model,
                 self.speech,
                 folder / "activations" / f"{slug(name)}-{each.model.fingerprint[:8]}",
                 progress=progress,
-                on_error="skip" if each.baseline else self.on_error,
+                on_error="skip" if each.baseline else request.on_error,
             )
-            for name, each in self.named.items()
+            for name, each in self.roster.items()
         }
-        baselines = [name for name, each in self.named.items() if each.baseline]
-        # Speech is what the models can use: a baseline that took some away would change scores.
+        baselines = [name for name, each in self.roster.items() if each.baseline]
+        # A baseline that cannot use some of the speech is dropped: the scores of the models must
+        # not depend on it.
         dropped = lacking(extractions, baselines)
-        named = {name: each for name, each in self.named.items() if name not in dropped}
+        roster = {name: each for name, each in self.roster.items() if name not in dropped}
         extractions = {name: each for name, each in extractions.items() if name not in dropped}
-        if of_frames(self.measures):
-            meeting = share_rows(
-                self.speech, extractions, self.pooling, self.on_error, baselines=baselines
+        if needs_frames(self.measures):
+            shared = share_rows(
+                self.speech, extractions, request.pooling, request.on_error, baselines=baselines
             )
         else:
-            meeting = keep_common_utterances(self.speech, extractions)
-        return named, extractions, dict(dropped), meeting
+            shared = keep_common_utterances(self.speech, extractions)
+        return _Extracted(roster, extractions, dropped, shared)
+
+    def _unknown_bases(self) -> list[str]:
+        """List caveats about fine-tuned models with several possible bases and no statement."""
+        relations = Relations(tuple(self.records.values()))
+        return [f"{each}: {STATE_BASE}" for each in relations.unknown_bases()]
 
     def _provenance(
-        self, named: Roster, meeting: SharedRows, frames: int, notes: tuple[str, ...]
+        self, extracted: "_Extracted", frames: int, plan_notes: Iterable[str]
     ) -> Provenance:
-        """Record what was run on what."""
-        speech = meeting.speech
+        """Record what was compared."""
+        speech = extracted.shared.speech
         return Provenance(
             versions={"assonance": __version__, **{name: version(name) for name in LIBRARIES}},
             measures=tuple(each.name for each in self.measures),
-            settings=asdict(self.settings),
-            models=tuple(self.records[name] for name in named),
+            settings=asdict(self.request.settings),
+            models=tuple(self.records[name] for name in extracted.roster),
             corpus=CorpusRecord(
                 name=speech.name,
                 source=speech.source,
@@ -291,101 +304,68 @@ class Prepared:
                 languages=speech.languages,
                 sampling_rates=speech.sampling_rates,
             ),
-            left_out=meeting.left_out,
-            notes=notes,
+            left_out=extracted.shared.left_out,
+            notes=(*extracted.notes(), *plan_notes),
             population=population(speech),
         )
 
 
-def prepare(
-    models: Iterable[str | Path | SpeechModel],
-    corpus: Corpus | str | Path,
-    measures: Iterable[str] | None,
-    *,
-    settings: str | Settings,
-    twins: bool,
-    pooling: Pooling,
-    memory: str | float,
-    device: str,
-    offline: bool,
-    record: str | Iterable[str],
-    precision: str,
-    on_error: Literal["skip", "stop"],
-    seeds: Mapping[str, str],
-    tuned_from: Mapping[str, str],
-    progress: Progress,
-) -> Prepared:
-    """Load what is compared and validate every option, before anything is computed or written.
+@dataclass(frozen=True)
+class _Extracted:
+    """Activations of the models.
 
-    The parameters are those of `compare`.
-
-    Raises
-    ------
-    AssonanceError
-        As `compare`.
+    Attributes
+    ----------
+    roster, extractions
+        The models that are compared, and the activations of each.
+    dropped
+        The baselines that are not compared, with the utterance that each cannot use.
+    shared
+        The utterances and rows that all models have.
     """
-    models = [models] if isinstance(models, str | Path) else list(models)
-    refuse_unknown(models, seeds, SEED)
-    refuse_unknown(models, tuned_from, BASE)
-    settings = find_settings(settings)
-    room = parse_bytes(memory)
-    chosen = _unique(find(measures or STANDARD, ("neuron", "layer", "head")))
-    speech = corpus if isinstance(corpus, Corpus) else Corpus.from_path(corpus)
-    if on_error == "stop":
-        stop_at_left_out(speech)
-    with progress.stage("loading models", 1) as advance:
-        named = load_roster(
-            models,
-            settings.seed if twins else None,
-            device=device,
-            offline=offline,
-            record=record,
-            precision=precision,
-        )
-        advance(1)
-    # A baseline has no heads.
-    named = {name: each for name, each in named.items() if of_frames(chosen) or not each.baseline}
-    first_of = stated_by_name(named, seeds, SEED)
-    base_of = stated_by_name(named, tuned_from, BASE)
-    records = {
-        name: _record(name, each, first_of.get(name), base_of.get(name))
-        for name, each in named.items()
-    }
-    check_statements(tuple(records.values()))
-    return Prepared(
-        *(named, speech, tuple(chosen), settings, pooling, room, device, on_error, records)
-    )
+
+    roster: Roster
+    extractions: Mapping[str, Extraction]
+    dropped: Mapping[str, LeftOut]
+    shared: SharedRows
+
+    def notes(self) -> list[str]:
+        """List the caveats about models and speech."""
+        models = {name: each.model for name, each in self.roster.items() if not each.control}
+        return [
+            *miniatures({name: model.info.n_parameters for name, model in models.items()}),
+            *self.shared.speech.notes,
+            *(
+                f"{each.resampled} of {len(each.ids)} utterances were resampled to the "
+                f"{models[name].sampling_rate} Hz of {name}"
+                for name, each in self.extractions.items()
+                if name in models and each.resampled
+            ),
+            *(note for each in self.extractions.values() for note in each.notes),
+            *(
+                f"{name} is not compared as a floor: {left.path}: {left.reason}"
+                for name, left in self.dropped.items()
+            ),
+            *self.shared.notes,
+        ]
 
 
-def of_frames(measures: Iterable[Measure]) -> bool:
-    """Check whether any measure compares frames, and not attention alone."""
+def needs_frames(measures: Iterable[Measure]) -> bool:
+    """Return whether any measure compares frames, and not only attention maps."""
     return any(each.level in FRAME_LEVELS for each in measures)
 
 
-def _resampled(extractions: Mapping[str, Extraction], named: Roster) -> list[str]:
-    return [
-        f"{extraction.resampled} of {len(extraction.ids)} utterances were resampled to the "
-        f"{named[name].model.sampling_rate} Hz of {name}"
-        for name, extraction in extractions.items()
-        if extraction.resampled and not named[name].control
-    ]
-
-
 def _record(
-    name: str, compared: RosterEntry, seed_of: str | None, tuned_from: str | None
+    name: str, entry: RosterEntry, seed_of: str | None, tuned_from: str | None
 ) -> ModelRecord:
-    model = compared.model
+    model = entry.model
     return ModelRecord(
         name=name,
         **asdict(model.info),
         fingerprint=model.fingerprint,
         layers=dict(model.meanings),
-        twin_of=compared.twin_of,
+        twin_of=entry.twin_of,
         seed_of=seed_of,
         tuned_from=tuned_from,
-        baseline=compared.baseline,
+        baseline=entry.baseline,
     )
-
-
-def _unique(measures: Iterable[Measure]) -> list[Measure]:
-    return list({each.name: each for each in measures}.values())

@@ -10,29 +10,29 @@ from assonance.corpus import LeftOut
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """A model as it was compared.
+    """Record of a model.
 
     Attributes
     ----------
     name
-        On axes and in tables; unique within the comparison.
+        Name on axes and in tables; unique within the comparison.
     source
-        What it was loaded from.
+        Path or name that it was loaded from.
     family, objective, size, n_parameters, fine_tuned
         See `assonance.models.ModelCard`.
     fingerprint
-        Hash of all that decides its activations.
+        Hash of everything that its activations depend on.
     layers
-        Labels from the input up, and what each is.
+        From the label of a layer to its description, from the input up.
     twin_of
-        Names of the models whose random-weights twin this is; empty for a model of its own.
+        Names of the models whose random twin this is; empty for any other model.
     seed_of
-        Name of the model of whose recipe this is another training seed: its ceiling.
+        Name of the model whose second seed this is (a ceiling), or None.
     tuned_from
-        Name of the model that this one was fine-tuned from, as the user stated; None without a
-        statement, see `assonance.comparison.relations.Relations`.
+        Name of the model that this one was fine-tuned from, as the user stated, or None; see
+        `assonance.comparison.relations.Relations`.
     baseline
-        Whether this is no model but what the acoustics alone give: log-mel frames.
+        Whether this is the baseline: log-mel frames.
     """
 
     name: str
@@ -52,7 +52,7 @@ class ModelRecord:
 
 @dataclass(frozen=True)
 class CorpusRecord:
-    """The speech as it was compared: only what every model could use."""
+    """Record of the speech: the utterances that every model can use."""
 
     name: str
     source: str
@@ -66,24 +66,24 @@ class CorpusRecord:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What was run on what, and what a reader must know of it.
+    """Record of a comparison: models, corpus, settings, versions and caveats.
 
     Attributes
     ----------
     versions
-        Of assonance and of the libraries that the numbers depend on.
+        Versions of assonance and of the libraries that the numbers depend on.
     measures, settings
-        Names of the measures; every choice that their definitions leave open.
+        Names of the measures, and the settings field by field.
     models
-        Models first, then their random-weights twins, then the baseline.
+        Models first, then random twins, then the baseline.
     corpus
-        The speech that was used.
+        The speech.
     left_out
-        What was not, and why.
+        Utterances that were left out, with the reason.
     notes
-        Warnings that came up, and what else a reader must know first.
+        Caveats.
     population
-        The speech that intervals are about, in words.
+        Population of speech that the intervals generalise to, in words.
     """
 
     versions: Mapping[str, str]
@@ -96,17 +96,17 @@ class Provenance:
     population: str = ""
 
     def to_json(self) -> str:
-        """Write it down."""
+        """Return the record as JSON."""
         return json.dumps(asdict(self), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read it back.
+        """Read a record from JSON.
 
         Raises
         ------
         ValueError, TypeError, KeyError
-            The text is something else.
+            If the text is not such a record.
         """
         record = json.loads(text)
         corpus = record["corpus"]

@@ -1,4 +1,4 @@
-"""What a comparison found: labelled arrays with a record of what was run, saved as NetCDF."""
+"""Hold the result of a comparison: labelled arrays with provenance, saved as NetCDF."""
 
 import os
 from dataclasses import dataclass, field
@@ -24,49 +24,49 @@ _GROUPS = ("neurons", "neuron_intervals", "heads", "replicates", "intervals", "n
 
 @dataclass(frozen=True)
 class Comparison:
-    """Similarities of all layers of all models, labelled.
+    """Labelled similarities of all layers of all models, with a record of what was compared.
 
-    Every score of two layers has the dimensions model_row, layer_row, model_col, layer_col; a
-    model that lacks a layer label has NaN there.
+    Scores of two layers have the dimensions model_row, layer_row, model_col, layer_col; where a
+    model lacks a layer label, they are NaN. Random twins and the baseline are *controls*.
 
     Attributes
     ----------
     scores : xarray.Dataset
-        One variable a measure, and ``localisation`` where its parts were measured; ``mincorr``
-        has model_row, layer_row alone, as what describes a layer by itself has (see
-        `layer_descriptors.DESCRIPTORS`); ``<measure>_rank`` counts the canonical correlations
-        that went into a score. NaN between any two of random-weights twins and baseline, which
-        nobody asks.
+        One variable for each measure, and ``localisation`` if its parts were measured.
+        ``mincorr`` and the descriptors of single layers (see `layer_descriptors.DESCRIPTORS`)
+        have only model_row, layer_row. ``<measure>_rank`` is the number of canonical correlations
+        in a score. NaN between two controls, which are never compared.
     neurons : xarray.Dataset
-        One variable a neuron measure with a last dimension ``neuron`` (of the row layer), and
-        ``maxcorr_match``, the index of the matched neuron (−1: none).
+        One variable for each neuron measure, with a last dimension ``neuron`` (of the row layer),
+        and ``maxcorr_match``, the index of the matching neuron (−1 if none).
     heads : xarray.Dataset
-        One variable a head measure with last dimensions ``head_row``, ``head_col``; with
-        ``_position`` after its name, the same of heads that know positions alone; with
-        ``_match``, the best match of each ``head_row`` (−1: none). Descriptors of single heads
-        and their offset ``profile`` have model_row, layer_row, head_row.
+        One variable for each head measure, with last dimensions ``head_row``, ``head_col``.
+        ``<measure>_position`` is the same for maps that depend on positions alone.
+        ``<measure>_match`` is the index of the best match of each ``head_row`` (−1 if none).
+        Descriptors of single heads and their offset ``profile`` have model_row, layer_row,
+        head_row.
     provenance : Provenance
-        What was run on what.
+        Record of models, corpus, settings and versions.
     replicates : xarray.Dataset
-        The scores without each group of utterances in turn, of every measure that has an
-        interval; a last dimension ``group``. Of a bootstrap instead the scores of groups drawn,
-        with a last dimension ``draw``. Also ``maxcorr_rotated_draws`` with a last dimension
-        ``rotation``: in each random basis by itself.
+        Scores of the replicates that intervals are computed from: with one jackknife group left
+        out (last dimension ``group``), or of one bootstrap draw (last dimension ``draw``). Also
+        ``maxcorr_rotated_draws``, the rotation floor in each random basis (last dimension
+        ``rotation``).
     intervals : xarray.Dataset
-        Of the same measures, a last dimension ``statistic``: the bias-corrected ``estimate`` and
-        the ``low`` and ``high`` end of its 95 % interval (see `inference.intervals`);
-        its attribute ``method`` says what made them.
+        For the same measures, a last dimension ``statistic``: the bias-corrected ``estimate`` and
+        the ends ``low`` and ``high`` of its 95 % interval (see `inference.intervals`). The
+        attribute ``method`` names the method.
     neuron_intervals : xarray.Dataset
-        Of the neuron measures among them, for each neuron, by the jackknife alone: last dimensions
+        Jackknife intervals of each neuron for the neuron measures among them: last dimensions
         ``neuron`` and ``statistic``. Also ``localisation`` of each neuron,
-        (maxcorr − rotated)/(whole layer's r − rotated), NaN where there is less than 0.01 between
-        them; its interval allows for the random bases, and is wide: a single neuron seldom tells.
+        (maxcorr − rotated)/(r of the whole layer − rotated), NaN if the denominator is below
+        0.01. Its interval allows for the random bases and is wide.
     nulls : xarray.Dataset
-        The scores where the column layer's frames are those of another place in the speech; a
-        last dimension ``shift``.
+        Circular-shift null: scores with the column layer's frames shifted to another place in the
+        speech; last dimension ``shift``.
     halves : xarray.Dataset
-        With model_row and layer_row, the scores of one random half of a layer's neurons against
-        the other: a ceiling.
+        Scores of one random half of a layer's neurons against the other half, a ceiling;
+        dimensions model_row, layer_row.
     """
 
     scores: xr.Dataset
@@ -81,7 +81,7 @@ class Comparison:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Names of the models compared; twins and the baseline are none of them."""
+        """Names of the models, without random twins and baseline."""
         return tuple(
             model.name
             for model in self.provenance.models
@@ -90,30 +90,30 @@ class Comparison:
 
     @property
     def method(self) -> str:
-        """What made the intervals, in words with an article; empty where there are none."""
+        """Method of the intervals, in words with an article; empty if there are no intervals."""
         return method_text(self.replicates)
 
     @property
     def twins(self) -> dict[str, tuple[str, ...]]:
-        """Names of the random-weights twins, each with those of the models it is the twin of."""
+        """Names of the random twins, each with the names of its models."""
         return {each.name: each.twin_of for each in self.provenance.models if each.twin_of}
 
     def twin(self, model: str) -> str | None:
-        """Name of a model's random-weights twin, if one was compared; it may be others' too."""
+        """Return the name of a model's random twin, or None; several models may share it."""
         return next((twin for twin, models in self.twins.items() if model in models), None)
 
     @property
     def baseline(self) -> str | None:
-        """Name of what gives the acoustics alone, if that was compared too."""
+        """Name of the baseline (log-mel frames), or None."""
         return next((model.name for model in self.provenance.models if model.baseline), None)
 
     def layers(self, model: str) -> tuple[str, ...]:
-        """Labels of a model's layers, from the input up.
+        """Return the labels of a model's layers, from the input up.
 
         Raises
         ------
         KeyError
-            There is no such model.
+            If there is no such model.
         """
         for each in self.provenance.models:
             if each.name == model:
@@ -121,24 +121,24 @@ class Comparison:
         raise KeyError(model)
 
     def matrix(self, measure: str, row: str, col: str) -> xr.DataArray:
-        """Scores of every layer of one model against every layer of another.
+        """Return the scores of every layer of one model with every layer of another.
 
         Parameters
         ----------
         measure
-            Name of a variable of `scores` with rows and columns.
+            Name of a variable of `scores` that has rows and columns.
         row, col
-            Names of models, twins or the baseline.
+            Names of models or controls.
 
         Returns
         -------
         xarray.DataArray
-            Dimensions layer_row, layer_col, only the layers that the two models have.
+            Dimensions layer_row, layer_col, with the layers of these two models only.
 
         Raises
         ------
         KeyError
-            The measure or a model is not in the comparison.
+            If the measure or a model is not in the comparison.
         """
         return self.scores[measure].sel(
             model_row=row,
@@ -148,23 +148,22 @@ class Comparison:
         )
 
     def to_dataframe(self) -> pd.DataFrame:
-        """List every score of two layers in a row of its own.
+        """Return a table with one row for each score.
 
         Returns
         -------
         pandas.DataFrame
             Columns measure, model_row, layer_row, model_col, layer_col, value; estimate, low and
-            high of its interval, and the mean it reads of shifted speech, where there are any.
-            What was not measured or is undefined is left out. `mincorr` has no column model and
-            layer.
+            high of its interval; and shifted, the mean of the circular-shift null. Undefined
+            scores are left out. For `mincorr`, model_col and layer_col are empty.
         """
         tables = []
         for name, array in self.scores.data_vars.items():
             table = array.to_dataframe("value")
             if name in self.intervals:
-                known = self.intervals[name]
-                for each in known["statistic"].values:
-                    table[each] = known.sel(statistic=each).to_series()
+                interval = self.intervals[name]
+                for each in interval["statistic"].values:
+                    table[each] = interval.sel(statistic=each).to_series()
             if name in self.nulls:
                 table["shifted"] = self.nulls[name].mean("shift").to_series()
             table = table.dropna(subset="value").reset_index()
@@ -175,21 +174,21 @@ class Comparison:
         return pd.concat(tables, ignore_index=True).reindex(columns=columns)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a NetCDF file: scores at its root, all else in groups of their names.
+        """Write a NetCDF file: scores at its root, everything else in groups of the same names.
 
-        The same comparison makes the same bytes. The file is put in place in one step.
+        The same comparison gives the same bytes. The file is replaced in one step.
 
         Raises
         ------
         AssonanceError
-            It cannot be written.
+            If the file cannot be written.
         """
         write_together({Path(path): self.to_bytes()})
 
     def to_bytes(self) -> memoryview:
-        """Return what `save` writes.
+        """Return the contents of the file that `save` writes.
 
-        It is made in memory, as large as the file: HDF5 ends the process when a disk is full.
+        They are made in memory, because HDF5 ends the process when the disk is full.
         """
         # A variable, not an attribute: HDF5 holds no attribute beyond 64 kB.
         record = xr.Dataset({"json": self.provenance.to_json()})
@@ -211,12 +210,12 @@ class Comparison:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read what `save` wrote.
+        """Read a file that `save` wrote.
 
         Raises
         ------
         AssonanceError
-            There is no such file, or it is not one that this version knows.
+            If there is no such file, or this version cannot read it.
         """
         path = Path(path)
         if not path.is_file():
@@ -225,15 +224,15 @@ class Comparison:
             with xr.open_datatree(path, engine="h5netcdf") as tree:
                 tree.load()
                 root = tree.to_dataset()
-                known = root.attrs.pop("assonance_format", None) == FORMAT
-                if known:
+                readable = root.attrs.pop("assonance_format", None) == FORMAT
+                if readable:
                     provenance = Provenance.from_json(str(tree["provenance/json"].values))
                     groups = {name: tree[name].to_dataset() for name in _GROUPS}
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise AssonanceError(
                 f"{printable(path)}: is not a comparison that can be read; make it anew"
             ) from error
-        if not known:
+        if not readable:
             raise AssonanceError(
                 f"{printable(path)}: was not written by this version of assonance; make it anew"
             )

@@ -3,18 +3,18 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from assonance.corpus.corpus import Corpus
+    from assonance.corpus.corpus import Corpus, Reading
     from assonance.corpus.utterance import LeftOut, Utterance
 
-__all__ = ["Corpus", "LeftOut", "Utterance"]
+__all__ = ["Corpus", "LeftOut", "Reading", "Utterance"]
 
 
 def __getattr__(name: str) -> Any:
     """Import the classes on first use: the command line names formats without reading audio."""
-    if name == "Corpus":
-        from assonance.corpus.corpus import Corpus
+    if name in ("Corpus", "Reading"):
+        from assonance.corpus import corpus
 
-        return Corpus
+        return getattr(corpus, name)
     if name in ("LeftOut", "Utterance"):
         from assonance.corpus import utterance
 

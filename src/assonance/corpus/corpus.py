@@ -16,6 +16,28 @@ from assonance.errors import AssonanceError, printable
 
 
 @dataclass(frozen=True)
+class Reading:
+    """Options for reading a corpus; see `Corpus.from_path`.
+
+    Attributes
+    ----------
+    window
+        Longest stretch, in seconds, that a model is given at once, or None for whole utterances.
+    channel
+        Channel to read, from 0, or None for the mean of all channels.
+    max_hours
+        Hours of speech to sample, or None for all speech.
+    seed
+        Seed of the sample.
+    """
+
+    window: float | None = WINDOW
+    channel: int | None = None
+    max_hours: float | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class Corpus:
     """Utterances with unique ids, in a fixed order.
 
@@ -49,7 +71,7 @@ class Corpus:
         max_hours: float | None = None,
         seed: int = 0,
     ) -> Self:
-        """Open a corpus.
+        """Open a corpus and read the headers of its audio files.
 
         Parameters
         ----------
@@ -80,23 +102,29 @@ class Corpus:
             The path does not exist or is malformed, two utterances have the same id, no utterance
             is usable, or an option is out of range.
         """
+        return cls.open(path, Reading(window, channel, max_hours, seed))
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], reading: Reading) -> Self:
+        """Open a corpus with the given options; see `from_path`."""
         name, entries = list_entries(Path(path))
-        usable, left_out = read_headers(entries, channel)
+        usable, left_out = read_headers(entries, reading.channel)
         if not usable:
             first = left_out[0]
             raise AssonanceError(
                 f"{printable(path)}: none of its {len(left_out)} audio files can be used; "
                 f"the first, {first.path}: {first.reason}"
             )
+        window = reading.window
         utterances = usable
         if window is not None:
             utterances = tuple(piece for each in usable for piece in cut_into_windows(each, window))
             _check_window_ids(utterances, path)
         notes = [*_channel_notes(usable), *_window_notes(usable, utterances, window)]
-        if max_hours is not None:
-            drawn = _sample(utterances, max_hours, seed, path)
+        if reading.max_hours is not None:
+            drawn = _sample(utterances, reading.max_hours, reading.seed, path)
             if len(drawn) < len(utterances):
-                notes.append(_sample_note(drawn, utterances, seed))
+                notes.append(_sample_note(drawn, utterances, reading.seed))
             utterances = drawn
         return cls(name, utterances, left_out, os.fspath(path), tuple(notes))
 
@@ -108,12 +136,12 @@ class Corpus:
 
     @property
     def seconds(self) -> float:
-        """Duration of all utterances, in seconds."""
+        """Total duration in seconds."""
         return sum(utterance.duration for utterance in self.utterances)
 
     @property
     def hours(self) -> float:
-        """Duration of all utterances, in hours."""
+        """Total duration in hours."""
         return self.seconds / 3600
 
     @property

@@ -38,7 +38,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the classes that need torch on first use."""
+    """Import classes that need torch on first use."""
     if name == "TorchModel":
         from assonance.models.torch_module import TorchModel
 

@@ -1,4 +1,4 @@
-"""Models and what they are held against, each under a name of its own."""
+"""List the models of a comparison with their random twins and the baseline, by unique names."""
 
 import os
 import re
@@ -9,23 +9,23 @@ from pathlib import Path
 
 from assonance.errors import AssonanceError, printable
 from assonance.models import SpeechModel
-from assonance.models.loading import load_model
+from assonance.models.loading import Loading, load
 from assonance.models.precomputed import is_one
 from assonance.models.spectra import mel
 
 
 @dataclass(frozen=True)
 class RosterEntry:
-    """A model and its part in a comparison.
+    """A model and its role in a comparison.
 
     Attributes
     ----------
     model
         The model.
     twin_of
-        Names of the models whose random-weights twin this is; empty for any other.
+        Names of the models whose random twin this is; empty for any other model.
     baseline
-        Whether it is what the acoustics alone give.
+        Whether this is the baseline: log-mel frames.
     """
 
     model: SpeechModel
@@ -34,7 +34,7 @@ class RosterEntry:
 
     @property
     def control(self) -> bool:
-        """Whether models are held against it, and nothing is asked about it."""
+        """Whether this is a random twin or the baseline, and not a model under study."""
         return self.baseline or bool(self.twin_of)
 
 
@@ -48,63 +48,50 @@ _NUMBER = re.compile(r" \(\d+\)$")
 
 
 def load_roster(
-    models: Iterable[str | Path | SpeechModel],
-    seed: int | None,
-    *,
-    device: str,
-    offline: bool,
-    record: str | Iterable[str],
-    precision: str,
+    models: Iterable[str | Path | SpeechModel], seed: int | None, loading: Loading
 ) -> Roster:
-    """Load models, then their twins and the baseline, each under a name of its own.
+    """Load models, their random twins and the baseline, each under a unique name.
 
-    Models of one architecture and preprocessing have one twin, since theirs would be the same.
-
-    The baseline, log-mel frames, stands beside models that have twins: only these hear speech and
-    are trained. It is left out where it is one of the models.
+    Models with the same architecture and preprocessing share one twin, since theirs would be
+    identical. The baseline, log-mel frames, is added if any model has a twin, unless it is one of
+    the models already: only a model with a twin hears speech and is trained.
 
     Parameters
     ----------
     models
         Models, or names of models as `load_model` takes them.
     seed
-        Draws the twins' weights; None for neither twins nor baseline.
-    device, offline, record, precision
-        As for `load_model`, for models that are not loaded yet. Twins have the layers of theirs.
+        Seed of the twins' weights, or None for neither twins nor baseline.
+    loading
+        Options for the models given by name. A twin records the same layers as its model.
 
     Returns
     -------
-    mapping
-        By name, in this order.
+    mapping of str to RosterEntry
+        By name: models first, then twins, then the baseline.
 
     Raises
     ------
     AssonanceError
-        There are none, or one cannot be loaded.
+        If no model is given, or one cannot be loaded.
     """
     if isinstance(models, str | Path):
         models = [models]
-    kinds = (record,) if isinstance(record, str) else tuple(record)
-    loaded = [
-        load_model(model, device=device, offline=offline, record=kinds, precision=precision)
-        if isinstance(model, str | Path)
-        else model
-        for model in models
-    ]
+    loaded = [load(each, loading) if isinstance(each, str | Path) else each for each in models]
     if not loaded:
         raise AssonanceError("no models to compare; give at least one")
-    named = dict(zip(unique_names(loaded), map(RosterEntry, loaded), strict=True))
+    roster = dict(zip(unique_names(loaded), map(RosterEntry, loaded), strict=True))
     if seed is not None:
-        for twin, names in _twins(named, seed):
-            named[_unique_name(f"{names[0]}, random weights", named)] = RosterEntry(
+        for twin, names in _twins(roster, seed):
+            roster[_unique_name(f"{names[0]}, random weights", roster)] = RosterEntry(
                 twin, twin_of=names
             )
         baseline = mel()
-        if len(named) > len(loaded) and all(
+        if len(roster) > len(loaded) and all(
             each.fingerprint != baseline.fingerprint for each in loaded
         ):
-            named[_unique_name(baseline.name, named)] = RosterEntry(baseline, baseline=True)
-    return named
+            roster[_unique_name(baseline.name, roster)] = RosterEntry(baseline, baseline=True)
+    return roster
 
 
 SEED, BASE = "seed of a model", "base of a fine-tuned model"
@@ -185,10 +172,10 @@ def _unknown(name: str, models: Iterable[str], what: str) -> AssonanceError:
     )
 
 
-def _twins(named: Roster, seed: int) -> list[tuple[SpeechModel, tuple[str, ...]]]:
-    """Make the twins that can be made, each with the names of its models."""
+def _twins(roster: Roster, seed: int) -> list[tuple[SpeechModel, tuple[str, ...]]]:
+    """Make the distinct random twins, each with the names of its models."""
     twins: dict[str, tuple[SpeechModel, tuple[str, ...]]] = {}
-    for name, each in named.items():
+    for name, each in roster.items():
         twin = None if each.model.info.objective == "none" else each.model.twin(seed)
         if twin is not None:
             same, names = twins.get(twin.fingerprint, (twin, ()))
@@ -205,6 +192,6 @@ def unique_names(models: Iterable[SpeechModel]) -> list[str]:
 
 
 def _unique_name(name: str, taken: Container[str]) -> str:
-    """Give a name a number where it is taken."""
+    """Append a number to a name that is already taken."""
     numbered = (f"{name} ({number})" for number in count(2))
     return next(each for each in chain([name], numbered) if each not in taken)

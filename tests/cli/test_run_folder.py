@@ -14,6 +14,7 @@ from command_line import check_error, run
 from signals import voice
 
 from assonance import Comparison
+from assonance.cli.run_folder import _flat
 
 
 @pytest.fixture(scope="module")
@@ -215,3 +216,22 @@ def test_a_full_disk_is_one_line_and_goes_on_after_room_is_made(pair, speech, on
     assert "Traceback" not in full.stderr
     assert files(out) == before  # nothing half done, no temporary file
     assert limited(max(sizes.values()) * 2, *there).returncode == 0
+
+
+def test_what_results_depend_on_is_listed_value_by_value(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "audio").mkdir()
+    config = {
+        "models": ["hub/id"],
+        "audio": "audio",
+        "out": "runs/a",
+        "memory": "1GB",
+        "settings": {"folds": 5},
+        "seeds": {"b": "a"},
+    }
+    assert _flat(config) == {
+        "models": ["hub/id"],
+        "audio": [str(tmp_path / "audio")],
+        "settings.folds": 5,
+        "seeds": {"b": "a"},
+    }

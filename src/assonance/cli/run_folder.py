@@ -1,0 +1,201 @@
+"""Keep the finished results in a run's folder safe from runs that would give other results."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from assonance.comparison.compare import Prepared
+from assonance.comparison.result import Comparison
+from assonance.errors import AssonanceError, error_text, printable
+from assonance.utils.files import encoded, write_text, write_together
+
+RESULTS, TABLE, CONFIG, REPORT = "results.nc", "results.csv", "config.yaml", "report.html"
+
+
+CLAIMS = "claims.csv"
+
+
+CHANGES, CHANGED_HEADS, CHANGES_FIGURE = "changes.csv", "changed_heads.csv", "changes.svg"
+
+
+# Files that only `diff` writes.
+_DIFF_ONLY = (CHANGES, CHANGED_HEADS, CHANGES_FIGURE)
+
+
+# Parts of a configuration that no result depends on.
+_IRRELEVANT = ("out", "memory", "offline")
+
+
+_LONGEST = 60  # characters of a value in a message
+
+
+_TOLERANCE = 1e-3  # scores of the same run differ by less between two machines
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run's folder, which may hold finished results.
+
+    Attributes
+    ----------
+    path
+        The folder.
+    overwrite
+        Whether finished results of another run may be replaced. They stay until all new results
+        are on the disk.
+    """
+
+    path: Path
+    overwrite: bool = False
+
+    def start(self, config: Mapping[str, Any], prepared: Prepared) -> None:
+        """Check that a run may write here, then make the folder and write its configuration.
+
+        A folder with finished results keeps its configuration until they are replaced.
+
+        Raises
+        ------
+        AssonanceError
+            If the folder holds results of another run, or cannot be written.
+        """
+        if self._protected:
+            self._check_config(config)
+            self._check_models_and_speech(prepared)
+        self._make()
+        if not self._finished:
+            write_text(self.path / CONFIG, as_yaml(config))
+
+    def finish(self, comparison: Comparison, texts: Mapping[str, str]) -> None:
+        """Write results and other files together, after all of them are made.
+
+        Parameters
+        ----------
+        comparison
+            The results.
+        texts
+            The other files, by name.
+
+        Raises
+        ------
+        AssonanceError
+            If a file cannot be written. Then the folder stays as it was.
+        """
+        files = {self.path / name: encoded(text) for name, text in texts.items()}
+        write_together({self.path / RESULTS: comparison.to_bytes(), **files})
+        for name in _DIFF_ONLY:
+            if name not in texts:  # left by the results that were replaced
+                (self.path / name).unlink(missing_ok=True)
+
+    def check_scores(self, comparison: Comparison) -> None:
+        """Check that scores equal those they replace, even if a file of speech has changed.
+
+        Raises
+        ------
+        AssonanceError
+            If they differ, unless they may be overwritten.
+        """
+        if not self._protected:
+            return
+        before, now = Comparison.load(self.path / RESULTS).scores, comparison.scores
+        same = set(before) == set(now) and all(
+            before[name].shape == now[name].shape
+            and np.allclose(
+                before[name], now[name], rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True
+            )
+            for name in now
+        )
+        if not same:
+            raise self._refusal("the speech or the machine has changed since")
+
+    @property
+    def _finished(self) -> bool:
+        return (self.path / RESULTS).exists()
+
+    @property
+    def _protected(self) -> bool:
+        return self._finished and not self.overwrite
+
+    def _make(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise AssonanceError(
+                f"{printable(self.path)}: cannot be made: {error_text(error)}; "
+                "name another with --out"
+            ) from error
+
+    def _check_config(self, config: Mapping[str, Any]) -> None:
+        """Check that the results were made with the same configuration."""
+        try:
+            saved = yaml.safe_load((self.path / CONFIG).read_text("utf-8"))
+        except (OSError, ValueError, yaml.YAMLError):
+            saved = None
+        if not isinstance(saved, dict):
+            raise self._refusal(f"no {CONFIG} that can be read says how they were made")
+        before, now = (_flat(each) for each in (saved, yaml.safe_load(as_yaml(config))))
+        differences = [
+            f"{name} {_short(before.get(name))}, now {_short(now.get(name))}"
+            for name in {**before, **now}
+            if before.get(name) != now.get(name)
+        ]
+        if differences:
+            raise self._refusal("; ".join(differences))
+
+    def _check_models_and_speech(self, prepared: Prepared) -> None:
+        """Check that the results are of the same models and the same speech."""
+        try:
+            record = Comparison.load(self.path / RESULTS).provenance
+        except AssonanceError as error:
+            raise self._refusal(str(error)) from error
+        before = {model.fingerprint for model in record.models}
+        # A baseline may have been dropped.
+        now = {each.model.fingerprint for each in prepared.roster.values() if not each.baseline}
+        if now - before:
+            raise self._refusal("the models have changed since")
+        speech = prepared.speech
+        count = record.corpus.utterances + len(record.left_out)
+        if count != len(speech) + len(speech.left_out) or (
+            not record.left_out and record.corpus.seconds != round(speech.seconds, 3)
+        ):
+            raise self._refusal("the speech has changed since")
+
+    def _refusal(self, why: str) -> AssonanceError:
+        return AssonanceError(
+            f"{printable(self.path)}: holds finished results that this run would not give: {why}; "
+            "name another folder with --out, or replace them with --overwrite"
+        )
+
+
+def as_yaml(config: Mapping[str, Any]) -> str:
+    """Format a configuration as YAML."""
+    return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
+
+
+def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what results depend on, with the values of nested mappings one by one."""
+    flat: dict[str, Any] = {}
+    for name, value in config.items():
+        if name in _IRRELEVANT:
+            continue
+        if name in ("models", "audio"):
+            paths = [value] if isinstance(value, str) else value
+            flat[name] = [_absolute(each) for each in paths]
+        elif isinstance(value, dict) and name != "seeds":
+            flat |= {f"{name}.{each}": inner for each, inner in value.items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _absolute(name: str) -> str:
+    """Return the absolute path if there is such a file or folder, else the name."""
+    return str(Path(name).resolve()) if Path(name).exists() else name
+
+
+def _short(value: object) -> str:
+    text = printable(", ".join(map(str, value)) if isinstance(value, list) else str(value))
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

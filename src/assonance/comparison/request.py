@@ -1,0 +1,63 @@
+"""State what a comparison is asked to do: every option except the models and the speech."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from assonance.activations.shared_rows import Pooling
+from assonance.corpus import Reading
+from assonance.measures import Measure, find
+from assonance.measures.roles import STANDARD
+from assonance.models.loading import Loading
+from assonance.settings import SETTINGS, OnError, Settings
+from assonance.utils.memory import MEMORY
+
+
+@dataclass(frozen=True)
+class Request:
+    """Options of a comparison, with the defaults of `assonance.compare`.
+
+    Attributes
+    ----------
+    measures
+        Names of measures.
+    settings
+        Settings of the measures.
+    twins
+        Whether to add random twins and the baseline.
+    reading, pooling, loading
+        Options for the corpus, for the rows of the measures, and for checkpoints. The statistics
+        are computed on the device of the models.
+    memory
+        Memory limit of the statistics: bytes as text such as ``"4GB"``, or a number in GiB.
+    on_error
+        Whether to skip an utterance that cannot be used, or to stop.
+    seeds
+        From a second seed to the first model.
+    tuned_from
+        From a fine-tuned model to the model it was fine-tuned from.
+    uncertainty
+        Whether to compute intervals, shift nulls and halves.
+    """
+
+    measures: tuple[str, ...] = STANDARD
+    settings: Settings = SETTINGS["default"]
+    twins: bool = True
+    reading: Reading = field(default_factory=Reading)
+    pooling: Pooling = field(default_factory=Pooling)
+    loading: Loading = field(default_factory=Loading)
+    memory: str | float = MEMORY
+    on_error: OnError = "skip"
+    seeds: Mapping[str, str] = field(default_factory=dict)
+    tuned_from: Mapping[str, str] = field(default_factory=dict)
+    uncertainty: bool = True
+
+    def find_measures(self) -> tuple[Measure, ...]:
+        """Return the measures, each once.
+
+        Raises
+        ------
+        AssonanceError
+            If no measure has one of the names.
+        """
+        found = find(self.measures, ("neuron", "layer", "head"))
+        return tuple({each.name: each for each in found}.values())

@@ -1,0 +1,113 @@
+"""A run that stops goes on where it stopped, and ends with the same bytes."""
+
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+
+from assonance import (
+    compare,
+)
+
+FEW = ["maxcorr", "cka"]
+OF_HEADS = ["attn_frobenius", "attn_pearson", "attn_js"]
+
+
+class Interruption(Exception):  # noqa: N818 - it is no error
+    """Stands for whatever stops a run."""
+
+
+class Stopping:
+    """Progress that stops a run in the stage of a name."""
+
+    def __init__(self, at):
+        self.at = at
+
+    @contextmanager
+    def stage(self, name, total):
+        def advance(units):
+            if self.at in name:
+                raise Interruption
+
+        yield advance
+
+
+@pytest.mark.parametrize("at", ["reading speech with random", "comparing layers", "attention"])
+def test_an_interrupted_run_ends_with_the_same_bytes(pair, speech, tmp_path, at):
+    compare(pair, speech, FEW + OF_HEADS, out=tmp_path / "a").save(tmp_path / "a.nc")
+    with pytest.raises(Interruption):
+        compare(pair, speech, FEW + OF_HEADS, out=tmp_path / "b", progress=Stopping(at))
+    assert list((tmp_path / "b" / "activations").glob("*/*.safetensors"))
+    compare(pair, speech, FEW + OF_HEADS, out=tmp_path / "b").save(tmp_path / "b.nc")
+    assert (tmp_path / "a.nc").read_bytes() == (tmp_path / "b.nc").read_bytes()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a signal that cannot be caught")
+@pytest.mark.parametrize(("at", "after"), [("reading speech with random", 2), ("attention", 1)])
+def test_a_killed_run_taken_up_again_ends_with_the_same_bytes(
+    pair, speech, whole, tmp_path, at, after
+):
+    program = f"""
+import os, signal
+from contextlib import contextmanager
+from assonance import compare
+
+class Killing:
+    told = 0
+
+    @contextmanager
+    def stage(self, name, total):
+        def advance(units):
+            self.told += {at!r} in name
+            if self.told == {after}:
+                os.kill(os.getpid(), signal.SIGKILL)
+        yield advance
+
+compare({list(map(str, pair))!r}, {str(speech)!r}, out={str(tmp_path)!r}, progress=Killing())
+"""
+    killed = subprocess.run([sys.executable, "-c", program], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
+    assert kept
+    compare(pair, speech, out=tmp_path).save(tmp_path / "results.nc")
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 5 * 6
+    whole.save(tmp_path / "whole.nc")
+    assert (tmp_path / "results.nc").read_bytes() == (tmp_path / "whole.nc").read_bytes()
+
+
+def test_another_choice_of_measures_reads_no_speech_again(pair, speech, tmp_path):
+    compare(pair, speech, ["cka"], out=tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
+    again = compare(pair, speech, ["linreg"], out=tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")} == before
+    assert again.scores.identical(compare(pair, speech, ["linreg"]).scores)
+
+
+def test_without_a_folder_nothing_is_left(pair, speech, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    compare(pair, speech, FEW)
+    with pytest.raises(Interruption):
+        compare(pair, speech, FEW, progress=Stopping("comparing layers"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_stage_is_told_to_its_end(pair, speech):
+    told = {}
+
+    class Told:
+        @contextmanager
+        def stage(self, name, total):
+            told[name] = [total, 0.0]
+
+            def advance(units):
+                told[name][1] += units
+
+            yield advance
+
+    compare(pair, speech, progress=Told())
+    assert len(told) == 8  # loading, reading with five, layers, attention
+    for total, done in told.values():
+        assert done == pytest.approx(total)
