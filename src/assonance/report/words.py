@@ -1,4 +1,4 @@
-"""Words that figures and tables of the report share."""
+"""Words and number formats that the sections of the report share."""
 
 import pandas as pd
 
@@ -9,48 +9,63 @@ COLUMNS = {
     "model_row": "model",
     "model_col": "other model",
     "layer_row": "layer",
-    "layer_col": "best layer of the other",
+    "layer_col": "best-matching layer",
     "depth_row": "depth (0 to 1)",
-    "depth_col": "depth of the best layer",
-    "linreg_heldout_r": "held-out r of the whole layer",
-    "maxcorr": "best single neuron",
+    "depth_col": "depth of the best match",
+    "linreg_heldout_r": "held-out r, whole layer",
+    "maxcorr": "best single match",
     "maxcorr_rotated": "floor: rotated neurons",
-    "match": "best neuron's index",
+    "match": "matching neuron",
     "localisation": "localisation index",
-    "estimate": "estimate",
-    "low": "95 % from",
-    "high": "to",
-    "shifted": "of shifted speech",
-    "seed": "ceiling: another seed",
+    "estimate": "bias-corrected estimate",
+    "low": "95 % low",
+    "high": "95 % high",
+    "shifted": "null: circular shifts",
+    "seed": "ceiling: second seed",
     "neighbour": "ceiling: neighbouring layer",
-    "halves": "ceiling: halves of its neurons",
-    "share": "share of floor to ceiling",
-    "share_low": "share, 95 % from",
-    "share_high": "share, to",
+    "halves": "ceiling: halves of the neurons",
+    "share": "scaled score (0: floor, 1: ceiling)",
+    "share_low": "scaled score, 95 % low",
+    "share_high": "scaled score, 95 % high",
     "acoustics": floors_and_ceilings.ACOUSTICS,
-    "acoustics_low": "log-mel, 95 % from",
-    "acoustics_high": "log-mel, to",
-    "of_acoustics": "of what the other model explains, log-mel alone",
+    "acoustics_low": "log-mel, 95 % low",
+    "acoustics_high": "log-mel, 95 % high",
+    "of_acoustics": "log-mel, fraction of what the other model explains",
 }
 
 
 def level(name: str) -> str:
-    """Tell what a measure compares: neuron, layer or head."""
+    """Return the level of a measure: neuron, layer or head."""
     if name == "localisation":
         return "neuron"
     return MEASURES[name].level if name in MEASURES else "layer"
 
 
 def named(table: pd.DataFrame, **names: str) -> pd.DataFrame:
-    """Give a table headings that read as words."""
+    """Rename columns and index levels to headings that readers understand."""
     words = COLUMNS | names
     indexed = table.rename_axis([words.get(str(name), str(name)) for name in table.index.names])
     return indexed.rename(columns=words)
 
 
+def interval_headings(table: pd.DataFrame) -> dict[str, str]:
+    """Return headings for the ends of intervals that stand beside their own score."""
+    ends = {f"{name}_{end}": (str(name), end) for name in table for end in ("low", "high")}
+    return {
+        column: f"{COLUMNS.get(name, name)}, 95 % {end}"
+        for column, (name, end) in ends.items()
+        if column in table and column not in COLUMNS
+    }
+
+
 def span(values: "pd.Series[float]", digits: int = 2) -> str:
-    """Say from where to where values go."""
-    known = values.dropna()
-    if known.empty:
-        return "not measured"
-    return f"from {known.min():.{digits}f} to {known.max():.{digits}f}"
+    """Format the range of values."""
+    defined = values.dropna()
+    if defined.empty:
+        return "not computed"
+    return f"from {defined.min():.{digits}f} to {defined.max():.{digits}f}"
+
+
+def percent(value: float, precise: bool = False) -> str:
+    """Format a fraction in per cent, to whole numbers or to one decimal."""
+    return f"{100 * value:.{int(precise)}f} %"
