@@ -49,7 +49,7 @@ def named(table: pd.DataFrame, **names: str) -> pd.DataFrame:
 
 
 def interval_headings(table: pd.DataFrame) -> dict[str, str]:
-    """Return headings for the ends of intervals that stand beside their own score."""
+    """Return headings for the ends of intervals, each named after its score."""
     ends = {f"{name}_{end}": (str(name), end) for name in table for end in ("low", "high")}
     return {
         column: f"{COLUMNS.get(name, name)}, 95 % {end}"
