@@ -10,7 +10,7 @@ from assonance.tables import matches as match_tables
 def test_the_acoustics_are_shown_as_a_floor_and_never_as_a_model():
     page = Page(render(small(measures=("cka", "linreg_heldout", "maxcorr"), baseline=True), ()))
     top = page.text[: page.text.index("How similar are the layers?")]
-    assert "log-mel frames, for what the acoustics alone explain" in top
+    assert "log-mel frames (mel), for what the acoustics alone explain" in top
     assert "Dash-dotted: log-mel baseline" in page.text
     assert "of the variance that the other model explains" in page.text
     assert "With only 80 bands to match" in page.text
