@@ -24,7 +24,7 @@ def best(made, measure, row, col):
 
 def test_sentences_say_layers_space_neurons_and_overfitting():
     layers, space, neurons, overfitting = sentences(comparison(NAMES))
-    assert layers.startswith("Best-matching layers by LinReg, held-out R²")
+    assert layers.startswith("Best-matching layers (LinReg, held-out R²)")
     assert space.startswith("Shared space")
     assert neurons.startswith("Shared neurons")
     assert overfitting.startswith("Overfitting")
@@ -54,10 +54,16 @@ def test_a_mean_over_layers_carries_its_interval(measure):
     expected = jackknife(whole, np.mean(at, axis=0))
     assert (estimate, low, high) == pytest.approx((expected.estimate, *expected.interval))
     *_, method = sentences(made)
-    assert method == f"Brackets hold 95 % intervals of {made.method}."
+    assert method == f"Brackets: 95 % intervals from {made.method}."
     said = " ".join(sentences(made))
     digits = 3 if high - low < 0.02 else 2
-    assert f"{estimate:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]" in said
+    if measure == "linreg_heldout":
+        digits -= 2
+        ends = f"[{100 * low:.{digits}f}, {100 * high:.{digits}f}]"
+        expected = f"{100 * estimate:.{digits}f} % {ends}"
+    else:
+        expected = f"{estimate:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    assert expected in said
 
 
 def test_overfitting_is_what_held_out_speech_takes_away():
@@ -68,7 +74,7 @@ def test_overfitting_is_what_held_out_speech_takes_away():
         held_out = made.matrix("linreg_heldout_r", row, col).values
         at = np.arange(len(held_out)), held_out.argmax(1)
         lost += list(made.matrix("linreg", row, col).values[at] - held_out[at])
-    assert f"{np.mean(lost):.2f} of it" in said
+    assert f"{np.mean(lost):.2f} of the in-sample correlation" in said
 
 
 def test_the_shared_space_stands_beside_random_weights():
@@ -78,8 +84,8 @@ def test_the_shared_space_stands_beside_random_weights():
     for row, col in ((a, b), (b, a)):
         value = best(made, "linreg_heldout", row, col).mean()
         floor = best(made, "linreg_heldout", row, made.twin(col)).mean()
-        said = f"{col} predicts {value:.2f} of the variance of {row}"
-        assert f"{said} (with random weights: {floor:.2f})" in space
+        said = f"{col} predicts {value:.0%} of the variance of {row}".replace("%", " %")
+        assert f"{said} (random weights: {100 * floor:.0f} %)" in space
 
 
 def test_the_shared_space_stands_beside_the_acoustics():
@@ -87,7 +93,7 @@ def test_the_shared_space_stands_beside_the_acoustics():
     _, space, *_ = sentences(made)
     for row in NAMES:
         floor = best(made, "linreg_heldout", row, "mel").mean()
-        assert f"log-mel frames alone: {floor:.2f})" in space
+        assert f"log-mel: {100 * floor:.0f} %)" in space
 
 
 def test_single_neurons_stand_beside_rotated_axes_and_the_index():
@@ -99,8 +105,8 @@ def test_single_neurons_stand_beside_rotated_axes_and_the_index():
         scores = made.matrix("maxcorr", row, col).values
         at = np.arange(len(scores)), np.nanargmax(scores, axis=1)
         floor = made.matrix("maxcorr_rotated", row, col).values[at].mean()
-        said = f"{col} reaches {scores[at].mean():.2f} for one of {row}"
-        assert f"{said} (in randomly rotated axes: {floor:.2f})" in neurons
+        said = f"of {row} correlates at {scores[at].mean():.2f} with its best single match in {col}"
+        assert f"{said} (randomly rotated neurons: {floor:.2f})" in neurons
         knowing = made.matrix("linreg_heldout", row, col).values
         where = np.arange(len(knowing)), np.nanargmax(knowing, axis=1)
         indices.append(np.nanmean(made.matrix("localisation", row, col).values[where]))
@@ -121,7 +127,7 @@ def test_without_twins_nothing_is_said_of_random_weights():
 
 
 def test_what_was_not_measured_is_not_said():
-    assert [line.split(":")[0] for line in sentences(comparison(NAMES, measures=["maxcorr"]))] == [
+    assert [line.split(" (")[0] for line in sentences(comparison(NAMES, measures=["maxcorr"]))] == [
         "Shared neurons"
     ]
     lines = sentences(comparison(NAMES, measures=["cka"]))
@@ -143,7 +149,7 @@ def test_layers_that_match_the_same_one_are_named_as_a_run():
         at = {"model_row": a, "layer_row": layer, "model_col": b}
         scores.loc[at | {"layer_col": "encoder.0"}] = 0.1  # unless it is the best
         scores.loc[at | {"layer_col": f"encoder.{k}"}] = 0.9
-    said = sentences(made)[0].split(": ", 2)[2].split(";")[0]
+    said = sentences(made)[0].split(": ", 1)[1].split(";")[0]
     assert said == "encoder.0 → encoder.0, encoder.1–3 → encoder.2, encoder.4 → encoder.1"
 
 
@@ -171,15 +177,17 @@ def test_of_three_models_the_least_and_the_most_are_told():
     for row in THREE:
         col = max((b for a, b in pairs if a == row), key=lambda name: known[row, name])
         assert f"{row} → {col}" in nearest
-    assert space.startswith("Shared space, least and most: ")
+    assert space.startswith("Shared space, lowest and highest (")
     ends = [min(known, key=known.get), max(known, key=known.get)]
     for part, (row, col) in zip(space.split("; "), ends, strict=True):
-        assert f"{col} predicts {known[row, col]:.2f} of the variance of {row} (" in part
+        assert f"{col} predicts {100 * known[row, col]:.0f} % of the variance of {row} (" in part
     single = means(made, "maxcorr", pairs)
     ends = [min(single, key=single.get), max(single, key=single.get)]
-    assert neurons.startswith("Shared neurons, least and most: ")
-    for part, (row, col) in zip(neurons.split("; "), ends, strict=True):
-        assert f"of {col} reaches {single[row, col]:.2f} for one of {row} (" in part
+    assert neurons.startswith("Shared neurons, lowest and highest (")
+    stated, _ = neurons.split(" Localisation index ")
+    for part, (row, col) in zip(stated.split("; "), ends, strict=True):
+        said = f"of {row} correlates at {single[row, col]:.2f} with its best single match in {col}"
+        assert f"{said} (" in part
     assert overfitting.startswith("Overfitting, at most: ")
 
 
@@ -195,27 +203,28 @@ def test_overfitting_of_three_is_that_of_the_worst_pair():
             parts += list(made.matrix("linreg", row, col).values[at] - held_out[at])
         lost[a, b] = np.mean(parts)
     a, b = max(lost, key=lost.get)
-    assert f"{lost[a, b]:.2f} of it" in said
-    assert f"({a} and {b}, " in said
+    assert f"{lost[a, b]:.2f} of the in-sample correlation" in said
+    assert f"; {a} and {b}, mean over layers)" in said
 
 
 def test_another_seed_is_told_apart_from_models_trained_apart():
     made = of_three(b={"seed_of": "a"})
     nearest, space, kindred, *_ = sentences(made)
-    assert nearest.startswith("Nearest models, of those trained apart, by ")
+    assert nearest.startswith("Most similar independently trained model (")
     assert {part for part in ("a → c", "b → c") if part in nearest} == {"a → c", "b → c"}
-    assert kindred.startswith("Shared by models of one origin (another seed, or fine-tuned): ")
+    assert kindred.startswith("Shared space with another seed or a fine-tuned model (")
     for row, col in (("a", "b"), ("b", "a")):
         known = best(made, "linreg_heldout", row, col).mean()
-        assert f"{col} predicts {known:.2f} of the variance of {row} (" in kindred
-        assert f"{col} predicts {known:.2f} of the variance of {row} (" not in space
+        said = f"{col} predicts {100 * known:.0f} % of the variance of {row} ("
+        assert said in kindred
+        assert said not in space
 
 
 def test_where_no_models_were_trained_apart_all_are_told():
     made = of_three(b={"seed_of": "a"}, c={"seed_of": "a"})
     nearest, space, *_ = sentences(made)
-    assert nearest.startswith("Nearest models by ")
-    assert space.startswith("Shared space, least and most: ")
+    assert nearest.startswith("Most similar model (")
+    assert space.startswith("Shared space, lowest and highest (")
 
 
 def test_of_models_without_a_score_none_is_nearest():
@@ -224,8 +233,8 @@ def test_of_models_without_a_score_none_is_nearest():
         made.scores[name][:] = np.nan
     nearest, space, neurons, *_ = sentences(made)
     assert nearest.endswith(": none.")
-    assert "not known" in space
-    assert "not known" in neurons
+    assert "no scores" in space
+    assert "no scores" in neurons
     assert "nan" not in f"{space}{neurons}"
 
 
@@ -241,11 +250,13 @@ def test_the_most_trustworthy_measure_leads_and_says_what_it_is():
         made = comparison(NAMES, measures=order[number:][::-1])
         matching, space = sentences(made)
         title = MEASURES[name].title
-        assert matching.startswith(f"Best-matching layers by {title}: ")
-        assert space.endswith(f" ({title}, mean over layers).")
+        assert matching.startswith(f"Best-matching layers ({title}) of ")
+        assert space.startswith(f"Shared space ({title}, mean over best-matching layers): ")
         value = best(made, name, *NAMES).mean()
-        verb = "predicts" if name == "linreg_heldout" else "reaches"
-        assert f"{NAMES[1]} {verb} {value:.2f}" in space
+        if name == "linreg_heldout":
+            assert f"{NAMES[1]} predicts {100 * value:.0f} %" in space
+        else:
+            assert f"layers of {NAMES[0]} reach {value:.2f} in {NAMES[1]}" in space
         assert ("of the variance" in space) == (name == "linreg_heldout")
 
 
@@ -259,4 +270,4 @@ def test_a_layer_without_a_score_is_left_out_of_means_and_matches():
     assert "encoder.2 → " in there
     assert "encoder.1 → " not in there
     scores = made.matrix("linreg_heldout", *NAMES).values[[0, 2]]
-    assert f"{NAMES[1]} predicts {scores.max(1).mean():.2f} of the variance" in space
+    assert f"{NAMES[1]} predicts {100 * scores.max(1).mean():.0f} % of the variance" in space

@@ -11,7 +11,6 @@ from assonance.comparison.relations import FineTuning
 from assonance.errors import AssonanceError
 from assonance.inference.intervals import intervals
 from assonance.plots import changes as change_plots
-from assonance.report.change_summary import sentences
 from assonance.tables import changes as change_tables
 from assonance.tables.changes import ANTICIPATED, RETAINED
 
@@ -111,18 +110,6 @@ def test_heads_are_compared_with_themselves_and_with_their_best_match():
     assert "encoder.0" not in table.index
     own = change_tables.curve(change_tables.layers(found, PAIR), "attn_js_own")
     assert own.at["encoder.3", "value"] == pytest.approx(np.diagonal(scores).mean())
-
-
-def test_sentences_tell_of_subspaces_neurons_and_heads():
-    scores = {
-        ("linreg_heldout", "before", "after"): [0.99, 0.9, 0.8, 0.4, 0.3],
-        ("linreg_heldout", "before", "again"): [0.5] * 5,
-    }
-    lines = sentences(tuned(scores), PAIR)
-    assert [line.split(":")[0] for line in lines] == ["Subspaces", "Neurons", "Heads"]
-    assert "0.99 at encoder.0 to 0.30 at encoder.4" in lines[0]
-    assert "from encoder.3 on it lies below what two trainings share, 0.50" in lines[0]
-    assert "still their own best match" in lines[1]
 
 
 def test_models_of_other_architectures_are_told():

@@ -9,37 +9,36 @@ from typing import Any
 _HERE = Path(__file__).parent
 _MODELS = _HERE / "models"
 SPEECH = _HERE / "speech"
-# What the demo compares unless all are asked for: both objectives, and another seed of one as a
-# ceiling, in minutes.
+# Compared by default: both objectives, and a second seed of one as a ceiling. Takes minutes.
 MODELS = tuple(_MODELS / name for name in ("hubert-mini", "hubert-mini-seed1", "wav2vec2-mini"))
-# What a model was pretrained on, by its architecture.
+# Pretraining objective of each architecture.
 _OBJECTIVES = {"wav2vec2": "contrastive", "hubert": "predictive"}
 
 
 @dataclass(frozen=True)
 class Miniature:
-    """A bundled model, as its files tell.
+    """A bundled model, described by its files.
 
     Attributes
     ----------
     name
-        Stands for the model wherever a model is named.
+        Can be given wherever a model is named.
     path
         Its folder.
     objective
-        "contrastive" or "predictive", which it was pretrained on.
+        Pretraining objective: "contrastive" or "predictive".
     fine_tuned_from
-        Name of the model that it was fine-tuned from to read letters; None where it was not.
+        Name of the pretrained model if it was fine-tuned to recognise letters, or None.
     seed_of
-        Name of the model of whose recipe this is another seed; None where it is the first.
+        Name of the first model of the same recipe if this is another seed, or None.
     milestone
-        Steps after which it was taken out of a fine-tuning that went on; None for one that ended.
+        Training step of an intermediate checkpoint of a fine-tuning, or None for a final model.
     seed
-        Of its training.
+        Training seed.
     layers, width, parameters
-        Blocks, neurons in each, and parameters of the encoder.
+        Number of blocks, neurons per block and parameters of the encoder.
     megabytes
-        Of its weights on disk.
+        Size of the weights on disk.
     """
 
     name: str
@@ -55,10 +54,10 @@ class Miniature:
     megabytes: float
 
     def __str__(self) -> str:
-        """Describe it in a line."""
+        """Describe the model in one line."""
         how = f"fine-tuned from {self.fine_tuned_from}" if self.fine_tuned_from else "pretrained"
         if self.milestone:
-            how += f", as far as step {self.milestone}"
+            how += f", checkpoint at step {self.milestone}"
         if self.seed_of:
             how += f", another seed of {self.seed_of}"
         return (
@@ -70,27 +69,29 @@ class Miniature:
 def miniatures() -> tuple[Miniature, ...]:
     """List the bundled models in alphabetical order."""
     first: dict[str, str] = {}
-    found = []
+    models = []
     for path in sorted(_MODELS.glob("*/model.safetensors")):
         name, result = path.parent.name, _json(path.with_name("evaluation.json"))
         recipe = _recipe_but_seed(result)
-        found.append(_miniature(path.parent, result, first.get(recipe)))
+        models.append(_miniature(path.parent, result, first.get(recipe)))
         first.setdefault(recipe, name)
-    return tuple(found)
+    return tuple(models)
 
 
 def find(name: str) -> Path | None:
-    """Return the folder of a bundled model; None where no model has that name."""
+    """Return the folder of the bundled model with this name, or None."""
     paths = (path.parent for path in _MODELS.glob("*/model.safetensors"))
     return next((path for path in paths if path.name == name), None)
 
 
 def _recipe_but_seed(result: Mapping[str, Any]) -> str:
+    """Return a key that models have in common if they differ in seed only."""
     recipe = {key: value for key, value in result["recipe"].items() if key not in ("name", "seed")}
     return json.dumps([recipe, result["steps"]], sort_keys=True)
 
 
 def _miniature(folder: Path, result: Mapping[str, Any], seed_of: str | None) -> Miniature:
+    """Describe a bundled model by its configuration and its evaluation."""
     config = _json(folder / "config.json")
     recipe = result["recipe"]
     start = recipe["task"].get("start")

@@ -1,4 +1,4 @@
-"""A comparison as one HTML file that needs nothing else."""
+"""Write a comparison as one self-contained HTML file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,26 +15,26 @@ def write_report(
     path: Path,
     pairs: Sequence[FineTuning] | None = None,
 ) -> None:
-    """Write a comparison as a page to read: the answer, figures with their tables, how it was run.
+    """Write the report: summary, figures with their tables, methods.
 
-    The file loads nothing from outside, and the same comparison makes the same bytes. It is put
-    in place in one step.
+    The file loads nothing from outside. The same comparison gives the same bytes. The file is
+    written atomically.
 
     Parameters
     ----------
     comparison
-        What was found.
+        Scores to report.
     sentences
-        The answer, a claim each; they head the page.
+        The summary at the top of the page, one list item each.
     path
-        Where to write; its folder is made where there is none.
+        File to write; its folder is created if it does not exist.
     pairs
-        Models before and after fine-tuning; those that `assonance.tables.changes.pairs` finds by
-        default.
+        Models before and after fine-tuning; by default those that `assonance.tables.changes.pairs`
+        finds.
 
     Raises
     ------
     AssonanceError
-        It cannot be written.
+        The file cannot be written.
     """
     write_text(path, render(comparison, sentences, pairs))

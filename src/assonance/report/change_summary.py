@@ -1,27 +1,28 @@
-"""What fine-tuning changed, in sentences."""
+"""Summarise in sentences what fine-tuning changed."""
 
 import pandas as pd
 
 from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import Comparison
 from assonance.measures.roles import CHANGE, MATCHED
+from assonance.report.words import percent
 from assonance.tables.changes import OWN, curve, layers, leading_measures, onset
 
 
 def sentences(comparison: Comparison, pair: FineTuning) -> list[str]:
-    """Say what fine-tuning changed.
+    """Write the summary of a fine-tuning.
 
     Parameters
     ----------
     comparison, pair
-        Where to look.
+        Scores, and the models before and after.
 
     Returns
     -------
     list of str
-        Of subspaces, neurons and heads, by the most telling measure of each: how similar the
-        first and the last layer are to themselves, which has changed most, and from which layer
-        on all have. Last, what made the intervals.
+        For subspaces, neurons and heads, by the leading measure of each: the similarity of the
+        first and the last layer before and after, the layer that changed most, and the layer from
+        which all layers changed. Last, how intervals were made.
 
     Raises
     ------
@@ -31,50 +32,57 @@ def sentences(comparison: Comparison, pair: FineTuning) -> list[str]:
     table = layers(comparison, pair)
     lines = []
     for name in leading_measures(table):
-        what = next(what for what, names in CHANGE.items() if name in names)
-        lines.append(f"{what}: {_told(comparison, name, curve(table, name))}")
+        kind = next(kind for kind, names in CHANGE.items() if name in names)
+        lines.append(f"{kind} {_change(comparison, name, curve(table, name))}")
         if name == MATCHED:
-            lines[-1] += _still_own(table)
+            lines[-1] += _own_matches(table)
     if lines and comparison.method:
-        lines.append(f"Brackets hold 95 % intervals of {comparison.method}.")
+        lines.append(f"Brackets: 95 % intervals from {comparison.method}.")
     return lines
 
 
-def _told(comparison: Comparison, measure: str, part: pd.DataFrame) -> str:
+def _change(comparison: Comparison, measure: str, part: pd.DataFrame) -> str:
+    """State the similarity of layers before and after, and from which layer all changed."""
     title = comparison.scores[measure].attrs.get("long_name", measure)
-    first, last, least = part.index[0], part.index[-1], str(part["value"].idxmin())
+    first, last, lowest = part.index[0], part.index[-1], str(part["value"].idxmin())
     text = (
-        f"{title} of each layer with itself goes from {_value(part, first)} at {first} to "
-        f"{_value(part, last)} at {last}"
+        f"({title}, each layer before and after fine-tuning): "
+        f"{_value(part, first)} at {first}, {_value(part, last)} at {last}"
     )
-    if least != last:
-        text += f" and is lowest at {least}, {_value(part, least)}"
-    begins = onset(part)
+    if lowest != last:
+        text += f", lowest at {lowest} with {_value(part, lowest)}"
+    return f"{text}.{_onset(part)}"
+
+
+def _onset(part: pd.DataFrame) -> str:
+    """State from which layer all layers changed: beyond the ceiling, or half of the range."""
+    changed_from, last = onset(part), part.index[-1]
     if part["ceiling"].notna().any():
-        shared = f"what two trainings share, {part['ceiling'].iloc[-1]:.2f} at {last}"
-        text += (
-            f"; from {begins} on it lies below {shared}"
-            if begins
-            else f"; the last layer does not lie below {shared}"
+        ceiling = f"the second-seed ceiling ({part['ceiling'].iloc[-1]:.2f} at {last})"
+        if changed_from:
+            return f" From {changed_from} on, all layers lie below {ceiling}."
+        return f" The last layer does not lie below {ceiling}."
+    if changed_from:
+        return (
+            f" From {changed_from} on, all layers lie below the middle between the most and the "
+            "least similar layer."
         )
-    elif begins:
-        text += f"; from {begins} on it lies in the lower half of its way"
-    return f"{text}."
+    return ""
 
 
-def _still_own(table: pd.DataFrame) -> str:
-    """Say how many neurons are still their own best match."""
+def _own_matches(table: pd.DataFrame) -> str:
+    """State how many neurons are still their own best match, in the first and the last layer."""
     own = f"{MATCHED}{OWN}"
     if own not in table.index.get_level_values("measure"):
         return ""
     value = curve(table, own)["value"]
     return (
-        f" {value.iloc[0]:.0%} of the neurons of {value.index[0]} and {value.iloc[-1]:.0%} of "
-        f"{value.index[-1]} are still their own best match."
+        f" {percent(value.iloc[0])} of the neurons of {value.index[0]} and "
+        f"{percent(value.iloc[-1])} of those of {value.index[-1]} are still their own best match."
     )
 
 
 def _value(part: pd.DataFrame, layer: str) -> str:
-    """Write a layer's value with its interval, where there is one."""
+    """Format the score of a layer, with its interval if it has one."""
     value, low, high = (float(part[name][layer]) for name in ("value", "low", "high"))
     return f"{value:.2f}" if low != low else f"{value:.2f} [{low:.2f}, {high:.2f}]"

@@ -1,4 +1,4 @@
-"""The page: what was compared, the answer, the sections, how it was run."""
+"""Render the page: models and speech, summary, sections, methods."""
 
 import base64
 import hashlib
@@ -24,17 +24,17 @@ MOST_LEFT_OUT = 50
 def render(
     comparison: Comparison, sentences: Sequence[str], pairs: Sequence[FineTuning] | None = None
 ) -> str:
-    """Write the page.
+    """Render the page.
 
     Parameters
     ----------
     comparison
-        What was found.
+        Scores to report.
     sentences
-        The answer, a claim each.
+        The summary, one list item each.
     pairs
-        Models before and after fine-tuning; those that `assonance.tables.changes.pairs` finds by
-        default.
+        Models before and after fine-tuning; by default those that `assonance.tables.changes.pairs`
+        finds.
 
     Returns
     -------
@@ -50,11 +50,12 @@ def render(
     )
     environment.filters |= {"one_line": printable, "cell": cell}
     record = comparison.provenance
-    script, style = _own("script.js"), _own("style.css")
+    script, style = _package_file("script.js"), _package_file("style.css")
     return environment.get_template("page.html.j2").render(
         record=record,
         question=_question(comparison),
         models=[model for model in record.models if model.name in comparison.models],
+        layers=_layers(comparison),
         baseline=comparison.baseline,
         twins=[model for model in record.models if model.twin_of],
         facts=facts,
@@ -70,10 +71,10 @@ def render(
 
 
 def facts(model: ModelRecord) -> list[str]:
-    """Say of a model what a reader must know, a few words each."""
+    """List what a reader must know of a model, a few words each."""
     layers = f"{len(model.layers)} layer{'s' if len(model.layers) != 1 else ''}"
     if not model.n_parameters:
-        return [model.family, model.size, "nothing learnt", layers]
+        return [model.family, model.size, "no learned weights", layers]
     weights = "fine-tuned" if model.fine_tuned else "pretrained"
     if model.tuned_from:
         weights = f"fine-tuned from {model.tuned_from}"
@@ -91,35 +92,48 @@ def facts(model: ModelRecord) -> list[str]:
 
 
 def _question(comparison: Comparison) -> str:
-    """Ask what the page answers."""
+    """Word the question in the title of the page."""
     models = [printable(model) for model in comparison.models]
     if len(models) == 1:
-        return f"What do the layers of {models[0]} share?"
+        return f"How similar are the layers of {models[0]}?"
     names = join_names(models) if len(models) <= 3 else f"these {len(models)} models"
     return f"Do {names} represent speech the same way?"
 
 
+def _layers(comparison: Comparison) -> list[tuple[str, str]]:
+    """List the layers of the first model with their definitions, worded as part of a sentence."""
+    models = {model.name: model for model in comparison.provenance.models}
+    layers = models[comparison.models[0]].layers
+    return [(layer, _within_a_sentence(text)) for layer, text in layers.items()]
+
+
+def _within_a_sentence(text: str) -> str:
+    """Drop the final period, and the capital of the first word unless it is an acronym."""
+    first = text[:1].lower() if text[1:2].islower() else text[:1]
+    return f"{first}{text[1:]}".removesuffix(".")
+
+
 def _measures(comparison: Comparison) -> Iterator[dict[str, str]]:
-    """Describe each measure taken, as its results do."""
+    """Yield the rows of the table of measures, from the attributes of the scores."""
     for name, array in comparison.scores.data_vars.items():
         yield {
             "name": str(name),
             "title": str(array.attrs.get("long_name", name)),
             "level": level(str(name)),
-            "what": str(array.attrs.get("description", "")),
+            "definition": str(array.attrs.get("description", "")),
             "range": _bounds(*array.attrs.get("range", (-math.inf, math.inf))),
             "source": str(array.attrs.get("source", "")),
         }
 
 
 def _bounds(low: float, high: float) -> str:
-    """Say from where to where a measure can go."""
+    """Format the range of a measure."""
     if math.isinf(low):
-        return "no bounds" if math.isinf(high) else f"up to {high:.3g}"
-    return f"from {low:.3g}" if math.isinf(high) else f"{low:.3g} to {high:.3g}"
+        return "unbounded" if math.isinf(high) else f"at most {high:.3g}"
+    return f"at least {low:.3g}" if math.isinf(high) else f"{low:.3g} to {high:.3g}"
 
 
-def _own(name: str) -> Markup:
-    """Read a file of the package, to stand in the page as it is."""
+def _package_file(name: str) -> Markup:
+    """Read a file of this package, to insert into the page unescaped."""
     text = resources.files("assonance.report").joinpath(name).read_text("utf-8")
     return Markup(text)  # noqa: S704

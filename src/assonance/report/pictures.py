@@ -1,4 +1,4 @@
-"""What a section shows: pictures as inline SVG, each with its numbers as a table."""
+"""Figures of the report: inline SVG, each with its numbers as a table."""
 
 import io
 import itertools
@@ -18,12 +18,13 @@ from assonance.errors import printable
 MISSING = "–"
 
 
+# Ids in an SVG, and what refers to them.
 _REFERENCE = re.compile(r'(\bid="|href="#|url\(#)')
 
 
 @dataclass(frozen=True)
 class Header:
-    """A heading cell of a table, over some columns."""
+    """A heading cell of a table that spans some columns."""
 
     text: str
     columns: int = 1
@@ -31,7 +32,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table as the page prints it: rows of headings, then rows that begin with headings."""
+    """A formatted table: heading rows, then rows of heading cells followed by data cells."""
 
     head: tuple[tuple[Header, ...], ...]
     body: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
@@ -39,18 +40,18 @@ class Grid:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, what it shows in words, and the numbers in it.
+    """A figure with its caption, its alternative text and its numbers.
 
     Attributes
     ----------
     id
-        Unique on the page; names the files saved from it.
+        Unique on the page; also the name of files saved from it.
     caption, alternative
-        For all readers; for those who see no picture.
+        Text below the figure; text for readers who cannot see it.
     svg, grid
         The figure and its numbers.
     reading
-        "raw" or "share" where there are two pictures of one thing, of which one is shown.
+        "raw" or "share" if the same scores are drawn in both ways and one is shown at a time.
     """
 
     id: str
@@ -69,23 +70,23 @@ def picture(
     alternative: str,
     reading: str = "",
 ) -> Picture:
-    """Draw a figure and set its table."""
+    """Draw a figure and format its table."""
     return Picture(id, caption, alternative, svg(draw, id), grid(table), reading)
 
 
 def svg(draw: Callable[[], Figure], id: str) -> Markup:
-    """Draw a figure as SVG to stand in a page among others; the same figure, the same bytes.
+    """Render a figure as inline SVG; the same figure gives the same bytes.
 
     Parameters
     ----------
     draw
-        Makes the figure.
+        Returns the figure.
     id
-        Prefix of every id in it: ids are unique on the whole page.
+        Prefix of every id in it, so that ids are unique on the page.
     """
     file = io.StringIO()
     with mpl.rc_context(), warnings.catch_warnings():
-        # A reader's browser has fonts for what matplotlib's own lacks.
+        # The browser has fonts for characters that matplotlib's font lacks.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
         mpl.rcdefaults()
         mpl.rcParams.update({"svg.hashsalt": "assonance", "svg.fonttype": "none"})
@@ -95,22 +96,22 @@ def svg(draw: Callable[[], Figure], id: str) -> Markup:
     text = file.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
-    # matplotlib escapes what it writes into an SVG.
+    # Markup is safe: matplotlib escapes text in its SVG.
     return Markup(_REFERENCE.sub(rf"\g<1>{id}-", text).rstrip())  # noqa: S704
 
 
 def _lay_out(figure: Figure) -> None:
-    """Place what is in a figure, once; saving would draw it all a second time for that."""
+    """Compute the layout once; savefig would draw the whole figure a second time for it."""
     engine = figure.get_layout_engine()
     if engine is not None:
-        figure.dpi = 72  # as SVG has it
+        figure.dpi = 72  # of matplotlib's SVG
         FigureCanvasSVG(figure)
         engine.execute(figure)
         figure.set_layout_engine(None)
 
 
 def grid(table: pd.DataFrame) -> Grid:
-    """Set a table: index levels as row headings, column levels as rows of headings."""
+    """Format a table: index levels as row headings, column levels as heading rows."""
     levels = table.columns.nlevels
     corner = [printable(str(name)) for name in table.index.names]
     head = []
@@ -130,7 +131,7 @@ def grid(table: pd.DataFrame) -> Grid:
 
 
 def cell(value: object) -> str:
-    """Write a value: numbers with three decimals at most, what is missing as a dash."""
+    """Format a value: floats with three decimals, missing values as a dash."""
     if value is None or value is pd.NA or value != value:
         return MISSING
     return f"{value:.3f}" if isinstance(value, float) else printable(str(value))

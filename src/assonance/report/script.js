@@ -1,5 +1,6 @@
 "use strict";
-// Without this script the page says the same; it adds saving, and opens all that is closed to print.
+// The page is complete without this script, which adds buttons to save files and opens all details
+// for printing.
 (() => {
   const save = (name, type, text) => {
     const link = document.createElement("a");

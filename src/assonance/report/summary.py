@@ -1,4 +1,4 @@
-"""The first lines a reader wants: which layers match, what is shared, and whether in neurons."""
+"""Summarise a comparison in a few sentences: matching layers, shared space, shared neurons."""
 
 import math
 from itertools import combinations, groupby, permutations
@@ -10,200 +10,221 @@ from assonance.comparison.result import Comparison
 from assonance.inference.localisation import LOCALISATION
 from assonance.measures import MEASURES
 from assonance.measures.roles import EXPLAINED, HELD_OUT, LEADING, MATCHED
+from assonance.report.words import percent
 from assonance.tables import floors_and_ceilings
 from assonance.tables import matches as match_tables
 from assonance.tables import trust as trust_tables
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """Say what a comparison found.
+    """Write the summary.
 
     Parameters
     ----------
     comparison
-        Of two or more models; of one alone there is nothing to say here.
+        Two or more models; the summary of a single one is empty.
 
     Returns
     -------
     list of str
-        Of two models: which layers match, how far their spaces are shared against random
-        weights, how far their neurons are against random rotations. Of more: which are nearest,
-        and of those trained apart the two that share least and the two that share most; the same
-        of those of one origin. What was not measured is left out. Last, what made the intervals.
+        For two models: the best-matching layers, the shared space with its floor of random weights
+        and the log-mel baseline, the shared neurons with their floor of rotated neurons, and the
+        overfitting. For more: the most similar model of each, and the pairs of unrelated models
+        with the lowest and the highest score; the same for related models. Last, how intervals
+        were made. What was not computed is left out.
     """
-    taken = [name for name in LEADING if name in comparison.scores]
-    # Of little speech some measures have no score.
-    known = [name for name in taken if comparison.scores[name].notnull().any()]
-    leading = next(iter(known or taken), None)
-    apart, kindred = _pairs(comparison)
+    computed = [name for name in LEADING if name in comparison.scores]
+    # With little speech, some measures are undefined everywhere.
+    defined = [name for name in computed if comparison.scores[name].notnull().any()]
+    leading = next(iter(defined or computed), None)
+    unrelated, related = _pairs(comparison)
     several = len(comparison.models) > 2
     lines = []
-    if leading is not None and apart:
-        ridge = match_tables.best_layers(comparison, leading)
-        ways = _ways(ridge, apart)
+    if leading is not None and unrelated:
+        best = match_tables.best_layers(comparison, leading)
+        directions = _directions(best, unrelated)
         if several:
-            lines.append(_nearest(leading, ways, ", of those trained apart," if kindred else ""))
+            which = "independently trained model" if related else "model"
+            lines.append(_most_similar(leading, directions, which))
         else:
-            lines.append(_matching(leading, ways))
-        lines.append(_shared(comparison, leading, _SPACE, ways))
-        if kindred:
-            lines.append(_shared(comparison, leading, _KINDRED, _ways(ridge, kindred)))
-    if MATCHED in comparison.scores and apart:
-        lines.append(
-            _single(comparison, _ways(match_tables.best_layers(comparison, MATCHED), apart))
-        )
-    lines += _overfitted(comparison, apart)
+            lines.append(_matching(leading, directions))
+        lines.append(_shared_space(comparison, leading, "Shared space", directions))
+        if related:
+            heading = "Shared space with another seed or a fine-tuned model"
+            lines.append(_shared_space(comparison, leading, heading, _directions(best, related)))
+    if MATCHED in comparison.scores and unrelated:
+        best = match_tables.best_layers(comparison, MATCHED)
+        lines.append(_shared_neurons(comparison, _directions(best, unrelated)))
+    lines += _overfitting(comparison, unrelated)
     if lines and comparison.method:
-        lines.append(f"Brackets hold 95 % intervals of {comparison.method}.")
+        lines.append(f"Brackets: 95 % intervals from {comparison.method}.")
     return lines
 
 
-_SPACE = "Shared space"
-
-
-_KINDRED = "Shared by models of one origin (another seed, or fine-tuned)"
-
-
+# Names of two models: whose layers are matched, and where their matches are.
 _Pairs = list[tuple[str, str]]
 
 
-_Ways = list[tuple[str, str, pd.DataFrame]]
+# The same, with the best matches of each layer.
+_Directions = list[tuple[str, str, pd.DataFrame]]
 
 
 def _pairs(comparison: Comparison) -> tuple[_Pairs, _Pairs]:
-    """Find the pairs of models, either way round, that were trained apart, and of one origin.
+    """List the ordered pairs of unrelated models, and those of related ones.
 
-    Where there are no more than two models, or none were trained apart, all are told alike.
+    All pairs count as unrelated if there are only two models, or if all are related.
     """
     every = list(permutations(comparison.models, 2))
-    kin = Relations(comparison.provenance.models)
-    apart, kindred = (
-        [pair for pair in every if related(*(kin.models[name] for name in pair))]
-        for related in (kin.unrelated, kin.same_origin)
+    relations = Relations(comparison.provenance.models)
+    unrelated, related = (
+        [pair for pair in every if holds(*(relations.models[name] for name in pair))]
+        for holds in (relations.unrelated, relations.same_origin)
     )
-    return (apart, kindred) if len(comparison.models) > 2 and apart else (every, [])
+    return (unrelated, related) if len(comparison.models) > 2 and unrelated else (every, [])
 
 
-def _ways(table: pd.DataFrame, pairs: _Pairs) -> _Ways:
-    """Take the rows of each pair of models out of a table."""
+def _directions(table: pd.DataFrame, pairs: _Pairs) -> _Directions:
+    """Select the rows of each pair of models."""
     return [
         (*pair, pd.DataFrame(table.xs(pair, level=("model_row", "model_col"), drop_level=False)))
         for pair in pairs
     ]
 
 
-def _ends(ways: _Ways) -> tuple[str, _Ways]:
-    """Leave of many the least and the most, with words for that."""
-    if len(ways) <= 2:
-        return "", ways
-    known = [each for each in ways if each[2]["value"].notna().any()]
-    ordered = sorted(known, key=lambda each: float(each[2]["estimate"].mean()))
-    return ", least and most", [ordered[0], ordered[-1]] if len(ordered) > 1 else ordered
+def _extremes(directions: _Directions) -> tuple[str, _Directions]:
+    """Select the lowest and the highest of more than two, with the words for that."""
+    if len(directions) <= 2:
+        return "", directions
+    defined = [each for each in directions if each[2]["value"].notna().any()]
+    ordered = sorted(defined, key=lambda each: float(each[2]["estimate"].mean()))
+    ends = [ordered[0], ordered[-1]] if len(ordered) > 1 else ordered
+    return ", lowest and highest", ends
 
 
-def _nearest(measure: str, ways: _Ways, which: str) -> str:
-    nearest: dict[str, tuple[float, str]] = {}
-    for row, col, table in ways:
+def _most_similar(measure: str, directions: _Directions, which: str) -> str:
+    """Name the most similar other model of each."""
+    best: dict[str, tuple[float, str]] = {}
+    for row, col, table in directions:
         if table["value"].notna().any():
-            nearest[row] = max(nearest.get(row, (-math.inf, "")), (table["value"].mean(), col))
-    parts = [f"{row} → {col}" for row, (_, col) in nearest.items()]
-    return f"Nearest models{which} by {MEASURES[measure].title}: {', '.join(parts) or 'none'}."
+            best[row] = max(best.get(row, (-math.inf, "")), (table["value"].mean(), col))
+    parts = [f"{row} → {col}" for row, (_, col) in best.items()]
+    return f"Most similar {which} ({MEASURES[measure].title}): {', '.join(parts) or 'none'}."
 
 
-def _matching(measure: str, ways: _Ways) -> str:
+def _matching(measure: str, directions: _Directions) -> str:
+    """Name the best match of each layer; successive layers with the same match are one item."""
     parts = []
-    for row, col, ridge in ways:
+    for row, col, best in directions:
         runs = []
-        known = ridge.dropna(subset="value").droplevel(["model_row", "model_col"])
-        for target, group in groupby(known["layer_col"].items(), key=lambda item: item[1]):
+        defined = best.dropna(subset="value").droplevel(["model_row", "model_col"])
+        for target, group in groupby(defined["layer_col"].items(), key=lambda item: item[1]):
             layers = [str(layer) for layer, _ in group]
             last = f"–{layers[-1].rpartition('.')[2]}" if len(layers) > 1 else ""
             runs.append(f"{layers[0]}{last} → {target}")
-        parts.append(f"{row} → {col}: {', '.join(runs) or 'none'}")
-    return f"Best-matching layers by {MEASURES[measure].title}: {'; '.join(parts)}."
+        parts.append(f"of {row} in {col}: {', '.join(runs) or 'none'}")
+    return f"Best-matching layers ({MEASURES[measure].title}) {'; '.join(parts)}."
 
 
-def _shared(comparison: Comparison, measure: str, what_is: str, ways: _Ways) -> str:
-    which, ways = _ends(ways)
-    verb = "predicts" if measure in EXPLAINED else "reaches"
-    what = " of the variance" if measure in EXPLAINED else ""
+def _shared_space(
+    comparison: Comparison, measure: str, heading: str, directions: _Directions
+) -> str:
+    """State how well the best-matching layers predict, or resemble, each other."""
+    which, directions = _extremes(directions)
+    parts = []
+    for row, col, best in directions:
+        score = _with_interval(comparison, measure, best)
+        stated = (
+            f"{col} predicts {score} of the variance of {row}"
+            if measure in EXPLAINED
+            else f"layers of {row} reach {score} in {col}"
+        )
+        parts.append(stated + _references(measure, best))
+    return (
+        f"{heading}{which} ({MEASURES[measure].title}, mean over best-matching layers): "
+        f"{'; '.join(parts) or 'no scores'}."
+    )
+
+
+def _shared_neurons(comparison: Comparison, directions: _Directions) -> str:
+    """State how well single neurons match, against rotated neurons, and how localised that is."""
+    which, directions = _extremes(directions)
     parts = [
-        f"{col} {verb} {_sure(comparison, measure, ridge)}{what} of {row}" + _beside(ridge, measure)
-        for row, col, ridge in ways
+        f"a neuron of {row} correlates at {_with_interval(comparison, MATCHED, best)} with its "
+        f"best single match in {col}" + _references(MATCHED, best)
+        for row, col, best in directions
     ]
-    told = "; ".join(parts) or "not known"
-    return f"{what_is}{which}: {told} ({MEASURES[measure].title}, mean over layers)."
+    return (
+        f"Shared neurons{which} ({MEASURES['maxcorr'].title}, mean over best-matching layers): "
+        f"{'; '.join(parts) or 'no scores'}."
+        + _localisation(comparison, [(row, col) for row, col, _ in directions])
+    )
 
 
-def _single(comparison: Comparison, ways: _Ways) -> str:
-    which, ways = _ends(ways)
-    parts = [
-        f"the best single neuron of {col} reaches "
-        f"{_sure(comparison, MATCHED, ridge)} for one of {row}" + _beside(ridge, MATCHED)
-        for row, col, ridge in ways
-    ]
-    told = f"Shared neurons{which}: {'; '.join(parts) or 'not known'} (MaxCorr, mean over layers)."
-    return told + _localised(comparison, [(row, col) for row, col, _ in ways])
-
-
-def _localised(comparison: Comparison, pairs: _Pairs) -> str:
+def _localisation(comparison: Comparison, pairs: _Pairs) -> str:
     if LOCALISATION not in comparison.scores:
         return ""
-    told = (
-        _sure(comparison, LOCALISATION, table)
-        for _, _, table in _ways(match_tables.localisation(comparison), pairs)
+    indices = (
+        _with_interval(comparison, LOCALISATION, best)
+        for _, _, best in _directions(match_tables.localisation(comparison), pairs)
     )
-    known = [each for each in told if each != "nan"]
-    if not known:
+    defined = [each for each in indices if each != "nan"]
+    if not defined:
         return ""
     return (
-        f" Localisation index {' and '.join(known)}, where 0 is a shared space in unrelated bases "
-        "and 1 the same neurons."
+        f" Localisation index {' and '.join(defined)} (0: shared space, but no shared neurons; "
+        "1: single neurons carry all that is shared)."
     )
 
 
-def _beside(ridge: pd.DataFrame, measure: str) -> str:
+def _references(measure: str, best: pd.DataFrame) -> str:
     """Format the means of the references that the sentence mentions."""
     known = [
-        f"{each.phrase(measure)}: {_mean(ridge, each.column)}"
-        for each in floors_and_ceilings.known(ridge, measure)
-        if each.phrase(measure) and ridge[each.column].notna().any()
+        f"{each.phrase(measure)}: {_format(measure, float(best[each.column].mean()))}"
+        for each in floors_and_ceilings.known(best, measure)
+        if each.phrase(measure) and best[each.column].notna().any()
     ]
     return f" ({', '.join(known)})" if known else ""
 
 
-def _overfitted(comparison: Comparison, pairs: _Pairs) -> list[str]:
-    """Tell how much of an in-sample number is overfitting here, of many models at most."""
+def _overfitting(comparison: Comparison, pairs: _Pairs) -> list[str]:
+    """State the overfitting of the in-sample score; of many pairs, the largest."""
     in_sample, held_out = next(iter(HELD_OUT.items()))
     if not pairs or not {in_sample, held_out} <= set(comparison.scores.data_vars):
         return []
     table = trust_tables.overfitting(comparison, in_sample, held_out)
-    found = {
-        (a, b): pd.concat([part for _, _, part in _ways(table, [(a, b), (b, a)])]).mean(
+    means = {
+        (a, b): pd.concat([part for _, _, part in _directions(table, [(a, b), (b, a)])]).mean(
             numeric_only=True
         )
         for a, b in combinations(comparison.models, 2)
         if (a, b) in pairs
     }
-    found = {names: rows for names, rows in found.items() if rows.notna().all()}
-    if not found:
+    means = {names: rows for names, rows in means.items() if rows.notna().all()}
+    if not means:
         return []
-    (a, b), rows = max(found.items(), key=lambda each: float(each[1]["overfitting"]))
+    (a, b), rows = max(means.items(), key=lambda each: float(each[1]["overfitting"]))
     return [
-        f"Overfitting{', at most' if len(found) > 1 else ''}: LinReg reads "
-        f"{rows['in_sample']:.2f} in sample and {rows['held_out']:.2f} on held-out speech, so that "
-        f"{rows['overfitting']:.2f} of it is none of the models' ({a} and {b}, mean over layers)."
+        f"Overfitting{', at most' if len(means) > 1 else ''}: {rows['overfitting']:.2f} of the "
+        f"in-sample correlation ({MEASURES['linreg'].title} {rows['in_sample']:.2f} in sample, "
+        f"{rows['held_out']:.2f} on held-out speech; {a} and {b}, mean over layers)."
     ]
 
 
-def _sure(comparison: Comparison, measure: str, ridge: pd.DataFrame) -> str:
-    """Write a mean over layers with its interval, where there is one."""
-    estimate, low, high = match_tables.mean_over_layers(comparison, measure, ridge)
+def _with_interval(comparison: Comparison, measure: str, best: pd.DataFrame) -> str:
+    """Format a mean over layers, with its interval if it has one."""
+    estimate, low, high = match_tables.mean_over_layers(comparison, measure, best)
     if low != low:
-        return f"{estimate:.2f}"
-    digits = 3 if high - low < 0.02 else 2  # as many as the interval earns
+        return _format(measure, estimate)
+    narrow = high - low < 0.02
+    if measure in EXPLAINED:
+        ends = (percent(each, narrow).removesuffix(" %") for each in (low, high))
+        return f"{percent(estimate, narrow)} [{', '.join(ends)}]"
+    digits = 3 if narrow else 2
     return f"{estimate:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
-def _mean(table: pd.DataFrame, column: str) -> str:
-    return f"{table[column].mean():.2f}"
+def _format(measure: str, value: float) -> str:
+    """Format a score without an interval: explained variance in per cent."""
+    if value != value:
+        return "nan"
+    return percent(value) if measure in EXPLAINED else f"{value:.2f}"

@@ -1,4 +1,4 @@
-"""Words that figures and tables of the report share."""
+"""Words and number formats that the sections of the report share."""
 
 import pandas as pd
 
@@ -10,41 +10,56 @@ COLUMNS = {
     "model_row": "model",
     "model_col": "other model",
     "layer_row": "layer",
-    "layer_col": "best layer of the other",
+    "layer_col": "best-matching layer",
     "depth_row": "depth (0 to 1)",
-    "depth_col": "depth of the best layer",
-    PREDICTED_R: "held-out r of the whole layer",
-    MATCHED: "best single neuron",
+    "depth_col": "depth of the best match",
+    PREDICTED_R: "held-out r, whole layer",
+    MATCHED: "best single match",
     ROTATED: floors_and_ceilings.ROTATED_NEURONS.label,
-    "match": "best neuron's index",
+    "match": "matching neuron",
     "localisation": "localisation index",
-    "estimate": "estimate",
-    "low": "95 % from",
-    "high": "to",
-    "share": "share of floor to ceiling",
-    "share_low": "share, 95 % from",
-    "share_high": "share, to",
-    "baseline_fraction": "baseline: its fraction of the variance that the other model explains",
+    "estimate": "bias-corrected estimate",
+    "low": "95 % low",
+    "high": "95 % high",
+    "share": "scaled score (0: floor, 1: ceiling)",
+    "share_low": "scaled score, 95 % low",
+    "share_high": "scaled score, 95 % high",
+    "baseline_fraction": "log-mel, fraction of what the other model explains",
 }
 
 
 def level(name: str) -> str:
-    """Tell what a measure compares: neuron, layer or head."""
+    """Return the level of a measure: neuron, layer or head."""
     if name == "localisation":
         return "neuron"
     return MEASURES[name].level if name in MEASURES else "layer"
 
 
 def named(table: pd.DataFrame, **names: str) -> pd.DataFrame:
-    """Give a table headings that read as words."""
+    """Rename columns and index levels to headings that readers understand."""
     words = COLUMNS | floors_and_ceilings.headings() | names
     indexed = table.rename_axis([words.get(str(name), str(name)) for name in table.index.names])
     return indexed.rename(columns=words)
 
 
+def interval_headings(table: pd.DataFrame) -> dict[str, str]:
+    """Return headings for the ends of intervals, each named after its score."""
+    ends = {f"{name}_{end}": (str(name), end) for name in table for end in ("low", "high")}
+    return {
+        column: f"{COLUMNS.get(name, name)}, 95 % {end}"
+        for column, (name, end) in ends.items()
+        if column in table and column not in COLUMNS
+    }
+
+
 def span(values: "pd.Series[float]", digits: int = 2) -> str:
-    """Say from where to where values go."""
-    known = values.dropna()
-    if known.empty:
-        return "not measured"
-    return f"from {known.min():.{digits}f} to {known.max():.{digits}f}"
+    """Format the range of values."""
+    defined = values.dropna()
+    if defined.empty:
+        return "not computed"
+    return f"from {defined.min():.{digits}f} to {defined.max():.{digits}f}"
+
+
+def percent(value: float, precise: bool = False) -> str:
+    """Format a fraction in per cent, to whole numbers or to one decimal."""
+    return f"{100 * value:.{int(precise)}f} %"

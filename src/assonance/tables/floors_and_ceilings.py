@@ -147,8 +147,8 @@ def headings() -> dict[str, str]:
         label = each.kind if shared else each.label
         words |= {
             each.column: label,
-            f"{each.column}_low": f"{label}, 95 % from",
-            f"{each.column}_high": f"{label}, to",
+            f"{each.column}_low": f"{label}, 95 % low",
+            f"{each.column}_high": f"{label}, 95 % high",
         }
     return words
 
@@ -280,7 +280,7 @@ ROTATED_NEURONS = Reference(
     words="randomly rotated neurons",
     of=_rotated,
     line=Line("--", "dashed"),
-    phrase=lambda _: "in randomly rotated axes",
+    phrase=lambda _: "randomly rotated neurons",
     suits=lambda measure: measure == MATCHED,
 )
 
@@ -293,7 +293,7 @@ RANDOM_WEIGHTS = Reference(
     of=_random_weights,
     line=Line("--", "dashed"),
     mean=_mean_random_weights,
-    phrase=lambda _: "with random weights",
+    phrase=lambda _: "random weights",
     suits=lambda measure: measure not in (MATCHED, ROTATED),
 )
 
@@ -302,12 +302,12 @@ BASELINE = Reference(
     name="baseline",
     column="baseline",
     kind="baseline",
-    words="log-mel frames",
+    words="log-mel",
     of=_baseline,
     line=Line("-.", "dash-dotted", "#444444", 1.3),
     mean=_mean_baseline,
     # With 80 bands to match, log-mel frames are too low a floor for single neurons.
-    phrase=lambda measure: None if measure == MATCHED else "log-mel frames alone",
+    phrase=lambda measure: None if measure == MATCHED else "log-mel",
     suits=lambda measure: measure != ROTATED,
 )
 
@@ -325,7 +325,7 @@ SECOND_SEED = Reference(
     name="second seed",
     column="seed",
     kind="ceiling",
-    words="second training seed",
+    words="second seed",
     of=_second_seed,
     line=Line(":", "dotted"),
 )

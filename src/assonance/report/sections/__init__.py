@@ -4,23 +4,23 @@ from collections.abc import Sequence
 
 from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import Comparison
-from assonance.report.sections.changes import fine_tuning
-from assonance.report.sections.heads import heads
-from assonance.report.sections.layers import alike
-from assonance.report.sections.matches import depths
-from assonance.report.sections.neurons import same_neurons
+from assonance.report.sections.changes import changes_section
+from assonance.report.sections.heads import heads_section
+from assonance.report.sections.layers import layers_section
+from assonance.report.sections.matches import matches_section
+from assonance.report.sections.neurons import neurons_section
 from assonance.report.sections.section import Section
-from assonance.report.sections.trust import trust
+from assonance.report.sections.trust import trust_section
 
 
 def sections(comparison: Comparison, pairs: Sequence[FineTuning]) -> list[Section]:
-    """Make every section that the measures allow."""
+    """Make the sections whose measures were computed."""
     made = [
-        alike(comparison),
-        depths(comparison),
-        fine_tuning(comparison, pairs),
-        same_neurons(comparison),
-        heads(comparison),
-        trust(comparison),
+        layers_section(comparison),
+        matches_section(comparison),
+        changes_section(comparison, pairs),
+        neurons_section(comparison),
+        heads_section(comparison),
+        trust_section(comparison),
     ]
     return [section for section in made if section is not None]

@@ -1,4 +1,4 @@
-"""The section on attention heads: how alike they are, and what kinds there are."""
+"""Section on attention heads: how similar they are, and of what kinds."""
 
 from collections.abc import Iterator
 from itertools import chain, permutations
@@ -13,15 +13,22 @@ from assonance.report.sections.section import Panel, Section, names_of, panel, s
 from assonance.tables import heads as head_tables
 
 KINDS_TEXT = (
-    "What a head looks at, by numbers from 0 to 1. Diagonal: at least half of its attention lies "
-    "within one frame of one offset. Vertical: its queries agree on few keys. Global: its "
-    "attention is nearly even. Positional: its mean over offsets says at least half of its maps. "
-    "Content: none of these; where it looks depends on what is there. After Yang et al. (2020)."
+    "The kind of a head is the first of these that applies. Diagonal: at least half of the "
+    "attention lies within one frame of a single offset. Vertical: queries attend to the same few "
+    "keys. Global: attention is nearly even. Positional: the mean over relative offsets explains "
+    "at least half of the attention map. Content: none of these; attention depends on the speech. "
+    "Diagonal, vertical and global are those of Yang et al. (2020)."
 )
 
 
-def kinds_of_heads(comparison: Comparison) -> Iterator[Picture]:
-    """Draw what every head looks at."""
+_NO_FLOOR = (
+    " Average attention alone scores above 0.95 for all heads here, so the line is no useful "
+    "reference."
+)
+
+
+def head_kinds(comparison: Comparison) -> Iterator[Picture]:
+    """Draw the mean attention profile of every head."""
     if "entropy" not in comparison.heads:
         return
     table = head_tables.heads(comparison)
@@ -39,14 +46,14 @@ def kinds_of_heads(comparison: Comparison) -> Iterator[Picture]:
         "head-kinds",
         lambda: head_plots.head_kinds(comparison),
         shown,
-        "Where each head looks, from the past (left) to the future (right), each profile as high "
-        f"as its own peak: {words}.",
-        f"Small profiles of the attention of {len(table)} heads over relative offsets: {words}.",
+        "Mean attention of each head by relative offset, from the past (left) to the future "
+        f"(right), scaled to its own peak. Kinds: {words}.",
+        f"Small attention profiles of {len(table)} heads over relative offsets: {words}.",
     )
 
 
 def matches(comparison: Comparison, measure: str, slug: str) -> Iterator[Picture]:
-    """Draw how alike each head and its best match are, and what positions alone would make."""
+    """Draw the score of each head with its best match, against that of their positions alone."""
     if measure not in head_tables.head_measures(comparison):
         return
     models = head_tables.with_heads(comparison)
@@ -59,32 +66,33 @@ def matches(comparison: Comparison, measure: str, slug: str) -> Iterator[Picture
     means = head_tables.head_models(comparison, measure).to_numpy()
     average = join_names(
         [
-            f"{printable(row)} in {printable(col)} {means[i, j]:.2f}"
+            f"{means[i, j]:.2f} for {printable(row)} in {printable(col)}"
             for (i, row), (j, col) in permutations(enumerate(models), 2)
         ]
     )
     shown = table.rename_axis(["model", "other model", "layer", "head"]).rename(
         columns={
-            "layer_col": "best layer of the other",
-            "head_col": "its head",
+            "layer_col": "layer of the best match",
+            "head_col": "matching head",
             "value": name,
-            "position": "positions alone",
-            "mutual": "each other's best",
+            "position": "average offsets alone",
+            "mutual": "mutual best match",
         }
     )
     yield picture(
         f"head-matches-{slug}",
         lambda: head_plots.head_matches(comparison, measure),
         shown,
-        f"{name} of each head with its best match anywhere in the other model, against what two "
-        "heads with the same mean over relative offsets and nothing else would score. Above the "
-        f"line they are alike beyond positions. On average, best matches of {average}.",
-        f"Scatter of {len(table)} best matches of heads; on average, {average}.",
+        f"{name} of each head with its best match in any layer of the other model (up), against "
+        "the score of their average attention by offset alone (across). Above the line: more "
+        f"similar than average attention offsets explain. Means: {average}."
+        + (_NO_FLOOR if (table["position"] > 0.95).all() else ""),
+        f"Scatter of the best matches of {len(table)} heads; means: {average}.",
     )
 
 
-def heads(comparison: Comparison) -> Section | None:
-    """Show how alike attention is."""
+def heads_section(comparison: Comparison) -> Section | None:
+    """Show how similar attention heads are."""
     names = names_of(comparison, "head")
     if not names:
         return None
@@ -99,11 +107,12 @@ def heads(comparison: Comparison) -> Section | None:
         )
         for name in names
     ]
-    kinds = tuple(kinds_of_heads(comparison))
+    kinds = tuple(head_kinds(comparison))
     if kinds:
         panels.append(Panel("Kinds of heads", KINDS_TEXT, kinds))
     text = (
-        "How alike the attention maps of two layers are: the best match of each head of the row "
-        "layer, averaged. The input of the first block has no attention and is hatched."
+        "Similarity of attention maps. The score of two layers is the mean over the heads of the "
+        "row layer, each with its best match in the column layer. The input of the first block has "
+        "no attention and is hatched."
     )
-    return Section("heads", "Heads", "Which heads do the same?", text, tuple(panels))
+    return Section("heads", "Heads", "How similar are the attention heads?", text, tuple(panels))

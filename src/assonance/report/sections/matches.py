@@ -1,4 +1,4 @@
-"""Curves over depth: how alike the best layers are, raw and as a share of floor to ceiling."""
+"""Section on best matches: their scores by depth, raw and scaled, and where they lie."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from assonance.plots import matches as match_plots
 from assonance.plots import scales
 from assonance.report.pictures import Picture, picture
 from assonance.report.sections.section import Panel, Section, names_of, panel, slug_of
-from assonance.report.words import level, named, span
+from assonance.report.words import level, named, percent, span
 from assonance.tables import floors_and_ceilings
 from assonance.tables import matches as match_tables
 from assonance.tables.floors_and_ceilings import BASELINE
@@ -19,7 +19,7 @@ from assonance.tables.floors_and_ceilings import BASELINE
 def curves(
     comparison: Comparison, measure: str, id: str, *, shares: bool = True
 ) -> Iterator[Picture]:
-    """Draw how similar the best layer is, and its floor; by itself, and as a share of the way."""
+    """Draw the score of best matches by depth, raw and scaled from floor to ceiling."""
     if measure not in comparison.scores:
         return
     table = match_tables.best_layers(comparison, measure)
@@ -32,20 +32,20 @@ def curves(
     shares = shares and len(of_way) > 0
     shown = table.drop(columns=["depth_row", "depth_col", *(of_way if shares else ())])
     words = f"; floor ({floor.words}) {span(table[floor.column])}" if floor else ""
-    drawn = "".join(
-        f"; {each.line.words}, the {each.label}"
+    lines = "".join(
+        f"; {each.line.words}: {each.kind} ({each.words})"
         for each in floors_and_ceilings.drawn(table, measure)
-        if each.line is not None
+        if each.line is not None and each is not BASELINE
     )
     headings = {floor.column: floor.label} if floor else {}
-    band = "; band, the 95 % interval" if "low" in table else ""
+    band = "; band: 95 % interval" if "low" in table else ""
     yield picture(
         id,
         lambda: match_plots.depth_curves(comparison, measure, table),
         named(shown, value=name, **headings),
-        f"{name} with the most similar layer of the other model{drawn}{band}."
-        f"{_of_acoustics(measure, table)}",
-        f"Lines of {name} by depth, {span(table['estimate'])}{words}.",
+        f"{name} of each layer with its best match in the other model{lines}{band}."
+        f"{_baseline(measure, table)}",
+        f"Lines of {name} of best matches by depth, {span(table['estimate'])}{words}.",
         "raw" if shares else "",
     )
     if shares and floor is not None and ceiling is not None:
@@ -58,37 +58,36 @@ def curves(
             f"{id}-share",
             lambda: match_plots.shares(comparison, measure, table),
             named(shown),
-            f"{name} with the most similar layer of the other model, as a share of the way from "
-            f"floor (0: {floor.words}) to ceiling (1: {ceiling.words}). Intervals are those of the "
-            "score, with floor and ceiling taken as they are; what lies beyond the axis is drawn "
-            "at its end.",
-            f"Lines of the share by depth, {span(table['share'])}.",
+            f"{name} of each layer with its best match in the other model, scaled from "
+            f"floor (0: {floor.words}) to ceiling (1: {ceiling.words}). Intervals treat floor and "
+            "ceiling as fixed. Values beyond the axis are drawn at its end.",
+            f"Lines of the scaled {name} of best matches by depth, {span(table['share'])}.",
             "share",
         )
 
 
-def _of_acoustics(measure: str, table: pd.DataFrame) -> str:
-    """Say how far log-mel frames alone go, and what this floor is not."""
+def _baseline(measure: str, table: pd.DataFrame) -> str:
+    """Word the scores of the log-mel baseline, and why it can be too low."""
     if BASELINE.column not in table:
         return ""
-    said = f" Dash-dotted, the acoustics alone: log-mel frames reach {span(table[BASELINE.column])}"
+    text = f" Dash-dotted: log-mel baseline, {span(table[BASELINE.column])}"
     if "baseline_fraction" in table:
-        said += (
-            f", on average {table['baseline_fraction'].mean():.0%} of what the other model "
-            "explains of a layer (each layer's share is in the table)"
+        text += (
+            f", on average {percent(table['baseline_fraction'].mean())} of the variance that the "
+            "other model explains (by layer in the table)"
         )
     if measure == MATCHED:
-        said += (
-            "; they offer a neuron 80 bands to be matched with, fewer than a wider layer's "
-            "neurons, so that this floor is low by that"
+        text += (
+            ". With only 80 bands to match, this baseline is too low for layers of more than 80 "
+            "neurons"
         )
     elif level(measure) == "neuron":
-        said += "; with 80 bands they can explain no more than 80 directions of a wider layer"
-    return f"{said}."
+        text += ". Its 80 bands can explain at most 80 directions of a wider layer"
+    return f"{text}."
 
 
-def depths(comparison: Comparison) -> Section | None:
-    """Show which layers go together."""
+def matches_section(comparison: Comparison) -> Section | None:
+    """Show which layers match, and how well."""
     if len(comparison.models) < 2:
         return None
     names = [name for name in names_of(comparison, "neuron", "layer") if name != ROTATED]
@@ -96,15 +95,16 @@ def depths(comparison: Comparison) -> Section | None:
     if not panels:
         return None
     text = (
-        "For each layer of a model, the layer of another model that is most similar: first how "
-        "similar it is, then where it lies. What lies on the dashed floor is no likeness: "
-        "models that learnt nothing, or neurons mixed at random, reach it as well."
+        "The best match of a layer is the most similar layer of another model. The first figure "
+        "shows how similar the two are, the last one at which depth the match lies. A score on the "
+        "dashed floor is no evidence of similarity: random weights or randomly rotated neurons "
+        "reach it too."
     )
-    return Section("depth", "Depth", "Which depth matches which?", text, panels)
+    return Section("depth", "Best matches", "Which layers match?", text, panels)
 
 
 def _depth_panel(comparison: Comparison, measure: str) -> Panel:
-    """Curves, and where the best layers lie."""
+    """Make the panel of a measure: scores of best matches, and their depths."""
     name = scales.title(comparison, measure)
     slug = slug_of(comparison, measure)
 
@@ -113,14 +113,15 @@ def _depth_panel(comparison: Comparison, measure: str) -> Panel:
         table = match_tables.best_matches(comparison, measure)
         if table["value"].isna().all():
             return
-        apart = (table["depth_row"] - table["depth_col"]).abs().mean()
+        distance = (table["depth_row"] - table["depth_col"]).abs().mean()
         yield picture(
             f"ridge-{slug}",
             lambda: match_plots.best_layers(comparison, measure),
             named(table[["depth_row", "layer_col", "depth_col"]]),
-            f"Where the most similar layer lies, by {name}; dashed: at equal depth.",
-            f"Lines of the best-matching layer by depth; on average {apart:.2f} of a model's depth "
-            "away from equal depth.",
+            f"Depth of the best match by {name}, from the first layer to the last; dashed: equal "
+            "depth.",
+            f"Lines of the depth of the best match by depth; on average {distance:.2f} of a "
+            "model's depth from equal depth.",
         )
 
     return panel(comparison, measure, pictures())

@@ -1,4 +1,4 @@
-"""Explain similarity of single neurons."""
+"""Section on neurons: whether what is shared lies in single neurons."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from assonance.plots import scales
 from assonance.report.pictures import Picture, picture
 from assonance.report.sections.matches import curves
 from assonance.report.sections.section import Panel, Section
-from assonance.report.words import named, span
+from assonance.report.words import interval_headings, named, span
 from assonance.tables import cells
 from assonance.tables import layers as layer_tables
 from assonance.tables import matches as match_tables
@@ -23,7 +23,7 @@ from assonance.tables import neurons as neuron_tables
 from assonance.tables.floors_and_ceilings import RANDOM_WEIGHTS
 
 
-def same_neurons(comparison: Comparison) -> Section | None:
+def neurons_section(comparison: Comparison) -> Section | None:
     """Show whether what is shared lies in single neurons."""
     if len(comparison.models) < 2:
         return None
@@ -36,9 +36,10 @@ def same_neurons(comparison: Comparison) -> Section | None:
     if not pictures:
         return None
     text = (
-        "Two layers can hold the same information in unrelated neurons. Compare what the whole of "
-        "a layer tells of a neuron with what its best single neuron tells, and with the best of "
-        "randomly rotated neurons, which share the space and no neuron."
+        "Two layers can hold the same information in unrelated neurons. For each neuron, compare "
+        "its prediction from the whole other layer with its best single match there, and with its "
+        "best match among randomly rotated neurons: a rotation keeps the space but mixes all "
+        "neurons."
     )
     heading = "Same neurons, or only the same space?"
     panel = Panel("", "", tuple(pictures))
@@ -46,7 +47,7 @@ def same_neurons(comparison: Comparison) -> Section | None:
 
 
 def _signature(comparison: Comparison) -> Iterator[Picture]:
-    """Draw the neurons of the two layers that know most of each other."""
+    """Draw the neurons of the layer that is predicted best, against the layer that predicts it."""
     pair = match_tables.best_pair(comparison)
     if pair is None or not {PREDICTED_R, MATCHED} <= set(comparison.neurons.data_vars):
         return
@@ -57,12 +58,14 @@ def _signature(comparison: Comparison) -> Iterator[Picture]:
     yield picture(
         "signature",
         lambda: neuron_plots.neurons(comparison, *pair),
-        named(table),
-        f"Each neuron of {row} {layer_row}, against {col} {layer_col}: the pair of layers, of "
-        "models trained apart where there are any, of which one says most of the other. On the "
-        "line a neuron has a twin; among the crosses it shares the space alone.",
-        f"Scatter of {len(table)} neurons: held-out r of the whole layer "
-        f"{span(table[PREDICTED_R])}; best single neuron {span(table[MATCHED])}.",
+        named(table, **interval_headings(table)),
+        f"Each neuron of {row} {layer_row}: its correlation with its prediction from all of "
+        f"{col} {layer_col} (across) and with its best single match there (up). Of all pairs of "
+        "layers of independently trained models, if there are any, this one has the best "
+        "prediction. On the line, one neuron predicts as well as the whole layer; among the "
+        "crosses (randomly rotated neurons), only the space is shared.",
+        f"Scatter of {len(table)} neurons: held-out r from the whole layer "
+        f"{span(table[PREDICTED_R])}; best single match {span(table[MATCHED])}.",
     )
 
 
@@ -74,22 +77,22 @@ def _localisation(comparison: Comparison) -> Iterator[Picture]:
     table = match_tables.localisation(comparison)
     if table["value"].isna().all():
         return
-    predicted = scales.title(comparison, predicting)
+    predictor = scales.title(comparison, predicting)
     ends = [name for name in ("estimate", "low", "high") if name in table]
     shown = table[["layer_col", "value", *ends, "predicted"]]
     yield picture(
         "localisation",
         lambda: match_plots.localisation(comparison),
-        named(shown, value="localisation", predicted=predicted),
-        "Localisation: how far the best single neuron goes from the best of randomly rotated "
-        "neurons (0) to all that the layer knows (1), at the layer of the other model with the "
-        f"highest {predicted}.",
+        named(shown, value="localisation index", predicted=predictor),
+        "Localisation index of each layer in its best match in the other model by "
+        f"{predictor}. 0: the best single neuron predicts no more than the best randomly rotated "
+        "one; 1: it predicts as much as the whole layer.",
         f"Lines of the localisation index by depth, {span(table['value'])}.",
     )
 
 
 def _consensus(comparison: Comparison) -> Iterator[Picture]:
-    """Draw which neurons every other layer has."""
+    """Draw how well neurons are matched in every other layer."""
     table = layer_tables.consensus(comparison) if CONSENSUS in comparison.scores else pd.DataFrame()
     if "value" not in table:
         return
@@ -98,9 +101,9 @@ def _consensus(comparison: Comparison) -> Iterator[Picture]:
         "consensus",
         lambda: layer_plots.consensus(comparison),
         named(table.drop(columns="depth_row"), value=name, floor=RANDOM_WEIGHTS.label),
-        f"{name}: how well a layer's neurons are matched, on average, in whichever layer of the "
-        "other models matches them worst"
-        + (f"; dashed, the {RANDOM_WEIGHTS.label}" if "floor" in table else "")
-        + ("; band, the 95 % interval." if "low" in table else "."),
+        f"{name}: correlation of each neuron with its best match in the layer of the other models "
+        "that matches it worst, averaged over the neurons of a layer"
+        + (f"; dashed: {RANDOM_WEIGHTS.kind} ({RANDOM_WEIGHTS.words})" if "floor" in table else "")
+        + ("; band: 95 % interval." if "low" in table else "."),
         f"Lines of {name} by depth, {span(table['value'])}.",
     )

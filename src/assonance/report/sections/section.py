@@ -1,4 +1,4 @@
-"""The sections of the page, each left out where its measures were not taken."""
+"""Sections of the page: a heading, a text and figures by measure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from assonance.tables import cells
 
 @dataclass(frozen=True)
 class Panel:
-    """Pictures of one measure, and what the measure is."""
+    """The figures of one measure, with its definition."""
 
     label: str
     text: str
@@ -22,16 +22,18 @@ class Panel:
 
 @dataclass(frozen=True)
 class Section:
-    """A question and its pictures.
+    """A question and the figures that answer it.
 
     Attributes
     ----------
     id, short, heading
-        Its anchor, its name in the navigation, the question.
+        Anchor, name in the navigation, question.
     text
-        How to read it.
+        How to read the figures.
     panels
-        What is shown; one at a time where `switch` says so and the reader's browser can.
+        Figures by measure.
+    switch
+        Whether readers choose one panel at a time; otherwise all are shown.
     """
 
     id: str
@@ -43,20 +45,20 @@ class Section:
 
     @property
     def readings(self) -> bool:
-        """Whether some of its pictures can be read raw or as a share."""
+        """Whether some figures exist both raw and scaled from floor to ceiling."""
         return any(picture.reading for panel in self.panels for picture in panel.pictures)
 
 
 def names_of(comparison: Comparison, *levels: str) -> list[str]:
-    """Name the measures of some levels, the telling ones first."""
+    """List the measures of some levels, those of `FIRST_SHOWN` first."""
     names = [name for name in cells.measures(comparison) if level(name) in levels]
     return sorted(
         names, key=lambda name: FIRST_SHOWN.index(name) if name in FIRST_SHOWN else len(FIRST_SHOWN)
     )
 
 
-def what(comparison: Comparison, measure: str) -> str:
-    """Say in a line what a measure is and where it comes from."""
+def definition(comparison: Comparison, measure: str) -> str:
+    """Word the definition, the scale and the source of a measure."""
     attributes = comparison.scores[measure].attrs
     parts = [
         f"{attributes['description']}." if attributes.get("description") else "",
@@ -67,11 +69,13 @@ def what(comparison: Comparison, measure: str) -> str:
 
 
 def panel(comparison: Comparison, measure: str, pictures: Iterator[Picture]) -> Panel:
-    """Put a measure's pictures together."""
-    return Panel(scales.title(comparison, measure), what(comparison, measure), tuple(pictures))
+    """Make the panel of a measure from its figures."""
+    return Panel(
+        scales.title(comparison, measure), definition(comparison, measure), tuple(pictures)
+    )
 
 
 def slug_of(comparison: Comparison, measure: str) -> str:
-    """Name a measure in an id: its own name where that is safe, its number otherwise."""
+    """Return what names a measure in an id: its name if that is safe, its number otherwise."""
     safe = measure.isascii() and measure.isidentifier()
     return measure if safe else str(cells.measures(comparison).index(measure))

@@ -1,4 +1,4 @@
-"""What the scores can be trusted for: dominating neurons, dependent frames, overfitting."""
+"""Section on trust: chance level, overfitting, dominating neurons, dependent frames."""
 
 from collections.abc import Iterator
 
@@ -16,15 +16,20 @@ from assonance.tables.floors_and_ceilings import SHIFTED
 
 
 def _intervals(comparison: Comparison) -> str:
-    """Say what made the intervals, and what they are about."""
+    """Word how intervals were computed, what they generalise to, and where they fail."""
     if not comparison.method:
-        return "There are no intervals"
-    about = comparison.provenance.population
-    return f"Intervals are those of {comparison.method}, and about {about}"
+        return "No intervals were computed."
+    return (
+        f"Intervals come from {comparison.method} and generalise to "
+        f"{comparison.provenance.population}. SVCCA and PWCCA have none: they are not smooth where "
+        "nothing is shared, and an interval would mislead. Intervals of MaxCorr (slightly too "
+        "short with the jackknife) and of LinReg's r hold where neurons share something; where "
+        "they share nothing, both are biased upwards: read R² and held-out scores there."
+    )
 
 
-def trust(comparison: Comparison) -> Section | None:
-    """Show what the numbers can be trusted for."""
+def trust_section(comparison: Comparison) -> Section | None:
+    """Show what scores are by chance, by overfitting and by a few neurons."""
     pictures = [
         *chance(comparison),
         *overfitting(comparison),
@@ -33,29 +38,24 @@ def trust(comparison: Comparison) -> Section | None:
     if not pictures:
         return None
     text = (
-        "What lies behind the scores. Where a few neurons own most of a layer's variance, CKA "
-        "sees these alone: read CKA of z-scored neurons beside it. Neighbouring frames are alike, "
-        "so that many frames tell as much as a few independent ones: where these are fewer than "
-        "the neurons, what is scored in sample is partly chance. "
-        f"{_intervals(comparison)}; "
-        "a measure without one (SVCCA, PWCCA) has a kink where nothing is shared, so that none "
-        "would be honest; those of MaxCorr (a little short by the jackknife) and LinReg's r are "
-        "where neurons share something, and too high where they share nothing: read R² and "
-        "held-out scores there."
+        "If a few neurons carry most of a layer's variance, CKA reflects mostly these: compare it "
+        "with CKA of z-scored neurons. Neighbouring frames are correlated, so many frames are "
+        "worth fewer independent ones; if these are fewer than the neurons, in-sample scores are "
+        f"partly chance. {_intervals(comparison)}"
     )
     panel = Panel("", "", tuple(pictures))
-    return Section("trust", "Trust", "Can I trust it?", text, (panel,), switch=False)
+    return Section("trust", "Trust", "Can the scores be trusted?", text, (panel,), switch=False)
 
 
 _COLUMNS = {
     "value": "between models",
-    "least p": "least possible p",
-    "above": "share of pairs with q ≤ 0.05",
+    "least p": "smallest possible p",
+    "above": "fraction of pairs with q ≤ 0.05",
 }
 
 
 def dominance(comparison: Comparison) -> Iterator[Picture]:
-    """Draw who owns the variance, and list what each layer is like."""
+    """Draw the variance of the ten largest neurons, and table the descriptors of each layer."""
     table = trust_tables.descriptors(comparison)
     if "top_ten_neurons" not in table:
         return
@@ -66,38 +66,38 @@ def dominance(comparison: Comparison) -> Iterator[Picture]:
         "dominance",
         lambda: trust_plots.dominance(comparison),
         shown.rename_axis(["model", "layer"]),
-        "Share of each layer's variance that its ten neurons of most variance own. The table also "
-        "tells how many directions share the variance, neurons that hardly vary or never change, "
-        "and how many independent frames these frames are worth." + _in_short(comparison, table),
-        f"Lines by depth of the variance that ten neurons own, at most {most:.2f}.",
+        "Fraction of each layer's variance in the ten neurons with the largest variance. The table "
+        "adds effective rank, constant and dead neurons, and effective frames."
+        + _descriptors(comparison, table),
+        f"Lines by depth of the fraction of variance in ten neurons, at most {most:.2f}.",
     )
 
 
-def _in_short(comparison: Comparison, table: pd.DataFrame) -> str:
-    """Say in a line or two what the layers are like, and what dominance does to CKA."""
-    said = ""
+def _descriptors(comparison: Comparison, table: pd.DataFrame) -> str:
+    """Summarise the descriptors, and how far dominating neurons change CKA."""
+    text = ""
     if "dead_neurons" in table:
-        said += (
-            f" Effective rank {span(table['effective_rank'], digits=0)}; dead neurons in all: "
-            f"{table['dead_neurons'].sum():.0f}."
+        text += (
+            f" Effective rank ranges {span(table['effective_rank'], digits=0)}; dead neurons in "
+            f"total: {table['dead_neurons'].sum():.0f}."
         )
     if "effective_frames" in table:
-        said += (
-            f" Of a mean, the {comparison.provenance.corpus.frames} frames tell as much as "
-            f"independent ones {span(table['effective_frames'], digits=0)} in number; where that "
-            "is fewer than a layer's neurons, the page says so first and names the remedy."
+        text += (
+            f" For a mean, the {comparison.provenance.corpus.frames} frames are worth "
+            f"{span(table['effective_frames'], digits=0)} independent ones; a layer with fewer "
+            "than its neurons is listed in the caveats."
         )
-    known = [trust_tables.chance(comparison, name)["value"].mean() for name in DOMINANCE]
-    if not any(value != value for value in known):
-        said += (
-            f" Between models CKA reads {known[0]:.2f} with neurons as they are, "
-            f"{known[1]:.2f} where each counts the same."
+    means = [trust_tables.chance(comparison, name)["value"].mean() for name in DOMINANCE]
+    if not any(value != value for value in means):
+        text += (
+            f" Mean CKA between models is {means[0]:.2f} with neurons as they are and "
+            f"{means[1]:.2f} with each z-scored."
         )
-    return said
+    return text
 
 
 def chance(comparison: Comparison) -> Iterator[Picture]:
-    """Draw what measures read of speech that has nothing to do with what the other model hears."""
+    """Draw the mean score of each measure with its circular-shift null and other references."""
     table = trust_tables.chance_by_measure(comparison)
     if table.empty:
         return
@@ -105,7 +105,7 @@ def chance(comparison: Comparison) -> Iterator[Picture]:
     more = (
         ""
         if least <= 0.05
-        else f" So few shifts cannot give a p below {least:.2g}; ask for more with --shifts."
+        else f" With so few shifts, p cannot be below {least:.2g}: set --shifts higher."
     )
     headings = _COLUMNS | {each.name: each.label for each in (SHIFTED, *trust_tables.averaged())}
     titles = [str(comparison.scores[name].attrs.get("long_name", name)) for name in table.index]
@@ -113,20 +113,20 @@ def chance(comparison: Comparison) -> Iterator[Picture]:
         "chance",
         lambda: trust_plots.chance(comparison),
         table.set_axis(titles, axis="index").rename_axis("measure").rename(columns=headings),
-        "What each measure reads between the models, with random weights, with log-mel frames (of "
-        "neurons a low floor: they have 80 bands to match), and where each layer is "
-        "paired with what the other makes of other speech: the floor for this much speech, layers "
-        "this wide and frames this dependent. Measures of different utterances (CKA, distinct "
-        "utterances) have a floor of 0 by construction. The table has the share of pairs of "
-        "layers that are above shifted speech with q (Benjamini–Hochberg over all pairs) of at "
-        "most 0.05." + more,
-        f"Dots of {len(table)} measures beside what they read of shifted speech, "
+        "Mean score of each measure over pairs of layers of different models, and its references: "
+        "random weights, log-mel frames (too low for single neurons, which have only 80 bands to "
+        "match) and the circular-shift null, where the other layer is shifted to unrelated speech. "
+        "The null is the score by chance for this amount of speech, this layer width and this "
+        "dependence between frames. It is 0 by construction for measures between distinct "
+        "utterances (CKA, distinct utterances). The table adds the fraction of pairs of layers "
+        "above the null at q ≤ 0.05 (Benjamini–Hochberg over all pairs)." + more,
+        f"Dots of {len(table)} measures beside their circular-shift null, "
         f"{table[SHIFTED.name].min():.2f} to {table[SHIFTED.name].max():.2f}.",
     )
 
 
 def overfitting(comparison: Comparison) -> Iterator[Picture]:
-    """Draw in-sample scores against what is left of them in speech that was held out."""
+    """Draw in-sample scores against held-out scores."""
     for name, held_out in HELD_OUT.items():
         if len(comparison.models) < 2 or not {name, held_out} <= set(comparison.scores.data_vars):
             continue
@@ -140,14 +140,14 @@ def overfitting(comparison: Comparison) -> Iterator[Picture]:
                 comparison, name, held_out
             ),  # type: ignore[misc]
             _titled(table),
-            "Each layer with the layer of the other model that knows it best: in sample against "
-            "held out. What lies below the line is overfitting: on average "
-            f"{lost:.3f} of the {table['in_sample'].mean():.3f} read in sample.",
-            f"Scatter of in-sample against held-out scores; on average {lost:.2f} is overfitting.",
+            "Each layer with the layer of the other model that predicts it best: score in sample "
+            "and on held-out speech. The distance below the line is overfitting: on average "
+            f"{lost:.3f} of the in-sample mean of {table['in_sample'].mean():.3f}.",
+            f"Scatter of in-sample and held-out scores; on average {lost:.2f} is overfitting.",
         )
         return
 
 
 def _titled(table: pd.DataFrame) -> pd.DataFrame:
-    words = {"in_sample": "in sample", "held_out": "held out", "layer_col": "best layer"}
+    words = {"in_sample": "in sample", "held_out": "held out", "layer_col": "best match"}
     return table.rename(columns=words).rename_axis(["model", "other model", "layer"])
