@@ -85,15 +85,13 @@ def similarity_matrix(
     settings
         ``"default"``, ``"elkheir2024"`` for the published definitions, or `Settings`.
     per_neuron
-        Add `<measure>_by_neuron` with a last dimension neuron, and `<measure>_match`, the matching
-        neuron (−1: none).
+        Add `<measure>_by_neuron`, and `<measure>_match`, the matching neuron (−1: none).
     intervals
         Add `<measure>_interval` for each measure that has one, with a last dimension statistic:
         the bias-corrected estimate and the ends of its 95 % interval. It is computed from
         `<measure>_replicates`, with a last dimension group (jackknife) or draw (bootstrap).
     shifts
-        Add `<measure>_shifted`, the circular-shift null, for each measure of moments, folds or
-        samples, with a last dimension shift.
+        Add `<measure>_shifted`, the circular-shift null, with a last dimension shift.
 
     Returns
     -------
@@ -112,8 +110,8 @@ def similarity_matrix(
     settings = find_settings(settings)
     arrays = {name: _frames(name, values) for name, values in layers.items()}
     n = _common_length(arrays)
-    needs_groups = _needing_groups(chosen, resampled=intervals or shifts)
-    source = _Arrays(arrays, _group_numbers(groups, n, needs_groups) if needs_groups else None)
+    needing = _needing_groups(chosen, resampled=intervals or shifts)
+    source = _Arrays(arrays, _group_numbers(groups, n, needing) if needing else None)
     _warn(too_few_frames(n, source.widths, chosen))
     resampling = resample_frames(source, chosen, settings, intervals=intervals, nulls=shifts)
     frame_pass = FramePass(source, chosen, settings, resampling, single_intervals=False)

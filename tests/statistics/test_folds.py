@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from material import make_groups, make_layers, make_moments
 
 from assonance.inference.resampling import assign_folds
@@ -12,31 +10,6 @@ from assonance.statistics import FoldedMoments, Moments
 FRAMES = 90
 LAYERS = make_layers({"a": 4, "b": 6}, frames=FRAMES, mean=3)
 FOLDS = assign_folds(np.bincount(make_groups(FRAMES)), 3, 0)[make_groups(FRAMES)]
-SIZES = st.lists(st.integers(1, 100), min_size=1, max_size=30)
-
-
-@given(SIZES, st.integers(1, 8), st.integers(0, 5))
-def test_folds_differ_by_no_more_than_the_largest_group(sizes, folds, seed):
-    assigned = assign_folds(sizes, folds, seed)
-    filled = np.bincount(assigned, weights=sizes, minlength=min(folds, len(sizes)))
-    assert assigned.shape == (len(sizes),)
-    assert len(filled) == min(folds, len(sizes))
-    assert (filled > 0).all()
-    assert filled.max() - filled.min() <= max(sizes)
-
-
-@given(SIZES, st.integers(1, 8))
-def test_a_seed_always_gives_the_same_folds(sizes, folds):
-    np.testing.assert_array_equal(assign_folds(sizes, folds, 3), assign_folds(sizes, folds, 3))
-
-
-def test_another_seed_gives_other_folds():
-    sizes = np.arange(1, 20)
-    assert (assign_folds(sizes, 4, 0) != assign_folds(sizes, 4, 1)).any()
-
-
-def test_equal_groups_make_equal_folds():
-    assert np.bincount(assign_folds([7] * 20, 5, 0)).tolist() == [4] * 5
 
 
 def test_statistics_of_a_layer_are_those_of_its_frames():

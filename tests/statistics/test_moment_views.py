@@ -3,11 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from material import make_layers
 
-from assonance.inference.resampling import assign_folds, assign_groups, replicate_weights
 from assonance.statistics import FoldedMoments, GroupedMoments, Moments, ShiftedProducts, halves
 
 LAYERS = {name: torch.from_numpy(x) for name, x in make_layers({"a": 5, "b": 4}, 90).items()}
@@ -25,31 +22,6 @@ def moments(rows):
 @pytest.fixture(scope="module")
 def parted():
     return GroupedMoments([moments(part == PARTS) for part in range(5)], FOLDS)
-
-
-@given(
-    st.lists(st.tuples(st.integers(1, 50), st.integers(0, 9)), min_size=1, max_size=40),
-    st.integers(1, 6),
-    st.integers(1, 25),
-)
-def test_units_are_never_parted_and_parts_lie_within_folds(utterances, folds, parts):
-    sizes = [size for size, _ in utterances]
-    units = np.unique([unit for _, unit in utterances], return_inverse=True)[1]
-    part, fold = assign_groups(sizes, units.tolist(), folds=folds, groups=parts, seed=1)
-    for unit in set(units.tolist()):
-        assert len(set(part[units == unit])) == 1
-    assert sorted(set(part)) == list(range(len(fold)))
-    assert list(fold) == sorted(fold)
-    assert len(fold) <= max(parts, min(folds, units.max() + 1))
-
-
-def test_folds_do_not_depend_on_the_number_of_parts():
-    sizes = np.random.default_rng(0).integers(5, 80, 37).tolist()
-    expected = assign_folds(sizes, 5, 3)
-    for parts in (5, 12, 20):
-        part, fold = assign_groups(sizes, range(37), folds=5, groups=parts, seed=3)
-        assert len(fold) == parts
-        np.testing.assert_array_equal(fold[part], expected)
 
 
 @pytest.mark.parametrize("part", range(5))
@@ -82,24 +54,6 @@ def test_parts_count_as_if_their_frames_were_there_so_often(parted, weights):
     assert len(found.folds) == len(expected.folds)
     for one, two in zip(found.held_out, expected.held_out, strict=True):
         torch.testing.assert_close(one, two, rtol=0, atol=1e-10)
-
-
-def test_replicates_leave_each_part_out_or_draw_one_fewer():
-    np.testing.assert_array_equal(replicate_weights([0, 0, 1, 1], None, 0), 1 - np.eye(4))
-    alone = [0] * 6
-    drawn = replicate_weights(alone, 500, 3)
-    assert (drawn.sum(1) == 5).all()
-    # Any part is as likely as any other: so often to a few standard deviations.
-    assert np.abs(drawn.mean(0) - 5 / 6).max() < 4 * np.sqrt(5 / 6 / 500)
-    np.testing.assert_array_equal(drawn[:20], replicate_weights(alone, 20, 3))
-    assert (drawn != replicate_weights(alone, 500, 4)).any()
-
-
-@pytest.mark.parametrize(("folds", "least"), [([0, 0, 1, 2, 2], 3), ([0, 1, 1], 2), ([0, 1], 1)])
-def test_draws_leave_as_many_folds_as_held_out_measures_need(folds, least):
-    drawn = replicate_weights(folds, 200, 0)
-    left = [len({folds[part] for part in np.flatnonzero(row)}) for row in drawn]
-    assert min(left) == least
 
 
 def test_a_neuron_that_varies_in_the_part_left_out_alone_is_constant_without_it():
