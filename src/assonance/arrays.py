@@ -286,6 +286,7 @@ def _warn(caveats: Iterable[str]) -> None:
 
 
 def _array(name: str, values: ArrayLike) -> np.ndarray:
+    """Return real numbers as an array, or raise."""
     try:
         array = np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -296,6 +297,7 @@ def _array(name: str, values: ArrayLike) -> np.ndarray:
 
 
 def _frames(name: str, values: ArrayLike) -> Tensor:
+    """Return a layer's frames, (T, D), in float32 or float64, or raise."""
     array = _array(name, values)
     if array.ndim != 2 or not array.shape[1]:
         raise AssonanceError(f"layer {name!r} must be frames × neurons; got {array.shape}")
@@ -307,6 +309,7 @@ def _frames(name: str, values: ArrayLike) -> Tensor:
 
 
 def _maps(name: str, values: ArrayLike) -> Tensor:
+    """Return a layer's attention maps of one utterance, (H, T, T), in float64, or raise."""
     array = _array(name, values)
     if array.ndim != 3 or array.shape[1] != array.shape[2] or not array.size:
         raise AssonanceError(
@@ -318,6 +321,7 @@ def _maps(name: str, values: ArrayLike) -> Tensor:
 
 
 def _common_length(arrays: Mapping[str, Tensor]) -> int:
+    """Return the number of frames, or raise if arrays differ in it or it is below two."""
     if not arrays:
         raise AssonanceError("no layers to compare; give at least one")
     lengths = {name: len(values) for name, values in arrays.items()}
