@@ -86,15 +86,13 @@ def similarity_matrix(
     settings
         ``"default"``, ``"elkheir2024"`` for the published definitions, or `Settings`.
     per_neuron
-        Add `<measure>_by_neuron` with a last dimension neuron, and `<measure>_match`, the matching
-        neuron (−1: none).
+        Add `<measure>_by_neuron`, and `<measure>_match`, the matching neuron (−1: none).
     intervals
         Add `<measure>_interval` for each measure that has one, with a last dimension statistic:
         the bias-corrected estimate and the ends of its 95 % interval. It is computed from
         `<measure>_replicates`, with a last dimension group (jackknife) or draw (bootstrap).
     shifts
-        Add `<measure>_shifted`, the circular-shift null, for each measure of moments, folds or
-        samples, with a last dimension shift.
+        Add `<measure>_shifted`, the circular-shift null, with a last dimension shift.
 
     Returns
     -------
@@ -119,8 +117,8 @@ def similarity_matrix(
     settings = find_settings(settings)
     arrays = {name: _frames(name, values) for name, values in layers.items()}
     n = _common_length(arrays)
-    needs_groups = _needing_groups(chosen, resampled=intervals or shifts)
-    source = _Arrays(arrays, _group_numbers(groups, n, needs_groups) if needs_groups else None)
+    needing = _needing_groups(chosen, resampled=intervals or shifts)
+    source = _Arrays(arrays, _group_numbers(groups, n, needing) if needing else None)
     _warn(too_few_frames(n, source.widths, chosen))
     resampling = resample_frames(source, chosen, settings, intervals=intervals, nulls=shifts)
     frame_pass = FramePass(source, chosen, settings, resampling, single_intervals=False)
@@ -299,6 +297,7 @@ def _warn(caveats: Iterable[str]) -> None:
 
 
 def _array(name: str, values: ArrayLike) -> np.ndarray:
+    """Return real numbers as an array, or raise."""
     try:
         array = np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -309,6 +308,7 @@ def _array(name: str, values: ArrayLike) -> np.ndarray:
 
 
 def _frames(name: str, values: ArrayLike) -> Tensor:
+    """Return a layer's frames, (T, D), in float32 or float64, or raise."""
     array = _array(name, values)
     if array.ndim != 2 or not array.shape[1]:
         raise AssonanceError(f"layer {name!r} must be frames × neurons; got {array.shape}")
@@ -320,6 +320,7 @@ def _frames(name: str, values: ArrayLike) -> Tensor:
 
 
 def _maps(name: str, values: ArrayLike) -> Tensor:
+    """Return a layer's attention maps of one utterance, (H, T, T), in float64, or raise."""
     array = _array(name, values)
     if array.ndim != 3 or array.shape[1] != array.shape[2] or not array.size:
         raise AssonanceError(
@@ -331,6 +332,7 @@ def _maps(name: str, values: ArrayLike) -> Tensor:
 
 
 def _common_length(arrays: Mapping[str, Tensor]) -> int:
+    """Return the number of frames, or raise if arrays differ in it or it is below two."""
     if not arrays:
         raise AssonanceError("no layers to compare; give at least one")
     lengths = {name: len(values) for name, values in arrays.items()}

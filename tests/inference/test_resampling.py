@@ -5,9 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assonance.inference.resampling import assign_folds, assign_groups, replicate_weights
+from assonance.inference.resampling import (
+    Resampling,
+    assign_folds,
+    assign_groups,
+    replicate_weights,
+)
+from assonance.settings import Settings
 
 SIZES = st.lists(st.integers(1, 100), min_size=1, max_size=30)
+UTTERANCES = [17, 30, 12, 25, 40, 22]
+SETTINGS = Settings("few", folds=3, groups=5, shifts=4)
 
 
 @given(SIZES, st.integers(1, 8), st.integers(0, 5))
@@ -75,3 +83,31 @@ def test_draws_leave_as_many_folds_as_held_out_measures_need(folds, least):
     drawn = replicate_weights(folds, 200, 0)
     left = [len({folds[part] for part in np.flatnonzero(row)}) for row in drawn]
     assert min(left) == least
+
+
+def test_groups_come_with_a_replicate_for_each():
+    made = Resampling.of_groups(UTTERANCES, range(6), SETTINGS)
+    groups, folds = assign_groups(UTTERANCES, range(6), folds=3, groups=5, seed=0)
+    np.testing.assert_array_equal(made.group_of_utterance, groups)
+    np.testing.assert_array_equal(made.fold_of_group, folds)
+    np.testing.assert_array_equal(made.fold_of_utterance, folds[groups])
+    np.testing.assert_array_equal(made.weights, 1 - np.eye(5))
+    assert (made.folds, made.groups, made.shifts) == (3, 5, 0)
+    assert not made.without_replicates().weights
+
+
+def test_one_group_alone_has_no_replicates():
+    assert not Resampling.of_groups([50], [0], SETTINGS).weights
+
+
+@pytest.mark.parametrize(("held_out", "folds"), [(True, 3), (False, 1)])
+def test_without_intervals_each_fold_is_one_group(held_out, folds):
+    made = Resampling.of_folds(UTTERANCES, range(6), SETTINGS, held_out=held_out)
+    assert made.folds == made.groups == folds
+    assert not made.weights
+
+
+@pytest.mark.parametrize(("sizes", "shifts"), [(UTTERANCES, 1), ([9] * 40, 4), ([4], 3)])
+def test_the_smallest_fold_limits_the_shifts(sizes, shifts):
+    made = Resampling.of_folds(sizes, range(len(sizes)), SETTINGS, held_out=True)
+    assert made.with_shifts(sizes, SETTINGS.shifts).shifts == shifts

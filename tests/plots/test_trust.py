@@ -22,7 +22,7 @@ def test_chance_levels_are_drawn_by_measure(found):
 
 
 def test_log_mel_frames_are_drawn_where_they_were_compared(found):
-    assert "baseline: log-mel frames" in texts(trust_plots.chance(comparison(baseline=True)))
+    assert "baseline: log-mel" in texts(trust_plots.chance(comparison(baseline=True)))
     assert "log-mel" not in texts(trust_plots.chance(found))
 
 

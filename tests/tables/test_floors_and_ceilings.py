@@ -77,7 +77,7 @@ def test_without_log_mel_frames_there_is_no_baseline(found):
 def test_each_reference_has_a_name_of_its_own():
     names = [each.name for each in REFERENCES]
     assert len(set(names)) == len(names)
-    assert floors_and_ceilings.headings()["seed"] == "ceiling: second training seed"
+    assert floors_and_ceilings.headings()["seed"] == "ceiling: second seed"
 
 
 @pytest.mark.parametrize(
@@ -136,5 +136,5 @@ def test_a_new_floor_is_one_entry(monkeypatch):
     for name in ("curves-cka", "chance"):
         headings = [each.text for each in pictures[name].grid.head[-1]]
         assert "floor: frames of silence" in headings
-    assert "sparsely dotted, the floor: frames of silence" in pictures["curves-cka"].caption
+    assert "sparsely dotted: floor (frames of silence)" in pictures["curves-cka"].caption
     assert any("with silence: 0.1" in sentence for sentence in summary.sentences(found))

@@ -190,7 +190,7 @@ class ComparisonPlan:
             longest=self.settings.attention_seconds,
             layer_name=_layer_name,
         )
-        # The same jackknife groups as for frames.
+        # Frames and attention leave out the same groups, so that their replicates agree.
         resampling = Resampling.of_groups(self.source.sizes, self.source.units, self.settings)
         if not self.uncertainty:
             resampling = resampling.without_replicates()
