@@ -7,20 +7,12 @@ from assonance.errors import AssonanceError
 
 # What one row of the neuron and layer measures is.
 Pool = Literal["frame", "phone", "word", "utterance"]
-
-
 # How the frames of a phone, word or utterance become one row.
 By = Literal["mean", "centre"]
-
-
 # What to do with an utterance that cannot be used.
 OnError = Literal["skip", "stop"]
-
-
 # With 39 draws, the 2.5 % and 97.5 % quantiles are the first and the last draw.
 _LEAST_DRAWS = 39
-
-
 _LEAST = {"sample_frames": 2, "folds": 2, "rotations": 1, "groups": 2, "shifts": 1}
 
 

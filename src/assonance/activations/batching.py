@@ -6,20 +6,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
-
-
 Read = TypeVar("Read")
-
-
 Computed = TypeVar("Computed")
-
-
 Written = TypeVar("Written")
-
-
 _WORKERS = 4
-
-
 _AHEAD = 3  # batches read ahead, or waiting to be written, while one is computed
 
 

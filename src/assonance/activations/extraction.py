@@ -30,8 +30,6 @@ from assonance.utils.cores import worker_pool
 from assonance.utils.progress import Progress, Silent
 
 _SILENT = Silent()
-
-
 _ON_ACCELERATOR = 100.0  # seconds of speech in a batch: a few GB for a large model
 
 

@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 # Seconds. Tolerance at the edges of spans, because times are sums of floats.
 _TOLERANCE = 1e-6
-
-
 _LONG = 1e6  # seconds, longer than any utterance
 
 

@@ -31,8 +31,6 @@ from assonance.errors import AssonanceError, UnusableAudio, printable
 from assonance.settings import By, OnError, Pool
 
 _Times = Mapping[str, NDArray[np.float64]]
-
-
 _RowsByModel = dict[str, FrameGroups | None]
 
 

@@ -18,14 +18,8 @@ from safetensors.numpy import save
 from assonance.errors import AssonanceError, printable
 
 _FORMAT = "3"
-
-
 _SUM = "sum of "  # prefix of a layer's label: sums of its neurons over the utterance
-
-
 _TIMES = "times of frames"
-
-
 _ABANDONED = 3600.0  # seconds after which a temporary file no longer has a writer
 
 

@@ -9,8 +9,6 @@ from assonance.cli.options import AUDIO, Channel
 
 # Commands import what takes long when they run.
 app = typer.Typer(help="Inspect a corpus before a comparison.", no_args_is_help=True)
-
-
 _SHOWN = 10  # utterances of each kind of problem
 
 

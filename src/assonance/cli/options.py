@@ -38,7 +38,6 @@ def _none_if_zero(seconds: float) -> float | None:
 
 AUDIO = f"Speech: {supported_formats()}."
 
-
 Channel = Annotated[
     int | None,
     typer.Option(
@@ -47,9 +46,7 @@ Channel = Annotated[
     ),
 ]
 
-
 Out = Annotated[Path | None, typer.Option(help="Folder for the results; runs/MODELS by default.")]
-
 
 Overwrite = Annotated[
     bool,
@@ -59,7 +56,6 @@ Overwrite = Annotated[
         "complete.",
     ),
 ]
-
 
 Unusable = Annotated[
     OnError,

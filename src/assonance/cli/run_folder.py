@@ -14,25 +14,13 @@ from assonance.errors import AssonanceError, error_text, printable
 from assonance.utils.files import encoded, write_text, write_together
 
 RESULTS, TABLE, CONFIG, REPORT = "results.nc", "results.csv", "config.yaml", "report.html"
-
-
 CLAIMS = "claims.csv"
-
-
 CHANGES, CHANGED_HEADS, CHANGES_FIGURE = "changes.csv", "changed_heads.csv", "changes.svg"
-
-
 # Files that only `diff` writes.
 _DIFF_ONLY = (CHANGES, CHANGED_HEADS, CHANGES_FIGURE)
-
-
 # Parts of a configuration that no result depends on.
 _IRRELEVANT = ("out", "memory", "offline")
-
-
 _LONGEST = 60  # characters of a value in a message
-
-
 _TOLERANCE = 1e-3  # scores of the same run differ by less between two machines
 
 

@@ -49,12 +49,8 @@ from assonance.utils.progress import Progress, Silent
 
 # Libraries that the numbers depend on; their versions are recorded.
 LIBRARIES = ("numpy", "torch", "transformers", "soundfile", "soxr")
-
-
 # The datasets that a plan computes. Intervals are derived from them.
 _COMPUTED = ("scores", "neurons", "neuron_intervals", "heads", "replicates", "nulls", "halves")
-
-
 _SILENT = Silent()
 
 

@@ -14,11 +14,7 @@ from assonance.inference.intervals import STATISTICS, method_text
 from assonance.utils.files import write_together
 
 FORMAT = 3
-
-
 CELL = ("model_row", "layer_row", "model_col", "layer_col")
-
-
 _GROUPS = ("neurons", "neuron_intervals", "heads", "replicates", "intervals", "nulls", "halves")
 
 

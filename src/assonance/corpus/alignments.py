@@ -13,15 +13,11 @@ from assonance.corpus.formats.entry import read_text
 from assonance.errors import AssonanceError, UnusableAudio, error_text, printable
 
 Level = Literal["phone", "word"]
-
-
 # Names of tiers, in lower case.
 _TIERS: Mapping[Level, tuple[str, ...]] = {
     "phone": ("phones", "phone", "phonemes", "phoneme", "mau"),
     "word": ("words", "word", "ort-mau"),
 }
-
-
 # Labels of silence, after removing Kaldi's suffix for the position of a phone in its word. Noise
 # and laughter do not count as silence.
 _SILENCE = frozenset(
@@ -30,7 +26,6 @@ _SILENCE = frozenset(
         *("silence", "<silence>", "[silence]", "pau", "epi", "h#", "#h"),
     )
 )
-
 
 _POSITIONS = ("_b", "_e", "_i", "_s")
 

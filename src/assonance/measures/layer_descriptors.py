@@ -12,8 +12,6 @@ from assonance.statistics.layer import submatrix
 # A neuron whose standard deviation is below this share of the layer's median counts as dead: no
 # measure of unstandardised neurons would notice it.
 DEAD = 1e-3
-
-
 # Number of neurons in the second descriptor of variance, beside the top neuron.
 TOP = 10
 

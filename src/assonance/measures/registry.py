@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NotRequired, TypedDict, TypeVar, Unpack
 
 import torch
 from torch import Tensor
@@ -13,18 +13,12 @@ from assonance.settings import Settings
 # Statistics for which a circular-shift null is computed. Measures of distinct utterances have a
 # null of 0.
 SHIFTED = ("moments", "folds", "sample")
-
-
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
 Level = Literal["neuron", "layer", "head"]
-
 
 Need = Literal[
     "moments", "norms", "blocks", "folds", "sample", "heads", "head divergences", "head kernels"
 ]
-
 
 Invariance = Literal["translation", "scale", "neuron scale", "permutation", "orthogonal", "linear"]
 
@@ -156,48 +150,35 @@ class Measure:
 
 
 MEASURES: dict[str, Measure] = {}
-
-
 # Standardising removes the scale and mean of each neuron. No measure here depends on their order.
 STANDARDISED: tuple[Invariance, ...] = ("translation", "scale", "neuron scale", "permutation")
-
-
 ROTATION_FREE: tuple[Invariance, ...] = ("translation", "scale", "permutation", "orthogonal")
 
 
-def measure(
-    *,
-    title: str,
-    level: Level,
-    needs: Need,
-    symmetric: bool,
-    range: tuple[float | None, float | None],
-    source: str,
-    invariances: Iterable[Invariance] = (),
-    across: Literal["min"] | None = None,
-    smooth: bool = True,
-    rowwise: bool = False,
-    least_groups: int = 1,
-) -> Callable[[Function], Function]:
+class Declaration(TypedDict):
+    """What a measure declares of itself: the fields of `Measure` other than name and function."""
+
+    title: str
+    level: Level
+    needs: Need
+    symmetric: bool
+    range: tuple[float | None, float | None]
+    source: str
+    invariances: NotRequired[Iterable[Invariance]]
+    across: NotRequired[Literal["min"]]
+    smooth: NotRequired[bool]
+    rowwise: NotRequired[bool]
+    least_groups: NotRequired[int]
+
+
+def measure(**declaration: Unpack[Declaration]) -> Callable[[Function], Function]:
     """Register the decorated function as a measure, under the name of the function."""
 
     def register(function: Function) -> Function:
         name = function.__name__
-        MEASURES[name] = Measure(
-            name,
-            title,
-            level,
-            needs,
-            symmetric,
-            range,
-            frozenset(invariances),
-            source,
-            function,
-            across,
-            smooth,
-            rowwise,
-            least_groups,
-        )
+        fields: dict[str, Any] = {"invariances": (), **declaration}
+        fields["invariances"] = frozenset(fields["invariances"])
+        MEASURES[name] = Measure(name=name, function=function, **fields)
         return function
 
     return register

@@ -13,11 +13,7 @@ from assonance.models.frame_grid import FrameGrid
 from assonance.models.speech_model import Attend, LayerOutputs, ModelCard
 
 _RATE, _WINDOW, _HOP, _FFT = 16000, 400, 320, 512
-
-
 _BANDS, _CEPSTRA = 80, 13
-
-
 _FLOOR = 1e-10  # of power, so that digital silence has a finite logarithm
 
 

@@ -11,7 +11,6 @@ from assonance.models.speech_model import SpeechModel
 
 PREFIX = "module:"
 
-
 _MEMBERS = (
     *("name", "layers", "meanings", "widths", "heads", "sampling_rate", "fingerprint", "info"),
     *("n_frames", "frame_times", "run", "twin"),

@@ -23,8 +23,6 @@ LOOKS = {
     "positional": ("P", "#009E73"),
     head_tables.CONTENT: ("C", "#CC79A7"),
 }
-
-
 # Frames before and after the query that profiles show.
 REACH = 25
 

@@ -13,8 +13,6 @@ from assonance.tables import neurons as neuron_tables
 from assonance.tables.floors_and_ceilings import ROTATED_NEURONS
 
 DIAGONAL = "best match = whole layer: one neuron predicts as well as all"
-
-
 BEST_MATCH = "a neuron and its best match"
 
 

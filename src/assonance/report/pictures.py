@@ -16,8 +16,6 @@ from matplotlib.figure import Figure
 from assonance.errors import printable
 
 MISSING = "–"
-
-
 # Ids in an SVG, and what refers to them.
 _REFERENCE = re.compile(r'(\bid="|href="#|url\(#)')
 

@@ -63,8 +63,6 @@ def sentences(comparison: Comparison) -> list[str]:
 
 # Names of two models: whose layers are matched, and where their matches are.
 _Pairs = list[tuple[str, str]]
-
-
 # The same, with the best matches of each layer.
 _Directions = list[tuple[str, str, pd.DataFrame]]
 

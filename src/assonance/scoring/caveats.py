@@ -15,10 +15,7 @@ ONE_GROUP = (
     "add speech, such as other recordings"
 )
 
-
 _SHOWN = 5
-
-
 # The smallest published encoders have more than 20 million parameters.
 _MINIATURE = 10_000_000
 

@@ -16,8 +16,6 @@ from assonance.settings import Settings
 from assonance.statistics import HeadProfiles, HeadSums, weighted_heads
 
 HEADS = ("head_row", "head_col")
-
-
 # Reach of offset profiles on either side of a query, in frames.
 REACH = 50
 

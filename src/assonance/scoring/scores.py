@@ -20,11 +20,7 @@ from assonance.settings import Settings
 from assonance.statistics import FoldedMoments, Pair, halves
 
 CELL = ("layer_row", "layer_col")
-
-
 Value = NeuronScores | LayerScore | float
-
-
 LayerTable = NDArray[np.float64]
 
 

@@ -9,26 +9,14 @@ from assonance.statistics import CHUNK_FRAMES
 # eigenvectors, whitening and loadings. For each fold: scatter of training and held-out frames,
 # training correlations, their inverse, and scatter about the training mean.
 _FACTORS = 5
-
-
 _FOLD_FACTORS = 5
-
-
 # Temporary matrices of a pair's size, for two pairs at once.
 _AT_WORK = 30
-
-
 # Copies of a chunk of frames: as read, concatenated, and about their mean in both precisions.
 _COPIES = 5
-
-
 _FLOAT64, _FLOAT32 = 8, 4
-
-
 # Matrices of sampled frames by sampled frames while two kernels are computed.
 _KERNELS_AT_WORK = 6
-
-
 # Neurons of several layers that are scored together: enough to keep a core busy with small layers,
 # and few enough to stay in its cache.
 _TOGETHER = 2048

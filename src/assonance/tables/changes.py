@@ -21,12 +21,8 @@ from assonance.tables.heads import head_measures, require_heads
 # The two directions of an asymmetric measure: how well the fine-tuned layer predicts the
 # pretrained one (what it retained), and the other way round (what was there already).
 RETAINED, ANTICIPATED = "kept", "foreseen"
-
-
 # Names of a row and a column model; None for one that was not compared.
 _Models = tuple[str | None, str | None]
-
-
 # Suffix of scores of neurons or heads with those of the same index, not with their best match.
 OWN = "_own"
 

@@ -284,7 +284,6 @@ ROTATED_NEURONS = Reference(
     suits=lambda measure: measure == MATCHED,
 )
 
-
 RANDOM_WEIGHTS = Reference(
     name="random weights",
     column="floor",
@@ -296,7 +295,6 @@ RANDOM_WEIGHTS = Reference(
     phrase=lambda _: "random weights",
     suits=lambda measure: measure not in (MATCHED, ROTATED),
 )
-
 
 BASELINE = Reference(
     name="baseline",
@@ -311,7 +309,6 @@ BASELINE = Reference(
     suits=lambda measure: measure != ROTATED,
 )
 
-
 SHIFTED = Reference(
     name="shifted",
     column="shifted",
@@ -319,7 +316,6 @@ SHIFTED = Reference(
     words="circular shifts",
     of=_shifted,
 )
-
 
 SECOND_SEED = Reference(
     name="second seed",
@@ -330,7 +326,6 @@ SECOND_SEED = Reference(
     line=Line(":", "dotted"),
 )
 
-
 NEIGHBOUR = Reference(
     name="neighbour",
     column="neighbour",
@@ -340,7 +335,6 @@ NEIGHBOUR = Reference(
     line=Line(":", "dotted"),
 )
 
-
 HALVES = Reference(
     name="halves",
     column="halves",
@@ -348,7 +342,6 @@ HALVES = Reference(
     words="halves of the layer's neurons",
     of=_halves,
 )
-
 
 REFERENCES: tuple[Reference, ...] = (
     ROTATED_NEURONS,

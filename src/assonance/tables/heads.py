@@ -19,11 +19,8 @@ KINDS = {
     "global": ("evenness", 0.9),
     "positional": ("position_share", 0.5),
 }
-
-
 # The kind of all other heads: they attend by content.
 CONTENT = "content"
-
 
 DESCRIPTORS = (
     *("entropy", "evenness", "distance", "peak_offset"),

@@ -58,13 +58,11 @@ class Scratch:
 # Default limit for the sums and factors of a run.
 MEMORY = "4GB"
 
-
 _UNITS: dict[str, int] = {"": 2**30, "B": 1} | {
     f"{prefix}{unit}": int(base**power)
     for power, prefix in enumerate("KMGT", 1)
     for unit, base in (("", 1000), ("B", 1000), ("iB", 1024))
 }
-
 
 _AMOUNT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-zA-Z]*)\s*")
 

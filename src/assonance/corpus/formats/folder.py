@@ -14,8 +14,6 @@ AUDIO_SUFFIXES = (
     *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"),
     *(".au", ".snd", ".caf", ".w64", ".rf64", ".sph", ".nist"),
 )
-
-
 # Audio that libsndfile cannot read. It is reported: to skip it silently would lose speech.
 OTHER_SUFFIXES = (
     *(".m4a", ".aac", ".mp4", ".wma", ".amr", ".webm", ".3gp", ".ape", ".wv", ".shn", ".mka"),

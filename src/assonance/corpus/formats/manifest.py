@@ -23,11 +23,7 @@ from assonance.corpus.formats.entry import (
 from assonance.errors import AssonanceError, printable
 
 _Row = Mapping[str, str]
-
-
 _Rows = list[tuple[int, _Row]]
-
-
 _IN_FOLDER = "manifest.csv"
 
 

@@ -21,14 +21,8 @@ from assonance.models.frame_grid import FrameGrid
 from assonance.models.huggingface.families import FAMILIES, Family
 
 _HUB_ID = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
-
-
 _NEEDED = ["config.json", "*processor_config.json", "model*.safetensors", "model.safetensors.*json"]
-
-
 _PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
-
-
 # Used in training only; transformers draws it at random if a checkpoint lacks it.
 _UNUSED_WEIGHT = "masked_spec_embed"
 

@@ -28,12 +28,8 @@ from assonance.models.huggingface.recording import DEFAULT, Recorder, check_kind
 from assonance.models.speech_model import Attend, LayerOutputs, ModelCard
 
 _SIZES = {(12, 768): "base", (24, 1024): "large", (48, 1280): "extra large"}
-
-
 # Settings of the configuration about a model's origin, not its computation.
 _BOOKKEEPING = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
-
-
 # Parts of the names of settings that affect only training, or only what follows the encoder.
 _TRAINING = ("dropout", "layerdrop", "mask_", "spec_augment", "ctc_", "vocab_size")
 

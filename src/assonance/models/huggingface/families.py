@@ -19,8 +19,6 @@ from assonance.models.huggingface.wavlm import separate_heads
 # "features": the whole encoder runs on padded, masked features;
 # "fixed": every input has the same length.
 Batching = Literal["transformer", "features", "fixed"]
-
-
 _WAVEFORM = "Wav2Vec2FeatureExtractor"
 
 
@@ -155,7 +153,6 @@ _WAV2VEC2 = Family(
     batching=_after_the_front_end,
 )
 
-
 _SEW = Family(
     objective="contrastive",
     start=_always(
@@ -169,7 +166,6 @@ _SEW = Family(
     features_are="averaged down to the blocks' frame rate",
 )
 
-
 _CONFORMER = Family(
     objective="contrastive",
     start=_always("the projected convolutional features, no positions added"),
@@ -179,7 +175,6 @@ _CONFORMER = Family(
     neurons={"ffn1": "ffn1.output_dense", "ffn2": "ffn2.output_dense"},
     final_norm=_always("encoder.layer_norm"),
 )
-
 
 _STACKED = replace(
     _CONFORMER,
@@ -191,7 +186,6 @@ _STACKED = replace(
     features=None,
     batching=_always("features"),
 )
-
 
 _WHISPER = Family(
     objective="supervised",
@@ -212,7 +206,6 @@ _WHISPER = Family(
     batching=_always("fixed"),
 )
 
-
 _PARAKEET = Family(
     objective="supervised",
     start=_always("the convolved and projected log-mel spectrogram"),
@@ -225,8 +218,6 @@ _PARAKEET = Family(
     features=None,
     batching=_always("features"),
 )
-
-
 # By `model_type`.
 FAMILIES = {
     "wav2vec2": _WAV2VEC2,

@@ -19,7 +19,6 @@ _BOOKKEEPING = {
     *("padding_side", "padding_value", "_processor_class"),
 }
 
-
 _WAVEFORM = ("sampling_rate", "do_normalize")
 
 

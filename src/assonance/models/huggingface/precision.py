@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from assonance.errors import AssonanceError
 
 FULL = "float32"
-
-
 _HALVES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 

@@ -25,10 +25,7 @@ KINDS = {
     "cnn": "convolutional features",
 }
 
-
 DEFAULT = ("blocks",)
-
-
 _WHICH = {"ffn": "", "ffn1": "first ", "ffn2": "second "}
 
 

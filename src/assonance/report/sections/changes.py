@@ -23,7 +23,6 @@ TEXT = (
     "ceiling or, without a ceiling, below the middle between the most and the least similar layer."
 )
 
-
 _COLUMNS = {
     "beyond": "below the ceiling",
     "ceiling": SECOND_SEED.label,

@@ -20,7 +20,6 @@ KINDS_TEXT = (
     "Diagonal, vertical and global are those of Yang et al. (2020)."
 )
 
-
 _NO_FLOOR = (
     " Average attention alone scores above 0.95 for all heads here, so the line is no useful "
     "reference."
