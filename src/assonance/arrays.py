@@ -53,6 +53,14 @@ def similarity(
     ------
     AssonanceError
         As for `similarity_matrix`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import assonance
+    >>> X = np.random.default_rng(0).normal(size=(500, 8))
+    >>> round(assonance.similarity(X, X[:, ::-1], "cka"), 6)
+    1.0
     """
     result = similarity_matrix(
         {"X": X, "Y": Y}, measures=[measure], groups=groups, settings=settings
@@ -112,6 +120,15 @@ def similarity_matrix(
     AssonanceWarning
         Of whatever a reader must know. For example, a measure is NaN, or has no interval, if there
         are too few utterances.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import assonance
+    >>> X = np.random.default_rng(0).normal(size=(500, 8))
+    >>> scores = assonance.similarity_matrix({"a": X, "b": X[:, :4]}, ["cka", "linreg"])
+    >>> round(float(scores["linreg"].sel(layer_row="b", layer_col="a")), 6)
+    1.0
     """
     chosen = find(measures, ("neuron", "layer"))
     settings = find_settings(settings)
@@ -207,6 +224,15 @@ def head_similarity_matrix(
     AssonanceError
         If maps are not (H, T, T) or not finite, their rows do not sum to one, or layers differ in
         their number of utterances, or utterances in their number of heads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import assonance
+    >>> maps = np.random.default_rng(0).dirichlet(np.ones(6), size=(2, 4, 6))  # utterances, heads
+    >>> scores = assonance.head_similarity_matrix({"a": maps, "b": maps[:, ::-1]}, ["attn_js"])
+    >>> round(float(scores["attn_js"].sel(layer_row="a", layer_col="b")), 6)
+    1.0
     """
     chosen = find(measures, ("head",))
     settings = find_settings(settings)

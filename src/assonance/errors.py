@@ -9,11 +9,33 @@ class AssonanceError(Exception):
 
     The message names the file or argument, says what is wrong with it and what to do.
     The command line prints it without a traceback and exits with status 1.
+
+    Examples
+    --------
+    >>> import assonance
+    >>> try:
+    ...     assonance.load_model("no-such-folder", offline=True)
+    ... except assonance.AssonanceError as error:
+    ...     print(len(str(error).splitlines()))
+    1
     """
 
 
 class AssonanceWarning(UserWarning):
-    """A caveat that readers of a result must know; also printed in the report."""
+    """A caveat that readers of a result must know; also printed in the report.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> import assonance
+    >>> X = np.random.default_rng(0).normal(size=(10, 20))
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     score = assonance.similarity(X, X[:, ::-1], "svcca")
+    >>> caught[0].category.__name__
+    'AssonanceWarning'
+    """
 
 
 def printable(name: str | PathLike[str]) -> str:

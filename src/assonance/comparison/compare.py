@@ -134,6 +134,17 @@ def compare(
     -----
     AssonanceWarning
         Of caveats about the scores; they are also in the notes of the provenance.
+
+    Examples
+    --------
+    >>> import assonance
+    >>> from assonance.demo import SPEECH
+    >>> speech = assonance.Corpus.from_path(SPEECH, max_hours=0.005)
+    >>> comparison = assonance.compare(
+    ...     ["hubert-mini", "mel"], speech, ["cka"], twins=False, uncertainty=False
+    ... )
+    >>> comparison.matrix("cka", "hubert-mini", "mel").shape
+    (7, 1)
     """
     request = Request(
         measures=tuple(measures or STANDARD),

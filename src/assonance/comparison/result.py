@@ -63,6 +63,22 @@ class Comparison:
     halves : xarray.Dataset
         Scores of one random half of a layer's neurons against the other half, a ceiling;
         dimensions model_row, layer_row.
+
+    Examples
+    --------
+    >>> import assonance
+    >>> from assonance.demo import SPEECH
+    >>> speech = assonance.Corpus.from_path(SPEECH, max_hours=0.005)
+    >>> models = ["hubert-mini", "wav2vec2-mini"]
+    >>> comparison = assonance.compare(models, speech, ["cka"], twins=False, uncertainty=False)
+    >>> comparison.models
+    ('hubert-mini', 'wav2vec2-mini')
+    >>> comparison.save("results.nc")
+    >>> saved = assonance.Comparison.load("results.nc")
+    >>> saved.scores["cka"].dims
+    ('model_row', 'layer_row', 'model_col', 'layer_col')
+    >>> "cka" in set(saved.to_dataframe()["measure"])
+    True
     """
 
     scores: xr.Dataset

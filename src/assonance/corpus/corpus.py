@@ -53,6 +53,16 @@ class Corpus:
         The path that the corpus was opened from, as given.
     notes
         What was done to the speech, for readers of a result: windows, channels, sampling.
+
+    Examples
+    --------
+    >>> import assonance
+    >>> from assonance.demo import SPEECH
+    >>> speech = assonance.Corpus.from_path(SPEECH)
+    >>> speech.languages
+    ('en', 'es', 'fr', 'it', 'ru')
+    >>> len(speech) == len(speech.utterances)
+    True
     """
 
     name: str

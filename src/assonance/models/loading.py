@@ -103,6 +103,15 @@ def load_model(
         If the device is missing; or if the model is missing or not supported, its weights are
         pickled, damaged or incomplete, or it has no layer of the kinds to record. Pickles are
         never opened and remote code is never executed.
+
+    Examples
+    --------
+    >>> import assonance
+    >>> model = assonance.load_model("hubert-mini")
+    >>> model.sampling_rate
+    16000
+    >>> model.layers[:2]
+    ('encoder.0', 'encoder.1')
     """
     return load(spec, Loading(as_kinds(record), precision, device, offline))
 

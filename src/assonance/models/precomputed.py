@@ -58,6 +58,17 @@ class Precomputed:
     ------
     AssonanceError
         The folder does not exist, has no file, or has no valid frame rate, first frame or layers.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import assonance
+    >>> folder = Path("activations")
+    >>> folder.mkdir()
+    >>> np.save(folder / "first.npy", np.zeros((3, 50, 8), np.float32))
+    >>> assonance.Precomputed(folder, frame_rate=50).layers
+    ('layer.0', 'layer.1', 'layer.2')
     """
 
     heads: Mapping[str, int] = {}
