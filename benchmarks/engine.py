@@ -49,8 +49,9 @@ def bare_products(frames: Sequence[torch.Tensor]) -> float:
             _ = x.T @ y
 
     def on_each_core() -> None:
-        with worker_pool() as share:
-            list(share(lambda pair: pair[0].T @ pair[1], combinations_with_replacement(frames, 2)))
+        with worker_pool() as pool_map:
+            pairs = combinations_with_replacement(frames, 2)
+            list(pool_map(lambda pair: pair[0].T @ pair[1], pairs))
 
     return min(seconds(way)[0] for way in (threaded, on_each_core))
 

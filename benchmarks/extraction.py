@@ -61,8 +61,8 @@ def ways(model: Any, corpus: Corpus, folder: Path) -> dict[str, Callable[[], Non
             encoder(values)
 
     def bare() -> None:
-        with worker_pool() as share:
-            list(share(forward, tensors))
+        with worker_pool() as pool_map:
+            list(pool_map(forward, tensors))
 
     def bare_batches() -> None:
         for batch in batches:

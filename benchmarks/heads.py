@@ -91,8 +91,8 @@ def ours(stacks: list[Tensor], heads: dict[str, int], *, divergences: bool) -> H
         sums.update(stack)
         return sums
 
-    with worker_pool() as share:
-        sums: HeadSums = reduce(HeadSums.merge, share(compare, stacks))
+    with worker_pool() as pool_map:
+        sums: HeadSums = reduce(HeadSums.merge, pool_map(compare, stacks))
     return sums
 
 

@@ -48,10 +48,10 @@ def main() -> None:
     rows = []
     for name, work in operations(asked.width).items():
         times = {}
-        with worker_pool() as share:
-            list(share(call, [work] * REPEATS))
+        with worker_pool() as pool_map:
+            list(pool_map(call, [work] * REPEATS))
             started = time.perf_counter()
-            list(share(call, [work] * REPEATS))
+            list(pool_map(call, [work] * REPEATS))
             times["all"] = time.perf_counter() - started
             work()
             started = time.perf_counter()
