@@ -1,4 +1,4 @@
-"""State what a comparison is asked to do: every option except the models and the speech."""
+"""Hold the options of a comparison: all but the models and the speech."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

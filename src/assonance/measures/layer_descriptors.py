@@ -56,7 +56,7 @@ def describe(
     sample
         Sampled frames; without them, uniformity is omitted.
     of_groups, groups
-        Σ over the groups of frames of the squared sum of each neuron about its mean, (D,), and
+        Σ over utterances of the squared sum of each centred neuron over its frames, (D,), and
         their number; without them there are no effective frames.
 
     Returns

@@ -100,8 +100,7 @@ class Measure:
         Whether a neuron's score depends on no other neuron of its own layer, so that neurons of
         several layers can be scored together.
     least_groups
-        How many groups of frames a score needs: folds where it is held out, utterances where it
-        compares distinct ones.
+        Least number of folds (held-out measures) or of utterances that a score needs.
     function
         Computes the score from the statistics and the settings.
     """

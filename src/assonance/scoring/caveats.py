@@ -9,9 +9,9 @@ from assonance.measures.roles import NEEDS_MORE_FRAMES_THAN_NEURONS
 from assonance.settings import Settings
 from assonance.statistics import LayerStatistics
 
-# Where nothing can be left out.
+# The caveat if no jackknife group can be left out.
 ONE_GROUP = (
-    "no score has an interval: there is 1 group of frames, and it cannot be left out; "
+    "no score has an interval: there is 1 utterance or recording, so none can be left out; "
     "add speech, such as other recordings"
 )
 
@@ -70,16 +70,16 @@ def too_few_frames(
 
 @dataclass(frozen=True)
 class Groups:
-    """How many groups of frames a score has to tell apart.
+    """Numbers of utterances, units and folds that a score is computed from.
 
     Attributes
     ----------
     utterances
-        Groups of frames as they are given.
+        Number of utterances.
     units
-        Groups that are never parted: utterances, or whole recordings or speakers.
+        Number of units: utterances, recordings or speakers that are never split.
     folds
-        Folds that hold them, for held-out measures.
+        Number of folds that contain them, for held-out measures.
     """
 
     utterances: int
@@ -87,7 +87,7 @@ class Groups:
     folds: int
 
     def suffice(self, measure: Measure) -> bool:
-        """Check whether they are enough for a score."""
+        """Return whether they are enough for a score of the measure."""
         count = self.folds if measure.needs == "folds" else self.utterances
         return count >= measure.least_groups
 
@@ -95,7 +95,7 @@ class Groups:
 def too_few_groups(
     groups: Groups, measures: Sequence[Measure], settings: Settings
 ) -> dict[str, str]:
-    """Name the measures that have no score for want of groups, each with a line that says why."""
+    """Return the measures that have no score for want of speech, each with a reason."""
     lacking: dict[tuple[str, int], list[Measure]] = {}
     for each in measures:
         if not groups.suffice(each):
@@ -108,10 +108,7 @@ def too_few_groups(
         )
         there = groups.units if needs == "folds" else groups.utterances
         if there < least:
-            line = (
-                f"{need} groups of frames, such as recordings, and {_counted(there)}: no score; "
-                "add speech"
-            )
+            line = f"{need} utterances or recordings, and {_counted(there)}: no score; add speech"
         else:
             line = (
                 f"{need} folds, and the settings ask for {settings.folds}: no score; "
@@ -124,18 +121,18 @@ def too_few_groups(
 def no_intervals(
     groups: Groups, left: Sequence[Groups], measures: Sequence[Measure], settings: Settings
 ) -> list[str]:
-    """Name the measures that have a score and no interval, because too few groups are left.
+    """Return caveats about measures with scores but no intervals, for want of speech.
 
     Parameters
     ----------
     groups
-        That scores are of.
+        What scores are computed from.
     left
-        That each replicate of a score is of; none where nothing can be left out.
+        What each replicate is computed from; empty if nothing can be left out.
     measures
-        Those that intervals were asked of.
+        Measures for which intervals are requested.
     settings
-        Say what makes intervals.
+        Method and number of replicates.
     """
     scored = [each for each in measures if each.replicated(settings) and groups.suffice(each)]
     if not left:
@@ -152,7 +149,7 @@ def no_intervals(
 
 
 def _counted(count: int) -> str:
-    return f"there {'is' if count == 1 else 'are'} {count} group{'s' if count != 1 else ''}"
+    return f"there {'is' if count == 1 else 'are'} {count}"
 
 
 def miniatures(parameters: Mapping[str, int]) -> list[str]:

@@ -4,7 +4,7 @@
 class PairRules:
     """Rules for pairs of layers, by their names; by default every pair gets everything.
 
-    A subclass overrides the rules that differ. Each rule but `is_other` is asked once for an
+    A subclass overrides the rules that differ. Each rule but `is_other` is called once for an
     unordered pair, in the order of the layers.
     """
 

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, under names that are safe."""
+"""Write files atomically, and make names safe for paths."""
 
 import errno
 import os
@@ -9,24 +9,22 @@ from pathlib import Path
 
 from assonance.errors import AssonanceError, error_text, printable
 
-# What a file system answers when there is no room: on the disk, in a quota, under a limit of size.
+# Error numbers for lack of room: on the disk, in a quota, or under a limit on file sizes.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_together(contents: Mapping[Path, bytes | memoryview]) -> None:
-    """Write files of which none is put in place before all of them are on the disk.
-
-    Each is written under a temporary name and flushed; then all are renamed.
+    """Write several files atomically: all temporary files are flushed before any is renamed.
 
     Parameters
     ----------
     contents
-        By the files' own names; folders are made where there are none.
+        Content by path. Missing folders are created.
 
     Raises
     ------
     AssonanceError
-        One cannot be written. Files of these names stay as they were, and no temporary one is left.
+        A file cannot be written. Existing files stay as they were, and no temporary file is left.
     """
     partials = {path: path.with_name(f"{path.name}.{os.getpid()}.tmp") for path in contents}
     try:
@@ -49,25 +47,25 @@ def write_together(contents: Mapping[Path, bytes | memoryview]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text as `encoded`, in one step.
+    """Write a text file atomically, as UTF-8.
 
     Raises
     ------
     AssonanceError
-        It cannot be written.
+        The file cannot be written.
     """
     write_together({path: encoded(text)})
 
 
 def encoded(text: str) -> bytes:
-    """Encode text as UTF-8, with escapes for what UTF-8 cannot hold."""
-    # Undecodable bytes of a path, in a note or a setting, cost no file.
+    """Encode text as UTF-8; characters that UTF-8 cannot represent are escaped."""
+    # A path with undecodable bytes, in a note or a setting, must not prevent writing.
     return text.encode("utf-8", "backslashreplace")
 
 
 @contextmanager
 def _explained(path: Path, size: int) -> Iterator[None]:
-    """Say in one line why a file of so many bytes cannot be written, and what to do."""
+    """Raise a one-line error if a file of this size cannot be written, with the remedy."""
     try:
         yield
     except OSError as error:
@@ -80,5 +78,5 @@ def _explained(path: Path, size: int) -> Iterator[None]:
 
 
 def slug(name: str) -> str:
-    """Make a name safe as a part of a path."""
+    """Return a name that is safe as part of a path."""
     return re.sub(r"[^\w.-]+", "_", name)[:60]
