@@ -387,8 +387,8 @@ def test_diff_leaves_what_changed_layer_by_layer(checkpoint, speech, tmp_path):
         *("-m", "cka", "-m", "maxcorr", "-m", "attn_js"),
     )
     assert told.status == 0, told.err
-    assert "Subspaces: " in told.out
-    assert "what two trainings share" in told.out
+    assert "Subspaces (CKA, each layer before and after fine-tuning): " in told.out
+    assert "second-seed ceiling" in told.out
     table = pd.read_csv(out / "changes.csv")
     assert set(table["measure"]) == {"cka", "maxcorr", "maxcorr_own", "attn_js", "attn_js_own"}
     assert table["ceiling"].notna().sum() == table["value"].notna().sum()

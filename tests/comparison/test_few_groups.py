@@ -84,7 +84,9 @@ def test_a_held_out_measure_alone_is_refused_only_where_it_has_no_score(count, n
         found, _ = scored(similarity_matrix, layers, [name], groups=groups, intervals=True)
         assert np.isfinite(apart(found[name])).all()
     else:
-        with pytest.raises(AssonanceError, match=f"{name} needs at least .* there .* {count} gr"):
+        with pytest.raises(
+            AssonanceError, match=f"{name} needs at least .* there .* {count}: no score"
+        ):
             similarity_matrix(layers, [name], groups=groups)
 
 
@@ -156,4 +158,6 @@ def test_one_file_is_refused_where_nothing_that_was_asked_can_be_scored(
         *("compare", model, "--audio", one, "--out", tmp_path / "out", "--no-twins"),
         *("-m", "linreg_heldout"),
     )
-    check_error(outcome, "few: linreg_heldout needs at least 2 groups", "add speech")
+    check_error(
+        outcome, "few: linreg_heldout needs at least 2 utterances or recordings", "add speech"
+    )

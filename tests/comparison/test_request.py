@@ -29,5 +29,5 @@ def test_a_measure_asked_for_twice_is_found_once():
 
 
 def test_an_unknown_measure_is_refused():
-    with pytest.raises(AssonanceError, match="'nothing' is not known"):
+    with pytest.raises(AssonanceError, match="'nothing' is unknown"):
         Request(measures=("nothing",)).find_measures()

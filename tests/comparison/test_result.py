@@ -1,6 +1,7 @@
 """A comparison keeps its labels, its numbers and its record on disk."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +9,11 @@ import xarray as xr
 from comparisons import comparison
 
 from assonance import AssonanceError, Comparison
+from assonance.claims.verdict import evaluate_claims
+from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import FORMAT
 from assonance.corpus import LeftOut
+from assonance.tables import changes as change_tables
 
 
 def test_what_is_loaded_is_what_was_saved(tmp_path):
@@ -195,3 +199,24 @@ def test_a_spoiled_comparison_is_refused_in_one_line(tmp_path, spoil):
     with pytest.raises(AssonanceError, match=r"results\.nc: is not a comparison") as caught:
         Comparison.load(path)
     assert "\n" not in str(caught.value)
+
+
+OLD = Path(__file__).parents[1] / "data" / "results_0.1.0.nc"
+
+
+def test_a_run_of_0_1_0_loads_and_keeps_its_numbers_when_saved_again(tmp_path):
+    old = Comparison.load(OLD)
+    assert old.provenance.versions["assonance"] == "0.1.0"
+    assert [each.tuned_from for each in old.provenance.models] == [None] * 4
+    old.save(tmp_path / "results.nc")
+    again = Comparison.load(tmp_path / "results.nc")
+    assert again.provenance == old.provenance
+    for part in ("scores", "replicates", "intervals", "nulls", "halves"):
+        xr.testing.assert_identical(getattr(again, part), getattr(old, part))
+    last = {"layer_row": "encoder.8", "layer_col": "encoder.8"}
+    models = {"model_row": "wav2vec2-mini-large", "model_col": "wav2vec2-mini-large-ctc"}
+    value = float(old.scores["cka"].sel(**last, **models))
+    table = old.to_dataframe().set_index(["measure", "model_row", "layer_row", "model_col"])
+    assert value in set(table["value"])
+    assert change_tables.pairs(old) == (FineTuning(models["model_row"], models["model_col"]),)
+    assert {each.verdict for each in evaluate_claims(old)} >= {"supported"}

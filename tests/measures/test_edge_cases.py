@@ -155,7 +155,9 @@ def test_canonical_measures_take_duplicates_as_variance_not_as_directions(layers
 
 @pytest.mark.parametrize("measure", NEEDS_MORE_FRAMES_THAN_NEURONS)
 def test_frames_fewer_than_neurons_explain_everything_and_are_warned_of(measure, layers):
-    message = rf"6 frames are too few for 9 neurons \(layer 'Y'\): {measure} in sample"
+    message = (
+        rf"6 frames are too few for 9 neurons \(layer 'Y'\): in-sample scores of {measure} mean"
+    )
     with pytest.warns(AssonanceWarning, match=message):
         found = similarity(layers["a"][:6], layers["b"][:6], measure)
     assert found == pytest.approx(1, abs=1e-9)
@@ -170,7 +172,7 @@ def test_measures_that_can_do_with_few_frames_do_not_warn(measure, layers):
 
 def test_all_measures_that_few_frames_empty_are_named_in_one_warning(layers):
     chosen = ["pwcca", "cka", "linreg", "maxcorr"]
-    with pytest.warns(AssonanceWarning, match=": pwcca, linreg in sample") as told:
+    with pytest.warns(AssonanceWarning, match=": in-sample scores of pwcca, linreg mean") as told:
         similarity_matrix({"a": layers["a"][:9], "b": layers["b"][:9]}, chosen)
     assert len(told) == 1
 

@@ -44,7 +44,7 @@ def test_what_is_always_shown_is_computed_by_default():
 
 
 def test_the_localisation_index_is_between_the_same_measures():
-    assert localisation.WHOLE[0] == roles.PREDICTED_R
+    assert localisation.PREDICTED_R[0] == roles.PREDICTED_R
     assert localisation.is_localised([roles.MATCHED, roles.ROTATED, roles.PREDICTED_R])
 
 
