@@ -143,7 +143,7 @@ def no_intervals(
     what = "with one left out" if settings.bootstrap is None else "in some of the draws"
     return [
         f"{join_names(names, len(names))} {'has' if len(names) == 1 else 'have'} no interval: "
-        f"{_counted(groups.units)}, and {what} too few remain for a score; "
+        f"of {groups.units} utterances or recordings, too few remain {what}; "
         "add speech, or raise the settings groups and folds"
     ]
 
