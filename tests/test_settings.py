@@ -1,0 +1,47 @@
+"""Settings are found by name, and a choice out of range is refused in one line."""
+
+from dataclasses import replace
+
+import pytest
+
+from assonance.errors import AssonanceError
+from assonance.settings import SETTINGS, Settings, find_settings
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_are_found_by_name_and_pass_through(name):
+    assert find_settings(name) is SETTINGS[name]
+    assert find_settings(SETTINGS[name]).name == name
+
+
+def test_the_published_settings_are_those_of_the_study():
+    published = SETTINGS["elkheir2024"]
+    assert (published.cut, published.variance) == ("below", 0.99)
+    assert published.attention_seconds is None
+
+
+def test_unknown_settings_are_refused_with_the_known_ones():
+    with pytest.raises(AssonanceError, match=r"'mine' are not known; .*default, elkheir2024"):
+        find_settings("mine")
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"variance": 0}, "variance must be above 0"),
+        ({"cut": "above"}, "cut must be 'reach' or 'below'"),
+        ({"folds": 1}, "folds must be at least 2"),
+        ({"rotations": 0}, "rotations must be at least 1"),
+        ({"bootstrap": 38}, "bootstrap must be at least 39 draws"),
+        ({"attention_seconds": float("nan")}, "attention_seconds must be at least 1"),
+    ],
+    ids=str,
+)
+def test_a_choice_out_of_range_is_refused(choice, message):
+    with pytest.raises(AssonanceError, match=message):
+        replace(SETTINGS["default"], **choice)
+
+
+def test_replicates_are_groups_or_draws():
+    assert Settings("jackknife").replicated == "group"
+    assert Settings("bootstrap", bootstrap=39).replicated == "draw"
