@@ -256,7 +256,7 @@ def test_comparing_different_frames_takes_no_groups(groups):
 @pytest.mark.parametrize("count", [1, 3])
 def test_less_than_four_utterances_have_no_alignment(count):
     groups = np.arange(FRAMES) % count
-    with pytest.warns(AssonanceWarning, match=f"at least 4 groups .* there (is|are) {count} "):
+    with pytest.warns(AssonanceWarning, match=f"at least 4 utterances .* there (is|are) {count}: "):
         found = similarity(LAYERS["one"], LAYERS["two"], "cka_utterance", groups=groups)
     assert np.isnan(found)
 
@@ -311,7 +311,7 @@ MISTAKES = {
     "one group": (
         (LAYERS, ["linreg_heldout_r"]),
         {"groups": [0] * FRAMES},
-        "linreg_heldout_r needs at least 2 groups",
+        "linreg_heldout_r needs at least 2 utterances or recordings",
     ),
 }
 

@@ -111,7 +111,7 @@ def test_attention_that_does_not_fit_is_passed_over_and_noted(pair, speech):
 def test_one_utterance_cannot_be_held_out(pair, speech, tmp_path):
     (tmp_path / "one").mkdir()
     shutil.copy(speech / "prompt5.wav", tmp_path / "one")
-    with pytest.raises(AssonanceError, match="needs at least 2 groups"):
+    with pytest.raises(AssonanceError, match="needs at least 2 utterances or recordings"):
         compare(pair, tmp_path / "one", ["linreg_heldout"], twins=False)
 
 

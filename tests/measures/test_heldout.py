@@ -163,7 +163,7 @@ def test_ridge_regression_does_better_where_neurons_are_many(width):
 
 
 @pytest.mark.parametrize(
-    ("options", "need"), [({"folds": 2}, "3 folds, .* ask for 2"), ({}, "3 groups .* are 2")]
+    ("options", "need"), [({"folds": 2}, "3 folds, .* ask for 2"), ({}, "3 utterances .* are 2")]
 )
 def test_two_folds_leave_none_to_choose_a_strength_by(options, need):
     layers = make_layers({"a": 6, "b": 5}, frames=FRAMES)
