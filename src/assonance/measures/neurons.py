@@ -10,6 +10,9 @@ from assonance.settings import Settings
 from assonance.statistics import LayerStatistics, Pair
 from assonance.statistics.lazy import once
 
+# Correlations that differ by fewer machine epsilons are equal.
+_ROUNDING = 16
+
 
 @measure(
     title="MaxCorr",
@@ -146,11 +149,14 @@ def _best(pair: Pair) -> NeuronScores:
     varies = pair.x.varies
     if not pair.y.varies.any():
         return NeuronScores(torch.full_like(pair.x.norms, torch.nan), varies.long() * 0 - 1)
-    best = pair.correlation.abs().max(1)
+    table = pair.correlation.abs()
+    best = table.amax(1)
+    # Equal neurons can differ by rounding, in another way on each processor.
+    equal = table >= best[:, None] - _ROUNDING * torch.finfo(table.dtype).eps
     columns = pair.y.varies.nonzero()[:, 0]
     match = varies.long() * 0 - 1
-    match[varies] = columns[best.indices]
-    return NeuronScores(spread(best.values, varies), match)
+    match[varies] = columns[equal.to(torch.uint8).argmax(1)]
+    return NeuronScores(spread(best, varies), match)
 
 
 def rotated_bases(layer: LayerStatistics, count: int, seed: int) -> list[torch.Tensor]:
