@@ -1,7 +1,5 @@
 """Floors and ceilings are read off the right cells, and a new one is one entry."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,16 +16,6 @@ from assonance.tables import trust as trust_tables
 from assonance.tables.floors_and_ceilings import REFERENCES, Line, Reference
 
 NAMES = ("hubert-a", "hubert-b", "wav2vec2-c")
-
-
-@pytest.fixture(scope="module")
-def found():
-    made = comparison(NAMES, (4, 4, 3))
-    models = [
-        replace(each, seed_of="hubert-a") if each.name == "hubert-b" else each
-        for each in made.provenance.models
-    ]
-    return replace(made, provenance=replace(made.provenance, models=tuple(models)))
 
 
 def test_a_ceiling_is_another_seed_a_neighbour_or_half_a_layer(found):

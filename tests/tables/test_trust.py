@@ -9,18 +9,6 @@ from comparisons import comparison
 from assonance.measures.layer_descriptors import DESCRIPTORS
 from assonance.tables import trust as trust_tables
 
-NAMES = ("hubert-a", "hubert-b", "wav2vec2-c")
-
-
-@pytest.fixture(scope="module")
-def found():
-    made = comparison(NAMES, (4, 4, 3))
-    models = [
-        replace(each, seed_of="hubert-a") if each.name == "hubert-b" else each
-        for each in made.provenance.models
-    ]
-    return replace(made, provenance=replace(made.provenance, models=tuple(models)))
-
 
 def test_chance_is_counted_for_layers_of_different_models(found):
     table = trust_tables.chance(found, "cka")

@@ -138,7 +138,7 @@ class ComparisonPlan:
         Raises
         ------
         AssonanceError
-            If a measure is held out and there is one utterance alone.
+            If every measure is held out and there is too little speech.
         """
         measures = [each for each in self.measures if each.level in FRAME_LEVELS]
         if not measures:

@@ -13,9 +13,8 @@ import numpy as np
 from assonance.errors import AssonanceError
 from assonance.models import SpeechModel
 from assonance.models.loading import load_model
-from assonance.testing.models import require, voice
+from assonance.testing.models import SECONDS, require, voice
 
-_SECONDS = 0.9
 _TRIED, _ENOUGH = 40, 3  # weights to leave out at most, and errors that suffice
 
 
@@ -80,7 +79,7 @@ def _in_two(weights: dict[str, Any], folder: Path) -> None:
 
 
 def _same(one: SpeechModel, other: SpeechModel, how: str) -> None:
-    samples = voice(one, _SECONDS)
+    samples = voice(one, SECONDS)
     first, second = one.run(samples).activations, other.run(samples).activations
     require(one.fingerprint == other.fingerprint, f"{one.name}: {how} it has another fingerprint")
     for label in one.layers:
@@ -132,7 +131,7 @@ def _no_code(folder: Path, sprung: Path) -> None:
 
 def _in_float32(folder: Path) -> None:
     model = load_model(folder)
-    for label, values in model.run(voice(model, _SECONDS)).activations.items():
+    for label, values in model.run(voice(model, SECONDS)).activations.items():
         require(values.dtype == np.float32, f"{folder.name}: {label} is {values.dtype}")
 
 

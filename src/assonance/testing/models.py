@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from assonance.models import LayerOutputs, SpeechModel, runs_batches
 
-_SECONDS = 0.9
+SECONDS = 0.9
 _TOLERANCE = 2e-5  # difference allowed in batches, relative to a layer's standard deviation
 
 
@@ -63,7 +63,7 @@ def check_layers(model: SpeechModel) -> None:
     for label, text in model.meanings.items():
         require(bool(text.strip()), f"{model.name}: {label} has no meaning")
     require(set(model.heads) <= set(layers), f"{model.name}: heads has labels that are not layers")
-    samples = voice(model, _SECONDS)
+    samples = voice(model, SECONDS)
     activations = model.run(samples).activations
     require(
         tuple(activations) == layers,
@@ -103,10 +103,10 @@ def check_frames(model: SpeechModel) -> None:
     >>> check_frames(assonance.load_model("mel"))
     """
     rate = model.sampling_rate
-    samples = voice(model, _SECONDS)
+    samples = voice(model, SECONDS)
     times = model.frame_times(len(samples))
     require(
-        len(times) > 5, f"{model.name}: gives {len(times)} frames for {_SECONDS} s, not at least 6"
+        len(times) > 5, f"{model.name}: gives {len(times)} frames for {SECONDS} s, not at least 6"
     )
     steps = np.diff(times)
     hop = float(steps.mean())
@@ -161,7 +161,7 @@ def check_repeatable(model: SpeechModel) -> None:
     >>> from assonance.testing import check_repeatable
     >>> check_repeatable(assonance.load_model("mel"))
     """
-    samples, other = voice(model, _SECONDS), voice(model, 0.7 * _SECONDS, seed=1)
+    samples, other = voice(model, SECONDS), voice(model, 0.7 * SECONDS, seed=1)
     given = samples.copy()
     first = model.run(samples).activations
     kept = {label: values.copy() for label, values in first.items()}
@@ -198,7 +198,7 @@ def check_attention(model: SpeechModel) -> None:
     >>> from assonance.testing import check_attention
     >>> check_attention(assonance.load_model("hubert-mini"))
     """
-    samples = voice(model, _SECONDS)
+    samples = voice(model, SECONDS)
     maps: dict[str, NDArray[np.float32]] = {}
     activations = model.run(samples, attend=maps.__setitem__).activations
     plain = model.run(samples).activations
@@ -253,7 +253,7 @@ def check_batches(model: SpeechModel) -> None:
     """
     if not runs_batches(model) or not model.in_batches:
         return
-    batch = [voice(model, _SECONDS * part, seed=k) for k, part in enumerate((1, 0.45, 0.8, 0.46))]
+    batch = [voice(model, SECONDS * part, seed=k) for k, part in enumerate((1, 0.45, 0.8, 0.46))]
     together = model.run_batch(batch)
     require(
         len(together) == len(batch), f"{model.name}: a batch of 4 returns {len(together)} results"
