@@ -16,7 +16,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) 'pip>=25.1'
 	$(PIP) --constraint constraints.txt torch==2.13.0
-	$(PIP) --constraint constraints.txt --group dev --editable '.[datasets,lhotse]'
+	$(PIP) --constraint constraints.txt --group dev --editable '.[datasets,lhotse,peft]'
 	@touch $@
 
 demo: setup

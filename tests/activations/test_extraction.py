@@ -56,7 +56,7 @@ class Recorder:
         self.name, self.total, self.steps = None, None, []
 
     @contextmanager
-    def stage(self, name, total):
+    def stage(self, name, total, *, unit=""):
         self.name, self.total = name, total
         yield self.steps.append
 

@@ -26,7 +26,7 @@ class Stopping:
         self.at = at
 
     @contextmanager
-    def stage(self, name, total):
+    def stage(self, name, total, *, unit=""):
         def advance(units):
             if self.at in name:
                 raise Interruption
@@ -58,7 +58,7 @@ class Killing:
     told = 0
 
     @contextmanager
-    def stage(self, name, total):
+    def stage(self, name, total, *, unit=""):
         def advance(units):
             self.told += {at!r} in name
             if self.told == {after}:
@@ -99,7 +99,7 @@ def test_every_stage_is_told_to_its_end(pair, speech):
 
     class Told:
         @contextmanager
-        def stage(self, name, total):
+        def stage(self, name, total, *, unit=""):
             told[name] = [total, 0.0]
 
             def advance(units):

@@ -7,7 +7,7 @@ class Told:
     def __init__(self):
         self.total, self.done = None, 0.0
 
-    def stage(self, name, total):
+    def stage(self, name, total, *, unit=""):
         self.total = total
         return self
 

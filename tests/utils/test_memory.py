@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assonance import AssonanceError
-from assonance.utils.memory import MEMORY, Scratch, parse_bytes, trim_heap
+from assonance.utils.memory import MEMORY, Scratch, format_bytes, parse_bytes, trim_heap
 
 STATM = Path("/proc/self/statm")
 
@@ -74,3 +76,27 @@ def test_amounts_are_read(amount, expected):
 def test_what_is_no_amount_is_refused(amount):
     with pytest.raises(AssonanceError, match="give one such as 4GB or 512MB"):
         parse_bytes(amount)
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1.00 kB"),
+        (99_960, "100 kB"),
+        (999_499, "999 kB"),
+        (999_500, "1.00 MB"),
+        (380_267_417, "380 MB"),
+        (1_263_000_000, "1.26 GB"),
+        (12.34e12, "12.3 TB"),
+    ],
+)
+def test_amounts_are_written_with_three_digits(amount, text):
+    assert format_bytes(amount) == text
+
+
+@given(st.integers(1, 10**14))
+def test_a_written_amount_is_right_to_half_a_percent(amount):
+    written = format_bytes(amount).replace("bytes", "B").replace("kB", "KB")
+    assert parse_bytes(written) == pytest.approx(amount, rel=0.005)

@@ -1,4 +1,4 @@
-"""Parse amounts of memory, reuse buffers, and return freed memory to the system."""
+"""Parse and print amounts of memory, reuse buffers, and return freed memory to the system."""
 
 import ctypes
 import os
@@ -92,3 +92,11 @@ def parse_bytes(amount: str | float) -> float:
             f"memory {amount!r}: not a positive amount; give one such as 4GB or 512MB"
         )
     return float(match[1]) * units[match[2].lower()]
+
+
+def format_bytes(amount: float) -> str:
+    """Return a number of bytes as people write it, with three digits, such as "1.26 GB"."""
+    if amount < 999.5:
+        return f"{amount:.0f} bytes"
+    prefix = next((p for p in range(1, 4) if amount < 999.5 * 1000**p), 4)
+    return f"{amount / 1000**prefix:#.3g}".rstrip(".") + f" {' kMGT'[prefix]}B"

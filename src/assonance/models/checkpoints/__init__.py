@@ -1,0 +1,1 @@
+"""Find, open and describe published checkpoints, without running anything that they hold."""
