@@ -33,7 +33,7 @@ def test_groups_make_the_objects_that_they_are_named_after():
     assert Rows("phone", "centre", Path("here"), True).build() == Pooling(
         "phone", "centre", "here", True
     )
-    loading = Layers(["ffn", "cnn"], "bfloat16").build(Machine(device="cuda", offline=True))
+    loading = Layers(["ffn", "cnn"], "bfloat16").build(Machine(device="cuda", offline=True), {})
     assert loading == Loading(("ffn", "cnn"), "bfloat16", "cuda", True)
 
 

@@ -167,6 +167,30 @@ def test_controls_and_fine_tuned_models_are_no_candidates():
     )
 
 
+def test_a_base_that_the_files_name_is_no_other_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    adapted = model("adapted", fine_tuned=True, base=str(tmp_path / "there"))
+    models = (model("a", source="somewhere/a"), model("b", source="./there"), adapted)
+    assert Relations(models).fine_tunings() == (FineTuning("b", "adapted"),)
+    stated = (*models[:2], replace(adapted, tuned_from="a"))
+    assert Relations(stated).fine_tunings() == (FineTuning("a", "adapted"),)
+    others = (models[0], adapted, replace(adapted, name="adapted too"))
+    assert Relations(others).fine_tunings() == ()
+    assert related("same_origin", others) == both_ways({("adapted", "adapted too")})
+    assert related("unrelated", others) == both_ways({("a", "adapted"), ("a", "adapted too")})
+
+
+def test_a_fine_tuned_model_with_another_input_than_its_base_is_named():
+    before = model("base", input="16000 Hz, not normalised")
+    after = model("tuned", fine_tuned=True, input="16000 Hz, zero mean and unit variance")
+    assert Relations([before, after]).unlike_inputs() == [
+        "tuned takes another input (16000 Hz, zero mean and unit variance) than base, from which "
+        "it was fine-tuned (16000 Hz, not normalised); this alone changes scores"
+    ]
+    for other in (before.input, ""):  # the same, and unknown as in older results
+        assert not Relations([before, replace(after, input=other)]).unlike_inputs()
+
+
 def test_a_second_seed_is_the_ceiling_and_no_candidate_beside_its_model():
     models = (model("a 2", seed_of="a"), model("a"), model("tuned", fine_tuned=True))
     assert Relations(models).fine_tunings() == (FineTuning("a", "tuned", "a 2"),)

@@ -10,7 +10,8 @@ import transformers
 from signals import voice
 
 from assonance.errors import AssonanceError
-from assonance.models.loading import Loading, as_kinds, load, load_model, split_seed
+from assonance.models.loading import Loading, as_kinds, find, load_model, split_seed
+from assonance.utils.progress import Silent
 
 every_family = pytest.mark.parametrize("family", ["wav2vec2", "hubert"])
 
@@ -92,11 +93,11 @@ def test_a_twin_of_nothing_is_refused_by_name():
 
 def test_options_reach_the_checkpoint(checkpoint):
     loading = Loading(record=as_kinds(name for name in ("cnn", "ffn")))
-    model = load(checkpoint(), loading)
+    model = find(checkpoint(), loading).load(Silent())
     assert [label.partition(".")[0] for label in model.layers][:2] == ["cnn", "ffn"]
     with pytest.raises(AssonanceError, match="precision"):
-        load(checkpoint(), Loading(precision="float8"))
-    assert load("mel", loading).name == "mel"
+        find(checkpoint(), Loading(precision="float8"))
+    assert find("mel", loading).load(Silent()).name == "mel"
 
 
 def test_one_kind_of_layer_is_a_list_of_one():

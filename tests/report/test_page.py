@@ -47,6 +47,13 @@ def test_a_model_is_described_by_what_it_was_trained_from():
     assert "fine-tuned" in facts(replace(one, fine_tuned=True))
     assert "another seed of a" in facts(replace(one, seed_of="a"))
     assert "fine-tuned from a" in facts(replace(one, tuned_from="a"))
+    tuned = replace(one, fine_tuned=True, task="speaker verification")
+    assert "fine-tuned for speaker verification" in facts(tuned)
+    assert "fine-tuned from a for speaker verification" in facts(replace(tuned, tuned_from="a"))
+    assert "pretrained" in facts(replace(one, task="pretraining"))
+    adapted = replace(one, fine_tuned=True, base="acme/tiny")
+    assert "fine-tuned from acme/tiny" in facts(adapted)
+    assert "fine-tuned from a" in facts(replace(adapted, tuned_from="a"))
 
 
 def test_every_section_is_there_and_in_the_navigation(page):

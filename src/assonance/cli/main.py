@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from assonance.__about__ import __version__
-from assonance.cli import corpus
+from assonance.cli import corpus, model
 from assonance.cli.option_groups import spread
 from assonance.cli.options import (
     AUDIO,
     Certainty,
+    Checkpoints,
     Layers,
     Machine,
     Measuring,
@@ -36,6 +37,7 @@ app = typer.Typer(
 
 
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(model.app, name="model")
 
 
 def _version(requested: bool) -> None:
@@ -63,7 +65,8 @@ def compare(
     models: Annotated[
         list[str],
         typer.Argument(
-            help="Models to compare: directories, Hugging Face ids, or names of bundled models "
+            help="Models to compare: directories, checkpoint files, Hugging Face ids, or names of "
+            "bundled models "
             "(see `assonance models`). Also random:MODEL@SEED for the same architecture with "
             "random weights, rotated:MODEL@SEED for the same layers in random axes, mel, mfcc, or "
             "module:PACKAGE.FUNCTION for a model of your own.",
@@ -78,6 +81,7 @@ def compare(
     rows: Rows,
     machine: Machine,
     layers: Layers,
+    checkpoints: Checkpoints,
     on_error: Unusable = "skip",
     seed_of: Annotated[
         list[str],
@@ -103,13 +107,13 @@ def compare(
     from assonance.cli.run_folder import RunFolder
     from assonance.cli.terminal import run
 
-    stated = {
-        "seeds": _parse_pairs("--seed-of", "SECOND=FIRST", seed_of),
-        "tuned_from": _parse_pairs("--tuned-from", "TUNED=BASE", tuned_from),
-    }
-    options = Options(measuring, certainty, machine, speech, rows, layers, on_error, **stated)
+    options = Options(
+        *(measuring, certainty, machine, speech, rows, layers, checkpoints, on_error),
+        seeds=_parse_pairs("--seed-of", "SECOND=FIRST", seed_of),
+        tuned_from=_parse_pairs("--tuned-from", "TUNED=BASE", tuned_from),
+    )
     folder = RunFolder(out or folder_for(models), overwrite)
-    run(models, audio, folder, options.build())
+    run(models, audio, folder, options.build(models))
 
 
 @app.command()
@@ -131,6 +135,7 @@ def diff(
     measuring: Measuring,
     certainty: Certainty,
     machine: Machine,
+    checkpoints: Checkpoints,
     on_error: Unusable = "skip",
 ) -> None:
     """Compare a model before and after fine-tuning: neurons, subspaces and heads, by layer."""
@@ -142,12 +147,13 @@ def diff(
     seeds = {seed_twin: pretrained} if seed_twin else {}
     options = Options(
         *(measuring, certainty, machine),
+        checkpoints=checkpoints,
         on_error=on_error,
         seeds=seeds,
         tuned_from={fine_tuned: pretrained},
     )
     folder = RunFolder(out or folder_for(models[:2]), overwrite)
-    run(models, audio, folder, options.build(), diff=True)
+    run(models, audio, folder, options.build(models), diff=True)
 
 
 @app.command()
@@ -178,7 +184,7 @@ def demo(
     machine = Machine(offline=True)
     options = Options(measuring, certainty, machine, seeds=seeds, tuned_from=bases)
     models = [str(each.path) for each in chosen]
-    run(models, str(SPEECH), RunFolder(out, overwrite), options.build())
+    run(models, str(SPEECH), RunFolder(out, overwrite), options.build(models))
 
 
 @app.command()

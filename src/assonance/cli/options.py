@@ -4,15 +4,15 @@ A command takes a group as one parameter (see `option_groups`); a command that d
 group uses its defaults. `Options.build` turns the groups of a command into a `Request`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from assonance.corpus.formats.detection import supported_formats
-from assonance.errors import AssonanceError
+from assonance.errors import AssonanceError, printable
 from assonance.settings import By, OnError, Pool, Settings, find_settings
 from assonance.utils.memory import MEMORY, parse_bytes
 
@@ -167,6 +167,71 @@ class Machine:
 
 
 @dataclass(frozen=True)
+class Checkpoints:
+    """Options for opening checkpoints."""
+
+    preprocessor: Annotated[
+        list[str],
+        typer.Option(
+            help="Preprocessing for models that bring none: a preprocessor_config.json, or a "
+            "folder or hub id that has one. MODEL=FILE_OR_ID replaces that of one model; repeat "
+            "for several.",
+            metavar="[MODEL=]FILE_OR_ID",
+        ),
+    ] = field(default_factory=list)
+    model_config: Annotated[
+        list[str],
+        typer.Option(
+            help="Configuration for files of weights that have none: a config.json, or a folder "
+            "or hub id that has one.",
+            metavar="[MODEL=]FILE_OR_ID",
+        ),
+    ] = field(default_factory=list)
+    pickles: Annotated[
+        bool,
+        typer.Option(
+            help="Read weights that torch pickled (pytorch_model.bin, .pt), as data: nothing in "
+            "them is run."
+        ),
+    ] = True
+
+    def build(self, models: Sequence[str]) -> dict[str, Any]:
+        """Return the options as fields of `Loading`.
+
+        Raises
+        ------
+        AssonanceError
+            A model is named that is not among `models`, or is named twice.
+        """
+        return {
+            "pickles": self.pickles,
+            "preprocessors": _by_model("--preprocessor", self.preprocessor, models),
+            "configs": _by_model("--model-config", self.model_config, models),
+        }
+
+
+def _by_model(option: str, texts: Sequence[str], models: Sequence[str]) -> dict[str, str]:
+    """Return what was given for each model, and under the empty name what is for all."""
+    given: dict[str, str] = {}
+    for text in texts:
+        model, equals, value = text.partition("=")
+        if not equals:
+            model, value = "", text
+        elif model not in models:
+            raise AssonanceError(
+                f"{option} {text!r}: {printable(model)} is none of those compared; name one of "
+                f"{', '.join(map(printable, models))}"
+            )
+        if not value:
+            raise AssonanceError(f"{option} {text!r}: not of the form [MODEL=]FILE_OR_ID")
+        if given.setdefault(model, value) != value:
+            raise AssonanceError(
+                f"{option} {text!r}: {printable(given[model])} was given before; give one"
+            )
+    return given
+
+
+@dataclass(frozen=True)
 class Layers:
     """Options for the layers of checkpoints."""
 
@@ -187,11 +252,13 @@ class Layers:
         ),
     ] = "float32"
 
-    def build(self, machine: Machine) -> "Loading":
+    def build(self, machine: Machine, opening: Mapping[str, Any]) -> "Loading":
         """Return the options for loading checkpoints on a machine."""
         from assonance.models.loading import Loading
 
-        return Loading(tuple(self.record), self.precision, machine.device, machine.offline)
+        return Loading(
+            tuple(self.record), self.precision, machine.device, machine.offline, **opening
+        )
 
 
 @dataclass(frozen=True)
@@ -242,12 +309,13 @@ class Options:
     speech: Speech = field(default_factory=Speech)
     rows: Rows = field(default_factory=Rows)
     layers: Layers = field(default_factory=Layers)
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
     on_error: OnError = "skip"
     seeds: Mapping[str, str] = field(default_factory=dict)
     tuned_from: Mapping[str, str] = field(default_factory=dict)
 
-    def build(self) -> "Request":
-        """Return the request that the options make.
+    def build(self, models: Sequence[str] = ()) -> "Request":
+        """Return the request that the options make for models.
 
         Raises
         ------
@@ -263,7 +331,7 @@ class Options:
             twins=self.measuring.twins,
             reading=self.speech.build(),
             pooling=self.rows.build(),
-            loading=self.layers.build(self.machine),
+            loading=self.layers.build(self.machine, self.checkpoints.build(models)),
             memory=self.machine.memory,
             on_error=self.on_error,
             seeds=self.seeds,

@@ -29,7 +29,7 @@ from assonance.comparison.relations import FineTuning
 from assonance.comparison.request import Request
 from assonance.comparison.result import Comparison
 from assonance.models import SpeechModel
-from assonance.models.loading import Loading, load
+from assonance.models.loading import Loading, load_all
 from assonance.models.roster import unique_names
 from assonance.plots import changes as change_plots
 from assonance.report import change_summary
@@ -83,7 +83,7 @@ def run(
     config = configuration(models, audio, out.path, request, diff=diff)
     given: Sequence[str | SpeechModel] = models
     if diff:
-        given = loaded = _load_same_architecture(models, request.loading)
+        given = loaded = _load_same_architecture(models, request.loading, progress)
         request = replace(request, tuned_from=_base_of_the_second(loaded))
     prepared = prepare(given, audio, request, progress)
     out.start(config, prepared)
@@ -121,6 +121,9 @@ def configuration(
         "offline": request.loading.offline,
         "record": list(request.loading.record),
         "precision": request.loading.precision,
+        "pickles": request.loading.pickles,
+        "preprocessors": dict(request.loading.preprocessors),
+        "configs": dict(request.loading.configs),
         "on_error": request.on_error,
         "seeds": dict(request.seeds),
         "tuned_from": dict(request.tuned_from),
@@ -162,9 +165,11 @@ def _change_texts(comparison: Comparison, pair: FineTuning) -> dict[str, str]:
     return texts
 
 
-def _load_same_architecture(models: Sequence[str], loading: Loading) -> list[SpeechModel]:
+def _load_same_architecture(
+    models: Sequence[str], loading: Loading, progress: Progress
+) -> list[SpeechModel]:
     """Load models whose layers are compared one to one, and check that they correspond."""
-    loaded = [load(each, loading) for each in models]
+    loaded = load_all(models, loading, progress)
     relations.of_one_architecture(
         {
             each.info.source: (each.info.family, each.info.n_parameters, each.layers)

@@ -19,7 +19,7 @@ CHANGES, CHANGED_HEADS, CHANGES_FIGURE = "changes.csv", "changed_heads.csv", "ch
 # Files that only `diff` writes.
 _DIFF_ONLY = (CHANGES, CHANGED_HEADS, CHANGES_FIGURE)
 # Parts of a configuration that no result depends on.
-_IRRELEVANT = ("out", "memory", "offline")
+_IRRELEVANT = ("out", "memory", "offline", "pickles")
 _LONGEST = 60  # characters of a value in a message
 _TOLERANCE = 1e-3  # scores of the same run differ by less between two machines
 

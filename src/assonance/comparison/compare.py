@@ -11,20 +11,17 @@ from pathlib import Path
 import xarray as xr
 
 from assonance.__about__ import __version__
-from assonance.activations.extraction import Extraction, extract, stop_at_left_out
+from assonance.activations.extraction import stop_at_left_out
 from assonance.activations.shared_rows import (
     Pooling,
-    SharedRows,
-    keep_common_utterances,
-    lacking,
-    share_rows,
 )
-from assonance.comparison.plan import FRAME_LEVELS, ComparisonPlan
+from assonance.comparison.extracted import Extracted, extract_all, needs_frames
+from assonance.comparison.plan import ComparisonPlan
 from assonance.comparison.records import CorpusRecord, ModelRecord, Provenance
 from assonance.comparison.relations import STATE_BASE, Relations, check_statements
 from assonance.comparison.request import Request
 from assonance.comparison.result import Comparison
-from assonance.corpus import Corpus, LeftOut
+from assonance.corpus import Corpus
 from assonance.corpus.units import population
 from assonance.errors import AssonanceWarning
 from assonance.inference.intervals import intervals
@@ -41,9 +38,7 @@ from assonance.models.roster import (
     refuse_unknown,
     stated_by_name,
 )
-from assonance.scoring.caveats import miniatures
 from assonance.settings import By, OnError, Pool, Settings, find_settings
-from assonance.utils.files import slug
 from assonance.utils.memory import MEMORY, parse_bytes
 from assonance.utils.progress import Progress, Silent
 
@@ -71,6 +66,9 @@ def compare(
     offline: bool = False,
     record: str | Iterable[str] = "blocks",
     precision: str = "float32",
+    pickles: bool = True,
+    preprocessors: Mapping[str, str] | None = None,
+    configs: Mapping[str, str] | None = None,
     on_error: OnError = "skip",
     seeds: Mapping[str, str] | None = None,
     tuned_from: Mapping[str, str] | None = None,
@@ -105,6 +103,12 @@ def compare(
         Never use the network.
     record, precision
         Which layers of checkpoints to record, and in which number format; see `load_model`.
+    pickles
+        Whether to read weights that torch pickled; see `load_model`.
+    preprocessors, configs
+        From the name of a model to the file, folder or hub id that replaces its preprocessing, or
+        gives its configuration; see `load_model`. Under the empty name: for all models that bring
+        none.
     on_error
         ``"skip"`` leaves out an utterance that cannot be used; ``"stop"`` raises.
     seeds
@@ -151,7 +155,15 @@ def compare(
         settings=find_settings(settings),
         twins=twins,
         pooling=Pooling(pool, pool_by, alignments, skip_silence),
-        loading=Loading(as_kinds(record), precision, device, offline),
+        loading=Loading(
+            as_kinds(record),
+            precision,
+            device,
+            offline,
+            pickles,
+            preprocessors or {},
+            configs or {},
+        ),
         memory=memory,
         on_error=on_error,
         seeds=seeds or {},
@@ -185,7 +197,7 @@ def prepare(
         stop_at_left_out(speech)
     with progress.stage("loading models", 1) as advance:
         seed = request.settings.seed if request.twins else None
-        roster = load_roster(models, seed, request.loading)
+        roster = load_roster(models, seed, request.loading, progress)
         advance(1)
     if not needs_frames(measures):  # the baseline has no attention heads
         roster = {name: each for name, each in roster.items() if not each.baseline}
@@ -232,7 +244,9 @@ class Prepared:
             folder = out or Path(
                 stack.enter_context(tempfile.TemporaryDirectory(prefix="assonance-"))
             )
-            extracted = self._extract(folder, progress)
+            extracted = extract_all(
+                self.roster, self.speech, self.measures, self.request, folder, progress
+            )
             plan = ComparisonPlan(
                 extracted.roster,
                 extracted.extractions,
@@ -244,7 +258,7 @@ class Prepared:
                 self.request.uncertainty,
             )
             parts = [plan.frame_scores(progress), plan.head_scores(progress)]
-        notes = [*plan.notes, *self._unknown_bases()]
+        notes = [*self._notes_on_models(), *plan.notes, *self._unknown_bases()]
         for note in notes:
             warnings.warn(note, AssonanceWarning, stacklevel=3)
         computed = {
@@ -259,32 +273,18 @@ class Prepared:
             provenance=self._provenance(extracted, plan.frames, notes),
         )
 
-    def _extract(self, folder: Path, progress: Progress) -> "_Extracted":
-        """Run the models over the speech, and keep what all models can use."""
-        request = self.request
-        extractions = {
-            name: extract(
-                each.model,
-                self.speech,
-                folder / "activations" / f"{slug(name)}-{each.model.fingerprint[:8]}",
-                progress=progress,
-                on_error="skip" if each.baseline else request.on_error,
-            )
-            for name, each in self.roster.items()
-        }
-        baselines = [name for name, each in self.roster.items() if each.baseline]
-        # A baseline that cannot use some of the speech is dropped: the scores of the models must
-        # not depend on it.
-        dropped = lacking(extractions, baselines)
-        roster = {name: each for name, each in self.roster.items() if name not in dropped}
-        extractions = {name: each for name, each in extractions.items() if name not in dropped}
-        if needs_frames(self.measures):
-            shared = share_rows(
-                self.speech, extractions, request.pooling, request.on_error, baselines=baselines
-            )
-        else:
-            shared = keep_common_utterances(self.speech, extractions)
-        return _Extracted(roster, extractions, dropped, shared)
+    def _notes_on_models(self) -> list[str]:
+        """List how models were opened, and fine-tuned models with another input than their base."""
+        relations = Relations(tuple(self.records.values()))
+        return [
+            *(
+                note
+                for each in self.roster.values()
+                if not each.control
+                for note in each.model.info.notes
+            ),
+            *relations.unlike_inputs(),
+        ]
 
     def _unknown_bases(self) -> list[str]:
         """List caveats about fine-tuned models with several possible bases and no statement."""
@@ -292,7 +292,7 @@ class Prepared:
         return [f"{each}: {STATE_BASE}" for each in relations.unknown_bases()]
 
     def _provenance(
-        self, extracted: "_Extracted", frames: int, plan_notes: Iterable[str]
+        self, extracted: Extracted, frames: int, plan_notes: Iterable[str]
     ) -> Provenance:
         """Record what was compared."""
         speech = extracted.shared.speech
@@ -317,58 +317,15 @@ class Prepared:
         )
 
 
-@dataclass(frozen=True)
-class _Extracted:
-    """Activations of the models.
-
-    Attributes
-    ----------
-    roster, extractions
-        The models that are compared, and the activations of each.
-    dropped
-        The baselines that are not compared, with the utterance that each cannot use.
-    shared
-        The utterances and rows that all models have.
-    """
-
-    roster: Roster
-    extractions: Mapping[str, Extraction]
-    dropped: Mapping[str, LeftOut]
-    shared: SharedRows
-
-    def notes(self) -> list[str]:
-        """List the caveats about models and speech."""
-        models = {name: each.model for name, each in self.roster.items() if not each.control}
-        return [
-            *miniatures({name: model.info.n_parameters for name, model in models.items()}),
-            *self.shared.speech.notes,
-            *(
-                f"{each.resampled} of {len(each.ids)} utterances were resampled to the "
-                f"{models[name].sampling_rate} Hz of {name}"
-                for name, each in self.extractions.items()
-                if name in models and each.resampled
-            ),
-            *(note for each in self.extractions.values() for note in each.notes),
-            *(
-                f"{name} is not compared as a floor: {left.path}: {left.reason}"
-                for name, left in self.dropped.items()
-            ),
-            *self.shared.notes,
-        ]
-
-
-def needs_frames(measures: Iterable[Measure]) -> bool:
-    """Return whether any measure compares frames, and not only attention maps."""
-    return any(each.level in FRAME_LEVELS for each in measures)
-
-
 def _record(
     name: str, entry: RosterEntry, seed_of: str | None, tuned_from: str | None
 ) -> ModelRecord:
     model = entry.model
+    card = asdict(model.info)
+    del card["notes"]  # they are among the comparison's
     return ModelRecord(
         name=name,
-        **asdict(model.info),
+        **card,
         fingerprint=model.fingerprint,
         layers=dict(model.meanings),
         twin_of=entry.twin_of,

@@ -18,7 +18,7 @@ class ModelRecord:
         Name on axes and in tables; unique within the comparison.
     source
         Path or name that it was loaded from.
-    family, objective, size, n_parameters, fine_tuned
+    family, objective, size, n_parameters, fine_tuned, task, base
         See `assonance.models.ModelCard`.
     fingerprint
         Hash of everything that its activations depend on.
@@ -33,6 +33,8 @@ class ModelRecord:
         `assonance.comparison.relations.Relations`.
     baseline
         Whether this is the baseline: log-mel frames.
+    weights, input
+        See `assonance.models.ModelCard`.
     """
 
     name: str
@@ -48,6 +50,10 @@ class ModelRecord:
     seed_of: str | None = None
     baseline: bool = False
     tuned_from: str | None = None
+    task: str | None = None
+    base: str | None = None
+    weights: str = ""
+    input: str = ""
 
 
 @dataclass(frozen=True)

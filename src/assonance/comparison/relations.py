@@ -1,5 +1,6 @@
 """State how models are related: random twins, second seeds, and which was fine-tuned from which."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,10 +39,12 @@ class Relations:
     The base of a fine-tuned model is decided in this order:
 
     1. The model that the user stated (`ModelRecord.tuned_from`).
-    2. The only candidate. Candidates are trained, not fine-tuned, and have the same family, number
+    2. The model that the fine-tuned one's own files name (`ModelCard.base`), as those of a LoRA
+       adapter do. If it was not compared, none is.
+    3. The only candidate. Candidates are trained, not fine-tuned, and have the same family, number
        of parameters, layers and objective. A second seed (`ModelRecord.seed_of`) was compared as a
        ceiling for the first, and is a candidate only if the first is none.
-    3. With several candidates the base is unknown. The model then forms no pair, and counts neither
+    4. With several candidates the base is unknown. The model then forms no pair, and counts neither
        as unrelated to a candidate nor as of one origin with it.
 
     Parameters
@@ -85,6 +88,20 @@ class Relations:
             f"{printable(name)} may have been fine-tuned from {_either(bases)}"
             for name, bases in self._bases.items()
             if len(bases) > 1
+        ]
+
+    def unlike_inputs(self) -> list[str]:
+        """Describe, one sentence a pair, fine-tuned models with another input than their base."""
+        pairs = [
+            (self.models[each.pretrained], self.models[each.fine_tuned])
+            for each in self.fine_tunings()
+        ]
+        return [
+            f"{printable(after.name)} takes another input ({after.input}) than "
+            f"{printable(before.name)}, from which it was fine-tuned ({before.input}); this alone "
+            "changes scores"
+            for before, after in pairs
+            if before.input and after.input and before.input != after.input
         ]
 
     def unrelated(self, row: ModelRecord, col: ModelRecord) -> bool:
@@ -137,7 +154,8 @@ class Relations:
             before = self._bases.get(current) or ((seed_of,) if seed_of else ())
             pending += before
             if not before:
-                origins.add(current)
+                base = self.models[current].base if current in self.models else None
+                origins.add(current if base is None else os.path.realpath(base))
         return frozenset(origins)
 
 
@@ -226,6 +244,10 @@ def _possible_bases(model: ModelRecord, models: Sequence[ModelRecord]) -> tuple[
         return ()
     if model.tuned_from is not None:
         return (model.tuned_from,)
+    if model.base is not None:
+        place = os.path.realpath(model.base)
+        named = [each.name for each in models if os.path.realpath(each.source) == place]
+        return tuple(named[:1])
     candidates = {
         each.name: each
         for each in models

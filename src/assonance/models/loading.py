@@ -1,20 +1,27 @@
 """Load a model from its name: a checkpoint, a bundled model, a random twin or user code."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assonance.errors import AssonanceError, printable
 from assonance.models.speech_model import SpeechModel
+from assonance.utils.memory import format_bytes
+from assonance.utils.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from assonance.models.checkpoints.files import StoredFile
+    from assonance.models.checkpoints.published import Opening
+    from assonance.models.huggingface.encoder import Running
 
 RANDOM = "random:"
 
 
 @dataclass(frozen=True)
 class Loading:
-    """Options for loading a checkpoint; see `load_model`.
-
-    The names of the fields are those of the parameters of `encoder.load`.
+    """Options for loading checkpoints; see `load_model`.
 
     Attributes
     ----------
@@ -26,12 +33,58 @@ class Loading:
         Torch device.
     offline
         Whether to use only checkpoints that are on this machine.
+    pickles
+        Whether to read weights that torch pickled.
+    preprocessors
+        From a model, as it is named, to the file, folder or hub id whose preprocessing replaces
+        its own. Under the empty name, that for all models that bring none.
+    configs
+        The same for the configuration of a file of weights that has none.
     """
 
     record: tuple[str, ...] = ("blocks",)
     precision: str = "float32"
     device: str = "cpu"
     offline: bool = False
+    pickles: bool = True
+    preprocessors: Mapping[str, str] = field(default_factory=dict)
+    configs: Mapping[str, str] = field(default_factory=dict)
+
+    def opening(self, spec: str | Path) -> "Opening":
+        """Return the options for opening one checkpoint."""
+        from assonance.models.checkpoints.published import Opening
+
+        own = os.fspath(spec)
+        return Opening(
+            offline=self.offline,
+            pickles=self.pickles,
+            preprocessor=self.preprocessors.get(own),
+            spare_preprocessor=self.preprocessors.get(""),
+            config=self.configs.get(own),
+            spare_config=self.configs.get(""),
+        )
+
+    def running(self) -> "Running":
+        """Return how encoders are run."""
+        from assonance.models.huggingface.encoder import Running
+
+        return Running(self.record, self.precision, self.device)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A model that was found and checked; its weights are not read.
+
+    Attributes
+    ----------
+    load
+        Loads it, and reports progress of downloading and converting.
+    downloads
+        Files that `load` downloads, each with what messages call its folder or hub model.
+    """
+
+    load: Callable[[Progress], SpeechModel]
+    downloads: "tuple[tuple[str, StoredFile], ...]" = ()
 
 
 def as_kinds(record: str | Iterable[str]) -> tuple[str, ...]:
@@ -46,6 +99,9 @@ def load_model(
     device: str = "cpu",
     record: str | Iterable[str] = "blocks",
     precision: str = "float32",
+    pickles: bool = True,
+    preprocessor: str | Path | None = None,
+    config: str | Path | None = None,
 ) -> SpeechModel:
     """Load a speech model.
 
@@ -58,6 +114,8 @@ def load_model(
           ``facebook/wav2vec2-base-960h``, optionally with ``@revision``: an encoder of the
           wav2vec2, HuBERT, WavLM, data2vec, UniSpeech, SEW, Conformer, w2v-BERT, Whisper and
           related families, pretrained or fine-tuned;
+        - a file of weights (``.safetensors``, ``.pt``, ``.pth``, ``.bin``) of fairseq, torchaudio,
+          s3prl or transformers, of the wav2vec2, HuBERT and WavLM families;
         - the name of a bundled model, such as ``hubert-mini``, unless a directory has this name;
         - a directory of activations with an ``activations.yaml``; see `Precomputed`;
         - ``random:<checkpoint>@<seed>``: a random twin, which has the same architecture and
@@ -92,6 +150,17 @@ def load_model(
         mixed precision: faster on an accelerator; `compare` reports the rounding error. Weights,
         results and attention maps stay in float32.
 
+    pickles
+        Whether to read weights that torch pickled. They are read as data: nothing in them is
+        imported, called or run. They are converted once to safetensors, in a cache by content:
+        ``$ASSONANCE_CACHE``, or the user's cache folder.
+    preprocessor
+        A ``preprocessor_config.json``, or a folder or hub id that has one, to use instead of the
+        checkpoint's own. Needed if the checkpoint brings none.
+    config
+        A ``config.json``, or a folder or hub id that has one, for a file of weights that has no
+        configuration.
+
     Returns
     -------
     SpeechModel
@@ -101,8 +170,8 @@ def load_model(
     ------
     AssonanceError
         If the device is missing; or if the model is missing or not supported, its weights are
-        pickled, damaged or incomplete, or it has no layer of the kinds to record. Pickles are
-        never opened and remote code is never executed.
+        damaged or incomplete, or it has no layer of the kinds to record. Code in a checkpoint is
+        never executed.
 
     Examples
     --------
@@ -113,28 +182,104 @@ def load_model(
     >>> model.layers[:2]
     ('encoder.0', 'encoder.1')
     """
-    return load(spec, Loading(as_kinds(record), precision, device, offline))
+    given = os.fspath(spec)
+    loading = Loading(
+        as_kinds(record),
+        precision,
+        device,
+        offline,
+        pickles,
+        {} if preprocessor is None else {given: os.fspath(preprocessor)},
+        {} if config is None else {given: os.fspath(config)},
+    )
+    return find(spec, loading).load(Silent())
 
 
-def load(spec: str | Path, loading: Loading) -> SpeechModel:
-    """Load a speech model with the given options; see `load_model`."""
+def load_all(
+    specs: Iterable[str | Path | SpeechModel], loading: Loading, progress: Progress
+) -> list[SpeechModel]:
+    """Load models, after all of them were found and checked.
+
+    Parameters
+    ----------
+    specs
+        Names of models, as `load_model` takes them, or models.
+    loading
+        Options.
+    progress
+        Receives what will be downloaded, and the stages.
+
+    Returns
+    -------
+    list of SpeechModel
+        In the same order.
+
+    Raises
+    ------
+    AssonanceError
+        A model cannot be found or loaded.
+    """
+    found = [_find_or_keep(each, loading) for each in specs]
+    downloads = {(where, file.name): file.size for each in found for where, file in each.downloads}
+    if downloads:
+        sizes = {
+            where: sum(size for (of, _), size in downloads.items() if of == where)
+            for where, _ in downloads
+        }
+        words = ", ".join(f"{where} {format_bytes(size)}" for where, size in sizes.items())
+        progress.announce(f"to download: {words}")
+    return [each.load(progress) for each in found]
+
+
+def _find_or_keep(given: str | Path | SpeechModel, loading: Loading) -> Found:
+    """Find a model by its name, or keep the model that was given."""
+    return find(given, loading) if isinstance(given, str | Path) else Found(lambda progress: given)
+
+
+def find(spec: str | Path, loading: Loading) -> Found:
+    """Find a model and check all but its weights; see `load_model`."""
     # Imported here because torch and transformers take seconds to import.
     from assonance.models import precomputed, rotated, spectra, user_code
-    from assonance.models.huggingface import encoder
 
     if isinstance(spec, str):
         if spec in spectra.BASELINES and not Path(spec).is_dir():
-            return spectra.BASELINES[spec]()
+            return Found(lambda progress: spectra.BASELINES[spec]())
         if spec.startswith(RANDOM):
-            return load_random(spec, loading)
+            twin = load_random(spec, loading)
+            return Found(lambda progress: twin)
         if spec.startswith(rotated.PREFIX):
-            original, seed = split_seed(spec, rotated.PREFIX, "rotated model", "model")
-            return rotated.RotatedModel(load(original, loading), seed)
+            return _find_rotated(spec, loading)
         if spec.startswith(user_code.PREFIX):
-            return user_code.load(spec)
+            model = user_code.load(spec)
+            return Found(lambda progress: model)
     if precomputed.is_one(spec):
-        return precomputed.Precomputed(spec)
-    return encoder.load(spec, **vars(loading))
+        activations = precomputed.Precomputed(spec)
+        return Found(lambda progress: activations)
+    return _find_checkpoint(spec, loading)
+
+
+def _find_rotated(spec: str, loading: Loading) -> Found:
+    """Find the model whose layers are rotated."""
+    from assonance.models import rotated
+
+    original, seed = split_seed(spec, rotated.PREFIX, "rotated model", "model")
+    found = find(original, loading)
+    return replace(found, load=lambda progress: rotated.RotatedModel(found.load(progress), seed))
+
+
+def _find_checkpoint(spec: str | Path, loading: Loading) -> Found:
+    """Find a checkpoint and the files of its weights."""
+    from assonance.models.huggingface import encoder
+    from assonance.models.huggingface.checkpoint import find_checkpoint
+
+    running = loading.running()
+    checkpoint = find_checkpoint(spec, loading.opening(spec))
+    weights, adapter = checkpoint.published.weights(), checkpoint.published.adapter
+    parts = [weights, *([adapter.weights] if adapter else [])]
+    return Found(
+        lambda progress: encoder.load(checkpoint, weights, running, progress),
+        tuple((part.files.where, file) for part in parts for file in part.missing()),
+    )
 
 
 def load_random(spec: str, loading: Loading) -> SpeechModel:
@@ -146,14 +291,8 @@ def load_random(spec: str, loading: Loading) -> SpeechModel:
     from assonance.models.huggingface.encoder import random_twin
 
     original, seed = split_seed(spec, RANDOM, "random model", "directory or hub id")
-    checkpoint = find_checkpoint(original, offline=loading.offline)
-    return random_twin(
-        checkpoint,
-        seed,
-        device=loading.device,
-        record=loading.record,
-        precision=loading.precision,
-    )
+    checkpoint = find_checkpoint(original, loading.opening(original))
+    return random_twin(checkpoint, seed, loading.running())
 
 
 def split_seed(spec: str, prefix: str, what: str, of: str) -> tuple[str, int]:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from assonance.errors import AssonanceError, printable
 from assonance.models import SpeechModel
-from assonance.models.loading import Loading, load
+from assonance.models.loading import Loading, load_all
 from assonance.models.precomputed import is_one
 from assonance.models.spectra import mel
+from assonance.utils.progress import Progress, Silent
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class RosterEntry:
 
 Roster = Mapping[str, RosterEntry]
 
+_SILENT = Silent()
+
 # Models that are named by what they are derived from, or by code.
 _PREFIXED = re.compile("(random|rotated|module):")
 
@@ -48,7 +51,10 @@ _NUMBER = re.compile(r" \(\d+\)$")
 
 
 def load_roster(
-    models: Iterable[str | Path | SpeechModel], seed: int | None, loading: Loading
+    models: Iterable[str | Path | SpeechModel],
+    seed: int | None,
+    loading: Loading,
+    progress: Progress = _SILENT,
 ) -> Roster:
     """Load models, their random twins and the baseline, each under a unique name.
 
@@ -64,6 +70,8 @@ def load_roster(
         Seed of the twins' weights, or None for neither twins nor baseline.
     loading
         Options for the models given by name. A twin records the same layers as its model.
+    progress
+        Receives the stages of downloading and converting.
 
     Returns
     -------
@@ -77,7 +85,7 @@ def load_roster(
     """
     if isinstance(models, str | Path):
         models = [models]
-    loaded = [load(each, loading) if isinstance(each, str | Path) else each for each in models]
+    loaded = load_all(models, loading, progress)
     if not loaded:
         raise AssonanceError("no models to compare; give at least one")
     roster = dict(zip(unique_names(loaded), map(RosterEntry, loaded), strict=True))

@@ -42,9 +42,21 @@ class ModelCard:
     n_parameters
         Parameters of the encoder, without heads for training or decoding.
     fine_tuned
-        Whether the checkpoint was saved with a head for a task, such as CTC.
+        Whether it was trained for a task after its pretraining, such as speech recognition.
     source
         Name or path that it was loaded from.
+    task
+        What it was trained for last, such as "speech recognition" or "pretraining", or None if
+        unknown.
+    base
+        Name or path of the model that it was fine-tuned from, if its own files name it, or None.
+    weights
+        File that its weights come from, with its SHA-256 if they were converted; empty if there
+        is none.
+    input
+        Sampling rate, and what is done to the samples before the first layer; empty if unknown.
+    notes
+        What readers of results must know of how it was opened.
     """
 
     family: str
@@ -53,6 +65,11 @@ class ModelCard:
     n_parameters: int
     fine_tuned: bool
     source: str
+    task: str | None = None
+    base: str | None = None
+    weights: str = ""
+    input: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class SpeechModel(Protocol):

@@ -75,9 +75,10 @@ def facts(model: ModelRecord) -> list[str]:
     layers = f"{len(model.layers)} layer{'s' if len(model.layers) != 1 else ''}"
     if not model.n_parameters:
         return [model.family, model.size, "no learned weights", layers]
-    weights = "fine-tuned" if model.fine_tuned else "pretrained"
-    if model.tuned_from:
-        weights = f"fine-tuned from {model.tuned_from}"
+    purpose = f" for {model.task}" if model.fine_tuned and model.task else ""
+    weights = f"fine-tuned{purpose}" if model.fine_tuned else "pretrained"
+    if base := model.tuned_from or model.base:
+        weights = f"fine-tuned from {base}{purpose}"
     if model.objective == "none":
         weights = "random weights"
     return [
@@ -88,6 +89,8 @@ def facts(model: ModelRecord) -> list[str]:
         weights,
         *([f"another seed of {model.seed_of}"] if model.seed_of else []),
         layers,
+        *([model.input] if model.input else []),
+        *([f"weights {model.weights}"] if model.weights.startswith("converted") else []),
     ]
 
 

@@ -1,19 +1,18 @@
 """Checkpoints: what is refused, in which words, and that nothing untrusted is opened."""
 
+import hashlib
 import json
 import logging
 import pickle
 import shutil
 import sys
 
-import huggingface_hub
 import pytest
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
 from assonance.errors import AssonanceError
-from assonance.models.huggingface import checkpoint as checkpoint_files
 from assonance.models.loading import load_model
 
 
@@ -53,8 +52,8 @@ def test_a_missing_directory_is_named(tmp_path):
         assert "no such directory" in refusal(spec)
 
 
-def test_a_file_is_not_a_directory(folder):
-    assert ": not a directory" in refusal(folder / "config.json")
+def test_a_file_that_holds_no_weights_is_refused(folder):
+    assert ": not a directory, and not a file of weights" in refusal(folder / "config.json")
 
 
 def test_a_directory_that_is_no_model_is_refused(tmp_path):
@@ -122,19 +121,70 @@ def test_a_sampling_rate_that_cannot_be_is_refused(folder, rate):
 
 def test_missing_weights_are_refused(folder):
     (folder / "model.safetensors").unlink()
-    assert f"{folder}: no weights; model.safetensors is needed" in refusal(folder)
+    assert f"{folder}: no weights; model.safetensors or pytorch_model.bin" in refusal(folder)
 
 
-def test_pickled_weights_are_refused_and_never_opened(folder, tmp_path):
+def as_pickle(folder, **how):
+    """Save the weights of a folder as torch pickles them."""
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    torch.save(weights, folder / "pytorch_model.bin", **how)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_pickled_weights_make_the_same_model(folder, checkpoint, zipped):
+    as_pickle(folder, _use_new_zipfile_serialization=zipped)
+    model = load_model(folder)
+    assert model.fingerprint == load_model(checkpoint()).fingerprint
+    content = (folder / "pytorch_model.bin").read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    assert model.info.weights == f"converted from pytorch_model.bin (sha256 {sha256})"
+
+
+def test_pickled_weights_in_several_files_make_the_same_model(folder, checkpoint):
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    shards = [f"pytorch_model-0000{number}-of-00002.bin" for number in (1, 2)]
+    places = {}
+    for number, shard in enumerate(shards):
+        part = {name: weights[name] for name in sorted(weights)[number::2]}
+        torch.save(part, folder / shard)
+        places |= dict.fromkeys(part, shard)
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": places}))
+    model = load_model(folder)
+    assert model.fingerprint == load_model(checkpoint()).fingerprint
+    assert model.info.weights.endswith(" and 1 more")
+
+
+def test_pickled_weights_of_half_precision_are_those_of_safetensors(folder):
+    change_weights(
+        folder, lambda weights: weights.update({k: w.half() for k, w in weights.items()})
+    )
+    expected = load_model(folder).fingerprint
+    as_pickle(folder)
+    assert load_model(folder).fingerprint == expected
+
+
+def test_safetensors_come_before_pickled_weights(folder, checkpoint):
+    (folder / "pytorch_model.bin").write_bytes(b"never opened")
+    assert load_model(folder).info.weights == "model.safetensors"
+
+
+def test_pickled_weights_can_be_refused(folder):
+    as_pickle(folder)
+    assert "only pickled weights (pytorch_model.bin), which --no-pickles refuses" in refusal(
+        folder, pickles=False
+    )
+
+
+def test_what_a_pickle_would_run_is_never_run(folder, tmp_path):
     class Trap:
         def __reduce__(self):
             return (open, (str(tmp_path / "sprung"), "w"))
 
     (folder / "model.safetensors").unlink()
-    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Trap()))
-    message = refusal(folder)
-    assert "only pickled weights (pytorch_model.bin), which are never opened" in message
-    assert "convert the weights to safetensors" in message
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Trap(), 2))
+    assert f"{folder}/pytorch_model.bin: " in refusal(folder)
     assert not (tmp_path / "sprung").exists()
 
 
@@ -144,7 +194,7 @@ def test_a_pickle_named_as_safetensors_is_refused_and_never_opened(folder, tmp_p
             return (open, (str(tmp_path / "sprung"), "w"))
 
     (folder / "model.safetensors").write_bytes(pickle.dumps(Trap()))
-    assert f"{folder}: its weights cannot be loaded" in refusal(folder)
+    assert f"{folder}/model.safetensors: its weights cannot be loaded" in refusal(folder)
     assert not (tmp_path / "sprung").exists()
 
 
@@ -152,7 +202,7 @@ def test_a_pickle_named_as_safetensors_is_refused_and_never_opened(folder, tmp_p
 def test_truncated_weights_are_refused(folder, kept):
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:kept])
-    assert f"{folder}: its weights cannot be loaded" in refusal(folder)
+    assert f"{folder}/model.safetensors: its weights cannot be loaded" in refusal(folder)
 
 
 def test_a_missing_weight_is_named(folder):
@@ -254,87 +304,6 @@ def test_the_libraries_speak_again_afterwards(capfd, talkative, folder):
     said = capfd.readouterr().err
     assert "loading configuration file" in said
     assert "Loading weights: 100%" in said
-
-
-# The hub
-
-
-@pytest.fixture
-def hub(checkpoint, monkeypatch, tmp_path):
-    """A local cache that holds acme/tiny as the hub's library keeps it."""
-    revision = "0" * 40
-    repository = tmp_path / "cache" / "models--acme--tiny"
-    (repository / "refs").mkdir(parents=True)
-    (repository / "refs" / "main").write_text(revision)
-    shutil.copytree(checkpoint(), repository / "snapshots" / revision)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-
-
-def test_a_hub_id_in_the_cache_loads_offline(hub, checkpoint):
-    model = load_model("acme/tiny", offline=True)
-    assert (model.name, model.info.source) == ("tiny", "acme/tiny")
-    assert model.fingerprint == load_model(checkpoint()).fingerprint
-    twin = load_model("random:acme/tiny@3", offline=True)
-    assert twin.name == "random:tiny@3"
-
-
-def test_a_hub_id_that_is_not_in_the_cache_is_refused_offline(hub):
-    assert refusal("acme/other", offline=True) == (
-        "acme/other: no such directory, and not found in the local cache; "
-        "use a local directory, or check the name and the network"
-    )
-
-
-@pytest.fixture
-def asked(monkeypatch, checkpoint):
-    """Stand in for the hub, and keep what it was asked for."""
-    requests = []
-
-    def download(hub_id, **request):
-        requests.append((hub_id, request))
-        return str(checkpoint())
-
-    monkeypatch.setattr(checkpoint_files, "snapshot_download", download)
-    return requests
-
-
-def test_only_configuration_and_safetensors_are_asked_of_the_hub(asked):
-    load_model("acme/tiny")
-    ((hub_id, request),) = asked
-    assert (hub_id, request["revision"], request["local_files_only"]) == ("acme/tiny", None, False)
-    files = ["config.json", "preprocessor_config.json", "processor_config.json"]
-    files += ["model.safetensors", "model.safetensors.index.json", "model-00001-of-2.safetensors"]
-    others = ["pytorch_model.bin", "tf_model.h5", "adapter.fra.safetensors", "modeling.py"]
-    filtered = huggingface_hub.utils.filter_repo_objects(
-        files + others, allow_patterns=request["allow_patterns"]
-    )
-    assert list(filtered) == files
-
-
-def test_a_revision_may_be_named(asked):
-    assert load_model("acme/tiny@refs/pr/2").name == "tiny"
-    assert load_model("random:acme/tiny@refs/pr/2@7").name == "random:tiny@7"
-    assert [request["revision"] for _, request in asked] == ["refs/pr/2"] * 2
-
-
-def test_a_hub_out_of_reach_is_said_in_one_line(monkeypatch):
-    def unreachable(*args, **kwargs):
-        raise ConnectionError("Name or service not known\nand much more")
-
-    monkeypatch.setattr(checkpoint_files, "snapshot_download", unreachable)
-    assert refusal("acme/tiny") == (
-        "acme/tiny: no such directory, and not found on the Hugging Face Hub "
-        "(Name or service not known); use a local directory, or check the name and the network"
-    )
-
-
-def test_a_path_is_never_taken_for_a_hub_id(asked, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "acme" / "tiny").mkdir(parents=True)
-    assert "no config.json" in refusal("acme/tiny")
-    for spec in (tmp_path / "acme" / "other", "./acme/other", "a/b/c", "acme", ""):
-        refusal(spec)
-    assert asked == []
 
 
 def test_loading_leaves_the_global_random_state_alone(folder):

@@ -1,28 +1,26 @@
-"""Find, check and load checkpoints in the Hugging Face format, without running their code."""
+"""Check checkpoints of supported families, and load their encoders without running their code."""
 
-import json
 import logging
-import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
-from huggingface_hub import snapshot_download
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled
 
-from assonance import demo
 from assonance.errors import AssonanceError, printable
+from assonance.models.checkpoints import tasks
+from assonance.models.checkpoints.adapters import merge
+from assonance.models.checkpoints.published import Opening, Published, find_published
+from assonance.models.checkpoints.weights import Weights
 from assonance.models.frame_grid import FrameGrid
 from assonance.models.huggingface.families import FAMILIES, Family
+from assonance.utils.progress import Progress, Silent
 
-_HUB_ID = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
-_NEEDED = ["config.json", "*processor_config.json", "model*.safetensors", "model.safetensors.*json"]
-_PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
+_SILENT = Silent()
 # Used in training only; transformers draws it at random if a checkpoint lacks it.
 _UNUSED_WEIGHT = "masked_spec_embed"
 
@@ -33,38 +31,70 @@ class Checkpoint:
 
     Attributes
     ----------
-    name
-        Last part of the folder's path or of the hub id.
+    published
+        The checkpoint's files.
     source
-        Name or path as given.
-    folder
-        Folder of the files.
+        Name or path, for readers.
     config, extractor
         Configuration and feature extractor of transformers.
     family
         How its family is run and recorded.
     grid
         Frame grid.
+    notes
+        What readers of results must know of how it was opened.
     """
 
-    name: str
+    published: Published
     source: str
-    folder: Path
     config: Any
     extractor: Any
     family: Family
     grid: FrameGrid
+    notes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Short name."""
+        return self.published.name
+
+    @property
+    def where(self) -> str:
+        """Folder, file or hub id, as messages name it."""
+        return self.published.where
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes of transformers that it was saved with."""
+        return tasks.classes(self.config.architectures)
+
+    @property
+    def task(self) -> str | None:
+        """Task that it was trained for last; see `tasks.task`."""
+        if self.published.adapter is not None:
+            return self.published.adapter.task
+        return tasks.task(self.classes)
+
+    @property
+    def base(self) -> str | None:
+        """Name or path of the model that an adapter is merged into, or None without an adapter."""
+        return None if self.published.adapter is None else self.published.adapter.base
+
+    @property
+    def fine_tuned(self) -> bool:
+        """Whether it was trained for a task after its pretraining."""
+        return self.base is not None or tasks.is_fine_tuning(self.task, self.family.objective)
 
 
-def find_checkpoint(spec: str | Path, *, offline: bool) -> Checkpoint:
+def find_checkpoint(spec: str | Path, opening: Opening) -> Checkpoint:
     """Find a checkpoint and check its configuration; the weights are not opened.
 
     Parameters
     ----------
     spec
-        A local directory, a hub id with or without ``@revision``, or the name of a bundled model.
-    offline
-        Whether to look for a hub id only in the local cache.
+        As `assonance.models.checkpoints.location.locate` takes it.
+    opening
+        Options.
 
     Returns
     -------
@@ -77,113 +107,136 @@ def find_checkpoint(spec: str | Path, *, offline: bool) -> Checkpoint:
         The checkpoint does not exist, its family is not supported, or a file is missing or
         malformed.
     """
-    folder, name = _locate(spec, offline)
-    model_type = _read_json(folder / "config.json").get("model_type")
+    published = find_published(spec, opening)
+    where = published.where
+    model_type = published.config.get("model_type")
     if model_type not in tuple(FAMILIES):  # a tuple: JSON may hold an unhashable value
         raise AssonanceError(
-            f"{printable(folder)}: models of type {model_type!r} are not supported; "
+            f"{where}: models of type {model_type!r} are not supported; "
             f"supported are {', '.join(FAMILIES)}"
         )
     family = FAMILIES[model_type]
-    if not _has_preprocessing(folder):
+    if published.config.get("quantization_config") is not None:
         raise AssonanceError(
-            f"{printable(folder)}: no preprocessor_config.json, which defines the model's input; "
-            "copy it from the source of the model"
+            f"{where}: its weights are quantised, so its layers are not those of the model; "
+            "get the original weights"
         )
-    with quiet(), errors_named(folder, "configuration"):
-        config = transformers.AutoConfig.from_pretrained(
-            folder, trust_remote_code=False, local_files_only=True
-        )
-        extractor = transformers.AutoFeatureExtractor.from_pretrained(  # type: ignore[no-untyped-call]
-            folder, trust_remote_code=False, local_files_only=True
-        )
-    if type(extractor).__name__ != family.extractor:
+    preprocessing, notes = published.preprocessing()
+    kind = preprocessing.get("feature_extractor_type", family.extractor)
+    if kind != family.extractor:
         raise AssonanceError(
-            f"{printable(folder)}: preprocessing by {type(extractor).__name__} is not supported "
+            f"{where}: preprocessing by {kind} is not supported "
             f"for models of type {model_type}; use {family.extractor}"
         )
+    with quiet(), errors_named(where, "configuration"):
+        config = transformers.CONFIG_MAPPING[model_type].from_dict(dict(published.config))
+        extractor = getattr(transformers, family.extractor).from_dict(dict(preprocessing))
     kernels, strides = (getattr(config, name, []) for name in ("conv_kernel", "conv_stride"))
     counts = [*kernels, *strides, extractor.sampling_rate]
     if not all(isinstance(count, int) and count > 0 for count in counts):
         raise AssonanceError(
-            f"{printable(folder)}: kernels, strides and sampling rate must be whole and positive, "
+            f"{where}: kernels, strides and sampling rate must be whole and positive, "
             f"not {counts}; get a complete copy"
         )
-    with errors_named(folder, "configuration"):
+    with errors_named(where, "configuration"):
         grid = family.grid(config, extractor)
-    return Checkpoint(name, os.fspath(spec), folder, config, extractor, family, grid)
+    notes = (*published.notes, *notes)
+    found = Checkpoint(published, published.source, config, extractor, family, grid, notes)
+    return replace(found, notes=(*notes, *_notes_on_task(found)))
 
 
-def _locate(spec: str | Path, offline: bool) -> tuple[Path, str]:
-    """Return the folder that a name or path stands for, and the model's short name."""
-    source = os.fspath(spec)
-    local = Path(source)
-    exists = os.path.exists(source)  # noqa: PTH110 - unlike Path.exists, never raises
-    hub = None if isinstance(spec, Path) or exists else _HUB_ID.fullmatch(source)
-    if hub is not None:
-        return _fetch(hub["id"], hub["revision"], offline), hub["id"].split("/")[1]
-    if not exists and (bundled := demo.find(source)) is not None:
-        return bundled, bundled.name
-    if exists and local.is_dir():
-        return local, Path(os.path.abspath(local)).name  # noqa: PTH100 - keep links' names
-    raise AssonanceError(
-        f"{printable(source)}: {'not a directory' if exists else 'no such directory'}; "
-        "give a model's directory, a hub id such as facebook/wav2vec2-base-960h, or a name "
-        "that `assonance models` lists"
-    )
+def _notes_on_task(checkpoint: Checkpoint) -> Iterator[str]:
+    """Yield a note if it is unknown whether a checkpoint was fine-tuned."""
+    saved_as = ", ".join(checkpoint.classes)
+    if saved_as and checkpoint.task is None and not checkpoint.fine_tuned:
+        yield (
+            f"{checkpoint.name}: taken as pretrained, since its class {printable(saved_as)[:80]} "
+            "is not known; if it was fine-tuned, state its base with --tuned-from"
+        )
 
 
-def load_encoder(checkpoint: Checkpoint) -> torch.nn.Module:
+def load_encoder(
+    checkpoint: Checkpoint, weights: Weights, progress: Progress = _SILENT
+) -> tuple[torch.nn.Module, str]:
     """Load the encoder of a checkpoint, and check that every weight is valid.
 
     Parameters
     ----------
     checkpoint
         Result of `find_checkpoint`.
+    weights
+        The files of its weights, as `Published.weights` chooses them.
+    progress
+        Receives the stages of downloading and converting.
 
     Returns
     -------
-    Module
-        In float32 and evaluation mode, with eager attention.
+    tuple of Module and str
+        The encoder in float32 and evaluation mode, with eager attention; and the origin of the
+        weights, see `Weights.read`.
 
     Raises
     ------
     AssonanceError
-        Weights are missing, pickled, damaged, not finite, or do not fit the configuration.
+        Weights are missing, damaged, not finite, or do not fit the configuration.
     """
-    folder = printable(checkpoint.folder)
-    _check_weight_files(checkpoint)
+    tensors, origin = weights.read(progress)
+    names = checkpoint.published.names
+    if names is not None:
+        tensors = {names[name]: tensor for name, tensor in tensors.items() if name in names}
     # The random state is kept: transformers draws missing weights, even unused ones.
-    with quiet(), torch.random.fork_rng(devices=[]), errors_named(checkpoint.folder, "weights"):
-        model, report = getattr(transformers, checkpoint.family.loader).from_pretrained(
-            checkpoint.folder,
+    with (
+        quiet(),
+        torch.random.fork_rng(devices=[]),
+        errors_named(checkpoint.where, "weights"),
+    ):
+        model, report = _model_class(checkpoint).from_pretrained(
+            None,
             config=checkpoint.config,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
+            state_dict=tensors,
             attn_implementation="eager",
             dtype=torch.float32,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # they are reported below
         )
         encoder = _encoder_in(model, checkpoint)
-    wrong = _wrong_weights(model, encoder, checkpoint, report)
+    wrong = _wrong_weights(model, encoder, checkpoint, report, set(tensors))
     for what, keys in wrong.items():
         if keys:
             raise AssonanceError(
-                f"{folder}: the checkpoint {what} {len(keys)} weights of the encoder: "
+                f"{checkpoint.where}: the checkpoint {what} {len(keys)} weights of the encoder: "
                 f"{', '.join(sorted(keys)[:3])}{', …' if len(keys) > 3 else ''}; "
                 "get a complete copy"
             )
-    return encoder
+    if (adapter := checkpoint.published.adapter) is not None:
+        merge(encoder, adapter, adapter.weights.read(progress)[0], _places(model, checkpoint))
+        origin += f", adapted by {adapter.weights.names[0]}"
+    return encoder, origin
+
+
+def _model_class(checkpoint: Checkpoint) -> Any:
+    """Return the class of transformers that holds the encoder."""
+    return getattr(transformers, checkpoint.family.classes)[type(checkpoint.config)]
 
 
 def _wrong_weights(
-    model: torch.nn.Module, encoder: torch.nn.Module, checkpoint: Checkpoint, report: Any
+    model: torch.nn.Module,
+    encoder: torch.nn.Module,
+    checkpoint: Checkpoint,
+    report: Any,
+    stored: set[str],
 ) -> dict[str, set[str]]:
-    """Return the names of the encoder's weights that are missing, unfitting or not finite."""
+    """Return the names of the encoder's weights that are missing, unfitting or not finite.
+
+    Weights saved with a head have the prefix of the base model, such as ``wav2vec2.``. Any other
+    name then belongs to the head, which may have layers named as the encoder's.
+    """
     place = f"{checkpoint.family.encoder}." if checkpoint.family.encoder else ""
-    parts = tuple(f"{place}{name}." for name, _ in encoder.named_children())
+    prefix = f"{model.base_model_prefix}."
+    prefixed = any(name.startswith(prefix) for name in stored)
+    under, alone = _places(model, checkpoint)
+    outer = under if prefixed else alone
+    parts = tuple(f"{outer}{name}." for name, _ in encoder.named_children())
     return {
         "does not hold": {
             key
@@ -194,15 +247,35 @@ def _wrong_weights(
             key for key, *_ in report["mismatched_keys"] if key.startswith(place)
         },
         "holds beyond what config.json says": {
-            key
-            for key in report["unexpected_keys"]
-            if key.startswith(parts)
-            or key.removeprefix(f"{model.base_model_prefix}.").startswith(parts)
+            key for key in report["unexpected_keys"] if key.startswith(parts)
+        },
+        f"holds twice, with {prefix!r} before the name and without it,": {
+            name
+            for name in stored
+            if prefixed and name.startswith(parts) and name.removeprefix(prefix) in stored
         },
         "holds as NaN or infinity": {
-            key for key, weight in used_weights(encoder) if not weight.isfinite().all()
+            key for key, weight in used_weights(encoder) if not _is_finite(weight)
         },
     }
+
+
+def _places(model: torch.nn.Module, checkpoint: Checkpoint) -> tuple[str, str]:
+    """Return what precedes an encoder's names in files: with the base model's prefix and without.
+
+    An example is ``model.encoder.`` and ``encoder.``.
+    """
+    prefix = f"{model.base_model_prefix}."
+    place = f"{checkpoint.family.encoder}." if checkpoint.family.encoder else ""
+    alone = place.removeprefix(prefix)
+    return prefix + alone, alone
+
+
+def _is_finite(weight: torch.Tensor) -> bool:
+    """Return whether no value is NaN or infinite; its extremes show both, in one pass."""
+    if not weight.numel():
+        return True
+    return all(bool(extreme.isfinite()) for extreme in weight.aminmax())
 
 
 def random_encoder(checkpoint: Checkpoint, seed: int) -> torch.nn.Module:
@@ -227,14 +300,26 @@ def random_encoder(checkpoint: Checkpoint, seed: int) -> torch.nn.Module:
     """
     with (
         quiet(),
-        errors_named(checkpoint.folder, "config.json"),
+        errors_named(checkpoint.where, "config.json"),
         torch.random.fork_rng(devices=[]),
     ):
         torch.default_generator.manual_seed(seed)
-        model = getattr(transformers, checkpoint.family.loader).from_config(
+        model = _model_class(checkpoint)._from_config(
             checkpoint.config, attn_implementation="eager", dtype=torch.float32
         )
         return _encoder_in(model, checkpoint).eval()
+
+
+def empty_encoder(checkpoint: Checkpoint) -> torch.nn.Module:
+    """Create an encoder without values, which takes no memory, to read its structure.
+
+    Raises
+    ------
+    AssonanceError
+        The configuration is invalid.
+    """
+    with quiet(), errors_named(checkpoint.where, "config.json"), torch.device("meta"):
+        return _encoder_in(_model_class(checkpoint)._from_config(checkpoint.config), checkpoint)
 
 
 def _encoder_in(model: torch.nn.Module, checkpoint: Checkpoint) -> torch.nn.Module:
@@ -249,87 +334,14 @@ def used_weights(encoder: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]
             yield key, weight
 
 
-def _fetch(hub_id: str, revision: str | None, offline: bool) -> Path:
-    """Return the local folder of a hub model, downloaded unless `offline`."""
-    with quiet():
-        try:
-            folder = snapshot_download(
-                hub_id, revision=revision, allow_patterns=_NEEDED, local_files_only=offline
-            )
-        except Exception as error:
-            where = "in the local cache" if offline else "on the Hugging Face Hub"
-            why = "" if offline else f" ({_first_line(error)})"
-            raise AssonanceError(
-                f"{hub_id}: no such directory, and not found {where}{why}; "
-                "use a local directory, or check the name and the network"
-            ) from error
-    return Path(folder)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise AssonanceError(
-            f"{printable(path.parent)}: no {path.name}; give the directory of a saved model"
-        ) from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise AssonanceError(
-            f"{printable(path)}: cannot be read as JSON ({_first_line(error)}); get a complete copy"
-        ) from error
-    if not isinstance(content, dict):
-        raise AssonanceError(f"{printable(path)}: not a JSON object; get a complete copy")
-    return content
-
-
-def _has_preprocessing(folder: Path) -> bool:
-    """Return whether there are preprocessing settings, in their own file or nested."""
-    if (folder / "preprocessor_config.json").is_file():
-        return True
-    nested = folder / "processor_config.json"
-    return nested.is_file() and "feature_extractor" in _read_json(nested)
-
-
-def _check_weight_files(checkpoint: Checkpoint) -> None:
-    folder = checkpoint.folder
-    index = folder / "model.safetensors.index.json"
-    if (folder / "model.safetensors").is_file():
-        return
-    if index.is_file():
-        shards = _read_json(index).get("weight_map")
-        if not isinstance(shards, dict):
-            raise AssonanceError(f"{printable(index)}: has no weight_map; get a complete copy")
-        missing = sorted(
-            {str(name) for name in shards.values() if not (folder / str(name)).is_file()}
-        )
-        if missing:
-            raise AssonanceError(
-                f"{printable(folder)}: {printable(missing[0])}, which {index.name} names, is "
-                "missing; get a complete copy"
-            )
-        return
-    pickles = sorted(path.name for path in folder.iterdir() if path.suffix in _PICKLES)
-    raise AssonanceError(
-        f"{printable(checkpoint.source)}: "
-        + (
-            f"only pickled weights ({pickles[0]}), which are never opened"
-            if pickles
-            else "no weights"
-        )
-        + "; model.safetensors is needed: convert the weights to safetensors or, for a hub model, "
-        "name a revision that has them, as ID@REVISION"
-    )
-
-
 @contextmanager
-def errors_named(folder: Path, what: str) -> Iterator[None]:
-    """Convert any error of a library into one line that names the folder."""
+def errors_named(where: str, what: str) -> Iterator[None]:
+    """Convert any error of a library into one line that names the checkpoint."""
     try:
         yield
     except Exception as error:
         raise AssonanceError(
-            f"{printable(folder)}: its {what} cannot be loaded ({_first_line(error)}); "
-            "get a complete copy"
+            f"{where}: its {what} cannot be loaded ({_first_line(error)}); get a complete copy"
         ) from error
 
 

@@ -3,11 +3,10 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from assonance.errors import AssonanceError, UnusableAudio
+from assonance.models.checkpoints.weights import Weights
 from assonance.models.huggingface.checkpoint import (
     Checkpoint,
-    find_checkpoint,
     load_encoder,
     random_encoder,
     used_weights,
@@ -26,12 +25,41 @@ from assonance.models.huggingface.inputs import Inputs
 from assonance.models.huggingface.precision import FULL, half_dtype, largest_rounding_error
 from assonance.models.huggingface.recording import DEFAULT, Recorder, check_kinds, find_taps
 from assonance.models.speech_model import Attend, LayerOutputs, ModelCard
+from assonance.utils.progress import Progress
 
 _SIZES = {(12, 768): "base", (24, 1024): "large", (48, 1280): "extra large"}
 # Settings of the configuration about a model's origin, not its computation.
 _BOOKKEEPING = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
 # Parts of the names of settings that affect only training, or only what follows the encoder.
 _TRAINING = ("dropout", "layerdrop", "mask_", "spec_augment", "ctc_", "vocab_size")
+
+
+@dataclass(frozen=True)
+class Running:
+    """How an encoder is run; see `load_model`.
+
+    Attributes
+    ----------
+    record
+        Kinds of layers to record.
+    precision
+        Floating-point type.
+    device
+        Torch device.
+
+    Raises
+    ------
+    AssonanceError
+        A kind of layer or a floating-point type is unknown.
+    """
+
+    record: tuple[str, ...] = DEFAULT
+    precision: str = FULL
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        check_kinds(self.record)
+        half_dtype(self.precision)
 
 
 class HuggingFaceModel:
@@ -47,10 +75,8 @@ class HuggingFaceModel:
         Short name, for axes and tables.
     info
         Description for readers.
-    device
-        Torch device to run on.
-    record, precision
-        Which layers to record, and the floating-point type; see `load_model`.
+    how
+        Layers to record, number format and device.
     """
 
     def __init__(
@@ -60,34 +86,34 @@ class HuggingFaceModel:
         *,
         name: str,
         info: ModelCard,
-        device: str = "cpu",
-        record: str | Iterable[str] = DEFAULT,
-        precision: str = FULL,
+        how: Running,
     ) -> None:
         self.name = name
         self.info = info
         self._checkpoint = checkpoint
         self._config: Any = encoder.config
-        self._record = check_kinds(record)
-        self.precision = precision
-        self._dtype = half_dtype(precision)
+        self._how = how
+        kinds = check_kinds(how.record)
+        self.precision = how.precision
+        self._dtype = half_dtype(how.precision)
         family = checkpoint.family
         try:
-            self._encoder = encoder.to(device)
+            self._encoder = encoder.to(how.device)
         except (RuntimeError, AssertionError) as error:
             raise AssonanceError(
-                f"device {device!r}: cannot be used here; give cpu or a device that torch can use"
+                f"device {how.device!r}: cannot be used here; give cpu or a device that torch "
+                "can use"
             ) from error
         family.prepare(self._encoder)
-        self._device = torch.device(device)
+        self._device = torch.device(how.device)
         blocks = list(self._encoder.get_submodule(family.blocks).children())
         if not blocks:
             raise AssonanceError(f"{name}: has no transformer blocks; correct config.json")
-        taps = find_taps(family, self._encoder, self._config, self._record)
+        taps = find_taps(family, self._encoder, self._config, kinds)
         if not taps:
             raise AssonanceError(
                 f"{name}: models of type {checkpoint.config.model_type} have nothing of "
-                f"{', '.join(self._record)} to record; record other layers too"
+                f"{', '.join(kinds)} to record; record other layers too"
             )
         self.meanings = {tap.label: tap.meaning for tap in taps}
         self.layers = tuple(self.meanings)
@@ -172,13 +198,7 @@ class HuggingFaceModel:
         HuggingFaceModel
             With the same layers, on the same device.
         """
-        return random_twin(
-            self._checkpoint,
-            seed,
-            device=str(self._device),
-            record=self._record,
-            precision=self.precision,
-        )
+        return random_twin(self._checkpoint, seed, self._how)
 
     def _run(
         self,
@@ -247,68 +267,70 @@ class HuggingFaceModel:
 
 
 def load(
-    spec: str | Path,
-    *,
-    offline: bool,
-    device: str,
-    record: str | Iterable[str] = DEFAULT,
-    precision: str = FULL,
-) -> HuggingFaceModel:
-    """Load a checkpoint with its trained weights; see `load_model`."""
-    checkpoint = find_checkpoint(spec, offline=offline)
-    encoder = load_encoder(checkpoint)
-    saved_as = map(str, checkpoint.config.architectures or [])
-    objective = checkpoint.family.objective
-    info = _card(
-        checkpoint,
-        encoder,
-        objective=objective,
-        fine_tuned=objective != "supervised"
-        and any(not name.endswith(("Model", "ForPreTraining")) for name in saved_as),
-    )
-    return HuggingFaceModel(
-        encoder,
-        checkpoint,
-        name=checkpoint.name,
-        info=info,
-        device=device,
-        record=record,
-        precision=precision,
-    )
+    checkpoint: Checkpoint, weights: Weights, how: Running, progress: Progress
+) -> "HuggingFaceModel":
+    """Load a checkpoint with its trained weights.
+
+    Parameters
+    ----------
+    checkpoint, weights
+        The checkpoint and the files of its weights.
+    how
+        Layers to record, number format and device.
+    progress
+        Receives the stages of downloading and converting.
+
+    Returns
+    -------
+    HuggingFaceModel
+        In float32 and evaluation mode.
+
+    Raises
+    ------
+    AssonanceError
+        See `load_encoder`.
+    """
+    encoder, origin = load_encoder(checkpoint, weights, progress)
+    info = _card(checkpoint, encoder, origin)
+    return HuggingFaceModel(encoder, checkpoint, name=checkpoint.name, info=info, how=how)
 
 
-def random_twin(
-    checkpoint: Checkpoint,
-    seed: int,
-    *,
-    device: str,
-    record: str | Iterable[str],
-    precision: str,
-) -> HuggingFaceModel:
+def random_twin(checkpoint: Checkpoint, seed: int, how: Running) -> "HuggingFaceModel":
     """Return a model with a checkpoint's architecture and preprocessing and random weights."""
     encoder = random_encoder(checkpoint, seed)
     checkpoint = replace(checkpoint, source=f"random:{checkpoint.source}@{seed}")
-    info = _card(checkpoint, encoder, objective="none", fine_tuned=False)
+    card = _card(checkpoint, encoder)
+    info = replace(card, objective="none", fine_tuned=False, task=None, base=None)
     name = f"random:{checkpoint.name}@{seed}"
-    return HuggingFaceModel(
-        encoder, checkpoint, name=name, info=info, device=device, record=record, precision=precision
-    )
+    return HuggingFaceModel(encoder, checkpoint, name=name, info=info, how=how)
 
 
-def _card(
-    checkpoint: Checkpoint, encoder: torch.nn.Module, *, objective: str, fine_tuned: bool
-) -> ModelCard:
-    """Describe an encoder of a checkpoint's architecture."""
+def _card(checkpoint: Checkpoint, encoder: torch.nn.Module, weights: str = "") -> ModelCard:
+    """Describe the encoder of a checkpoint, whose weights come from the file named."""
     blocks = len(list(encoder.get_submodule(checkpoint.family.blocks).children()))
     config: Any = encoder.config
     return ModelCard(
         family=checkpoint.config.model_type,
-        objective=objective,
+        objective=checkpoint.family.objective,
         size=describe_size(blocks, config.hidden_size),
         n_parameters=sum(parameter.numel() for parameter in encoder.parameters()),
-        fine_tuned=fine_tuned,
+        fine_tuned=checkpoint.fine_tuned,
         source=checkpoint.source,
+        task=checkpoint.task,
+        base=checkpoint.base,
+        weights=weights,
+        input=describe_input(checkpoint.extractor),
+        notes=checkpoint.notes,
     )
+
+
+def describe_input(extractor: Any) -> str:
+    """Describe the preprocessing of the samples before an encoder's first layer."""
+    rate = f"{extractor.sampling_rate} Hz"
+    if not hasattr(extractor, "do_normalize"):
+        return rate
+    scaled = "zero mean and unit variance" if extractor.do_normalize else "not normalised"
+    return f"{rate}, {scaled}"
 
 
 def describe_size(blocks: int, width: int) -> str:

@@ -45,8 +45,8 @@ class Family:
         Returns the frame grid, from the configuration and the feature extractor.
     extractor
         Class of its feature extractor.
-    loader
-        Class of transformers that loads a checkpoint.
+    classes
+        Name of the mapping in transformers from configurations to classes of models.
     encoder
         Path of the encoder in the loaded model; empty if it is the model itself.
     blocks
@@ -82,7 +82,7 @@ class Family:
     start: Callable[[Any], str]
     grid: Callable[[Any, Any], FrameGrid]
     extractor: str = _WAVEFORM
-    loader: str = "AutoModel"
+    classes: str = "MODEL_MAPPING"
     encoder: str = ""
     blocks: str = "encoder.layers"
     attention: str = "attention"
@@ -281,7 +281,7 @@ FAMILIES = {
             "the projected convolutional features with positions added, after layer norm"
         ),
         extractor="SpeechT5FeatureExtractor",
-        loader="AutoModelForSpeechSeq2Seq",
+        classes="MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING",
         encoder="speecht5.encoder",
         blocks="wrapped_encoder.layers",
         heads="encoder_attention_heads",

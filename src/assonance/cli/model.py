@@ -1,0 +1,48 @@
+"""Define `assonance model`: what a model is, before it is compared."""
+
+from typing import Annotated
+
+import typer
+
+from assonance.cli.option_groups import spread
+from assonance.cli.options import Checkpoints
+
+# Commands import what takes long when they run.
+app = typer.Typer(help="Inspect a model before a comparison.", no_args_is_help=True)
+
+
+@app.callback()
+def _model() -> None:
+    pass
+
+
+@app.command()
+@spread
+def info(
+    *,
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A model's directory, a checkpoint file, a Hugging Face id, or the name of a "
+            "bundled model.",
+            metavar="ID_OR_PATH",
+        ),
+    ],
+    offline: Annotated[bool, typer.Option(help="Never use the network.")] = False,
+    checkpoints: Checkpoints,
+) -> None:
+    """Print what a checkpoint is and whether it opens; exit with status 1 if it does not.
+
+    No weight is downloaded or read.
+    """
+    from assonance.models.huggingface.description import describe
+    from assonance.models.loading import Loading
+
+    loading = Loading(offline=offline, **checkpoints.build([model]))
+    found = describe(model, loading.opening(model))
+    typer.echo(found.name)
+    width = max(map(len, found.facts))
+    for name, value in found.facts.items():
+        typer.echo(f"  {name:<{width}}  {value}")
+    if found.refusal:
+        raise typer.Exit(1)

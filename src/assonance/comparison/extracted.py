@@ -1,0 +1,115 @@
+"""Run the models of a comparison over the speech, and keep what all of them can use."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from assonance.activations.extraction import Extraction, extract
+from assonance.activations.shared_rows import (
+    SharedRows,
+    keep_common_utterances,
+    lacking,
+    share_rows,
+)
+from assonance.comparison.plan import FRAME_LEVELS
+from assonance.comparison.request import Request
+from assonance.corpus import Corpus, LeftOut
+from assonance.measures import Measure
+from assonance.models.roster import Roster
+from assonance.scoring.caveats import miniatures
+from assonance.utils.files import slug
+from assonance.utils.progress import Progress
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """Activations of the models.
+
+    Attributes
+    ----------
+    roster, extractions
+        The models that are compared, and the activations of each.
+    dropped
+        The baselines that are not compared, with the utterance that each cannot use.
+    shared
+        The utterances and rows that all models have.
+    """
+
+    roster: Roster
+    extractions: Mapping[str, Extraction]
+    dropped: Mapping[str, LeftOut]
+    shared: SharedRows
+
+    def notes(self) -> list[str]:
+        """List the caveats about models and speech."""
+        models = {name: each.model for name, each in self.roster.items() if not each.control}
+        return [
+            *miniatures({name: model.info.n_parameters for name, model in models.items()}),
+            *self.shared.speech.notes,
+            *(
+                f"{each.resampled} of {len(each.ids)} utterances were resampled to the "
+                f"{models[name].sampling_rate} Hz of {name}"
+                for name, each in self.extractions.items()
+                if name in models and each.resampled
+            ),
+            *(note for each in self.extractions.values() for note in each.notes),
+            *(
+                f"{name} is not compared as a floor: {left.path}: {left.reason}"
+                for name, left in self.dropped.items()
+            ),
+            *self.shared.notes,
+        ]
+
+
+def extract_all(
+    roster: Roster,
+    speech: Corpus,
+    measures: Iterable[Measure],
+    request: Request,
+    folder: Path,
+    progress: Progress,
+) -> Extracted:
+    """Run the models over the speech, and keep what all models can use.
+
+    Parameters
+    ----------
+    roster, speech, measures, request
+        The models, the speech, the measures and the options.
+    folder
+        Folder for the activations.
+    progress
+        Receives the stages.
+
+    Returns
+    -------
+    Extracted
+        Activations of the models that are compared.
+    """
+    extractions = {
+        name: extract(
+            each.model,
+            speech,
+            folder / "activations" / f"{slug(name)}-{each.model.fingerprint[:8]}",
+            progress=progress,
+            on_error="skip" if each.baseline else request.on_error,
+        )
+        for name, each in roster.items()
+    }
+    baselines = [name for name, each in roster.items() if each.baseline]
+    # A baseline that cannot use some of the speech is dropped: the scores of the models must
+    # not depend on it.
+    dropped = lacking(extractions, baselines)
+    roster = {name: each for name, each in roster.items() if name not in dropped}
+    extractions = {name: each for name, each in extractions.items() if name not in dropped}
+    if needs_frames(measures):
+        shared = share_rows(
+            speech, extractions, request.pooling, request.on_error, baselines=baselines
+        )
+    else:
+        shared = keep_common_utterances(speech, extractions)
+    return Extracted(roster, extractions, dropped, shared)
+
+
+def needs_frames(measures: Iterable[Measure]) -> bool:
+    """Return whether any measure compares frames, and not only attention maps."""
+    return any(each.level in FRAME_LEVELS for each in measures)

@@ -1,0 +1,59 @@
+"""Find the files of a checkpoint by its name: in a folder, as a single file or on the hub."""
+
+import difflib
+import os
+import re
+from pathlib import Path
+
+from assonance import demo
+from assonance.errors import AssonanceError, printable
+from assonance.models.checkpoints.files import Files, LocalFiles
+
+_HUB_ID = re.compile(r"(?P<id>\w[\w.-]*/[\w.-]+)(@(?P<revision>[\w./-]+))?")
+
+
+def locate(spec: str | Path, *, offline: bool) -> Files:
+    """Find the files of a checkpoint; none is opened, and none downloaded.
+
+    Parameters
+    ----------
+    spec
+        A local folder or file, the name of a bundled model, or a hub id with or without
+        ``@revision``. What exists on this machine comes first.
+    offline
+        Whether to look for a hub id in the local cache only.
+
+    Returns
+    -------
+    Files
+        The files with their sizes.
+
+    Raises
+    ------
+    AssonanceError
+        There is no such checkpoint.
+    """
+    source = os.fspath(spec)
+    local = Path(source)
+    exists = os.path.exists(source)  # noqa: PTH110 - unlike Path.exists, never raises
+    if exists:
+        return LocalFiles(local) if local.is_dir() else LocalFiles(local.parent, local.name)
+    if (hub := None if isinstance(spec, Path) else _HUB_ID.fullmatch(source)) is not None:
+        # Imported here because the hub's client takes a while to import.
+        from assonance.models.checkpoints.hub.snapshot import open_snapshot
+
+        return open_snapshot(hub["id"], hub["revision"], offline=offline)
+    if (bundled := demo.find(source)) is not None:
+        return LocalFiles(bundled)
+    raise AssonanceError(
+        f"{printable(source)}: no such directory or file; give a model's directory, a checkpoint "
+        "file, a hub id such as facebook/wav2vec2-base-960h, or a name that `assonance models` "
+        f"lists{_did_you_mean(source)}"
+    )
+
+
+def _did_you_mean(name: str) -> str:
+    """Return a question that names the bundled model of the most similar name, or nothing."""
+    bundled = [each.name for each in demo.miniatures()]
+    near = difflib.get_close_matches(name, bundled, n=1, cutoff=0.8)
+    return f"; did you mean {near[0]}?" if near else ""
