@@ -1,3 +1,4 @@
+import hashlib
 import json
 import sys
 
@@ -5,10 +6,11 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from comparisons import comparison
 
 from assonance.scoring import frame_pass
 from assonance.scoring.tiles import plan
-from benchmarks import engine, growth, memory
+from benchmarks import checkpoints, engine, growth, memory, real
 from benchmarks.material import Layers, utterances
 from benchmarks.same_numbers import compare_runs
 
@@ -73,3 +75,38 @@ def test_two_runs_differ_where_one_bit_of_one_number_does(tmp_path):
     *_, unlike = compare_runs(before, after)
     assert [each.name for each in unlike] == ["results.nc: scores/cka", "results.csv: value"]
     assert all(each.reason.startswith("1 of 3 numbers differ") for each in unlike)
+
+
+def test_the_real_job_is_measured_beside_its_limits(monkeypatch, capsys, tmp_path, speech):
+    few = ["--", "--measure", "cka", "--no-twins", "--no-uncertainty"]
+    asked = ["--size", "tiny", "--audio", str(speech), "--folder", str(tmp_path), *few]
+    monkeypatch.setattr(sys, "argv", ["real", *asked])
+    real.main()
+    rows = json.loads(capsys.readouterr().out.splitlines()[-1])["rows"]
+    stages = {row["stage"]: row for row in rows}
+    assert {real.READING, real.LAYERS, "whole run"} <= stages.keys()
+    limits = stages[real.READING]["limit"] + stages[real.LAYERS]["limit"]
+    assert stages["whole run"]["limit"] == limits > 0
+    assert not list(tmp_path.glob("*/run"))
+
+
+def test_products_are_counted_once_a_pair(monkeypatch):
+    scored = comparison(["a", "b"], [2, 2], ["cka"], twins=False)
+    monkeypatch.setattr(real.time, "perf_counter", iter(range(100)).__next__)  # 1 s a product
+    assert real.product_seconds(scored, 8, "cpu") == 4 * 5 // 2
+
+
+def test_a_conversion_is_measured_beside_a_copy_of_the_same_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASSONANCE_CACHE", str(tmp_path))
+    monkeypatch.setattr(checkpoints, "apart", lambda work, *arguments: work(*arguments))
+    small = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2}
+    checkpoints.save(tmp_path, small | {"num_conv_pos_embedding_groups": 2}, layers=1)
+    source = tmp_path / "pickled/pytorch_model.bin"
+    figures = checkpoints.conversion(tmp_path, rounds=1)
+    assert figures["GB"] == source.stat().st_size / 1e9
+    assert figures["of copy"] == figures["convert s"] / figures["copy s"]
+    assert (tmp_path / "output/weights").exists()
+    digest = hashlib.sha256()
+    checkpoints.copy(source, tmp_path / "copy", digest)
+    assert (tmp_path / "copy").read_bytes() == source.read_bytes()
+    assert digest.digest() == hashlib.sha256(source.read_bytes()).digest()
