@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 import assonance
-from assonance.errors import AssonanceWarning
+from assonance.errors import AssonanceError, AssonanceWarning
 
 
 @pytest.fixture
@@ -40,3 +40,8 @@ def test_preprocessing_from_elsewhere_is_noted(checkpoint, unnormalised, speech)
     found = notes([checkpoint(), unnormalised], speech, preprocessors={str(unnormalised): other})
     assert f"tuned: preprocessing taken from {other}" in found
     assert not any("takes another input" in note for note in found)
+
+
+def test_preprocessing_for_a_model_that_is_not_compared_is_refused(checkpoint, speech):
+    with pytest.raises(AssonanceError, match="^gone: none of the models that are loaded by name"):
+        assonance.compare([checkpoint()], speech, ["cka"], preprocessors={"gone": "x.json"})

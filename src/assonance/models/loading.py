@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assonance.errors import AssonanceError, printable
+from assonance.models.rotated import PREFIX as ROTATED
+from assonance.models.rotated import RotatedModel
 from assonance.models.speech_model import SpeechModel
 from assonance.utils.memory import format_bytes
 from assonance.utils.progress import Progress, Silent
@@ -54,14 +56,18 @@ class Loading:
         """Return the options for opening one checkpoint."""
         from assonance.models.checkpoints.published import Opening
 
-        own = os.fspath(spec)
+        own = _without_prefixes(os.fspath(spec))
+        preprocessors, configs = (
+            {_without_prefixes(name): each for name, each in given.items()}
+            for given in (self.preprocessors, self.configs)
+        )
         return Opening(
             offline=self.offline,
             pickles=self.pickles,
-            preprocessor=self.preprocessors.get(own),
-            spare_preprocessor=self.preprocessors.get(""),
-            config=self.configs.get(own),
-            spare_config=self.configs.get(""),
+            preprocessor=preprocessors.get(own),
+            spare_preprocessor=preprocessors.get(""),
+            config=configs.get(own),
+            spare_config=configs.get(""),
         )
 
     def running(self) -> "Running":
@@ -69,6 +75,13 @@ class Loading:
         from assonance.models.huggingface.encoder import Running
 
         return Running(self.record, self.precision, self.device)
+
+
+def _without_prefixes(spec: str) -> str:
+    """Return the checkpoint that a name stands for, also that of a random or rotated model."""
+    while spec.startswith((RANDOM, ROTATED)):
+        spec = spec.partition(":")[2].rpartition("@")[0]
+    return spec
 
 
 @dataclass(frozen=True)
@@ -149,7 +162,6 @@ def load_model(
         ``float32``, or ``bfloat16`` or ``float16`` to run the checkpoint in torch's automatic
         mixed precision: faster on an accelerator; `compare` reports the rounding error. Weights,
         results and attention maps stay in float32.
-
     pickles
         Whether to read weights that torch pickled. They are read as data: nothing in them is
         imported, called or run. They are converted once to safetensors, in a cache by content:
@@ -217,8 +229,17 @@ def load_all(
     Raises
     ------
     AssonanceError
-        A model cannot be found or loaded.
+        A model cannot be found or loaded, or the options name one that is not among them.
     """
+    specs = list(specs)
+    named = [os.fspath(each) for each in specs if isinstance(each, str | Path)]
+    known = {"", *map(_without_prefixes, named)}
+    for name in (*loading.preprocessors, *loading.configs):
+        if _without_prefixes(name) not in known:
+            raise AssonanceError(
+                f"{printable(name)}: none of the models that are loaded by name; "
+                f"name one of {', '.join(map(printable, named)) or 'them'}"
+            )
     found = [_find_or_keep(each, loading) for each in specs]
     downloads = {(where, file.name): file.size for each in found for where, file in each.downloads}
     if downloads:
@@ -239,7 +260,7 @@ def _find_or_keep(given: str | Path | SpeechModel, loading: Loading) -> Found:
 def find(spec: str | Path, loading: Loading) -> Found:
     """Find a model and check all but its weights; see `load_model`."""
     # Imported here because torch and transformers take seconds to import.
-    from assonance.models import precomputed, rotated, spectra, user_code
+    from assonance.models import precomputed, spectra, user_code
 
     if isinstance(spec, str):
         if spec in spectra.BASELINES and not Path(spec).is_dir():
@@ -247,7 +268,7 @@ def find(spec: str | Path, loading: Loading) -> Found:
         if spec.startswith(RANDOM):
             twin = load_random(spec, loading)
             return Found(lambda progress: twin)
-        if spec.startswith(rotated.PREFIX):
+        if spec.startswith(ROTATED):
             return _find_rotated(spec, loading)
         if spec.startswith(user_code.PREFIX):
             model = user_code.load(spec)
@@ -260,11 +281,9 @@ def find(spec: str | Path, loading: Loading) -> Found:
 
 def _find_rotated(spec: str, loading: Loading) -> Found:
     """Find the model whose layers are rotated."""
-    from assonance.models import rotated
-
-    original, seed = split_seed(spec, rotated.PREFIX, "rotated model", "model")
+    original, seed = split_seed(spec, ROTATED, "rotated model", "model")
     found = find(original, loading)
-    return replace(found, load=lambda progress: rotated.RotatedModel(found.load(progress), seed))
+    return replace(found, load=lambda progress: RotatedModel(found.load(progress), seed))
 
 
 def _find_checkpoint(spec: str | Path, loading: Loading) -> Found:

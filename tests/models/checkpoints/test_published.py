@@ -185,6 +185,14 @@ def test_given_preprocessing_replaces_a_models_own(checkpoint, tmp_path):
     assert load_model(checkpoint(), preprocessor=path).info.input == "16000 Hz, not normalised"
 
 
+@pytest.mark.parametrize("form", ["random:{}@1", "rotated:{}@1", "rotated:random:{}@1@2"])
+def test_given_preprocessing_reaches_twins_and_rotated_models(checkpoint, tmp_path, form):
+    path = tmp_path / "plain.json"
+    path.write_text(json.dumps(PREPROCESSING))
+    model = load_model(form.format(checkpoint()), preprocessor=path)
+    assert model.info.input == "16000 Hz, not normalised"
+
+
 def test_preprocessing_without_a_type_is_that_of_the_family(checkpoint, tmp_path):
     folder = shutil.copytree(checkpoint("wav2vec2-bert"), tmp_path / "old")
     path = folder / "preprocessor_config.json"
