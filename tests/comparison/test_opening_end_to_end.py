@@ -43,5 +43,5 @@ def test_preprocessing_from_elsewhere_is_noted(checkpoint, unnormalised, speech)
 
 
 def test_preprocessing_for_a_model_that_is_not_compared_is_refused(checkpoint, speech):
-    with pytest.raises(AssonanceError, match="^gone: none of the models that are loaded by name"):
+    with pytest.raises(AssonanceError, match=r"^gone: none of the models that are loaded by name"):
         assonance.compare([checkpoint()], speech, ["cka"], preprocessors={"gone": "x.json"})
