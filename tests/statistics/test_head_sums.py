@@ -1,6 +1,7 @@
 """Sums over attention maps: additive, symmetric, safe with tiny probabilities and broken maps."""
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import oracles
@@ -20,8 +21,8 @@ TABLES = tuple(HeadPair.__dataclass_fields__)
 
 
 def stacked(maps, utterance, dtype=torch.float64):
-    """Stack the maps of all layers."""
-    return torch.cat([torch.as_tensor(one[utterance]) for one in maps.values()]).to(dtype)
+    """Return the maps of each layer."""
+    return [torch.as_tensor(one[utterance]).to(dtype) for one in maps.values()]
 
 
 def sums_of(maps, utterances=None, pairs=PAIRS, dtype=torch.float64):
@@ -43,7 +44,7 @@ def assert_same(found, expected, tolerance=1e-10):
 def divergence(x, y):
     """Compute the divergence of two maps of one head."""
     sums = HeadSums({"a": 1, "b": 1}, [("a", "b")])
-    sums.update(torch.cat([torch.as_tensor(x), torch.as_tensor(y)]))
+    sums.update([torch.as_tensor(x), torch.as_tensor(y)])
     return sums.pair("a", "b").divergence.item()
 
 
@@ -89,9 +90,10 @@ def test_every_two_heads_are_compared_for_any_number_of_heads(heads):
 def test_maps_processed_in_many_blocks_give_the_same_sums(monkeypatch):
     maps = make_maps(HEADS, (23,))
     expected = sums_of(maps)
-    for name in ("_BLOCK", "_KERNEL_BLOCK"):
-        monkeypatch.setattr(f"assonance.statistics.head_sums.{name}", 2 * 8 * 23)
-    monkeypatch.setattr("assonance.statistics.head_sums._COLUMNS", 7)
+    here = "assonance.statistics.head_tables"
+    for name, value in {"_BLOCK": 2, "_LEAST": 3, "_MOST": 5}.items():
+        monkeypatch.setattr(f"{here}.{name}", value * 8 * 23)
+    monkeypatch.setattr(f"{here}._COLUMNS", 7)
     assert_same(sums_of(maps), expected)
 
 
@@ -122,11 +124,11 @@ def test_merging_changes_neither_operand():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_an_update_never_changes_its_input(dtype):
-    stack = stacked(make_maps(HEADS), 0, dtype)
-    stack[0, 0, 0], stack[2, 1, 1] = 1e-40, torch.nan
-    copy = stack.clone()
-    HeadSums(HEADS, PAIRS).update(stack)
-    torch.testing.assert_close(stack, copy, rtol=0, atol=0, equal_nan=True)
+    maps = stacked(make_maps(HEADS), 0, dtype)
+    maps[0][0, 0, 0], maps[1][2, 1, 1] = 1e-40, torch.nan
+    copies = [one.clone() for one in maps]
+    HeadSums(HEADS, PAIRS).update(maps)
+    torch.testing.assert_close(maps, copies, rtol=0, atol=0, equal_nan=True)
 
 
 def test_tables_are_symmetric_to_the_bit():
@@ -138,13 +140,48 @@ def test_tables_are_symmetric_to_the_bit():
     assert torch.equal(there.divergence, back.divergence.T)
 
 
-def test_tables_that_are_switched_off_stay_zero():
-    sums = HeadSums(HEADS, [("b", "a")], divergences=False, kernels=False)
-    sums.update(stacked(make_maps(HEADS), 0))
-    for name in ("divergence", "alignment", "aligned"):
-        assert not sums.tables[name].any()
+TABLES_OF = {
+    "head distances": {"frobenius", "frobenius_normalized"},
+    "head correlations": {"correlation", "pearson", "correlated"},
+    "head divergences": {"divergence"},
+    "head kernels": {"alignment", "aligned"},
+}
+
+
+@pytest.mark.parametrize("part", TABLES_OF)
+def test_a_part_is_computed_alone_and_other_tables_stay_zero(part):
+    maps = make_maps(HEADS)
+    whole = sums_of(maps)
+    sums = HeadSums(HEADS, [("b", "a")], [part])
+    for index in range(3):
+        sums.update(stacked(maps, index))
     assert sums.pairs == [("a", "b")]
-    assert sums.tables["frobenius"][0, 1] > 0
+    for name in set(TABLES) - {"utterances", "rows"}:
+        table = sums.tables[name][:3, 3:]
+        if name in TABLES_OF[part]:
+            torch.testing.assert_close(table, whole.tables[name][:3, 3:])
+        else:
+            assert not table.any()
+
+
+def test_weighted_sums_have_the_parts_of_all_groups():
+    maps = stacked(make_maps(HEADS), 0)
+    one = HeadSums(HEADS, PAIRS, ["head distances", "head divergences"])
+    two = HeadSums(HEADS, PAIRS, ["head divergences"])
+    for sums in (one, two):
+        sums.update(maps)
+    assert weighted_heads([one, two], [1, 1]).parts == ["head divergences"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_no_bit_depends_on_where_the_spans_are_computed(dtype, monkeypatch):
+    monkeypatch.setattr("assonance.statistics.head_tables._LEAST", 2 * 8 * 31)
+    maps = stacked(make_maps(HEADS, (31,)), 0, dtype)
+    sums, shared = HeadSums(HEADS, PAIRS), HeadSums(HEADS, PAIRS)
+    sums.update(maps)
+    with ThreadPoolExecutor(3) as pool:
+        shared.update(maps, pool.map)
+    assert_same(shared, sums, tolerance=0)
 
 
 @pytest.mark.parametrize(
@@ -158,11 +195,15 @@ def test_sums_over_different_heads_or_pairs_cannot_be_merged(other):
             one.merge(two)
 
 
-@pytest.mark.parametrize("shape", [(7, 4, 4), (8, 4, 5), (8, 0, 0)])
-def test_maps_must_be_of_all_heads_and_square(shape):
+@pytest.mark.parametrize(
+    "shapes",
+    [[(3, 4, 4)], [(3, 4, 4), (4, 4, 4)], [(3, 4, 5)] * 2, [(3, 0, 0), (5, 0, 0)], []],
+    ids=["one layer", "too few heads", "not square", "empty", "nothing"],
+)
+def test_maps_must_be_of_all_heads_and_square(shapes):
     sums = HeadSums(HEADS, PAIRS)
-    with pytest.raises(ValueError, match="maps of 8 heads must be"):
-        sums.update(torch.ones(shape))
+    with pytest.raises(ValueError, match=r"maps of .* heads must be"):
+        sums.update([torch.ones(shape) for shape in shapes])
     assert_same(sums, HeadSums(HEADS, PAIRS), tolerance=0)
 
 
@@ -187,7 +228,7 @@ def test_heads_that_nearly_agree_keep_their_distance(dtype, step):
     two[0, 3, 5] += 3 * step
     two[0, 3, 6] -= 4 * step
     sums = HeadSums({"a": 1, "b": 1}, [("a", "b")])
-    sums.update(torch.cat([one, two]))
+    sums.update([one, two])
     expected = (one.double() - two.double()).norm().item()
     assert sums.pair("a", "b").frobenius.item() == pytest.approx(expected, rel=1e-6)
     assert expected == pytest.approx(5 * step, rel=1e-3)
@@ -252,7 +293,7 @@ def test_a_broken_map_is_counted_and_left_out_of_the_sums_of_its_head(bad, dtype
 
 
 def test_an_update_returns_which_maps_are_valid():
-    stack = stacked(make_maps(HEADS), 0, torch.float16).to(torch.float32)
-    stack[1, 2] = 0
-    valid = HeadSums(HEADS, PAIRS).update(stack)
+    maps = [one.to(torch.float32) for one in stacked(make_maps(HEADS), 0, torch.float16)]
+    maps[0][1, 2] = 0
+    valid = HeadSums(HEADS, PAIRS).update(maps)
     assert valid.tolist() == [True, False] + [True] * 6

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
+import torch
 import xarray as xr
 
 from assonance.inference.resampling import Resampling
@@ -17,7 +18,7 @@ from assonance.scoring.pair_rules import EVERY_PAIR, PairRules
 from assonance.scoring.pass_result import PassResult
 from assonance.settings import Settings
 from assonance.statistics import HeadProfiles, HeadSums
-from assonance.utils.cores import worker_pool
+from assonance.utils.cores import Map, worker_pool
 from assonance.utils.progress import Progress
 
 _FLOAT32 = 4
@@ -114,48 +115,52 @@ class AttentionPass:
         caveats = self._too_long(too_long, memory)
         if not kept:
             return PassResult(caveats=caveats)
-        most = min(len(kept), memory / max(needed[index] for index in kept))
-        slots = threading.BoundedSemaphore(max(1, int(most)))
-
-        def compare(index: int) -> _Sums:
-            with slots:
-                return self._sums(index)
+        at_once = int(min(len(kept), memory / max(needed[index] for index in kept)))
+        slots = threading.BoundedSemaphore(at_once)
 
         by_group: dict[int, _Sums] = {}
         broken: dict[str, list[str]] = {}
         stage = progress.stage("comparing attention", sum(source.durations))
         with stage as advance, worker_pool() as pool_map:
-            for index, sums in zip(kept, pool_map(compare, kept), strict=True):
+            # Each core has an utterance, or all of them share one.
+            outer, inner = (pool_map, map) if at_once > 1 else (map, pool_map)
+
+            def compare(index: int) -> _Sums:
+                with slots:
+                    return self._sums(index, inner)
+
+            for index, sums in zip(kept, outer(compare, kept), strict=True):
                 group = int(self.resampling.group_of_utterance[index])
                 by_group[group] = by_group[group].merge(sums) if group in by_group else sums
                 for head in _broken(sums.heads):
                     broken.setdefault(head, []).append(source.names[index])
                 advance(source.durations[index])
             advance(sum(source.durations[index] for index in too_long))
-            result = self._scored(by_group)
+            result = self._scored(by_group, pool_map)
         caveats += _broken_maps(broken, len(kept))
         if self.resampling.intervals and not self.resampling.weights:
             caveats.append(ONE_GROUP)
         return replace(result, broken=broken, caveats=caveats)
 
-    def _sums(self, utterance: int) -> _Sums:
+    def _sums(self, utterance: int, pool_map: Map) -> _Sums:
         """Read an utterance piece by piece, and compare its heads."""
         sums = _Sums(self._empty(), HeadProfiles(sum(self.heads.values())), [])
-        for stack in self.source.read(utterance):
-            intact = sums.heads.update(stack)
+        for maps in self.source.read(utterance):
+            intact = sums.heads.update(maps, pool_map)
             if self.descriptors:
-                sums.shapes.update(stack, intact)
-            sums.lengths.append(stack.shape[-1])
+                sums.shapes.update(maps, intact, pool_map)
+            sums.lengths.append(maps[0].shape[-1])
         return sums
 
-    def _scored(self, by_group: Mapping[int, _Sums]) -> PassResult:
+    def _scored(self, by_group: Mapping[int, _Sums], pool_map: Map) -> PassResult:
         """Score the sums of all jackknife groups."""
         total = reduce(_Sums.merge, by_group.values())
+        nothing = self._empty()
         groups = [
-            by_group[group].heads if group in by_group else self._empty()
+            by_group[group].heads if group in by_group else nothing
             for group in range(self.resampling.groups)
         ]
-        tables = head_scores(groups, self.measures, self.settings)
+        tables = head_scores([total.heads], self.measures, self.settings)
         replicates = head_replicates(groups, self.measures, self.settings, self.resampling.weights)
         result = PassResult(
             scores=tables.scores,
@@ -165,7 +170,7 @@ class AttentionPass:
         )
         if not self.descriptors:
             return result
-        position = head_scores([self._by_position(total)], self.measures, self.settings)
+        position = head_scores([self._by_position(total, pool_map)], self.measures, self.settings)
         descriptors = head_descriptors(self.heads, total.shapes)
         return replace(
             result,
@@ -186,18 +191,13 @@ class AttentionPass:
         ]
 
     def _empty(self) -> HeadSums:
-        needs = {each.needs for each in self.measures}
-        return HeadSums(
-            self.heads,
-            self.pairs,
-            divergences="head divergences" in needs,
-            kernels="head kernels" in needs,
-        )
+        return HeadSums(self.heads, self.pairs, [each.needs for each in self.measures])
 
-    def _by_position(self, total: _Sums) -> HeadSums:
+    def _by_position(self, total: _Sums, pool_map: Map) -> HeadSums:
         """Compare heads that attend by position alone, at the median length."""
         sums = self._empty()
-        sums.update(total.shapes.position_only(int(np.median(total.lengths))))
+        maps = total.shapes.position_only(int(np.median(total.lengths)))
+        sums.update(torch.split(maps, list(self.heads.values())), pool_map)
         return sums
 
 

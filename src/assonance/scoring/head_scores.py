@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,9 @@ from assonance.statistics import HeadProfiles, HeadSums, weighted_heads
 HEADS = ("head_row", "head_col")
 # Reach of offset profiles on either side of a query, in frames.
 REACH = 50
+
+# Dimensions, values and attributes by name.
+_Variables = dict[str, tuple[tuple[str, ...], NDArray[Any], dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,9 @@ def head_scores(
         NaN where a pair is not to be compared or a score is undefined.
     """
     total = weighted_heads(groups, [1] * len(groups))
-    scores, heads, matches = _empty(total), _empty(total), _empty(total)
+    scores: _Variables = {}
+    heads: _Variables = {}
+    matches: _Variables = {}
     for each in measures:
         table = _table(total, each, settings)
         best, match = _best(total, table)
@@ -66,7 +72,7 @@ def head_scores(
         scores[each.name] = (CELL, _by_layer(total, best), about)
         heads[each.name] = ((*CELL, *HEADS), _by_head(total, table), about)
         matches[each.name] = ((*CELL, HEADS[0]), match, {"long_name": "Best match"})
-    return HeadTables(scores, heads, matches)
+    return HeadTables(*(_labelled(total, each) for each in (scores, heads, matches)))
 
 
 def head_replicates(
@@ -90,19 +96,26 @@ def head_replicates(
         One variable a measure with dimensions layer_row, layer_col, and group or draw, as the
         settings say; empty if there are no replicates.
     """
-    result = _empty(groups[0])
     if not weights:
-        return result
+        return xr.Dataset()
     tables: dict[str, list[NDArray[np.float64]]] = {each.name: [] for each in measures}
     for of_groups in weights:
         replicate = weighted_heads(groups, of_groups)
         for each in measures:
             best, _ = _best(replicate, _table(replicate, each, settings))
             tables[each.name].append(_by_layer(replicate, best))
-    for each in measures:
-        about = attributes(each) | {"long_name": f"{each.title}, replicated"}
-        result[each.name] = ((*CELL, settings.replicated), np.stack(tables[each.name], -1), about)
-    return result
+    dims = (*CELL, settings.replicated)
+    return _labelled(
+        groups[0],
+        {
+            each.name: (
+                dims,
+                np.stack(tables[each.name], -1),
+                attributes(each) | {"long_name": f"{each.title}, replicated"},
+            )
+            for each in measures
+        },
+    )
 
 
 def head_descriptors(heads: Mapping[str, int], shapes: HeadProfiles) -> xr.Dataset:
@@ -135,9 +148,9 @@ def head_descriptors(heads: Mapping[str, int], shapes: HeadProfiles) -> xr.Datas
     return result
 
 
-def _empty(sums: HeadSums) -> xr.Dataset:
+def _labelled(sums: HeadSums, variables: _Variables) -> xr.Dataset:
     names = list(sums.heads)
-    return xr.Dataset(coords={"layer_row": names, "layer_col": names})
+    return xr.Dataset(variables, coords={"layer_row": names, "layer_col": names})
 
 
 def _padded(heads: Mapping[str, int], values: NDArray[np.float64]) -> NDArray[np.float64]:
