@@ -10,7 +10,8 @@ The limit is half of a float32 product of the flattened maps with themselves. Fo
 eight such halves: the logarithm of a value takes eight multiplications with an addition, not one.
 
 *Stage*: `assonance.compare` with the attention measures, two models of base size with random
-weights and pieces of 10 s, against forward passes whose attention maps are dropped.
+weights and pieces of 10 s, against forward passes whose attention maps are dropped. By default
+divergences are of sampled frames; *all frames* is `Settings(attention_rows=0)`.
 
 Rounds take turns, and figures are medians. Seconds are of the clock. *Processor* ratios are of the
 seconds of all cores, which other programs on the machine change less.
@@ -25,8 +26,11 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from itertools import combinations_with_replacement, islice
 from pathlib import Path
 from typing import Any
@@ -38,7 +42,9 @@ import transformers
 from torch import Tensor
 
 import assonance
+from assonance.measures import find
 from assonance.models import SpeechModel
+from assonance.settings import SETTINGS
 from assonance.statistics import HeadSums
 from assonance.utils.cores import worker_pool
 from assonance.utils.progress import Silent
@@ -48,6 +54,10 @@ HEADS, FRAMES, PLAIN_PAIRS = 12, 400, 3
 TARGETS = {24: 60, 2: 15}
 STAGE_TARGET = 1.5
 RATE, SECONDS = 16000, 10
+SETTINGS_OF = {
+    "default": SETTINGS["default"],
+    "all frames": replace(SETTINGS["default"], attention_rows=0),
+}
 # Multiplications with an addition for the logarithm of a value, in its sum.
 LOG_OPERATIONS = 8
 Row = dict[str, Any]
@@ -184,7 +194,7 @@ def stage(pieces: int, rounds: int) -> list[Row]:
     """Compare the attention stage with the forward passes that feed it."""
     rng = np.random.default_rng(0)
     samples = [0.1 * rng.standard_normal(SECONDS * RATE, dtype=np.float32) for _ in range(pieces)]
-    stages: Times = {"stage": []}
+    stages: Times = {name: [] for name in SETTINGS_OF}
     with tempfile.TemporaryDirectory() as scratch:
         speech = Path(scratch) / "speech"
         speech.mkdir()
@@ -200,26 +210,40 @@ def stage(pieces: int, rounds: int) -> list[Row]:
             with worker_pool() as pool_map:
                 list(pool_map(forward, samples))
 
-        def compare() -> None:
+        def compare(name: str) -> None:
             progress = Stages()
             assonance.compare(
-                models, speech, list(PLAIN), twins=False, uncertainty=False, progress=progress
+                models,
+                speech,
+                list(PLAIN),
+                settings=SETTINGS_OF[name],
+                twins=False,
+                uncertainty=False,
+                progress=progress,
             )
-            stages["stage"].append(progress.seconds["comparing attention"])
+            stages[name].append(progress.seconds["comparing attention"])
 
-        times = take_turns({"forward": all_forward, "compare": compare}, rounds)
-    del stages["stage"][0]  # the round that does not count
-    whole, alone = median(stages, "stage"), median(times, "forward")
-    return [
-        {
-            "what": f"attention stage, 2 base models, {pieces} pieces of {SECONDS} s",
-            "ours s": whole,
-            "limit s": alone,
-            "of limit": whole / alone,
-            "of limit, processor": median(stages, "stage", 1) / median(times, "forward", 1),
-            "target": STAGE_TARGET,
-        }
-    ]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", assonance.AssonanceWarning)
+            times = take_turns(
+                {"forward": all_forward, **{name: partial(compare, name) for name in SETTINGS_OF}},
+                rounds,
+            )
+    alone = median(times, "forward"), median(times, "forward", 1)
+    rows = []
+    for name, taken in stages.items():
+        del taken[0]  # the round that does not count
+        rows.append(
+            {
+                "what": f"attention stage, {pieces} pieces, {name}",
+                "ours s": median(stages, name),
+                "limit s": alone[0],
+                "of limit": median(stages, name) / alone[0],
+                "of limit, processor": median(stages, name, 1) / alone[1],
+                "target": STAGE_TARGET,
+            }
+        )
+    return rows
 
 
 def memory() -> Row:
@@ -230,7 +254,11 @@ def memory() -> Row:
     }
     stack = maps(sum(heads.values()), frames, seed=0)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    sums = HeadSums(heads, combinations_with_replacement(heads, 2))
+    sums = HeadSums(
+        heads,
+        combinations_with_replacement(heads, 2),
+        [each.needs for each in find(PLAIN, ("head",))],
+    )
     sums.update(torch.split(stack, HEADS))
     return {
         "what": f"largest memory, GiB: {len(stack)} heads, 10 s",
@@ -253,13 +281,13 @@ def main() -> None:
         print(json.dumps(memory()))
         return
     loads = [os.getloadavg()[0]]
+    # A process of its own, before this one takes memory, which would count as the other's.
+    command = [sys.executable, "-m", "benchmarks.heads", "--memory"]
+    used = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     rows = [row for layers in args.layers for row in arrays(layers, args.rounds)]
     if args.pieces:
         rows += stage(args.pieces, max(1, args.rounds // 2))
-        # A process of its own: the largest memory of this one is the plain way's.
-        command = [sys.executable, "-m", "benchmarks.heads", "--memory"]
-        used = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        rows.append(json.loads(used))
+    rows.append(json.loads(used))
     loads.append(os.getloadavg()[0])
     show(rows, {**vars(args), "load before and after": loads}, args.json)
 

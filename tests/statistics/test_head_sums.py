@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from material import make_maps
 
-from assonance.statistics import HeadSums, weighted_heads
+from assonance.statistics import HeadSums, sample_queries, weighted_heads
 from assonance.statistics.head_sums import HeadPair
 
 HEADS = {"a": 3, "b": 5}
@@ -143,7 +143,7 @@ def test_tables_are_symmetric_to_the_bit():
 TABLES_OF = {
     "head distances": {"frobenius", "frobenius_normalized"},
     "head correlations": {"correlation", "pearson", "correlated"},
-    "head divergences": {"divergence"},
+    "head divergences": {"divergence", "divergence_variance"},
     "head kernels": {"alignment", "aligned"},
 }
 
@@ -269,6 +269,81 @@ def test_rows_are_correlated_only_where_both_vary(dtype):
     maps["b"][0][1, 1:4] = 1 / 6
     pair = sums_of(maps, pairs=[("a", "b")], dtype=dtype).pair("a", "b")
     np.testing.assert_array_equal(pair.correlated, [[4, 2], [6, 3]])
+
+
+# Sampled queries
+
+
+def test_a_sample_has_one_query_of_each_stretch():
+    queries = sample_queries(23, 5, [0, 3])
+    assert len(queries) == 5
+    assert (queries == np.sort(queries)).all()
+    for stretch, query in enumerate(queries):
+        assert np.floor(stretch * 23 / 5) <= query < (stretch + 1) * 23 / 5
+    assert (queries != sample_queries(23, 5, [0, 4])).any()
+
+
+@pytest.mark.parametrize("count", [23, 40])
+def test_all_queries_are_taken_where_the_sample_would_be_no_smaller(count):
+    assert sample_queries(23, count, [0]) is None
+
+
+def test_every_query_is_drawn_equally_often():
+    draws = 4000
+    counts = sum(
+        np.bincount(sample_queries(7, 3, [seed]), minlength=7).astype(int) for seed in range(draws)
+    )
+    # A count is a sum of at most two draws of probability 3/7 in all: its variance is below 3/7.
+    deviation = np.sqrt(draws * 3 / 7)
+    np.testing.assert_allclose(counts, draws * 3 / 7, atol=5 * deviation)
+
+
+def test_divergences_are_those_of_the_sampled_queries():
+    maps = make_maps(HEADS, (30,), sharpness=3)
+    queries = np.array([2, 3, 11, 17, 17, 28])
+    sums = HeadSums(HEADS, PAIRS)
+    sums.update(stacked(maps, 0), queries=queries)
+    exact = oracles.attn_js(*([one[0][:, queries]] for one in maps.values()))
+    pair = sums.pair("a", "b")
+    np.testing.assert_allclose(1 - pair.divergence / 30, exact, rtol=0, atol=1e-12)
+    halves = [
+        oracles.attn_js(*([one[0][:, queries[half::2]]] for one in maps.values()))
+        for half in range(2)
+    ]
+    variance = ((halves[0] - halves[1]) / 2) ** 2
+    np.testing.assert_allclose(pair.divergence_variance / 30**2, variance, rtol=0, atol=1e-12)
+
+
+def test_sampling_changes_no_other_table():
+    maps = make_maps(HEADS, (30,))
+    sums, sampled = HeadSums(HEADS, PAIRS), HeadSums(HEADS, PAIRS)
+    sums.update(stacked(maps, 0))
+    sampled.update(stacked(maps, 0), queries=np.arange(0, 30, 5))
+    assert not sums.tables["divergence_variance"].any()
+    for table in set(TABLES) - {"divergence", "divergence_variance"}:
+        assert torch.equal(sums.tables[table], sampled.tables[table]), table
+
+
+def test_the_variance_of_sampling_is_as_large_as_what_samples_differ_by():
+    maps = stacked(make_maps({"a": 2, "b": 2}, (60,), sharpness=3), 0)
+    heads, pairs = {"a": 2, "b": 2}, [("a", "b")]
+    exact = HeadSums(heads, pairs, ["head divergences"])
+    exact.update(maps)
+    samples = 400
+    found = []
+    for seed in range(samples):
+        sums = HeadSums(heads, pairs, ["head divergences"])
+        sums.update(maps, queries=sample_queries(60, 20, [seed]))
+        found.append(sums.pair("a", "b"))
+    values = torch.stack([each.divergence for each in found])
+    variance = torch.stack([each.divergence_variance for each in found]).mean(0)
+    error = values - exact.pair("a", "b").divergence
+    # The mean of all samples is the exact sum, within five of its own standard errors.
+    assert (error.mean(0).abs() < 5 * (variance / samples).sqrt()).all()
+    # The estimate comes from two halves, which may differ in their means: never too small. The
+    # mean of 400 squares is within 5·√(2/400) = .35 of its expectation.
+    assert (error.square().mean(0) < 1.35 * variance).all()
+    assert (error.square().mean(0) > variance / 2).all()
 
 
 # Broken maps

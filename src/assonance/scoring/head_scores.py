@@ -166,11 +166,7 @@ def _padded(heads: Mapping[str, int], values: NDArray[np.float64]) -> NDArray[np
 def _table(sums: HeadSums, measure: Measure, settings: Settings) -> Tensor:
     """Score every head against every head; NaN for pairs of layers not compared; (N, N)."""
     table: Tensor = measure.function(sums.total, settings)
-    places = sums.slices()
-    compared = torch.zeros(table.shape, dtype=torch.bool)
-    for a, b in sums.pairs:
-        compared[places[a], places[b]] = compared[places[b], places[a]] = True
-    return table.where(compared, torch.nan)
+    return table.where(sums.compared(), torch.nan)
 
 
 def _best(sums: HeadSums, table: Tensor) -> tuple[NDArray[np.float64], NDArray[np.int32]]:

@@ -3,7 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from assonance.statistics.head_tables import PARTS, Utterance, compare
@@ -34,7 +36,10 @@ class HeadPair:
     correlated
         Number of rows where the correlation is defined: neither row is constant.
     divergence
-        Σ over rows of the Jensen–Shannon divergence in nats.
+        Σ over rows of the Jensen–Shannon divergence in nats; an estimate if rows were sampled.
+    divergence_variance
+        Variance of `divergence` by the sampling of rows: from the difference of the estimates of
+        either half of the sample, squared, summed over utterances. 0 if all rows were compared.
     alignment
         Σ over utterances of the CKA of the two maps, where it is defined.
     aligned
@@ -49,6 +54,7 @@ class HeadPair:
     pearson: Tensor
     correlated: Tensor
     divergence: Tensor
+    divergence_variance: Tensor
     alignment: Tensor
     aligned: Tensor
 
@@ -70,7 +76,8 @@ class HeadSums:
         What to compute; tables of other parts stay 0. ``"head distances"``: `HeadPair.frobenius`
         and `HeadPair.frobenius_normalized`; ``"head correlations"``: `HeadPair.correlation`,
         `HeadPair.pearson` and `HeadPair.correlated`; ``"head divergences"``:
-        `HeadPair.divergence`; ``"head kernels"``: `HeadPair.alignment` and `HeadPair.aligned`.
+        `HeadPair.divergence` and `HeadPair.divergence_variance`; ``"head kernels"``:
+        `HeadPair.alignment` and `HeadPair.aligned`.
 
     Attributes
     ----------
@@ -102,7 +109,20 @@ class HeadSums:
             start += count
         return slices
 
-    def update(self, maps: Sequence[Tensor], pool_map: Map = map) -> Tensor:
+    def compared(self) -> Tensor:
+        """Return whether two heads are of a pair of layers to compare; bool, shape (N, N)."""
+        places = self.slices()
+        result = torch.zeros_like(self.tables["rows"], dtype=torch.bool)
+        for a, b in self.pairs:
+            result[places[a], places[b]] = result[places[b], places[a]] = True
+        return result
+
+    def update(
+        self,
+        maps: Sequence[Tensor],
+        pool_map: Map = map,
+        queries: NDArray[np.int64] | None = None,
+    ) -> Tensor:
         """Add the maps of one utterance.
 
         Parameters
@@ -114,6 +134,9 @@ class HeadSums:
             1e-6, of float64 maps to 1e-12.
         pool_map
             Compares parts of the maps, on several cores if it does. No bit depends on it.
+        queries
+            Query frames of which divergences are computed, in order, at least two; see
+            `sample_queries`. All if None.
 
         Returns
         -------
@@ -134,7 +157,11 @@ class HeadSums:
         pairs = dict.fromkeys([*((name, name) for name in self.heads), *self.pairs])
         valid, tables = compare(
             Utterance(
-                maps, list(places.values()), [(places[a], places[b]) for a, b in pairs], self.parts
+                maps,
+                list(places.values()),
+                [(places[a], places[b]) for a, b in pairs],
+                self.parts,
+                queries,
             ),
             pool_map,
         )
@@ -161,6 +188,30 @@ class HeadSums:
         """Return the sums of layers a (rows) and b (columns), in either order."""
         row, col = (self.slices()[name] for name in (a, b))
         return HeadPair(**{name: table[row, col] for name, table in self.tables.items()})
+
+
+def sample_queries(length: int, count: int, seed: Sequence[int]) -> NDArray[np.int64] | None:
+    """Sample query frames: one at random from each of `count` equal stretches.
+
+    Parameters
+    ----------
+    length
+        Number of frames T.
+    count
+        Size of the sample, at least two.
+    seed
+        Seed, of any number of integers.
+
+    Returns
+    -------
+    ndarray or None
+        Frames in order, each drawn `count`/T times in the mean; a frame that two stretches share
+        may be in it twice. None, for all frames, if there are no more than `count`.
+    """
+    if length <= count:
+        return None
+    places = (np.arange(count) + np.random.default_rng(seed).random(count)) * (length / count)
+    return np.minimum(places.astype(np.int64), length - 1)
 
 
 def weighted_heads(groups: Sequence[HeadSums], weights: Sequence[int]) -> HeadSums:

@@ -5,9 +5,10 @@ frames alone, and their tables are added in order, so no bit depends on the numb
 """
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,6 +35,8 @@ _BLOCK = 2**20
 _COLUMNS = 8192
 # Rows of a symmetric product that are computed at once, each from its diagonal block on.
 _PANEL = 48
+# Names of the sums over every other sampled query, from the first and from the second on.
+_HALVES = ("logs of odd", "logs of even")
 # Rows of a valid map sum to 1 within this, after a softmax in float32 or half precision.
 _ROW_SUM_TOLERANCE = 0.02
 
@@ -52,12 +55,15 @@ class Utterance:
         Slices of the row and the column heads of each pair of layers, rows first.
     parts
         What to compute.
+    queries
+        Query frames of which divergences are computed, in order; all if None.
     """
 
     maps: Sequence[Tensor]
     slices: Sequence[slice]
     pairs: Sequence[tuple[slice, slice]]
     parts: Collection[str]
+    queries: NDArray[np.int64] | None = None
 
     @property
     def heads(self) -> int:
@@ -116,9 +122,7 @@ def compare(utterance: Utterance, pool_map: Map) -> tuple[Tensor, dict[str, Tens
     if "head correlations" in utterance.parts:
         tables |= _correlations(sums["correlation"], sums["correlated"], utterance.length)
     if "head divergences" in utterance.parts:
-        own = sums["logs"].diagonal()
-        divergence = (own[:, None] + own) / 4 - _symmetric(sums["logs"]) / 2
-        tables["divergence"] = divergence.clamp(0, utterance.length * math.log(2))
+        tables |= _divergences(sums, utterance)
     if "head kernels" in utterance.parts:
         tables |= _alignments(sums["kernel"], sums["variance"], sums["squares"], utterance.rounding)
     return valid, tables
@@ -160,7 +164,8 @@ def _span(
             _add_products(sums["correlation"], scaled.flatten(1))
             _add_products(sums["correlated"], varies)
         if "head divergences" in parts:
-            add_log_sums(rows.flatten(1).numpy(), pairs, sums["logs"].numpy())
+            for name, chosen in _halves(utterance, queries):
+                add_log_sums(rows[:, chosen].flatten(1).numpy(), pairs, sums[name].numpy())
         if "head distances" in parts:
             # Subtracting the same from all maps keeps their differences, and keeps the digits of
             # nearly even attention.
@@ -195,6 +200,40 @@ def _correlations(total: Tensor, counts: Tensor, length: int) -> dict[str, Tenso
         "pearson": correlation * ((length - 1) / length),
         "correlated": correlated,
     }
+
+
+def _halves(utterance: Utterance, block: slice) -> Iterator[tuple[str, Any]]:
+    """Yield the queries of a block of which divergences are computed: in turn of two halves."""
+    if utterance.queries is None:
+        yield "logs", slice(None)
+        return
+    for half, name in enumerate(_HALVES):
+        queries = utterance.queries[half::2]
+        here = queries[(block.start <= queries) & (queries < block.stop)] - block.start
+        if len(here):
+            yield name, torch.from_numpy(here)
+
+
+def _divergences(sums: Mapping[str, Tensor], utterance: Utterance) -> dict[str, Tensor]:
+    """Compute divergences summed over all queries, and the variance of sampling some of them."""
+    length, queries = utterance.length, utterance.queries
+    if queries is None:
+        divergence = _divergence(sums["logs"], length)
+        return {"divergence": divergence, "divergence_variance": torch.zeros_like(divergence)}
+    halves = [_divergence(sums[name], length) for name in _HALVES]
+    first, second = (
+        divergence * (length / len(queries[half::2])) for half, divergence in enumerate(halves)
+    )
+    return {
+        "divergence": (halves[0] + halves[1]) * (length / len(queries)),
+        "divergence_variance": ((first - second) / 2).square(),
+    }
+
+
+def _divergence(logs: Tensor, length: int) -> Tensor:
+    """Compute the sum of divergences from Σ(p + q)·log(p + q)."""
+    own = logs.diagonal()
+    return ((own[:, None] + own) / 4 - _symmetric(logs) / 2).clamp(0, length * math.log(2))
 
 
 def _distances(inner: Tensor, utterance: Utterance, pool_map: Map) -> Tensor:
