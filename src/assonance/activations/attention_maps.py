@@ -112,16 +112,14 @@ class AttentionMaps:
         }
         coarsest = min(frames.values())
         self._coarsened.update(name for name, count in frames.items() if count != coarsest)
-        stack = torch.empty(sum(self.heads.values()), coarsest, coarsest)
-        layers = dict(zip(self.heads, torch.split(stack, list(self.heads.values())), strict=True))
+        layers: dict[str, Tensor] = {}
         for name, model in self._models.items():
 
             def attend(label: str, maps: NDArray[np.float32], name: str = name) -> None:
-                place = layers[self._layer_name(name, label)]
-                place.copy_(on_grid(torch.from_numpy(maps), coarsest))
+                layers[self._layer_name(name, label)] = on_grid(torch.from_numpy(maps), coarsest)
 
             model.run(audio[model.sampling_rate], attend=attend)
-        return list(layers.values())
+        return [layers[name] for name in self.heads]
 
 
 def _pieces(duration: float, longest: float | None) -> int:
