@@ -72,7 +72,8 @@ def head_scores(
         scores[each.name] = (CELL, _by_layer(total, best), about)
         heads[each.name] = ((*CELL, *HEADS), _by_head(total, table), about)
         matches[each.name] = ((*CELL, HEADS[0]), match, {"long_name": "Best match"})
-    return HeadTables(*(_labelled(total, each) for each in (scores, heads, matches)))
+    labels = _labels(total)
+    return HeadTables(*(xr.Dataset(each, labels) for each in (scores, heads, matches)))
 
 
 def head_replicates(
@@ -105,8 +106,7 @@ def head_replicates(
             best, _ = _best(replicate, _table(replicate, each, settings))
             tables[each.name].append(_by_layer(replicate, best))
     dims = (*CELL, settings.replicated)
-    return _labelled(
-        groups[0],
+    return xr.Dataset(
         {
             each.name: (
                 dims,
@@ -115,6 +115,7 @@ def head_replicates(
             )
             for each in measures
         },
+        _labels(groups[0]),
     )
 
 
@@ -148,9 +149,10 @@ def head_descriptors(heads: Mapping[str, int], shapes: HeadProfiles) -> xr.Datas
     return result
 
 
-def _labelled(sums: HeadSums, variables: _Variables) -> xr.Dataset:
+def _labels(sums: HeadSums) -> xr.Coordinates:
+    """Name the layers, once for several datasets: that takes longer than a small dataset."""
     names = list(sums.heads)
-    return xr.Dataset(variables, coords={"layer_row": names, "layer_col": names})
+    return xr.Dataset(coords={"layer_row": names, "layer_col": names}).coords
 
 
 def _padded(heads: Mapping[str, int], values: NDArray[np.float64]) -> NDArray[np.float64]:
