@@ -1,36 +1,67 @@
-"""Every attention head against every other: how fast, against a plain broadcast, and how large.
+"""Attention heads against each other: plain arrays, the stage of a comparison, and its memory.
 
-    python benchmarks/heads.py [--threads N] [--out results.json]
+    python -m benchmarks.heads [--rounds 5] [--pieces 12] [--json FILE]
 
-prints a table of seconds and ratios, then the largest memory of the comparison of four models of
-12 layers × 12 heads on 10 s of speech, each measured in this run. The plain way is what published
-code does: for each pair of layers, all pairs of their heads side by side in one broadcast, in
-float32, by torch on the same number of threads. Both sides compute every unordered pair of layers
-once, and agree.
+*Arrays*: `assonance.head_similarity_matrix` on float32 maps, 12 heads a layer and 400 frames,
+against the plain way of published code: for each pair of layers, all pairs of their heads side by
+side in one broadcast, in float32, by torch on the same threads. Both sides compute every unordered
+pair of layers once, and agree. The plain way is timed for three pairs of layers and scaled to all.
+The limit is half of a float32 product of the flattened maps with themselves. For divergences it is
+eight such halves: the logarithm of a value takes eight multiplications with an addition, not one.
+
+*Stage*: `assonance.compare` with the attention measures, two models of base size with random
+weights and pieces of 10 s, against forward passes whose attention maps are dropped. By default
+divergences are of sampled frames; *all frames* is `Settings(attention_rows=0)`.
+
+Rounds take turns, and figures are medians. Seconds are of the clock. *Processor* ratios are of the
+seconds of all cores, which other programs on the machine change less.
 """
 
 import argparse
 import json
-import platform
+import os
 import resource
+import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
-from functools import partial, reduce
-from itertools import combinations_with_replacement
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from itertools import combinations_with_replacement, islice
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import soundfile
 import torch
+import transformers
 from torch import Tensor
 
+import assonance
 from assonance.measures import find
+from assonance.models import SpeechModel
 from assonance.settings import SETTINGS
 from assonance.statistics import HeadSums
 from assonance.utils.cores import worker_pool
+from assonance.utils.progress import Silent
+from benchmarks.tables import show
 
-LAYERS, HEADS, FRAMES = 12, 12, 400
-REPEATS = 3
+HEADS, FRAMES, PLAIN_PAIRS = 12, 400, 3
+TARGETS = {24: 60, 2: 15}
+STAGE_TARGET = 1.5
+RATE, SECONDS = 16000, 10
+SETTINGS_OF = {
+    "default": SETTINGS["default"],
+    "all frames": replace(SETTINGS["default"], attention_rows=0),
+}
+# Multiplications with an addition for the logarithm of a value, in its sum.
+LOG_OPERATIONS = 8
+Row = dict[str, Any]
+Times = dict[str, list[tuple[float, float]]]
 
 
 def maps(count: int, frames: int, seed: int) -> Tensor:
@@ -71,128 +102,194 @@ def divergence(a: Tensor, b: Tensor) -> Tensor:
 PLAIN = {"attn_frobenius": frobenius, "attn_pearson": pearson, "attn_js": divergence}
 
 
-def plain(
-    stack: Tensor, layers: list[slice], function: Callable[[Tensor, Tensor], Tensor]
-) -> Tensor:
-    """Fill the table pair of layers by pair of layers."""
-    table = torch.empty(len(stack), len(stack))
-    for a, b in combinations_with_replacement(layers, 2):
-        table[a, b] = function(stack[a], stack[b])
-        table[b, a] = table[a, b].T
-    return table
+def take_turns(ways: Mapping[str, Callable[[], object]], rounds: int) -> Times:
+    """Time each way once a round, after a round that does not count: clock and processor."""
+    times: Times = {name: [] for name in ways}
+    for number in range(rounds + 1):
+        for name, way in ways.items():
+            clock, processor = time.perf_counter(), time.process_time()
+            way()
+            if number:
+                taken = time.perf_counter() - clock, time.process_time() - processor
+                times[name].append(taken)
+    return times
 
 
-def ours(stacks: list[Tensor], heads: dict[str, int], *, divergences: bool) -> HeadSums:
-    """Compare the maps of several utterances as a comparison of models does, one on each core."""
-
-    def compare(stack: Tensor) -> HeadSums:
-        pairs = combinations_with_replacement(heads, 2)
-        sums = HeadSums(heads, pairs, divergences=divergences, kernels=False)
-        sums.update(stack)
-        return sums
-
-    with worker_pool() as pool_map:
-        sums: HeadSums = reduce(HeadSums.merge, pool_map(compare, stacks))
-    return sums
+def median(times: Times, name: str, which: int = 0) -> float:
+    """Return the median of a way's seconds: 0 of the clock, 1 of the processor."""
+    return statistics.median(each[which] for each in times[name])
 
 
-def seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Take the least of several times, after one that does not count."""
-    times = []
-    work()
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
+def arrays(layers: int, rounds: int) -> list[Row]:
+    """Compare `head_similarity_matrix` with the plain way, measure by measure."""
+    stack = maps(layers * HEADS, FRAMES, seed=layers)
+    places = {f"layer {number}": stack[number * HEADS :][:HEADS] for number in range(layers)}
+    given = {name: [one.numpy()] for name, one in places.items()}
+    flat = stack.flatten(1)
+    pairs = list(islice(combinations_with_replacement(places, 2), PLAIN_PAIRS))
+    whole = layers * (layers + 1) / 2 / len(pairs)
+    rows = []
+    for measure, function in PLAIN.items():
 
+        def plain(function: Callable[[Tensor, Tensor], Tensor] = function) -> list[Tensor]:
+            return [function(places[a], places[b]) for a, b in pairs]
 
-def speed(threads: int) -> list[dict[str, object]]:
-    """Time both ways on as many utterances as there are threads; seconds are an utterance's."""
-    stacks = [maps(LAYERS * HEADS, FRAMES, seed) for seed in range(threads)]
-    heads = {f"layer {number}": HEADS for number in range(LAYERS)}
-    places = list(HeadSums(heads, []).slices().values())
-    cheap = seconds(lambda: ours(stacks, heads, divergences=False)) / threads
-    whole = seconds(lambda: ours(stacks, heads, divergences=True)) / threads
-    sums = ours(stacks[:1], heads, divergences=True)
-    slow, errors = {}, {}
-    for name, function in PLAIN.items():
-        (measure,) = find([name], ("head",))
-        expected = plain(stacks[0], places, function)
-        found = measure.function(sums.total, SETTINGS["default"])
-        errors[name] = (found - expected).abs().max().item()
-        assert errors[name] < 1e-3, (name, errors)
-        slow[name] = seconds(partial(plain, stacks[0], places, function), 1)
-    both = slow["attn_frobenius"] + slow["attn_pearson"]
-    return [
-        {"what": what, "plain_seconds": before, "seconds": now, "ratio": before / now} | more
-        for what, before, now, more in (
-            ("Frobenius and Pearson, in one pass", both, cheap, {"plain_seconds_of": slow}),
-            (
-                "Jensen-Shannon, exact, all pairs",
-                slow["attn_js"],
-                whole - cheap,
-                {"largest_differences": errors},
-            ),
-            ("all three", both + slow["attn_js"], whole, {}),
+        def ours(measure: str = measure) -> Any:
+            return assonance.head_similarity_matrix(given, [measure], per_head=True)
+
+        found = ours()[f"{measure}_by_head"]
+        difference = max(
+            float(np.abs(found.sel(layer_row=a, layer_col=b).values - one.numpy()).max())
+            for (a, b), one in zip(pairs, plain(), strict=True)
         )
-    ]
+        assert difference < 1e-3, (measure, difference)
+        times = take_turns({"plain": plain, "ours": ours, "product": lambda: flat @ flat.T}, rounds)
+        # Half of the product, which is symmetric.
+        limit = median(times, "product") / 2 * (LOG_OPERATIONS if measure == "attn_js" else 1)
+        rows.append(
+            {
+                "what": f"{layers} layers, {measure}",
+                "plain s": median(times, "plain") * whole,
+                "ours s": median(times, "ours"),
+                "ratio": median(times, "plain") * whole / median(times, "ours"),
+                "ratio, processor": median(times, "plain", 1) * whole / median(times, "ours", 1),
+                "target": TARGETS[layers],
+                "limit s": limit,
+                "of limit": median(times, "ours") / limit,
+                "difference": difference,
+            }
+        )
+    return rows
 
 
-def memory() -> dict[str, float]:
-    """Compare four models on 10 s of speech and tell the largest memory of the process."""
-    frames, models = 499, 4
+class Stages(Silent):
+    """Progress that keeps how long each stage took: clock and processor."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, tuple[float, float]] = {}
+
+    @contextmanager
+    def stage(self, name: str, total: float) -> Iterator[Callable[[float], None]]:
+        """Time a stage."""
+        clock, processor = time.perf_counter(), time.process_time()
+        yield lambda units: None
+        self.seconds[name] = time.perf_counter() - clock, time.process_time() - processor
+
+
+def base_models(folder: Path) -> list[SpeechModel]:
+    """Save two encoders of base size with random weights, and load them."""
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    loaded = []
+    for seed, kind in enumerate(("Wav2Vec2", "Hubert")):
+        torch.manual_seed(seed)
+        config = getattr(transformers, f"{kind}Config")()
+        getattr(transformers, f"{kind}Model")(config).save_pretrained(folder / kind)
+        extractor = transformers.Wav2Vec2FeatureExtractor()  # type: ignore[no-untyped-call]
+        extractor.save_pretrained(folder / kind)
+        loaded.append(assonance.load_model(folder / kind))
+    return loaded
+
+
+def stage(pieces: int, rounds: int) -> list[Row]:
+    """Compare the attention stage with the forward passes that feed it."""
+    rng = np.random.default_rng(0)
+    samples = [0.1 * rng.standard_normal(SECONDS * RATE, dtype=np.float32) for _ in range(pieces)]
+    stages: Times = {name: [] for name in SETTINGS_OF}
+    with tempfile.TemporaryDirectory() as scratch:
+        speech = Path(scratch) / "speech"
+        speech.mkdir()
+        for number, each in enumerate(samples):
+            soundfile.write(speech / f"{number:03}.flac", each, RATE)
+        models = base_models(Path(scratch))
+
+        def forward(audio: Any) -> None:
+            for model in models:
+                model.run(audio, attend=lambda label, maps: None)
+
+        def all_forward() -> None:
+            with worker_pool() as pool_map:
+                list(pool_map(forward, samples))
+
+        def compare(name: str) -> None:
+            progress = Stages()
+            assonance.compare(
+                models,
+                speech,
+                list(PLAIN),
+                settings=SETTINGS_OF[name],
+                twins=False,
+                uncertainty=False,
+                progress=progress,
+            )
+            stages[name].append(progress.seconds["comparing attention"])
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", assonance.AssonanceWarning)
+            times = take_turns(
+                {"forward": all_forward, **{name: partial(compare, name) for name in SETTINGS_OF}},
+                rounds,
+            )
+    alone = median(times, "forward"), median(times, "forward", 1)
+    rows = []
+    for name, taken in stages.items():
+        del taken[0]  # the round that does not count
+        rows.append(
+            {
+                "what": f"attention stage, {pieces} pieces, {name}",
+                "ours s": median(stages, name),
+                "limit s": alone[0],
+                "of limit": median(stages, name) / alone[0],
+                "of limit, processor": median(stages, name, 1) / alone[1],
+                "target": STAGE_TARGET,
+            }
+        )
+    return rows
+
+
+def memory() -> Row:
+    """Compare four models on 10 s of speech and return the largest memory of the process."""
+    frames, models, layers = 499, 4, 12
     heads = {
-        f"model {model} layer {layer}": HEADS for model in range(models) for layer in range(LAYERS)
+        f"model {model} layer {layer}": HEADS for model in range(models) for layer in range(layers)
     }
     stack = maps(sum(heads.values()), frames, seed=0)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    sums = HeadSums(heads, combinations_with_replacement(heads, 2))
-    start = time.perf_counter()
-    sums.update(stack)
+    sums = HeadSums(
+        heads,
+        combinations_with_replacement(heads, 2),
+        [each.needs for each in find(PLAIN, ("head",))],
+    )
+    sums.update(torch.split(stack, HEADS))
     return {
-        "heads": sum(heads.values()),
-        "frames": frames,
-        "maps_GiB": stack.nbytes / 2**30,
-        "before_comparing_GiB": before,
-        "largest_GiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
-        "seconds_on_one_core": time.perf_counter() - start,
+        "what": f"largest memory, GiB: {len(stack)} heads, 10 s",
+        "maps": stack.nbytes / 2**30,
+        "before comparing": before,
+        "largest": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
     }
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--out", type=Path, help="write the numbers as JSON too")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--pieces", type=int, default=12, help="of speech; 0 leaves the stage out")
+    parser.add_argument("--layers", type=int, nargs="*", default=list(TARGETS), choices=TARGETS)
+    parser.add_argument("--json", help="add the figures to a file, as a line")
     parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.memory:
-        torch.set_num_threads(1)
+    args = parser.parse_args()
+    if args.memory:
         print(json.dumps(memory()))
         return
-    torch.set_num_threads(given.threads)
-    rows = speed(given.threads)
-    print(f"{LAYERS} layers x {HEADS} heads, {FRAMES} frames, {given.threads} threads")
-    print(f"{'':36}{'plain':>10}{'ours':>10}{'ratio':>9}")
-    for row in rows:
-        print(f"{row['what']:36}{row['plain_seconds']:>9.3f}s{row['seconds']:>9.3f}s", end="")
-        print(f"{row['ratio']:>8.0f}x")
-    # A process of its own: the largest memory of this one is the plain way's.
-    command = [sys.executable, __file__, "--memory"]
-    used = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    print(
-        f"{used['heads']} heads of 4 models, 10 s of speech: maps {used['maps_GiB']:.2f} GiB, "
-        f"largest memory {used['largest_GiB']:.2f} GiB ({used['before_comparing_GiB']:.2f} before "
-        f"comparing), {used['seconds_on_one_core']:.0f} s on one core"
-    )
-    if given.out:
-        about = {
-            "torch": torch.__version__,
-            "machine": platform.machine(),
-            "threads": given.threads,
-        }
-        given.out.write_text(json.dumps({"about": about, "speed": rows, "memory": used}, indent=1))
+    loads = [os.getloadavg()[0]]
+    # A process of its own, before this one takes memory, which would count as the other's.
+    command = [sys.executable, "-m", "benchmarks.heads", "--memory"]
+    used = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    rows = [row for layers in args.layers for row in arrays(layers, args.rounds)]
+    if args.pieces:
+        rows += stage(args.pieces, max(1, args.rounds // 2))
+    rows.append(json.loads(used))
+    loads.append(os.getloadavg()[0])
+    show(rows, {**vars(args), "load before and after": loads}, args.json)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from assonance import (
 from assonance.measures import MEASURES, find
 from assonance.measures.layer_descriptors import DESCRIPTORS
 from assonance.settings import SETTINGS, Settings, find_settings
+from assonance.statistics import head_tables
 
 FRAMES = 120
 WIDTHS = {"one": 4, "two": 7, "three": 5}
@@ -409,6 +410,67 @@ def test_maps_of_different_lengths_are_compared_on_the_grid_of_the_shortest():
     found = head_similarity_matrix(maps, HEAD, per_head=True)
     expected = head_similarity_matrix({**maps, "fine": coarse}, HEAD, per_head=True)
     xr.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
+def rounded(maps, dtype):
+    return {name: [one.astype(dtype) for one in values] for name, values in maps.items()}
+
+
+def test_maps_of_few_digits_are_compared_in_float32_to_a_few_millionths(monkeypatch):
+    maps = rounded(make_maps({"one": 3, "two": 2}, lengths=(40, 25), sharpness=3), np.float32)
+    compared = []
+
+    def noted(utterance, pool_map, compare=head_tables.compare):
+        compared.append(utterance.dtype)
+        return compare(utterance, pool_map)
+
+    monkeypatch.setattr("assonance.statistics.head_sums.compare", noted)
+    found = head_similarity_matrix(maps, HEAD, per_head=True)
+    assert compared == [torch.float32, torch.float32]
+    for measure in HEAD:
+        expected = getattr(oracles, measure)(*rounded(maps, np.float64).values())
+        table = found[f"{measure}_by_head"].sel(layer_row="one", layer_col="two").values[:, :2]
+        np.testing.assert_allclose(table, expected, rtol=0, atol=5e-6, err_msg=measure)
+
+
+def test_maps_of_half_precision_are_compared_in_float32():
+    maps = rounded(MAPS, np.float16)
+    expected = head_similarity_matrix(rounded(maps, np.float32), HEAD)
+    xr.testing.assert_identical(head_similarity_matrix(maps, HEAD), expected)
+
+
+@pytest.mark.parametrize("precise", [np.float64, np.longdouble])
+def test_one_precise_map_makes_all_compared_in_float64(precise):
+    maps = rounded(MAPS, np.float32)
+    expected = head_similarity_matrix(rounded(maps, np.float64), HEAD)
+    maps["two"][0] = maps["two"][0].astype(precise)
+    xr.testing.assert_identical(head_similarity_matrix(maps, HEAD), expected)
+
+
+def test_maps_may_be_read_only_and_in_any_order_in_memory():
+    maps = {name: [np.asfortranarray(one) for one in values] for name, values in MAPS.items()}
+    for one in maps["one"]:
+        one.setflags(write=False)
+    maps["two"] = [one[::-1][::-1].astype(">f8") for one in maps["two"]]
+    xr.testing.assert_identical(
+        head_similarity_matrix(maps, HEAD), head_similarity_matrix(MAPS, HEAD)
+    )
+
+
+@pytest.mark.parametrize("utterances", [1, 3])
+def test_heads_score_the_same_to_the_bit_on_any_number_of_cores(utterances, monkeypatch):
+    monkeypatch.setattr(head_tables, "_LEAST", 2 * 5 * 40)
+    maps = rounded(make_maps({"one": 3, "two": 2}, lengths=(40, 25, 33)[:utterances]), np.float32)
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2, 5):
+            torch.set_num_threads(threads)
+            found.append(head_similarity_matrix(maps, HEAD, per_head=True))
+    finally:
+        torch.set_num_threads(before)
+    for each in found[1:]:
+        xr.testing.assert_identical(each, found[0])
 
 
 def test_maps_given_are_not_changed():

@@ -10,7 +10,7 @@ from comparisons import comparison
 
 from assonance.scoring import frame_pass
 from assonance.scoring.tiles import plan
-from benchmarks import checkpoints, engine, growth, memory, real
+from benchmarks import checkpoints, engine, growth, heads, memory, real
 from benchmarks.material import Layers, utterances
 from benchmarks.same_numbers import compare_runs
 
@@ -42,6 +42,24 @@ def test_growth_is_measured_beside_what_operations_say():
     first, second = growth.rows("frames", (500, 1_000))
     assert second["growth"] == second["seconds"] / first["seconds"]
     assert second["expected"] > 1
+
+
+def test_heads_are_timed_beside_the_plain_way_and_agree_with_it(monkeypatch):
+    monkeypatch.setattr(heads, "FRAMES", 20)
+    rows = heads.arrays(layers=2, rounds=1)
+    assert [row["what"].split(", ")[1] for row in rows] == list(heads.PLAIN)
+    for row in rows:
+        assert row["difference"] < 1e-4
+        assert row["ratio"] == row["plain s"] / row["ours s"]
+
+
+def test_stages_are_timed_by_name():
+    progress = heads.Stages()
+    with progress.stage("comparing", 3) as advance:
+        advance(3)
+    (seconds,) = progress.seconds.values()
+    assert len(seconds) == 2
+    assert min(seconds) >= 0
 
 
 @pytest.mark.parametrize("measures", [memory.ALL, memory.KERNELS])

@@ -18,6 +18,7 @@ def test_the_published_settings_are_those_of_the_study():
     published = SETTINGS["elkheir2024"]
     assert (published.cut, published.variance) == ("below", 0.99)
     assert published.attention_seconds is None
+    assert published.attention_rows == 0  # all: divergences are exact
 
 
 def test_unknown_settings_are_refused_with_the_known_ones():
@@ -34,6 +35,8 @@ def test_unknown_settings_are_refused_with_the_known_ones():
         ({"rotations": 0}, "rotations must be at least 1"),
         ({"bootstrap": 38}, "bootstrap must be at least 39 draws"),
         ({"attention_seconds": float("nan")}, "attention_seconds must be at least 1"),
+        ({"attention_rows": 1}, "attention_rows must be at least 2, or 0 for all frames; got 1"),
+        ({"attention_rows": -1}, "attention_rows must be at least 2"),
     ],
     ids=str,
 )

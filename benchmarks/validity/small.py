@@ -170,7 +170,7 @@ def agree(tolerance: float = 1e-9) -> None:
     )
     sums = [HeadSums(heads, combinations_with_replacement(labels, 2)) for _ in range(groups)]
     for part, one in zip(parts, maps, strict=True):
-        sums[part].update(torch.from_numpy(one))
+        sums[part].update(torch.split(torch.from_numpy(one), 2))
     replicates = replicate_weights(folds.tolist(), None, seed).tolist()
     chosen = find(["attn_pearson"], ["head"])
     for tables, expected in (

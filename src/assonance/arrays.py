@@ -1,7 +1,7 @@
 """Similarity of plain arrays: the measures without models or audio, for any field."""
 
 import warnings
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -18,9 +18,10 @@ from assonance.measures import MEASURES, Measure, find
 from assonance.scoring.attention_pass import AttentionPass
 from assonance.scoring.caveats import too_few_frames
 from assonance.scoring.frame_pass import FramePass, resample_frames
+from assonance.scoring.map_source import MapsInMemory
 from assonance.scoring.pass_result import PassResult, named_beside
 from assonance.settings import Settings, find_settings
-from assonance.statistics import CHUNK_FRAMES, on_grid
+from assonance.statistics import CHUNK_FRAMES
 from assonance.utils.memory import MEMORY, parse_bytes
 from assonance.utils.progress import Silent
 
@@ -202,7 +203,9 @@ def head_similarity_matrix(
     layers
         Name to one array an utterance, heads × queries × keys, shape (H, T, T), rows summing to
         one; the same utterances, in the same order, for every layer. Maps of one utterance that
-        differ in T are compared on the coarsest grid: queries averaged, keys summed.
+        differ in T are compared on the coarsest grid: queries averaged, keys summed. If no map is
+        more precise than float32, maps are compared in float32 and scores are accurate to a few
+        millionths; otherwise in float64.
     measures
         Names of head measures.
     settings
@@ -236,7 +239,8 @@ def head_similarity_matrix(
     """
     chosen = find(measures, ("head",))
     settings = find_settings(settings)
-    source = _Maps(_checked_maps(layers))
+    maps = _checked_maps(layers)
+    source = MapsInMemory(maps)
     resampling = Resampling.of_groups(source.sizes, range(len(source.sizes)), settings)
     if not intervals:
         resampling = resampling.without_replicates()
@@ -244,6 +248,7 @@ def head_similarity_matrix(
     # The maps are in memory already.
     found = attention.run(memory=np.inf, progress=Silent())
     for utterances in found.broken.values():
+        _refuse_infinite(maps)
         raise AssonanceError(
             f"the maps of {utterances[0]} have rows that do not sum to one; "
             "give attention after the softmax"
@@ -257,7 +262,14 @@ def _checked_maps(layers: Mapping[str, Sequence[ArrayLike]]) -> dict[str, list[T
     """Return maps as tensors, by layer one an utterance, or raise if they do not fit together."""
     if not layers:
         raise AssonanceError("no layers to compare; give at least one")
-    maps = {name: [_maps(name, one) for one in values] for name, values in layers.items()}
+    arrays = {name: [_maps(name, one) for one in values] for name, values in layers.items()}
+    dtypes = [one.dtype for values in arrays.values() for one in values]
+    dtype = np.float32 if all(each.kind == "f" and each.itemsize <= 4 for each in dtypes) else float
+    # Copies only what has another number format or order in memory, or is read-only.
+    maps = {
+        name: [torch.from_numpy(np.require(one, dtype, ["C", "W"])) for one in values]
+        for name, values in arrays.items()
+    }
     if len({len(values) for values in maps.values()}) != 1:
         counts = {name: len(values) for name, values in maps.items()}
         raise AssonanceError(f"layers have different numbers of utterances: {counts}")
@@ -271,33 +283,6 @@ def _checked_maps(layers: Mapping[str, Sequence[ArrayLike]]) -> dict[str, list[T
                 f"the number of heads in utterance {index} differs from utterance 0: {sizes}"
             )
     return maps
-
-
-class _Maps:
-    """Attention maps of plain arrays as a `MapSource`.
-
-    Parameters
-    ----------
-    maps
-        Layer name to maps, one (H, T, T) an utterance.
-    """
-
-    def __init__(self, maps: Mapping[str, Sequence[Tensor]]) -> None:
-        self._maps = maps
-        self.heads = {name: values[0].shape[0] for name, values in maps.items()}
-        # Utterances are assigned to groups by their length in the first layer.
-        self.sizes = [one.shape[-1] for one in next(iter(maps.values()))]
-        self.names = [f"utterance {index}" for index in range(len(self.sizes))]
-        self.durations = [1.0] * len(self.sizes)
-        self.frames = [
-            min(one.shape[-1] for one in utterance)
-            for utterance in zip(*maps.values(), strict=True)
-        ]
-
-    def read(self, utterance: int) -> Iterator[Tensor]:
-        """Yield the maps of one utterance on their coarsest grid, in one piece."""
-        frames = self.frames[utterance]
-        yield torch.cat([on_grid(values[utterance], frames) for values in self._maps.values()])
 
 
 def _public(
@@ -345,16 +330,21 @@ def _frames(name: str, values: ArrayLike) -> Tensor:
     return torch.from_numpy(np.array(array, dtype=np.float64 if precise else np.float32))
 
 
-def _maps(name: str, values: ArrayLike) -> Tensor:
-    """Return a layer's attention maps of one utterance, (H, T, T), in float64, or raise."""
+def _maps(name: str, values: ArrayLike) -> np.ndarray:
+    """Return a layer's attention maps of one utterance, (H, T, T), or raise."""
     array = _array(name, values)
     if array.ndim != 3 or array.shape[1] != array.shape[2] or not array.size:
         raise AssonanceError(
             f"layer {name!r}: attention must be heads × T × T for each utterance; got {array.shape}"
         )
-    if not np.isfinite(array).all():
-        raise AssonanceError(f"layer {name!r} has attention that is NaN or infinite")
-    return torch.from_numpy(np.array(array, dtype=np.float64))
+    return array
+
+
+def _refuse_infinite(maps: Mapping[str, Sequence[Tensor]]) -> None:
+    """Raise if an attention map is not finite."""
+    for name, values in maps.items():
+        if not all(one.isfinite().all() for one in values):
+            raise AssonanceError(f"layer {name!r} has attention that is NaN or infinite")
 
 
 def _common_length(arrays: Mapping[str, Tensor]) -> int:

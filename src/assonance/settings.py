@@ -45,6 +45,9 @@ class Settings:
     attention_seconds
         Longest stretch of speech, in seconds, whose attention is compared whole. Longer
         utterances are cut into equal pieces. None never cuts.
+    attention_rows
+        Number of query frames of each such stretch whose Jensen–Shannon divergences are computed,
+        a random sample that all heads share; 0 for all frames.
     seed
         Seed of every random draw: sampled frames, folds, groups, bootstrap, rotations, shifts and
         the weights of random twins.
@@ -65,6 +68,7 @@ class Settings:
     bootstrap: int | None = None
     shifts: int = 19
     attention_seconds: float | None = 10.0
+    attention_rows: int = 128
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -83,6 +87,10 @@ class Settings:
             raise AssonanceError(
                 f"attention_seconds must be at least 1, or None; got {self.attention_seconds}"
             )
+        if self.attention_rows < 0 or self.attention_rows == 1:
+            raise AssonanceError(
+                f"attention_rows must be at least 2, or 0 for all frames; got {self.attention_rows}"
+            )
 
     @property
     def replicated(self) -> Literal["group", "draw"]:
@@ -92,7 +100,9 @@ class Settings:
 
 SETTINGS = {
     "default": Settings("default"),
-    "elkheir2024": Settings("elkheir2024", cut="below", sample_frames=6000, attention_seconds=None),
+    "elkheir2024": Settings(
+        "elkheir2024", cut="below", sample_frames=6000, attention_seconds=None, attention_rows=0
+    ),
 }
 
 

@@ -51,9 +51,10 @@ def test_heads_are_those_of_all_models_in_order():
 
 def test_utterances_are_read_on_the_coarsest_grid():
     source = maps()
-    (stack,) = source.read(0)
-    assert stack.shape == (6, 10, 10)
-    np.testing.assert_allclose(stack.sum(-1), 1, rtol=1e-6)
+    (layers,) = source.read(0)
+    assert [layer.shape for layer in layers] == [(2, 10, 10), (1, 10, 10), (3, 10, 10)]
+    for layer in layers:
+        np.testing.assert_allclose(layer.sum(-1), 1, rtol=1e-6)
     (caveat,) = source.caveats()
     assert caveat.startswith("the attention of fine is compared on the coarser frames")
 
@@ -61,9 +62,9 @@ def test_utterances_are_read_on_the_coarsest_grid():
 @pytest.mark.parametrize(("longest", "count"), [(None, 1), (1.0, 3), (2.5, 1)])
 def test_long_utterances_are_cut_into_the_fewest_equal_pieces(longest, count):
     source = maps({"coarse": MODELS["coarse"]}, longest)
-    stacks = list(source.read(1))
-    assert len(stacks) == count
-    assert all(len(stack[0]) <= source.frames[1] for stack in stacks)
+    pieces = list(source.read(1))
+    assert len(pieces) == count
+    assert all(layer.shape[-1] <= source.frames[1] for (layer,) in pieces)
     assert [caveat[:44] for caveat in source.caveats()] == (
         ["1 of 2 utterances, the first 'long', are lon"] if count > 1 else []
     )

@@ -15,7 +15,7 @@ def described(maps):
     """Values by descriptor of heads given as one array an utterance."""
     profiles = HeadProfiles(len(maps[0]))
     for one in maps:
-        profiles.update(torch.from_numpy(np.ascontiguousarray(one)), torch.ones(len(one)).bool())
+        profiles.update([torch.from_numpy(np.ascontiguousarray(one))], torch.ones(len(one)).bool())
     return {name: each.values.numpy() for name, each in describe_heads(profiles).items()}
 
 

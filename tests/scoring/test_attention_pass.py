@@ -1,6 +1,7 @@
 """The pass over the attention sees all maps once, and says what it left out or changed."""
 
-from dataclasses import fields
+import re
+from dataclasses import fields, replace
 
 import numpy as np
 import oracles
@@ -70,6 +71,7 @@ def attention_pass(
     memory=1e9,
     wanted=always,
     progress=SILENT,
+    rows=0,
 ):
     """Run the pass: its result, and the caveats of the maps and the pass."""
     source = AttentionMaps(
@@ -82,7 +84,7 @@ def attention_pass(
     count = groups.max() + 1
     resampling = Resampling(groups, np.arange(count), (1 - np.eye(count, dtype=int)).tolist())
     one = AttentionPass(
-        source, find(measures, ("head",)), settings, resampling, rules=Rules(wanted)
+        source, find(measures, ("head",)), settings, resampling, rules=Rules(wanted), rows=rows
     )
     result = one.run(memory=memory, progress=progress)
     return result, [*source.caveats(), *result.caveats]
@@ -222,6 +224,28 @@ def test_scores_are_the_same_to_the_bit_on_any_cores_and_memory(
                 xr.testing.assert_identical(getattr(result, name), getattr(found, name))
     finally:
         torch.set_num_threads(before)
+
+
+def test_divergences_of_sampled_frames_name_their_error(models, corpus, found):
+    result, (caveat,) = attention_pass(models, corpus, rows=8)
+    assert caveat.startswith("Jensen–Shannon divergences are of 8 frames drawn at random")
+    error = float(re.search(r"at most ([\d.e-]+) for two heads", caveat)[1])
+    assert 0 < error < 0.1
+    for name in OF_HEADS:
+        sampled, exact = result.singles[name], found.singles[name]
+        if name.startswith("attn_js"):
+            assert 0 < float(abs(sampled - exact).max()) < 10 * error
+        else:
+            xr.testing.assert_identical(sampled, exact)
+
+
+def test_frames_are_sampled_anew_for_each_utterance_and_by_the_seed(models, corpus):
+    first, again, other = (
+        attention_pass(models, corpus, rows=8, settings=replace(SETTINGS, seed=seed))[0]
+        for seed in (3, 3, 4)
+    )
+    xr.testing.assert_identical(first.singles, again.singles)
+    assert (first.singles["attn_js"] != other.singles["attn_js"]).any()
 
 
 def test_where_all_are_too_long_nothing_is_scored(models, corpus):

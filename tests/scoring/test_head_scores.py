@@ -20,7 +20,7 @@ OF_HEADS = [name for name, each in MEASURES.items() if each.level == "head"]
 def sums(utterances, pairs=(("a", "b"),)):
     made = HeadSums(HEADS, pairs)
     for index in utterances:
-        made.update(torch.cat([torch.from_numpy(one[index]) for one in MAPS.values()]))
+        made.update([torch.from_numpy(one[index]) for one in MAPS.values()])
     return made
 
 

@@ -16,7 +16,7 @@ def profiles_of(maps, valid=None):
     profiles = HeadProfiles(len(maps[0]))
     for one in maps:
         kept = torch.ones(len(one), dtype=torch.bool) if valid is None else valid
-        profiles.update(torch.from_numpy(np.ascontiguousarray(one)), kept)
+        profiles.update([torch.from_numpy(np.ascontiguousarray(one))], kept)
     return profiles
 
 
@@ -36,7 +36,7 @@ def test_any_split_and_order_of_merging_agree_with_one_shot(order):
 
 def test_merging_changes_neither_operand():
     one, two = profiles_of(MAPS[:1]), profiles_of(MAPS[1:])
-    one.merge(two).update(torch.from_numpy(MAPS[1]), torch.ones(4, dtype=torch.bool))
+    one.merge(two).update([torch.from_numpy(MAPS[1])], torch.ones(4, dtype=torch.bool))
     assert_same(one, profiles_of(MAPS[:1]))
     assert_same(two, profiles_of(MAPS[1:]))
     with pytest.raises(ValueError, match="different heads"):

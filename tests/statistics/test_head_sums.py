@@ -1,6 +1,7 @@
 """Sums over attention maps: additive, symmetric, safe with tiny probabilities and broken maps."""
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import oracles
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from material import make_maps
 
-from assonance.statistics import HeadSums, weighted_heads
+from assonance.statistics import HeadSums, sample_queries, weighted_heads
 from assonance.statistics.head_sums import HeadPair
 
 HEADS = {"a": 3, "b": 5}
@@ -20,8 +21,8 @@ TABLES = tuple(HeadPair.__dataclass_fields__)
 
 
 def stacked(maps, utterance, dtype=torch.float64):
-    """Stack the maps of all layers."""
-    return torch.cat([torch.as_tensor(one[utterance]) for one in maps.values()]).to(dtype)
+    """Return the maps of each layer."""
+    return [torch.as_tensor(one[utterance]).to(dtype) for one in maps.values()]
 
 
 def sums_of(maps, utterances=None, pairs=PAIRS, dtype=torch.float64):
@@ -43,7 +44,7 @@ def assert_same(found, expected, tolerance=1e-10):
 def divergence(x, y):
     """Compute the divergence of two maps of one head."""
     sums = HeadSums({"a": 1, "b": 1}, [("a", "b")])
-    sums.update(torch.cat([torch.as_tensor(x), torch.as_tensor(y)]))
+    sums.update([torch.as_tensor(x), torch.as_tensor(y)])
     return sums.pair("a", "b").divergence.item()
 
 
@@ -89,9 +90,10 @@ def test_every_two_heads_are_compared_for_any_number_of_heads(heads):
 def test_maps_processed_in_many_blocks_give_the_same_sums(monkeypatch):
     maps = make_maps(HEADS, (23,))
     expected = sums_of(maps)
-    for name in ("_BLOCK", "_KERNEL_BLOCK"):
-        monkeypatch.setattr(f"assonance.statistics.head_sums.{name}", 2 * 8 * 23)
-    monkeypatch.setattr("assonance.statistics.head_sums._COLUMNS", 7)
+    here = "assonance.statistics.head_tables"
+    for name, value in {"_BLOCK": 2, "_LEAST": 3, "_MOST": 5}.items():
+        monkeypatch.setattr(f"{here}.{name}", value * 8 * 23)
+    monkeypatch.setattr(f"{here}._COLUMNS", 7)
     assert_same(sums_of(maps), expected)
 
 
@@ -122,11 +124,11 @@ def test_merging_changes_neither_operand():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_an_update_never_changes_its_input(dtype):
-    stack = stacked(make_maps(HEADS), 0, dtype)
-    stack[0, 0, 0], stack[2, 1, 1] = 1e-40, torch.nan
-    copy = stack.clone()
-    HeadSums(HEADS, PAIRS).update(stack)
-    torch.testing.assert_close(stack, copy, rtol=0, atol=0, equal_nan=True)
+    maps = stacked(make_maps(HEADS), 0, dtype)
+    maps[0][0, 0, 0], maps[1][2, 1, 1] = 1e-40, torch.nan
+    copies = [one.clone() for one in maps]
+    HeadSums(HEADS, PAIRS).update(maps)
+    torch.testing.assert_close(maps, copies, rtol=0, atol=0, equal_nan=True)
 
 
 def test_tables_are_symmetric_to_the_bit():
@@ -138,13 +140,48 @@ def test_tables_are_symmetric_to_the_bit():
     assert torch.equal(there.divergence, back.divergence.T)
 
 
-def test_tables_that_are_switched_off_stay_zero():
-    sums = HeadSums(HEADS, [("b", "a")], divergences=False, kernels=False)
-    sums.update(stacked(make_maps(HEADS), 0))
-    for name in ("divergence", "alignment", "aligned"):
-        assert not sums.tables[name].any()
+TABLES_OF = {
+    "head distances": {"frobenius", "frobenius_normalized"},
+    "head correlations": {"correlation", "pearson", "correlated"},
+    "head divergences": {"divergence", "divergence_variance"},
+    "head kernels": {"alignment", "aligned"},
+}
+
+
+@pytest.mark.parametrize("part", TABLES_OF)
+def test_a_part_is_computed_alone_and_other_tables_stay_zero(part):
+    maps = make_maps(HEADS)
+    whole = sums_of(maps)
+    sums = HeadSums(HEADS, [("b", "a")], [part])
+    for index in range(3):
+        sums.update(stacked(maps, index))
     assert sums.pairs == [("a", "b")]
-    assert sums.tables["frobenius"][0, 1] > 0
+    for name in set(TABLES) - {"utterances", "rows"}:
+        table = sums.tables[name][:3, 3:]
+        if name in TABLES_OF[part]:
+            torch.testing.assert_close(table, whole.tables[name][:3, 3:])
+        else:
+            assert not table.any()
+
+
+def test_weighted_sums_have_the_parts_of_all_groups():
+    maps = stacked(make_maps(HEADS), 0)
+    one = HeadSums(HEADS, PAIRS, ["head distances", "head divergences"])
+    two = HeadSums(HEADS, PAIRS, ["head divergences"])
+    for sums in (one, two):
+        sums.update(maps)
+    assert weighted_heads([one, two], [1, 1]).parts == ["head divergences"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_no_bit_depends_on_where_the_spans_are_computed(dtype, monkeypatch):
+    monkeypatch.setattr("assonance.statistics.head_tables._LEAST", 2 * 8 * 31)
+    maps = stacked(make_maps(HEADS, (31,)), 0, dtype)
+    sums, shared = HeadSums(HEADS, PAIRS), HeadSums(HEADS, PAIRS)
+    sums.update(maps)
+    with ThreadPoolExecutor(3) as pool:
+        shared.update(maps, pool.map)
+    assert_same(shared, sums, tolerance=0)
 
 
 @pytest.mark.parametrize(
@@ -158,11 +195,15 @@ def test_sums_over_different_heads_or_pairs_cannot_be_merged(other):
             one.merge(two)
 
 
-@pytest.mark.parametrize("shape", [(7, 4, 4), (8, 4, 5), (8, 0, 0)])
-def test_maps_must_be_of_all_heads_and_square(shape):
+@pytest.mark.parametrize(
+    "shapes",
+    [[(3, 4, 4)], [(3, 4, 4), (4, 4, 4)], [(3, 4, 5)] * 2, [(3, 0, 0), (5, 0, 0)], []],
+    ids=["one layer", "too few heads", "not square", "empty", "nothing"],
+)
+def test_maps_must_be_of_all_heads_and_square(shapes):
     sums = HeadSums(HEADS, PAIRS)
-    with pytest.raises(ValueError, match="maps of 8 heads must be"):
-        sums.update(torch.ones(shape))
+    with pytest.raises(ValueError, match=r"maps of .* heads must be"):
+        sums.update([torch.ones(shape) for shape in shapes])
     assert_same(sums, HeadSums(HEADS, PAIRS), tolerance=0)
 
 
@@ -187,7 +228,7 @@ def test_heads_that_nearly_agree_keep_their_distance(dtype, step):
     two[0, 3, 5] += 3 * step
     two[0, 3, 6] -= 4 * step
     sums = HeadSums({"a": 1, "b": 1}, [("a", "b")])
-    sums.update(torch.cat([one, two]))
+    sums.update([one, two])
     expected = (one.double() - two.double()).norm().item()
     assert sums.pair("a", "b").frobenius.item() == pytest.approx(expected, rel=1e-6)
     assert expected == pytest.approx(5 * step, rel=1e-3)
@@ -230,6 +271,81 @@ def test_rows_are_correlated_only_where_both_vary(dtype):
     np.testing.assert_array_equal(pair.correlated, [[4, 2], [6, 3]])
 
 
+# Sampled queries
+
+
+def test_a_sample_has_one_query_of_each_stretch():
+    queries = sample_queries(23, 5, [0, 3])
+    assert len(queries) == 5
+    assert (queries == np.sort(queries)).all()
+    for stretch, query in enumerate(queries):
+        assert np.floor(stretch * 23 / 5) <= query < (stretch + 1) * 23 / 5
+    assert (queries != sample_queries(23, 5, [0, 4])).any()
+
+
+@pytest.mark.parametrize("count", [23, 40])
+def test_all_queries_are_taken_where_the_sample_would_be_no_smaller(count):
+    assert sample_queries(23, count, [0]) is None
+
+
+def test_every_query_is_drawn_equally_often():
+    draws = 4000
+    counts = sum(
+        np.bincount(sample_queries(7, 3, [seed]), minlength=7).astype(int) for seed in range(draws)
+    )
+    # A count is a sum of at most two draws of probability 3/7 in all: its variance is below 3/7.
+    deviation = np.sqrt(draws * 3 / 7)
+    np.testing.assert_allclose(counts, draws * 3 / 7, atol=5 * deviation)
+
+
+def test_divergences_are_those_of_the_sampled_queries():
+    maps = make_maps(HEADS, (30,), sharpness=3)
+    queries = np.array([2, 3, 11, 17, 17, 28])
+    sums = HeadSums(HEADS, PAIRS)
+    sums.update(stacked(maps, 0), queries=queries)
+    exact = oracles.attn_js(*([one[0][:, queries]] for one in maps.values()))
+    pair = sums.pair("a", "b")
+    np.testing.assert_allclose(1 - pair.divergence / 30, exact, rtol=0, atol=1e-12)
+    halves = [
+        oracles.attn_js(*([one[0][:, queries[half::2]]] for one in maps.values()))
+        for half in range(2)
+    ]
+    variance = ((halves[0] - halves[1]) / 2) ** 2
+    np.testing.assert_allclose(pair.divergence_variance / 30**2, variance, rtol=0, atol=1e-12)
+
+
+def test_sampling_changes_no_other_table():
+    maps = make_maps(HEADS, (30,))
+    sums, sampled = HeadSums(HEADS, PAIRS), HeadSums(HEADS, PAIRS)
+    sums.update(stacked(maps, 0))
+    sampled.update(stacked(maps, 0), queries=np.arange(0, 30, 5))
+    assert not sums.tables["divergence_variance"].any()
+    for table in set(TABLES) - {"divergence", "divergence_variance"}:
+        assert torch.equal(sums.tables[table], sampled.tables[table]), table
+
+
+def test_the_variance_of_sampling_is_as_large_as_what_samples_differ_by():
+    maps = stacked(make_maps({"a": 2, "b": 2}, (60,), sharpness=3), 0)
+    heads, pairs = {"a": 2, "b": 2}, [("a", "b")]
+    exact = HeadSums(heads, pairs, ["head divergences"])
+    exact.update(maps)
+    samples = 400
+    found = []
+    for seed in range(samples):
+        sums = HeadSums(heads, pairs, ["head divergences"])
+        sums.update(maps, queries=sample_queries(60, 20, [seed]))
+        found.append(sums.pair("a", "b"))
+    values = torch.stack([each.divergence for each in found])
+    variance = torch.stack([each.divergence_variance for each in found]).mean(0)
+    error = values - exact.pair("a", "b").divergence
+    # The mean of all samples is the exact sum, within five of its own standard errors.
+    assert (error.mean(0).abs() < 5 * (variance / samples).sqrt()).all()
+    # The estimate comes from two halves, which may differ in their means: never too small. The
+    # mean of 400 squares is within 5·√(2/400) = .35 of its expectation.
+    assert (error.square().mean(0) < 1.35 * variance).all()
+    assert (error.square().mean(0) > variance / 2).all()
+
+
 # Broken maps
 
 
@@ -252,7 +368,7 @@ def test_a_broken_map_is_counted_and_left_out_of_the_sums_of_its_head(bad, dtype
 
 
 def test_an_update_returns_which_maps_are_valid():
-    stack = stacked(make_maps(HEADS), 0, torch.float16).to(torch.float32)
-    stack[1, 2] = 0
-    valid = HeadSums(HEADS, PAIRS).update(stack)
+    maps = [one.to(torch.float32) for one in stacked(make_maps(HEADS), 0, torch.float16)]
+    maps[0][1, 2] = 0
+    valid = HeadSums(HEADS, PAIRS).update(maps)
     assert valid.tolist() == [True, False] + [True] * 6

@@ -65,8 +65,8 @@ class AttentionMaps:
         self._cut: set[int] = set()
         self._coarsened: set[str] = set()
 
-    def read(self, utterance: int) -> Iterator[Tensor]:
-        """Yield the maps of all heads of all models, piece by piece; shape (N, T, T), float32."""
+    def read(self, utterance: int) -> Iterator[Sequence[Tensor]]:
+        """Yield the maps of each layer of all models, piece by piece; (H, T, T), float32."""
         speech = self._utterances[utterance]
         count = _pieces(speech.duration, self._longest)
         if count > 1:
@@ -74,7 +74,7 @@ class AttentionMaps:
         rates = {model.sampling_rate for model in self._models.values()}
         audio = {rate: np.array_split(speech.read(rate), count) for rate in rates}
         for piece in range(count):
-            yield self._stack({rate: pieces[piece] for rate, pieces in audio.items()})
+            yield self._maps({rate: pieces[piece] for rate, pieces in audio.items()})
 
     def caveats(self) -> list[str]:
         """Return caveats about the maps read so far: utterances cut, and frames made coarser."""
@@ -104,29 +104,22 @@ class AttentionMaps:
             default=0,
         )
 
-    def _stack(self, audio: Mapping[int, NDArray[np.float32]]) -> Tensor:
-        """Run all models over a piece, given by sampling rate, and stack their maps; (N, T, T)."""
+    def _maps(self, audio: Mapping[int, NDArray[np.float32]]) -> Sequence[Tensor]:
+        """Run all models over a piece, given by sampling rate; return the maps of each layer."""
         frames = {
             name: model.n_frames(len(audio[model.sampling_rate]))
             for name, model in self._models.items()
         }
         coarsest = min(frames.values())
         self._coarsened.update(name for name, count in frames.items() if count != coarsest)
-        stack = torch.empty(sum(self.heads.values()), coarsest, coarsest)
-        places = self._places()
+        layers: dict[str, Tensor] = {}
         for name, model in self._models.items():
 
             def attend(label: str, maps: NDArray[np.float32], name: str = name) -> None:
-                place = places[self._layer_name(name, label)]
-                stack[place] = on_grid(torch.from_numpy(maps), coarsest)
+                layers[self._layer_name(name, label)] = on_grid(torch.from_numpy(maps), coarsest)
 
             model.run(audio[model.sampling_rate], attend=attend)
-        return stack
-
-    def _places(self) -> dict[str, slice]:
-        """Return the place of each layer's heads in the stack."""
-        ends = np.cumsum([0, *self.heads.values()]).tolist()
-        return {name: slice(*ends[i : i + 2]) for i, name in enumerate(self.heads)}
+        return [layers[name] for name in self.heads]
 
 
 def _pieces(duration: float, longest: float | None) -> int:

@@ -263,7 +263,7 @@ class Layers:
 
 @dataclass(frozen=True)
 class Certainty:
-    """Options for intervals and nulls; all but the first replace a setting of the same name."""
+    """Options for intervals, nulls and samples; all but the first replace a setting."""
 
     uncertainty: Annotated[
         bool, typer.Option(help="Compute confidence intervals and the circular-shift null.")
@@ -289,6 +289,16 @@ class Certainty:
         int | None,
         typer.Option(
             help="Number of circular shifts for the null; 19 by default, fewer for little speech."
+        ),
+    ] = None
+
+    attention_rows: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of frames of each utterance, or of each 10 s of a longer one, whose "
+            "attention gets Jensen–Shannon divergences: a random sample, 128 by default; 0 for "
+            "all, several times slower.",
+            metavar="FRAMES",
         ),
     ] = None
 

@@ -194,7 +194,14 @@ class ComparisonPlan:
         resampling = Resampling.of_groups(self.source.sizes, self.source.units, self.settings)
         if not self.uncertainty:
             resampling = resampling.without_replicates()
-        attention = AttentionPass(source, measures, self.settings, resampling, rules=self.pairs)
+        attention = AttentionPass(
+            source,
+            measures,
+            self.settings,
+            resampling,
+            rules=self.pairs,
+            rows=self.settings.attention_rows,
+        )
         found = attention.run(memory=self.memory, progress=progress)
         caveats = [*source.caveats(), *found.caveats]
         self.notes += [each for each in caveats if each not in self.notes]

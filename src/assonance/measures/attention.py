@@ -20,7 +20,7 @@ def _mean(total: Tensor, count: Tensor) -> Tensor:
 @measure(
     title="Attention, Frobenius",
     level="head",
-    needs="heads",
+    needs="head distances",
     symmetric=False,
     range=(None, 1.0),
     source=_SOURCE,
@@ -36,7 +36,7 @@ def attn_frobenius(heads: HeadPair, settings: Settings) -> Tensor:
 @measure(
     title="Attention, Frobenius, normalised",
     level="head",
-    needs="heads",
+    needs="head distances",
     symmetric=False,
     range=(0.0, 1.0),
     source="El Kheir et al. 2024; divided by √(2T), the largest distance of two maps of T rows",
@@ -53,7 +53,7 @@ def attn_frobenius_normalized(heads: HeadPair, settings: Settings) -> Tensor:
 @measure(
     title="Attention, Pearson",
     level="head",
-    needs="heads",
+    needs="head correlations",
     symmetric=False,
     range=(-1.0, 1.0),
     source=_SOURCE,
@@ -70,7 +70,7 @@ def attn_pearson(heads: HeadPair, settings: Settings) -> Tensor:
 @measure(
     title="Attention, Pearson, consistent",
     level="head",
-    needs="heads",
+    needs="head correlations",
     symmetric=False,
     range=(-1.0, 1.0),
     source="El Kheir et al. 2024; covariances and deviations over one number of keys",

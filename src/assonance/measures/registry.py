@@ -17,7 +17,15 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Level = Literal["neuron", "layer", "head"]
 
 Need = Literal[
-    "moments", "norms", "blocks", "folds", "sample", "heads", "head divergences", "head kernels"
+    "moments",
+    "norms",
+    "blocks",
+    "folds",
+    "sample",
+    "head distances",
+    "head correlations",
+    "head divergences",
+    "head kernels",
 ]
 
 Invariance = Literal["translation", "scale", "neuron scale", "permutation", "orthogonal", "linear"]
@@ -80,8 +88,8 @@ class Measure:
         each row head, averaged.
     needs
         The statistics that it is a function of. ``"norms"`` and ``"blocks"`` are moments with the
-        sums over frames, or over utterances, of `HsicBlockSums`. ``"head divergences"`` and
-        ``"head kernels"`` are sums of `HeadSums` that are computed on request.
+        sums over frames, or over utterances, of `HsicBlockSums`. Those of heads
+        are the parts of `HeadSums`.
     symmetric
         Whether rows and columns can be exchanged.
     range

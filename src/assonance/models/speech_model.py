@@ -140,7 +140,7 @@ class SpeechModel(Protocol):
         attend
             Called for each block as soon as its attention maps are computed, with its label and
             the maps: float32, shape (H heads, T queries, T keys); each row sums to 1. The maps
-            are not kept.
+            must not change afterwards: the receiver may keep them.
 
         Returns
         -------

@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
+import torch
 import xarray as xr
+from numpy.typing import NDArray
+from torch import Tensor
 
 from assonance.inference.resampling import Resampling
 from assonance.measures import Measure
@@ -16,8 +19,8 @@ from assonance.scoring.map_source import MapSource
 from assonance.scoring.pair_rules import EVERY_PAIR, PairRules
 from assonance.scoring.pass_result import PassResult
 from assonance.settings import Settings
-from assonance.statistics import HeadProfiles, HeadSums
-from assonance.utils.cores import worker_pool
+from assonance.statistics import HeadProfiles, HeadSums, sample_queries
+from assonance.utils.cores import Map, worker_pool
 from assonance.utils.progress import Progress
 
 _FLOAT32 = 4
@@ -66,6 +69,9 @@ class AttentionPass:
         Which pairs get scores. All by default.
     descriptors
         Whether to describe single heads, and to score heads that attend by position alone.
+    rows
+        Number of query frames of each piece of which divergences are computed, a random sample
+        that all heads share; 0 for all.
     """
 
     def __init__(
@@ -77,12 +83,14 @@ class AttentionPass:
         *,
         rules: PairRules = EVERY_PAIR,
         descriptors: bool = True,
+        rows: int = 0,
     ) -> None:
         self.source = source
         self.measures = measures
         self.settings = settings
         self.resampling = resampling
         self.descriptors = descriptors
+        self.rows = rows
         self.heads = source.heads
         names = list(self.heads)
         self.pairs = [
@@ -114,58 +122,71 @@ class AttentionPass:
         caveats = self._too_long(too_long, memory)
         if not kept:
             return PassResult(caveats=caveats)
-        most = min(len(kept), memory / max(needed[index] for index in kept))
-        slots = threading.BoundedSemaphore(max(1, int(most)))
-
-        def compare(index: int) -> _Sums:
-            with slots:
-                return self._sums(index)
+        at_once = int(min(len(kept), memory / max(needed[index] for index in kept)))
+        slots = threading.BoundedSemaphore(at_once)
 
         by_group: dict[int, _Sums] = {}
         broken: dict[str, list[str]] = {}
         stage = progress.stage("comparing attention", sum(source.durations))
         with stage as advance, worker_pool() as pool_map:
-            for index, sums in zip(kept, pool_map(compare, kept), strict=True):
+            # Each core has an utterance, or all of them share one.
+            outer, inner = (pool_map, map) if at_once > 1 else (map, pool_map)
+
+            def compare(index: int) -> _Sums:
+                with slots:
+                    return self._sums(index, inner)
+
+            for index, sums in zip(kept, outer(compare, kept), strict=True):
                 group = int(self.resampling.group_of_utterance[index])
                 by_group[group] = by_group[group].merge(sums) if group in by_group else sums
                 for head in _broken(sums.heads):
                     broken.setdefault(head, []).append(source.names[index])
                 advance(source.durations[index])
             advance(sum(source.durations[index] for index in too_long))
-            result = self._scored(by_group)
-        caveats += _broken_maps(broken, len(kept))
+            result = self._scored(by_group, pool_map)
+        caveats += [*result.caveats, *_broken_maps(broken, len(kept))]
         if self.resampling.intervals and not self.resampling.weights:
             caveats.append(ONE_GROUP)
         return replace(result, broken=broken, caveats=caveats)
 
-    def _sums(self, utterance: int) -> _Sums:
+    def _sums(self, utterance: int, pool_map: Map) -> _Sums:
         """Read an utterance piece by piece, and compare its heads."""
         sums = _Sums(self._empty(), HeadProfiles(sum(self.heads.values())), [])
-        for stack in self.source.read(utterance):
-            intact = sums.heads.update(stack)
+        for piece, maps in enumerate(self.source.read(utterance)):
+            intact = sums.heads.update(maps, pool_map, self._queries(maps, utterance, piece))
             if self.descriptors:
-                sums.shapes.update(stack, intact)
-            sums.lengths.append(stack.shape[-1])
+                sums.shapes.update(maps, intact, pool_map)
+            sums.lengths.append(maps[0].shape[-1])
         return sums
 
-    def _scored(self, by_group: Mapping[int, _Sums]) -> PassResult:
+    def _queries(
+        self, maps: Sequence[Tensor], utterance: int, piece: int
+    ) -> NDArray[np.int64] | None:
+        """Sample the query frames of a piece; None for all."""
+        if not self.rows:
+            return None
+        return sample_queries(maps[0].shape[-1], self.rows, [self.settings.seed, utterance, piece])
+
+    def _scored(self, by_group: Mapping[int, _Sums], pool_map: Map) -> PassResult:
         """Score the sums of all jackknife groups."""
         total = reduce(_Sums.merge, by_group.values())
+        nothing = self._empty()
         groups = [
-            by_group[group].heads if group in by_group else self._empty()
+            by_group[group].heads if group in by_group else nothing
             for group in range(self.resampling.groups)
         ]
-        tables = head_scores(groups, self.measures, self.settings)
+        tables = head_scores([total.heads], self.measures, self.settings)
         replicates = head_replicates(groups, self.measures, self.settings, self.resampling.weights)
         result = PassResult(
             scores=tables.scores,
             singles=tables.heads,
             matches=tables.matches,
             replicates=replicates,
+            caveats=self._sampled(total.heads),
         )
         if not self.descriptors:
             return result
-        position = head_scores([self._by_position(total)], self.measures, self.settings)
+        position = head_scores([self._by_position(total, pool_map)], self.measures, self.settings)
         descriptors = head_descriptors(self.heads, total.shapes)
         return replace(
             result,
@@ -173,6 +194,19 @@ class AttentionPass:
             position_scores=_by_position_alone(position.scores),
             position_singles=_by_position_alone(position.heads),
         )
+
+    def _sampled(self, sums: HeadSums) -> list[str]:
+        """Return a caveat about divergences of sampled query frames, with their error."""
+        errors = sums.tables["divergence_variance"].sqrt() / sums.tables["rows"]
+        largest = float(errors[sums.compared()].nan_to_num().max())
+        if not largest:
+            return []
+        return [
+            f"Jensen–Shannon divergences are of {self.rows} frames drawn at random from each "
+            "utterance, or from each piece of a long one; the standard error of this is at most "
+            f"{largest:.1g} for two heads, and intervals contain it; --attention-rows 0 takes all "
+            "frames"
+        ]
 
     def _too_long(self, utterances: Sequence[int], memory: float) -> list[str]:
         """Return a caveat about the utterances whose maps exceed the memory."""
@@ -186,18 +220,13 @@ class AttentionPass:
         ]
 
     def _empty(self) -> HeadSums:
-        needs = {each.needs for each in self.measures}
-        return HeadSums(
-            self.heads,
-            self.pairs,
-            divergences="head divergences" in needs,
-            kernels="head kernels" in needs,
-        )
+        return HeadSums(self.heads, self.pairs, [each.needs for each in self.measures])
 
-    def _by_position(self, total: _Sums) -> HeadSums:
+    def _by_position(self, total: _Sums, pool_map: Map) -> HeadSums:
         """Compare heads that attend by position alone, at the median length."""
         sums = self._empty()
-        sums.update(total.shapes.position_only(int(np.median(total.lengths))))
+        maps = total.shapes.position_only(int(np.median(total.lengths)))
+        sums.update(torch.split(maps, list(self.heads.values())), pool_map)
         return sums
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,9 @@ from assonance.statistics import HeadProfiles, HeadSums, weighted_heads
 HEADS = ("head_row", "head_col")
 # Reach of offset profiles on either side of a query, in frames.
 REACH = 50
+
+# Dimensions, values and attributes by name.
+_Variables = dict[str, tuple[tuple[str, ...], NDArray[Any], dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,9 @@ def head_scores(
         NaN where a pair is not to be compared or a score is undefined.
     """
     total = weighted_heads(groups, [1] * len(groups))
-    scores, heads, matches = _empty(total), _empty(total), _empty(total)
+    scores: _Variables = {}
+    heads: _Variables = {}
+    matches: _Variables = {}
     for each in measures:
         table = _table(total, each, settings)
         best, match = _best(total, table)
@@ -66,7 +72,8 @@ def head_scores(
         scores[each.name] = (CELL, _by_layer(total, best), about)
         heads[each.name] = ((*CELL, *HEADS), _by_head(total, table), about)
         matches[each.name] = ((*CELL, HEADS[0]), match, {"long_name": "Best match"})
-    return HeadTables(scores, heads, matches)
+    labels = _labels(total)
+    return HeadTables(*(xr.Dataset(each, labels) for each in (scores, heads, matches)))
 
 
 def head_replicates(
@@ -90,19 +97,26 @@ def head_replicates(
         One variable a measure with dimensions layer_row, layer_col, and group or draw, as the
         settings say; empty if there are no replicates.
     """
-    result = _empty(groups[0])
     if not weights:
-        return result
+        return xr.Dataset()
     tables: dict[str, list[NDArray[np.float64]]] = {each.name: [] for each in measures}
     for of_groups in weights:
         replicate = weighted_heads(groups, of_groups)
         for each in measures:
             best, _ = _best(replicate, _table(replicate, each, settings))
             tables[each.name].append(_by_layer(replicate, best))
-    for each in measures:
-        about = attributes(each) | {"long_name": f"{each.title}, replicated"}
-        result[each.name] = ((*CELL, settings.replicated), np.stack(tables[each.name], -1), about)
-    return result
+    dims = (*CELL, settings.replicated)
+    return xr.Dataset(
+        {
+            each.name: (
+                dims,
+                np.stack(tables[each.name], -1),
+                attributes(each) | {"long_name": f"{each.title}, replicated"},
+            )
+            for each in measures
+        },
+        _labels(groups[0]),
+    )
 
 
 def head_descriptors(heads: Mapping[str, int], shapes: HeadProfiles) -> xr.Dataset:
@@ -135,9 +149,10 @@ def head_descriptors(heads: Mapping[str, int], shapes: HeadProfiles) -> xr.Datas
     return result
 
 
-def _empty(sums: HeadSums) -> xr.Dataset:
+def _labels(sums: HeadSums) -> xr.Coordinates:
+    """Name the layers, once for several datasets: that takes longer than a small dataset."""
     names = list(sums.heads)
-    return xr.Dataset(coords={"layer_row": names, "layer_col": names})
+    return xr.Dataset(coords={"layer_row": names, "layer_col": names}).coords
 
 
 def _padded(heads: Mapping[str, int], values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -153,11 +168,7 @@ def _padded(heads: Mapping[str, int], values: NDArray[np.float64]) -> NDArray[np
 def _table(sums: HeadSums, measure: Measure, settings: Settings) -> Tensor:
     """Score every head against every head; NaN for pairs of layers not compared; (N, N)."""
     table: Tensor = measure.function(sums.total, settings)
-    places = sums.slices()
-    compared = torch.zeros(table.shape, dtype=torch.bool)
-    for a, b in sums.pairs:
-        compared[places[a], places[b]] = compared[places[b], places[a]] = True
-    return table.where(compared, torch.nan)
+    return table.where(sums.compared(), torch.nan)
 
 
 def _best(sums: HeadSums, table: Tensor) -> tuple[NDArray[np.float64], NDArray[np.int32]]:

@@ -1,9 +1,11 @@
 """Attention maps of heads, read utterance by utterance."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from torch import Tensor
+
+from assonance.statistics import on_grid
 
 
 class MapSource(Protocol):
@@ -25,12 +27,39 @@ class MapSource(Protocol):
     def frames(self) -> Sequence[int]:
         """Number of frames T of each utterance's longest maps, or an upper bound."""
 
-    def read(self, utterance: int) -> Iterable[Tensor]:
+    def read(self, utterance: int) -> Iterable[Sequence[Tensor]]:
         """Yield the maps of one utterance, piece by piece; called from several threads.
 
         Returns
         -------
-        iterable of Tensor
-            Attention after the softmax of the heads of all layers in order, shape (N, T, T),
-            float32 or float64. A long utterance may be cut into several pieces.
+        iterable of sequence of Tensor
+            For each piece the attention after the softmax of each layer, in order, shape (H, T, T),
+            all float32 or all float64. A long utterance may be cut into several pieces.
         """
+
+
+class MapsInMemory:
+    """Attention maps that are in memory, as a `MapSource`.
+
+    Parameters
+    ----------
+    maps
+        Layer name to maps, one (H, T, T) an utterance; the same utterances for every layer.
+    """
+
+    def __init__(self, maps: Mapping[str, Sequence[Tensor]]) -> None:
+        self._maps = maps
+        self.heads = {name: values[0].shape[0] for name, values in maps.items()}
+        # Utterances are assigned to groups by their length in the first layer.
+        self.sizes = [one.shape[-1] for one in next(iter(maps.values()))]
+        self.names = [f"utterance {index}" for index in range(len(self.sizes))]
+        self.durations = [1.0] * len(self.sizes)
+        self.frames = [
+            min(one.shape[-1] for one in utterance)
+            for utterance in zip(*maps.values(), strict=True)
+        ]
+
+    def read(self, utterance: int) -> Iterator[list[Tensor]]:
+        """Yield the maps of one utterance on their coarsest grid, in one piece."""
+        frames = self.frames[utterance]
+        yield [on_grid(values[utterance], frames) for values in self._maps.values()]

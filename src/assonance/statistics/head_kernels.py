@@ -5,6 +5,7 @@ The logarithms are written here because inlined polynomials are several times as
 library.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -21,38 +22,47 @@ compiled = numba.njit(
 _PIECE = 1024
 
 
-def _log1p_over_f(terms: int) -> tuple[float, ...]:
-    """Fit log(1 + f)/f for 1 + f in [√½, √2] by a polynomial; return coefficients, lowest first."""
+def _polynomial(
+    function: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    terms: int,
+    domain: tuple[float, float],
+) -> list[float]:
+    """Fit a function by a polynomial through Chebyshev points; coefficients, lowest first."""
+    fitted = Chebyshev.interpolate(function, terms - 1, domain=domain)
+    coefficients: list[float] = fitted.convert(kind=Polynomial).coef.tolist()
+    return coefficients
 
-    def ratio(f: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.log1p(f) / f
 
-    # An even number of Chebyshev points avoids f = 0, where the ratio is only defined as a limit.
-    fitted = Chebyshev.interpolate(ratio, terms - 1, domain=[0.5**0.5 - 1, 2**0.5 - 1])
-    return tuple(fitted.convert(kind=Polynomial).coef.tolist())
-
-
-_P = tuple(np.float32(each) for each in _log1p_over_f(10))
-_Q = _log1p_over_f(16)
-_LN2_SINGLE, _LN2 = np.float32(np.log(2)), float(np.log(2))
+# The bits of a positive float32 with exponent e and fraction f are the integer 2²³·(127 + e + f).
+# 2²³ times its binary logarithm is that, less 2²³·127, plus 2²³·(log₂(1 + f) − f). A polynomial
+# gives this last term for f in [0, 1]; its constant is a whole number and joins the 2²³·127.
+_UNIT = 2.0**-23
+_BEND = [each / _UNIT for each in _polynomial(lambda f: np.log2(1 + f) - f, 8, (0, 1))]
+_P = tuple(np.float32(each) for each in _BEND)
+_ONE, _FRACTION = np.int32(0x3F800000), np.int32(0x007FFFFF)
+_ZERO = np.int32(_ONE - round(_BEND[0]))
+# log(1 + f)/f. An even number of points avoids f = 0, where it is only defined as a limit.
+_Q = tuple(_polynomial(lambda f: np.log1p(f) / f, 16, (0.5**0.5 - 1, 2**0.5 - 1)))
+_LN2 = float(np.log(2))
 # The bits of √½. Subtracting them from a number's bits leaves the exponent for which its fraction
 # 1 + f is in [√½, √2].
-_ROOT_SINGLE, _ROOT = 0x3F3504F3, 0x3FE6A09E667F3BCD
+_ROOT = 0x3FE6A09E667F3BCD
 # All bits but those of a float64's fraction.
 _EXPONENT = -(2**52)
 
 
 @compiled
-def _log_single(x: Any) -> Any:
-    """Compute the logarithm of a float32 ≥ 0 to 2e-7; finite at 0, so that 0·log 0 is 0."""
+def _log2_single(x: Any) -> Any:
+    """Compute 2²³·log₂ x of a float32 x ≥ 0; finite at 0, so that 0·log 0 is 0.
+
+    The natural logarithm is within 4e-7 + 2⁻²³·|log x|: the polynomial is within 2.6e-7, and what
+    is added to it is rounded.
+    """
     bits = np.float32(x).view(np.int32)
-    exponent = np.int32(np.int32(bits - np.int32(_ROOT_SINGLE)) >> np.int32(23))
-    f = np.int32(bits - np.int32(exponent << np.int32(23))).view(np.float32) - np.float32(1)
-    f2 = f * f
-    f4 = f2 * f2
-    low = (_P[0] + f * _P[1]) + f2 * (_P[2] + f * _P[3])
-    high = (_P[4] + f * _P[5]) + f2 * (_P[6] + f * _P[7]) + f4 * (_P[8] + f * _P[9])
-    return np.float32(exponent) * _LN2_SINGLE + f * (low + f4 * high)
+    f = np.int32((bits & _FRACTION) | _ONE).view(np.float32) - np.float32(1)
+    bend = _P[4] + f * (_P[5] + f * (_P[6] + f * _P[7]))
+    bend = _P[1] + f * (_P[2] + f * (_P[3] + f * bend))
+    return np.float32(np.int32(bits - _ZERO)) + f * bend
 
 
 @compiled
@@ -72,61 +82,93 @@ def _log_double(x: Any) -> Any:
 
 
 @compiled
-def _log_sums_single(x: Any, y: Any, out: Any) -> None:
-    for start in range(0, x.shape[1], _PIECE):
-        stop = min(start + _PIECE, x.shape[1])
-        for i in range(x.shape[0]):
-            for j in range(y.shape[0]):
-                total = np.float32(0)
-                for k in range(start, stop):
-                    both = x[i, k] + y[j, k]
-                    total += both * _log_single(both)
-                out[i, j] += total
+def _sum_single(x: Any, y: Any) -> Any:
+    total = np.float32(0)
+    for k in range(x.shape[0]):
+        both = x[k] + y[k]
+        total += both * _log2_single(both)
+    return total * (_UNIT * _LN2)
 
 
 @compiled
-def _log_sums_double(x: Any, y: Any, out: Any) -> None:
-    for start in range(0, x.shape[1], _PIECE):
-        stop = min(start + _PIECE, x.shape[1])
-        for i in range(x.shape[0]):
-            for j in range(y.shape[0]):
-                total = 0.0
-                for k in range(start, stop):
-                    both = x[i, k] + y[j, k]
-                    total += both * _log_double(both)
-                out[i, j] += total
+def _sum_double(x: Any, y: Any) -> Any:
+    total = 0.0
+    for k in range(x.shape[0]):
+        both = x[k] + y[k]
+        total += both * _log_double(both)
+    return total
+
+
+def _log_sums(log_sum: Any) -> Any:
+    """Compile the loops over layers, heads and pieces around a sum of one precision."""
+
+    @compiled
+    def loops(rows: Any, pairs: Any, out: Any) -> None:
+        for start in range(0, rows.shape[1], _PIECE):
+            stop = min(start + _PIECE, rows.shape[1])
+            for pair in range(pairs.shape[0]):
+                first, last, col, end = pairs[pair]
+                for i in range(first, last):
+                    for j in range(max(i, col), end):
+                        out[i, j] += log_sum(rows[i, start:stop], rows[j, start:stop])
+
+    return loops
+
+
+_log_sums_single, _log_sums_double = _log_sums(_sum_single), _log_sums(_sum_double)
 
 
 def add_log_sums(
-    x: NDArray[np.floating], y: NDArray[np.floating], out: NDArray[np.float64]
+    rows: NDArray[np.floating], pairs: NDArray[np.int64], out: NDArray[np.float64]
 ) -> None:
-    """Add Σ(p + q)·log(p + q) for each row p of x and row q of y to `out`; 0·log 0 is 0.
+    """Add Σ(p + q)·log(p + q) for pairs of rows p and q, on and above the diagonal, to `out`.
 
     Parameters
     ----------
-    x, y
-        Values ≥ 0, both float32 or both float64, shapes (Hx, K) and (Hy, K).
+    rows
+        Values ≥ 0 of N heads, float32 or float64, shape (N, K); 0·log 0 is 0.
+    pairs
+        First and last + 1 row, first and last + 1 column of each block of pairs; shape (P, 4).
     out
-        Sums to add to, shape (Hx, Hy).
+        Sums to add to, shape (N, N).
     """
-    single = x.dtype == np.float32
-    (_log_sums_single if single else _log_sums_double)(x, y, out)
+    (_log_sums_single if rows.dtype == np.float32 else _log_sums_double)(rows, pairs, out)
 
 
 @compiled
-def standardise(maps: Any, smallest: Any, rows: Any, sums: Any, varies: Any) -> None:
+def add_up(maps: Any, sums: Any) -> None:
+    """Sum every row over its keys in float64.
+
+    Parameters
+    ----------
+    maps
+        Rows of N maps, shape (N, R, T).
+    sums
+        Filled with the sums; shape (N, R).
+    """
+    for head in range(maps.shape[0]):
+        for query in range(maps.shape[1]):
+            row = maps[head, query]
+            total = 0.0
+            for key in range(row.shape[0]):
+                total += row[key]
+            sums[head, query] = total
+
+
+@compiled
+def standardise(maps: Any, sums: Any, smallest: Any, rows: Any, varies: Any) -> None:
     """Centre every row over its keys and scale it to norm 1.
 
     Parameters
     ----------
     maps
         Rows of N maps, shape (N, R, T).
+    sums
+        The sum of each row; shape (N, R).
     smallest
         A row counts as constant if its standard deviation is below this share of its mean.
     rows
         Filled with the standardised rows, 0 for constant rows; shape (N, R, T).
-    sums
-        Filled with the sum of each row; shape (N, R).
     varies
         Filled with 1 for each row that varies and 0 for each constant row; shape (N, R).
     """
@@ -134,12 +176,8 @@ def standardise(maps: Any, smallest: Any, rows: Any, sums: Any, varies: Any) -> 
     for head in range(maps.shape[0]):
         for query in range(maps.shape[1]):
             row, result = maps[head, query], rows[head, query]
+            mean = sums[head, query] / count
             # In float64 for float32 maps too: float32 sums would not find all constant rows.
-            total = 0.0
-            for key in range(count):
-                total += row[key]
-            sums[head, query] = total
-            mean = total / count
             squares = 0.0
             for key in range(count):
                 deviation = row[key] - mean
@@ -153,17 +191,37 @@ def standardise(maps: Any, smallest: Any, rows: Any, sums: Any, varies: Any) -> 
 
 
 @compiled
-def add_offsets(attention: Any, out: Any) -> None:
-    """Add the attention from every query to the key at each offset to `out`.
+def squared_distance(x: Any, y: Any) -> Any:
+    """Compute the squared distance of two maps in float64."""
+    total = 0.0
+    for query in range(x.shape[0]):
+        for key in range(x.shape[1]):
+            difference = np.float64(x[query, key]) - np.float64(y[query, key])
+            total += difference * difference
+    return total
+
+
+@compiled
+def add_profile(attention: Any, offsets: Any, keys: Any) -> Any:
+    """Add the attention to the key at each offset, and to each key; return ‖A − 1/T‖².
 
     Parameters
     ----------
     attention
-        One head's map, shape (T, T).
-    out
-        Sums to add to, for offsets 1 − T … T − 1; float64, shape (2T − 1,).
+        One head's map A, shape (T, T).
+    offsets
+        Sums over queries to add to, for offsets 1 − T … T − 1; float64, shape (2T − 1,).
+    keys
+        Sums over queries to add to; float64, shape (T,).
     """
     count = attention.shape[0]
+    deviation = 0.0
     for query in range(count):
+        row = attention[query]
+        here = offsets[count - 1 - query : 2 * count - 1 - query]
         for key in range(count):
-            out[key - query + count - 1] += attention[query, key]
+            value = np.float64(row[key])
+            here[key] += value
+            keys[key] += value
+            deviation += (value - 1 / count) * (value - 1 / count)
+    return deviation

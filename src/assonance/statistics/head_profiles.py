@@ -1,6 +1,7 @@
 """Add up, for each attention head, where it attends and how sharply."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +10,11 @@ from scipy.special import xlogy
 from torch import Tensor
 from torch.nn.functional import pad
 
-from assonance.statistics.head_kernels import add_log_sums, add_offsets
+from assonance.statistics.head_kernels import add_log_sums, add_profile
+from assonance.utils.cores import Map
+
+# The pair of a single head with itself.
+_ITSELF = np.array([[0, 1, 0, 1]])
 
 
 @dataclass
@@ -63,27 +68,32 @@ class HeadProfiles:
         for name in _PROFILES:
             setattr(self, name, torch.zeros(self.count, 1, dtype=torch.float64))
 
-    def update(self, stack: Tensor, valid: Tensor) -> None:
+    def update(self, maps: Sequence[Tensor], valid: Tensor, pool_map: Map = map) -> None:
         """Add the maps of one utterance.
 
         Parameters
         ----------
-        stack
-            Attention after the softmax, shape (N, T, T), float32 or float64; not changed.
+        maps
+            Attention after the softmax, the heads of one layer each, in order, shape (H, T, T),
+            float32 or float64; not changed.
         valid
             Whether to add each head's map; bool, shape (N,).
+        pool_map
+            Describes heads, on several cores if it does.
         """
-        length = stack.shape[-1]
-        logs, deviation = np.zeros((2, len(stack)))
-        keys, offsets = np.zeros((len(stack), length)), np.zeros((len(stack), 2 * length - 1))
-        # One map at a time, so that the stack is never copied whole.
-        for head, attention in enumerate(stack.numpy()):
-            if valid[head]:
-                flat = attention.reshape(1, -1)
-                add_log_sums(flat, flat, logs[head : head + 1, None])
-                add_offsets(attention, offsets[head])
-                keys[head] = attention.mean(0, dtype=np.float64)
-                deviation[head] = np.square(attention - 1 / length, dtype=np.float64).sum()
+        length = maps[0].shape[-1]
+        heads = [head for one in maps for head in one]
+        logs, deviation = np.zeros((2, len(heads)))
+        keys, offsets = np.zeros((len(heads), length)), np.zeros((len(heads), 2 * length - 1))
+
+        def describe(head: int) -> None:
+            attention = heads[head].numpy()
+            add_log_sums(attention.reshape(1, -1), _ITSELF, logs[head : head + 1, None])
+            deviation[head] = add_profile(attention, offsets[head], keys[head])
+
+        for _ in pool_map(describe, valid.nonzero().flatten().tolist()):
+            pass
+        keys /= length
         profile = torch.from_numpy(offsets)
         # Σ 2p·log 2p = 2 Σ p·log p + 2 log 2 Σ p, where Σ p is the number of rows.
         entropy = profile.sum(1) * math.log(2) - torch.from_numpy(logs) / 2

@@ -1,24 +1,16 @@
 """Add up comparisons of every two attention heads over utterances."""
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from assonance.statistics.head_kernels import add_log_sums, standardise
+from assonance.statistics.head_tables import PARTS, Utterance, compare
 from assonance.statistics.order import in_order
-
-# Values of all heads that are processed at once. The first is few enough for the cache. The second
-# is for kernels, each block of which needs all of every map: as many as memory allows.
-_BLOCK, _KERNEL_BLOCK = 2**21, 2**24
-# Columns of a product that are multiplied at once: few enough that float32 sums keep their digits.
-_COLUMNS = 8192
-# Rows of a symmetric product that are computed at once, each from its diagonal block on.
-_PANEL = 48
-# Rows of a valid map sum to 1 within this, after a softmax in float32 or half precision.
-_ROW_SUM_TOLERANCE = 0.02
+from assonance.utils.cores import Map
 
 
 @dataclass(frozen=True)
@@ -44,7 +36,10 @@ class HeadPair:
     correlated
         Number of rows where the correlation is defined: neither row is constant.
     divergence
-        Σ over rows of the Jensen–Shannon divergence in nats.
+        Σ over rows of the Jensen–Shannon divergence in nats; an estimate if rows were sampled.
+    divergence_variance
+        Variance of `divergence` by the sampling of rows: from the difference of the estimates of
+        either half of the sample, squared, summed over utterances. 0 if all rows were compared.
     alignment
         Σ over utterances of the CKA of the two maps, where it is defined.
     aligned
@@ -59,6 +54,7 @@ class HeadPair:
     pearson: Tensor
     correlated: Tensor
     divergence: Tensor
+    divergence_variance: Tensor
     alignment: Tensor
     aligned: Tensor
 
@@ -76,9 +72,12 @@ class HeadSums:
         Number of heads by layer name, in the order in which heads are stacked.
     pairs
         Layer pairs to compare, each in either order. Divergences of other pairs stay 0.
-    divergences, kernels
-        Whether to compute `HeadPair.divergence`, and `HeadPair.alignment` and `HeadPair.aligned`.
-        These cost more than all other tables. They are 0 if not computed.
+    parts
+        What to compute; tables of other parts stay 0. ``"head distances"``: `HeadPair.frobenius`
+        and `HeadPair.frobenius_normalized`; ``"head correlations"``: `HeadPair.correlation`,
+        `HeadPair.pearson` and `HeadPair.correlated`; ``"head divergences"``:
+        `HeadPair.divergence` and `HeadPair.divergence_variance`; ``"head kernels"``:
+        `HeadPair.alignment` and `HeadPair.aligned`.
 
     Attributes
     ----------
@@ -91,8 +90,7 @@ class HeadSums:
 
     heads: Mapping[str, int]
     pairs: Iterable[tuple[str, str]]
-    divergences: bool = True
-    kernels: bool = True
+    parts: Collection[str] = PARTS
     tables: dict[str, Tensor] = field(init=False)
     broken: Tensor = field(init=False)
 
@@ -111,16 +109,34 @@ class HeadSums:
             start += count
         return slices
 
-    def update(self, stack: Tensor) -> Tensor:
+    def compared(self) -> Tensor:
+        """Return whether two heads are of a pair of layers to compare; bool, shape (N, N)."""
+        places = self.slices()
+        result = torch.zeros_like(self.tables["rows"], dtype=torch.bool)
+        for a, b in self.pairs:
+            result[places[a], places[b]] = result[places[b], places[a]] = True
+        return result
+
+    def update(
+        self,
+        maps: Sequence[Tensor],
+        pool_map: Map = map,
+        queries: NDArray[np.int64] | None = None,
+    ) -> Tensor:
         """Add the maps of one utterance.
 
         Parameters
         ----------
-        stack
-            Attention after the softmax, the heads of all layers in order, shape (N, T, T), float32
-            or float64, with rows that sum to 1; not changed. Broken maps are counted and left out
-            of their heads' sums. Sums of float32 maps are precise to about 1e-6, of float64 maps
-            to 1e-12.
+        maps
+            Attention after the softmax, the heads of one layer each, in order, shape (H, T, T),
+            all float32 or all float64, with rows that sum to 1; not changed. Broken maps are
+            counted and left out of their heads' sums. Sums of float32 maps are precise to about
+            1e-6, of float64 maps to 1e-12.
+        pool_map
+            Compares parts of the maps, on several cores if it does. No bit depends on it.
+        queries
+            Query frames of which divergences are computed, in order, at least two; see
+            `sample_queries`. All if None.
 
         Returns
         -------
@@ -130,12 +146,25 @@ class HeadSums:
         Raises
         ------
         ValueError
-            If the stack has another shape.
+            If the maps have other shapes.
         """
-        count, length = sum(self.heads.values()), stack.shape[-1]
-        if stack.shape != (count, length, length) or not length:
-            raise ValueError(f"maps of {count} heads must be (N, T, T); got {tuple(stack.shape)}")
-        valid, tables = self._compare(stack)
+        shapes = [tuple(one.shape) for one in maps]
+        length = shapes[0][-1] if shapes else 0
+        if not length or shapes != [(count, length, length) for count in self.heads.values()]:
+            raise ValueError(f"maps of {self.heads} heads must be (H, T, T); got {shapes}")
+        places = self.slices()
+        # The diagonal of divergences needs each layer's with itself.
+        pairs = dict.fromkeys([*((name, name) for name in self.heads), *self.pairs])
+        valid, tables = compare(
+            Utterance(
+                maps,
+                list(places.values()),
+                [(places[a], places[b]) for a, b in pairs],
+                self.parts,
+                queries,
+            ),
+            pool_map,
+        )
         both = torch.outer(valid, valid)
         self.broken += ~valid
         self.tables["utterances"] += both
@@ -160,56 +189,29 @@ class HeadSums:
         row, col = (self.slices()[name] for name in (a, b))
         return HeadPair(**{name: table[row, col] for name, table in self.tables.items()})
 
-    def _compare(self, stack: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return which maps are valid and the tables of one utterance, undefined for others."""
-        count, length = len(stack), stack.shape[-1]
-        inner, correlation, correlated, logs = torch.zeros(4, count, count, dtype=torch.float64)
-        valid = torch.ones(count, dtype=torch.bool)
-        blocks = torch.split(stack, max(1, _BLOCK // (count * length)), 1)
-        # Allocated once: allocating blocks of this size costs more than using them.
-        scratch = torch.empty(2, blocks[0].numel(), dtype=stack.dtype)
-        for block in blocks:
-            rows, scaled = (each[: block.numel()].view(block.shape) for each in scratch)
-            rows.copy_(block)
-            sums, varies = torch.empty(2, *rows.shape[:2], dtype=torch.float64)
-            standardise(
-                rows.numpy(), _rounding(stack), scaled.numpy(), sums.numpy(), varies.numpy()
-            )
-            # False for NaN too.
-            valid &= ((sums - 1).abs() < _ROW_SUM_TOLERANCE).all(1)
-            _add_products(correlation, scaled.flatten(1))
-            _add_products(correlated, varies)
-            if self.divergences:
-                self._add_log_sums(logs, rows.flatten(1))
-            # Subtracting the same from all maps keeps their differences, and keeps the digits of
-            # nearly even attention.
-            _add_products(inner, rows.sub_(1 / length).flatten(1))
-        correlation, correlated = _symmetric(correlation), _symmetric(correlated)
-        # A row's correlation with itself is exactly 1, without rounding.
-        correlation.diagonal().copy_(correlated.diagonal())
-        correlation = torch.minimum(torch.maximum(correlation, -correlated), correlated)
-        distance = _distances(_symmetric(inner), stack)
-        own = logs.diagonal()
-        divergence = (own[:, None] + own) / 4 - _symmetric(logs) / 2
-        tables = {
-            "frobenius": distance,
-            "frobenius_normalized": distance / (2 * length) ** 0.5,
-            "correlation": correlation,
-            "pearson": correlation * ((length - 1) / length),
-            "correlated": correlated,
-            "divergence": divergence.clamp(0, length * math.log(2)),
-        }
-        if self.kernels:
-            tables |= _alignments(stack, inner.diagonal() + 1)
-        return valid, tables
 
-    def _add_log_sums(self, table: Tensor, rows: Tensor) -> None:
-        """Add Σ(p + q)·log(p + q), for divergences, of the given pairs and each layer itself."""
-        slices = self.slices()
-        values, out = rows.numpy(), table.numpy()
-        for a, b in dict.fromkeys([*((name, name) for name in self.heads), *self.pairs]):
-            x, y = slices[a], slices[b]
-            add_log_sums(values[x], values[y], out[x, y])
+def sample_queries(length: int, count: int, seed: Sequence[int]) -> NDArray[np.int64] | None:
+    """Sample query frames: one at random from each of `count` equal stretches.
+
+    Parameters
+    ----------
+    length
+        Number of frames T.
+    count
+        Size of the sample, at least two.
+    seed
+        Seed, of any number of integers.
+
+    Returns
+    -------
+    ndarray or None
+        Frames in order, each drawn `count`/T times in the mean; a frame that two stretches share
+        may be in it twice. None, for all frames, if there are no more than `count`.
+    """
+    if length <= count:
+        return None
+    places = (np.arange(count) + np.random.default_rng(seed).random(count)) * (length / count)
+    return np.minimum(places.astype(np.int64), length - 1)
 
 
 def weighted_heads(groups: Sequence[HeadSums], weights: Sequence[int]) -> HeadSums:
@@ -222,76 +224,12 @@ def weighted_heads(groups: Sequence[HeadSums], weights: Sequence[int]) -> HeadSu
     weights
         How often the utterances of each group count; 0 leaves them out.
     """
-    result = HeadSums(
-        groups[0].heads,
-        groups[0].pairs,
-        all(group.divergences for group in groups),
-        all(group.kernels for group in groups),
-    )
+    first = groups[0]
+    parts = [part for part in first.parts if all(part in group.parts for group in groups)]
+    result = HeadSums(first.heads, first.pairs, parts)
     for group, weight in zip(groups, weights, strict=True):
         if weight:
             for name, table in result.tables.items():
                 table.add_(group.tables[name], alpha=int(weight))
             result.broken.add_(group.broken, alpha=int(weight))
     return result
-
-
-def _alignments(stack: Tensor, squares: Tensor) -> dict[str, Tensor]:
-    """Compute the CKA of every two maps, with queries as examples and keys as features.
-
-    Parameters
-    ----------
-    stack
-        Maps, shape (N, T, T).
-    squares
-        Squared norms of the maps, shape (N,).
-    """
-    count, length = len(stack), stack.shape[-1]
-    products = torch.zeros(count, count, dtype=torch.float64)
-    variance = torch.zeros(count, dtype=torch.float64)
-    # One map at a time, so that the stack is never copied whole.
-    mean = torch.stack([each.mean(0, dtype=torch.float64) for each in stack]).to(stack.dtype)
-    for rows in torch.split(stack, max(1, _KERNEL_BLOCK // (count * length)), 1):
-        centred = rows - mean[:, None]
-        variance += torch.stack([each.square().sum(dtype=torch.float64) for each in centred])
-        # Rows of the centred maps' Gram matrices.
-        kernel = torch.bmm(centred, stack.mT).sub_(centred @ mean[..., None])
-        _add_products(products, kernel.flatten(1))
-    # The kernel of a map that is the same for all queries is rounding.
-    differs = variance > _rounding(stack) ** 2 * squares
-    products = _symmetric(products)
-    norm = products.diagonal().sqrt()
-    aligned = torch.outer(differs, differs)
-    alignment = torch.where(aligned, products / torch.outer(norm, norm), 0).clamp(0, 1)
-    alignment.diagonal().copy_(differs)
-    return {"alignment": alignment, "aligned": aligned.to(torch.float64)}
-
-
-def _distances(inner: Tensor, stack: Tensor) -> Tensor:
-    """Compute the norms of A − B from the maps' inner products; exactly 0 on the diagonal."""
-    squares = inner.diagonal()
-    norms = squares[:, None] + squares
-    squared = (norms - 2 * inner).fill_diagonal_(0)
-    # Small distances lose their digits in this difference: compute them from the maps.
-    lost = squared < torch.finfo(stack.dtype).eps ** (1 / 3) * norms
-    for i, j in lost.triu(1).nonzero().tolist():
-        squared[i, j] = squared[j, i] = (stack[i].to(torch.float64) - stack[j]).square().sum()
-    return squared.sqrt()
-
-
-def _rounding(stack: Tensor) -> float:
-    """Return the relative difference below which values of the maps count as equal."""
-    return 16 * torch.finfo(stack.dtype).eps
-
-
-def _add_products(table: Tensor, rows: Tensor) -> None:
-    """Add the inner products of every two rows, on and above the diagonal, to a table."""
-    for columns in torch.split(rows, _COLUMNS, 1):
-        for start in range(0, len(rows), _PANEL):
-            panel = columns[start : start + _PANEL]
-            table[start : start + _PANEL, start:] += panel @ columns[start:].T
-
-
-def _symmetric(upper: Tensor) -> Tensor:
-    """Return the symmetric matrix with this upper triangle."""
-    return upper.triu() + upper.triu(1).T
