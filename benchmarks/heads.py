@@ -169,7 +169,9 @@ class Stages(Silent):
         self.seconds: dict[str, tuple[float, float]] = {}
 
     @contextmanager
-    def stage(self, name: str, total: float) -> Iterator[Callable[[float], None]]:
+    def stage(
+        self, name: str, total: float, *, unit: str = ""
+    ) -> Iterator[Callable[[float], None]]:
         """Time a stage."""
         clock, processor = time.perf_counter(), time.process_time()
         yield lambda units: None
