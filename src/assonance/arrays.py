@@ -21,6 +21,7 @@ from assonance.scoring.frame_pass import FramePass, resample_frames
 from assonance.scoring.pass_result import PassResult, named_beside
 from assonance.settings import Settings, find_settings
 from assonance.statistics import CHUNK_FRAMES, on_grid
+from assonance.utils import arguments
 from assonance.utils.memory import MEMORY, parse_bytes
 from assonance.utils.progress import Silent
 
@@ -132,7 +133,8 @@ def similarity_matrix(
     """
     chosen = find(measures, ("neuron", "layer"))
     settings = find_settings(settings)
-    arrays = {name: _frames(name, values) for name, values in layers.items()}
+    layers = arguments.named(layers, "its frames")
+    arrays = {name: arguments.frames(name, values) for name, values in layers.items()}
     n = _common_length(arrays)
     needing = _needing_groups(chosen, resampled=intervals or shifts)
     source = _Arrays(arrays, _group_numbers(groups, n, needing) if needing else None)
@@ -255,9 +257,11 @@ def head_similarity_matrix(
 
 def _checked_maps(layers: Mapping[str, Sequence[ArrayLike]]) -> dict[str, list[Tensor]]:
     """Return maps as tensors, by layer one an utterance, or raise if they do not fit together."""
-    if not layers:
-        raise AssonanceError("no layers to compare; give at least one")
-    maps = {name: [_maps(name, one) for one in values] for name, values in layers.items()}
+    layers = arguments.named(layers, "the maps of each utterance")
+    maps = {
+        name: [arguments.maps(name, one) for one in arguments.sequence(name, values)]
+        for name, values in layers.items()
+    }
     if len({len(values) for values in maps.values()}) != 1:
         counts = {name: len(values) for name, values in maps.items()}
         raise AssonanceError(f"layers have different numbers of utterances: {counts}")
@@ -322,45 +326,8 @@ def _warn(caveats: Iterable[str]) -> None:
         warnings.warn(caveat, AssonanceWarning, stacklevel=3)
 
 
-def _array(name: str, values: ArrayLike) -> np.ndarray:
-    """Return real numbers as an array, or raise."""
-    try:
-        array = np.asarray(values)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise AssonanceError(f"layer {name!r} cannot be made an array: {error}") from error
-    if array.dtype.kind not in "fiu":
-        raise AssonanceError(f"layer {name!r} must hold real numbers; got {array.dtype}")
-    return array
-
-
-def _frames(name: str, values: ArrayLike) -> Tensor:
-    """Return a layer's frames, (T, D), in float32 or float64, or raise."""
-    array = _array(name, values)
-    if array.ndim != 2 or not array.shape[1]:
-        raise AssonanceError(f"layer {name!r} must be frames × neurons; got {array.shape}")
-    if not np.isfinite(array).all():
-        bad = int((~np.isfinite(array)).sum())
-        raise AssonanceError(f"layer {name!r} has {bad} values that are NaN or infinite")
-    precise = array.dtype.kind in "iu" or array.dtype.itemsize > 4
-    return torch.from_numpy(np.array(array, dtype=np.float64 if precise else np.float32))
-
-
-def _maps(name: str, values: ArrayLike) -> Tensor:
-    """Return a layer's attention maps of one utterance, (H, T, T), in float64, or raise."""
-    array = _array(name, values)
-    if array.ndim != 3 or array.shape[1] != array.shape[2] or not array.size:
-        raise AssonanceError(
-            f"layer {name!r}: attention must be heads × T × T for each utterance; got {array.shape}"
-        )
-    if not np.isfinite(array).all():
-        raise AssonanceError(f"layer {name!r} has attention that is NaN or infinite")
-    return torch.from_numpy(np.array(array, dtype=np.float64))
-
-
 def _common_length(arrays: Mapping[str, Tensor]) -> int:
     """Return the number of frames, or raise if arrays differ in it or it is below two."""
-    if not arrays:
-        raise AssonanceError("no layers to compare; give at least one")
     lengths = {name: len(values) for name, values in arrays.items()}
     if len(set(lengths.values())) != 1:
         raise AssonanceError(f"layers have different frame counts: {lengths}")
@@ -379,13 +346,10 @@ def _needing_groups(measures: Sequence[Measure], *, resampled: bool) -> list[str
 def _group_numbers(
     groups: Sequence[Hashable] | None, n: int, needing: Sequence[str]
 ) -> NDArray[np.int64]:
-    """Return the number of each frame's utterance, or raise if there are too few or none."""
+    """Return the number of each frame's utterance, or raise if none is given."""
     if groups is None:
         verb = "needs" if needing[0] in MEASURES else "need"
         raise AssonanceError(
             f"{needing[0]} {verb} groups=: for each frame, the utterance it belongs to"
         )
-    if len(groups) != n:
-        raise AssonanceError(f"groups= has {len(groups)} entries for {n} frames")
-    index = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-    return np.fromiter((index[group] for group in groups), np.int64, n)
+    return arguments.group_numbers(groups, n)

@@ -189,11 +189,13 @@ def find(names: Iterable[str], levels: Iterable[Level]) -> list[Measure]:
     Raises
     ------
     AssonanceError
-        A name is unknown, or its measure is of another level.
+        A name is unknown, or its measure is of another level; or names are not in a list.
     """
     levels = tuple(levels)
     fitting = [name for name, known in MEASURES.items() if known.level in levels]
     found = []
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise AssonanceError(f"measures must be a list of names, such as ['cka']; got {names!r}")
     for name in names:
         if name not in fitting:
             reason = "cannot be used here" if name in MEASURES else "is unknown"
