@@ -123,7 +123,7 @@ class Corpus:
             first = left_out[0]
             raise AssonanceError(
                 f"{printable(path)}: none of its {len(left_out)} audio files can be used; "
-                f"the first, {first.path}: {first.reason}"
+                f"the first, {first.shown}: {first.reason}"
             )
         window = reading.window
         utterances = usable
