@@ -24,6 +24,7 @@ from assonance.statistics import CHUNK_FRAMES, on_grid
 from assonance.utils import arguments
 from assonance.utils.memory import MEMORY, parse_bytes
 from assonance.utils.progress import Silent
+from assonance.utils.scale import exponents, scaled
 
 
 def similarity(
@@ -136,6 +137,8 @@ def similarity_matrix(
     layers = arguments.named(layers, "its frames")
     arrays = {name: arguments.frames(name, values) for name, values in layers.items()}
     n = _common_length(arrays)
+    powers = exponents({name: float(values.abs().max()) for name, values in arrays.items()})
+    arrays = {name: scaled(values, powers[name]) for name, values in arrays.items()}
     needing = _needing_groups(chosen, resampled=intervals or shifts)
     source = _Arrays(arrays, _group_numbers(groups, n, needing) if needing else None)
     _warn(too_few_frames(n, source.widths, chosen))
