@@ -516,7 +516,9 @@ HEAD_MISTAKES = {
     "not square": (of_two(lambda maps: [one[:, 1:] for one in maps]), {}, "layer 'two': .*6, 7"),
     "no heads": (of_two(lambda maps: [one[:0] for one in maps]), {}, "layer 'two': .*0, 7, 7"),
     "words": (of_two(lambda maps: [one.astype(str) for one in maps]), {}, "layer 'two' .*<U"),
-    "not finite": (of_two(nan_map), {}, "layer 'two' has attention with 1 values that are NaN"),
+    "maps in a list": ([MAPS["one"]], {}, "layers must be a mapping .*got list"),
+    "no maps": (of_two(lambda _: None), {}, "layer 'two' must be a sequence of maps.*got NoneType"),
+    "not finite": (of_two(nan_map), {}, "layer 'two' has attention that is NaN"),
     "not a softmax's": (
         of_two(lambda maps: [maps[0], 2 * maps[1], maps[2]]),
         {},

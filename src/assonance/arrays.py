@@ -22,6 +22,7 @@ from assonance.scoring.pass_result import PassResult, named_beside
 from assonance.settings import Settings, find_settings
 from assonance.statistics import CHUNK_FRAMES, on_grid
 from assonance.utils import arguments
+from assonance.utils.arguments import real_numbers as _array
 from assonance.utils.memory import MEMORY, parse_bytes
 from assonance.utils.progress import Silent
 from assonance.utils.scale import exponents, scaled
@@ -134,7 +135,7 @@ def similarity_matrix(
     """
     chosen = find(measures, ("neuron", "layer"))
     settings = find_settings(settings)
-    layers = arguments.named(layers, "its frames")
+    arguments.check_mapping(layers, "its frames")
     arrays = {name: arguments.frames(name, values) for name, values in layers.items()}
     n = _common_length(arrays)
     powers = exponents({name: float(values.abs().max()) for name, values in arrays.items()})
@@ -239,6 +240,7 @@ def head_similarity_matrix(
     >>> round(float(scores["attn_js"].sel(layer_row="a", layer_col="b")), 6)
     1.0
     """
+    arguments.check_sequences(layers)
     chosen = find(measures, ("head",))
     settings = find_settings(settings)
     source = _Maps(_checked_maps(layers))
@@ -260,11 +262,9 @@ def head_similarity_matrix(
 
 def _checked_maps(layers: Mapping[str, Sequence[ArrayLike]]) -> dict[str, list[Tensor]]:
     """Return maps as tensors, by layer one an utterance, or raise if they do not fit together."""
-    layers = arguments.named(layers, "the maps of each utterance")
-    maps = {
-        name: [arguments.maps(name, one) for one in arguments.sequence(name, values)]
-        for name, values in layers.items()
-    }
+    if not layers:
+        raise AssonanceError("no layers to compare; give at least one")
+    maps = {name: [_maps(name, one) for one in values] for name, values in layers.items()}
     if len({len(values) for values in maps.values()}) != 1:
         counts = {name: len(values) for name, values in maps.items()}
         raise AssonanceError(f"layers have different numbers of utterances: {counts}")
@@ -327,6 +327,18 @@ def _warn(caveats: Iterable[str]) -> None:
     """Warn the caller of the public function."""
     for caveat in caveats:
         warnings.warn(caveat, AssonanceWarning, stacklevel=3)
+
+
+def _maps(name: str, values: ArrayLike) -> Tensor:
+    """Return a layer's attention maps of one utterance, (H, T, T), in float64, or raise."""
+    array = _array(name, values)
+    if array.ndim != 3 or array.shape[1] != array.shape[2] or not array.size:
+        raise AssonanceError(
+            f"layer {name!r}: attention must be heads × T × T for each utterance; got {array.shape}"
+        )
+    if not np.isfinite(array).all():
+        raise AssonanceError(f"layer {name!r} has attention that is NaN or infinite")
+    return torch.from_numpy(np.array(array, dtype=np.float64))
 
 
 def _common_length(arrays: Mapping[str, Tensor]) -> int:

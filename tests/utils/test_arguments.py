@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from assonance.errors import AssonanceError
-from assonance.utils.arguments import frames, group_numbers, maps
+from assonance.utils.arguments import frames, group_numbers
 
 IDS = np.array([7, 7, 2, 7, 5])
 NUMBERS = [0, 0, 1, 0, 2]
@@ -48,9 +48,8 @@ def test_tensors_of_half_precision_hold_numbers():
 @pytest.mark.skipif(
     np.finfo(np.longdouble).max <= np.finfo(np.float64).max, reason="long doubles are doubles"
 )
-@pytest.mark.parametrize(("check", "shape"), [(frames, (2, 3)), (maps, (1, 3, 3))])
-def test_numbers_that_are_infinite_once_converted_are_refused(check, shape):
-    values = np.full(shape, np.finfo(np.longdouble).max)
+def test_numbers_that_are_infinite_once_converted_are_refused():
+    values = np.full((2, 3), np.finfo(np.longdouble).max)
     assert np.isfinite(values).all()
     with pytest.raises(AssonanceError, match=r"layer 'a' has .* values that are NaN or infinite"):
-        check("a", values)
+        frames("a", values)

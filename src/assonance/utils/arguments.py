@@ -11,54 +11,48 @@ from torch import Tensor
 from assonance.errors import AssonanceError
 
 
-def named(values: Any, what: str) -> Mapping[str, Any]:
-    """Return a mapping from names, or raise if it is anything else or empty.
+def check_mapping(layers: Any, what: str) -> None:
+    """Check that layers are a mapping from names, and not empty.
 
     Parameters
     ----------
-    values
+    layers
         What the caller gave as `layers`.
     what
         What each name stands for, in messages: "its frames".
     """
-    if not isinstance(values, Mapping):
+    if not isinstance(layers, Mapping):
         raise AssonanceError(
             f"layers must be a mapping from each layer's name to {what}, such as "
-            f"{{'a': ..., 'b': ...}}; got {type(values).__name__}"
+            f"{{'a': ..., 'b': ...}}; got {type(layers).__name__}"
         )
-    if not values:
+    if not layers:
         raise AssonanceError("no layers to compare; give at least one")
-    return values
 
 
-def sequence(name: str, values: Any) -> list[Any]:
-    """Return the entries of what must be a sequence, one an utterance, or raise."""
-    try:
-        return list(values)
-    except TypeError as error:
-        raise AssonanceError(
-            f"layer {name!r} must be a sequence of maps, one an utterance; got "
-            f"{type(values).__name__}"
-        ) from error
+def check_sequences(layers: Any) -> None:
+    """Check that layers are a mapping from names to sequences of attention maps."""
+    check_mapping(layers, "the maps of each utterance")
+    for name, values in layers.items():
+        if not hasattr(values, "__len__") or isinstance(values, str):
+            raise AssonanceError(
+                f"layer {name!r} must be a sequence of maps, one an utterance; got "
+                f"{type(values).__name__}"
+            )
 
 
 def frames(name: str, values: ArrayLike) -> Tensor:
     """Return a layer's frames, (T, D), in float32 or float64, or raise."""
-    array = _real_numbers(name, values)
+    array = real_numbers(name, values)
     if array.ndim != 2 or not array.shape[1]:
         raise AssonanceError(f"layer {name!r} must be frames × neurons; got {array.shape}")
     precise = array.dtype.kind in "iu" or array.dtype.itemsize > 4
-    return _finite(f"layer {name!r} has", array, np.float64 if precise else np.float32)
-
-
-def maps(name: str, values: ArrayLike) -> Tensor:
-    """Return a layer's attention maps of one utterance, (H, T, T), in float64, or raise."""
-    array = _real_numbers(name, values)
-    if array.ndim != 3 or array.shape[1] != array.shape[2] or not array.size:
-        raise AssonanceError(
-            f"layer {name!r}: attention must be heads × T × T for each utterance; got {array.shape}"
-        )
-    return _finite(f"layer {name!r} has attention with", array, np.float64)
+    with np.errstate(over="ignore"):
+        copy = np.array(array, dtype=np.float64 if precise else np.float32)
+    bad = int((~np.isfinite(copy)).sum())
+    if bad:
+        raise AssonanceError(f"layer {name!r} has {bad} values that are NaN or infinite")
+    return torch.from_numpy(copy)
 
 
 def group_numbers(groups: Sequence[Hashable], n: int) -> NDArray[np.int64]:
@@ -149,19 +143,9 @@ def _array(what: str, values: Any) -> NDArray[Any]:
         raise AssonanceError(f"{what} cannot be made an array: {error}") from error
 
 
-def _real_numbers(name: str, values: Any) -> NDArray[Any]:
+def real_numbers(name: str, values: Any) -> NDArray[Any]:
     """Return the real numbers of a layer as an array, or raise."""
     array = _array(f"layer {name!r}", values)
     if array.dtype.kind not in "fiu":
         raise AssonanceError(f"layer {name!r} must hold real numbers; got {array.dtype}")
     return array
-
-
-def _finite(has: str, array: NDArray[Any], dtype: Any) -> Tensor:
-    """Return a copy of an array in a floating-point type, or raise if a value is not finite."""
-    with np.errstate(over="ignore"):
-        copy = np.array(array, dtype=dtype)
-    bad = int((~np.isfinite(copy)).sum())
-    if bad:
-        raise AssonanceError(f"{has} {bad} values that are NaN or infinite")
-    return torch.from_numpy(copy)
