@@ -20,7 +20,21 @@ Need = Literal[
     "moments", "norms", "blocks", "folds", "sample", "heads", "head divergences", "head kernels"
 ]
 
-Invariance = Literal["translation", "scale", "neuron scale", "permutation", "orthogonal", "linear"]
+Invariance = Literal[
+    "translation",
+    "scale",
+    "neuron scale",
+    "neuron sign",
+    "permutation",
+    "orthogonal",
+    "linear",
+    "column linear",
+    "head permutation",
+    "utterance permutation",
+    "common query permutation",
+    "common key permutation",
+    "key permutation",
+]
 
 
 @dataclass(frozen=True)
@@ -88,8 +102,10 @@ class Measure:
         Lowest and highest possible value; None for no bound.
     invariances
         Transformations of either layer that leave the score unchanged: ``"translation"``, a common
-        ``"scale"``, a ``"neuron scale"`` for each neuron, a ``"permutation"`` of neurons, an
-        ``"orthogonal"`` map, any invertible ``"linear"`` map.
+        ``"scale"``, a positive ``"neuron scale"`` for each neuron, a ``"neuron sign"`` for each, a
+        ``"permutation"`` of neurons, an ``"orthogonal"`` map, any invertible ``"linear"`` map, or
+        one of the column layer alone. Of attention: a permutation of either layer's heads, of the
+        utterances, of queries or keys in both layers alike, of keys in either.
     source
         The publication that defines it.
     across
@@ -150,8 +166,16 @@ class Measure:
 
 MEASURES: dict[str, Measure] = {}
 # Standardising removes the scale and mean of each neuron. No measure here depends on their order.
-STANDARDISED: tuple[Invariance, ...] = ("translation", "scale", "neuron scale", "permutation")
-ROTATION_FREE: tuple[Invariance, ...] = ("translation", "scale", "permutation", "orthogonal")
+STANDARDISED: tuple[Invariance, ...] = (
+    *("translation", "scale", "neuron scale", "neuron sign", "permutation"),
+)
+ROTATION_FREE: tuple[Invariance, ...] = (
+    *("translation", "scale", "neuron sign", "permutation", "orthogonal"),
+)
+ORDER_FREE: tuple[Invariance, ...] = (
+    *("head permutation", "utterance permutation"),
+    *("common query permutation", "common key permutation"),
+)
 
 
 class Declaration(TypedDict):
