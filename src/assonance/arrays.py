@@ -15,6 +15,7 @@ from assonance.inference.intervals import intervals as compute_intervals
 from assonance.inference.localisation import DRAWS, ROTATED
 from assonance.inference.resampling import Resampling
 from assonance.measures import MEASURES, Measure, find
+from assonance.measures.chance import mostly_chance
 from assonance.scoring.attention_pass import AttentionPass
 from assonance.scoring.caveats import too_few_frames
 from assonance.scoring.frame_pass import FramePass, resample_frames
@@ -93,7 +94,10 @@ def similarity_matrix(
     measures
         Names of neuron and layer measures.
     groups
-        The utterance of each frame, length T: held-out measures hold out whole utterances.
+        What each frame belongs to, length T: its speaker, or its utterance if speakers are unknown.
+        Held-out measures hold out whole groups, and intervals generalise to other groups. By
+        utterance they are too short for other speakers. For `cka_utterance`, groups are the
+        utterances.
     settings
         ``"default"``, ``"elkheir2024"`` for the published definitions, or `Settings`.
     per_neuron
@@ -143,6 +147,7 @@ def similarity_matrix(
     needing = _needing_groups(chosen, resampled=intervals or shifts)
     source = _Arrays(arrays, _group_numbers(groups, n, needing) if needing else None)
     _warn(too_few_frames(n, source.widths, chosen))
+    _warn(mostly_chance(n, source.widths, chosen))
     resampling = resample_frames(source, chosen, settings, intervals=intervals, nulls=shifts)
     frame_pass = FramePass(source, chosen, settings, resampling, single_intervals=False)
     unscored = frame_pass.unscored

@@ -22,7 +22,7 @@ from assonance.comparison.relations import STATE_BASE, Relations, check_statemen
 from assonance.comparison.request import Request
 from assonance.comparison.result import Comparison
 from assonance.corpus import Corpus
-from assonance.corpus.units import population
+from assonance.corpus.units import few_speakers, population
 from assonance.errors import AssonanceWarning
 from assonance.inference.intervals import intervals
 from assonance.measures import Measure
@@ -258,7 +258,8 @@ class Prepared:
                 self.request.uncertainty,
             )
             parts = [plan.frame_scores(progress), plan.head_scores(progress)]
-        notes = [*self._notes_on_models(), *plan.notes, *self._unknown_bases()]
+        speakers = few_speakers(extracted.shared.speech) if self.request.uncertainty else []
+        notes = [*self._notes_on_models(), *plan.notes, *speakers, *self._unknown_bases()]
         for note in notes:
             warnings.warn(note, AssonanceWarning, stacklevel=3)
         computed = {
