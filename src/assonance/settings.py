@@ -18,8 +18,14 @@ _LEAST = {"sample_frames": 2, "folds": 2, "rotations": 1, "groups": 2, "shifts":
 _LARGEST = 2**63 - 1  # of torch's generators, and above any other number here
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Return whether a value is a real number, and not a truth value."""
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_whole(value: object) -> bool:
+    """Return whether a value is a whole number, of Python or numpy, and not a truth value."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ class Settings:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise AssonanceError(f"name must be a word; got {self.name!r}")
-        if not _is_number(self.variance) or not 0 < self.variance <= 1:
+        if not is_number(self.variance) or not 0 < self.variance <= 1:
             raise AssonanceError(f"variance must be above 0 and at most 1; got {self.variance!r}")
         if self.cut not in ("reach", "below"):
             raise AssonanceError(f"cut must be 'reach' or 'below'; got {self.cut!r}")
@@ -85,12 +91,12 @@ class Settings:
         if self.bootstrap is not None:
             self._check_whole("bootstrap", _LEAST_DRAWS, " draws, or None")
         seconds = self.attention_seconds
-        if seconds is not None and (not _is_number(seconds) or not seconds >= 1):
+        if seconds is not None and (not is_number(seconds) or not seconds >= 1):
             raise AssonanceError(f"attention_seconds must be at least 1, or None; got {seconds!r}")
 
     def _check_whole(self, name: str, least: int, unit: str = "") -> None:
         value = getattr(self, name)
-        if not isinstance(value, Integral) or isinstance(value, bool):
+        if not is_whole(value):
             raise AssonanceError(f"{name} must be a whole number; got {value!r}")
         if int(value) < least:
             raise AssonanceError(f"{name} must be at least {least}{unit}; got {value!r}")

@@ -207,6 +207,23 @@ def measure(**declaration: Unpack[Declaration]) -> Callable[[Function], Function
     return register
 
 
+def names_in(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names of measures as a tuple.
+
+    Raises
+    ------
+    AssonanceError
+        They are not in a list, or are no words.
+    """
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise AssonanceError(f"measures must be a list of names, such as ['cka']; got {names!r}")
+    listed = tuple(names)
+    for each in listed:
+        if not isinstance(each, str):
+            raise AssonanceError(f"measures must be names, such as 'cka'; got {each!r}")
+    return listed
+
+
 def find(names: Iterable[str], levels: Iterable[Level]) -> list[Measure]:
     """Return measures by name.
 
@@ -218,9 +235,7 @@ def find(names: Iterable[str], levels: Iterable[Level]) -> list[Measure]:
     levels = tuple(levels)
     fitting = [name for name, known in MEASURES.items() if known.level in levels]
     found = []
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        raise AssonanceError(f"measures must be a list of names, such as ['cka']; got {names!r}")
-    for name in names:
+    for name in names_in(names):
         if name not in fitting:
             reason = "cannot be used here" if name in MEASURES else "is unknown"
             raise AssonanceError(f"measure {name!r} {reason}; choose from: {', '.join(fitting)}")

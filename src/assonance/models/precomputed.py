@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from assonance.corpus import Utterance
-from assonance.errors import AssonanceError, UnusableAudio, error_text, printable
+from assonance.errors import AssonanceError, UnusableAudio, check_path, error_text, printable
 from assonance.models.speech_model import Attend, LayerOutputs, ModelCard
 
 CARD = "activations.yaml"
@@ -84,6 +84,7 @@ class Precomputed:
         layers: list[str] | None = None,
         name: str | None = None,
     ) -> None:
+        check_path(folder, "the folder of activations")
         self.folder = Path(folder)
         given = {"frame_rate": frame_rate, "first_frame": first_frame, "layers": layers}
         stated = {**_card(self.folder), **{k: v for k, v in given.items() if v is not None}}
