@@ -28,6 +28,8 @@ _SILENCE = frozenset(
     )
 )
 
+# Seconds: a middle this far before an edge lies on it, so that one side of the edge has it.
+_ROUNDING = 1e-6
 _POSITIONS = ("_b", "_e", "_i", "_s")
 
 
@@ -122,7 +124,7 @@ class Alignments:
                 return [
                     each
                     for each in shifted
-                    if 0 <= (each.start + each.end) / 2 < utterance.duration
+                    if 0 <= (each.start + each.end) / 2 + _ROUNDING < utterance.duration
                 ]
         raise UnusableAudio(f"has no alignment in {printable(self.path)}")
 

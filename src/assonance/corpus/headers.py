@@ -146,7 +146,7 @@ def _span(entry: Entry, header: _Header) -> tuple[int, int]:
     end = duration if entry.end is None else entry.end
     if not (math.isfinite(start) and math.isfinite(end)):
         raise UnusableAudio(f"start and end must be finite seconds, not {start:g} to {end:g}")
-    if start < 0:
+    if round(start * header.sampling_rate) < 0:
         raise UnusableAudio(f"starts before its file does, at {start:g} s")
     if start >= end:
         raise UnusableAudio(f"ends at {end:g} s, not after it starts, at {start:g} s")

@@ -30,6 +30,12 @@ def test_a_segment_is_the_samples_between_its_start_and_end(tmp_path):
     assert (first.start, first.duration) == (0.25, 0.25)
 
 
+def test_a_start_that_rounds_to_the_file_s_is_the_file_s(tmp_path):
+    write(tmp_path / "a.wav", seconds=1)
+    (utterance,) = opened(tmp_path, "a.wav,-1e-9,0.5")
+    assert (utterance.first, utterance.last) == (0, 8000)
+
+
 def test_segments_are_named_after_their_file_and_times_and_share_its_recording(tmp_path):
     write(tmp_path / "in" / "a.wav", seconds=2)
     corpus = opened(tmp_path, "in/a.wav,0.25,0.5", "in/a.wav,1,2.000")
