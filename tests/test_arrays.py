@@ -209,6 +209,32 @@ def test_groups_may_be_named_by_anything_and_lie_anywhere():
     assert found == pytest.approx(expected, abs=1e-12)
 
 
+def ways_to_give(ids):
+    """The same ids as data loaders and tables hold them; after pytorch/pytorch#7733 and #10625."""
+    tensor = torch.from_numpy(ids)
+    return {
+        "a tensor": tensor,
+        "a list of tensors": list(tensor),
+        "a list of arrays of no dimension": [np.array(each) for each in ids],
+        "a list of arrays of one number": [np.array([each]) for each in ids],
+        "a column": ids[:, None],
+        "a column of a tensor": tensor[:, None],
+        "words": ids.astype(str),
+        "floats": ids.astype(float),
+        "tuples": [(int(each), "u") for each in ids],
+        "an array with labels": xr.DataArray(ids),
+        "a masked array without masked entries": np.ma.array(ids),
+    }
+
+
+@pytest.mark.parametrize("way", ways_to_give(GROUPS))
+@pytest.mark.parametrize("measure", ["linreg_heldout", "cka_utterance"])
+def test_equal_ids_are_one_utterance_however_they_are_held(way, measure):
+    expected = similarity(LAYERS["one"], LAYERS["two"], measure, groups=GROUPS.tolist())
+    given = ways_to_give(GROUPS)[way]
+    assert similarity(LAYERS["one"], LAYERS["two"], measure, groups=given) == expected
+
+
 def test_groups_leave_measures_in_sample_as_they_are():
     found = similarity_matrix(LAYERS, ["maxcorr", "linreg", "linreg_heldout"], groups=GROUPS)
     expected = similarity_matrix(LAYERS, ["maxcorr", "linreg"])
@@ -309,6 +335,59 @@ MISTAKES = {
     "no groups": ((LAYERS, ["linreg_heldout"]), {}, "linreg_heldout .*groups="),
     "no utterances": ((LAYERS, ["cka_utterance"]), {}, "cka_utterance .*groups="),
     "few groups": ((LAYERS, ["linreg_heldout"]), {"groups": GROUPS[1:]}, "groups= has 119 .* 120"),
+    "groups with NaN": (
+        (LAYERS, ["linreg_heldout"]),
+        {"groups": np.where(GROUPS[0] == GROUPS, np.nan, GROUPS)},
+        r"groups= has \d+ entries that are missing",
+    ),
+    "groups with None": (
+        (LAYERS, ["linreg_heldout"]),
+        {"groups": [None, *GROUPS[1:].tolist()]},
+        "groups= has 1 entries that are missing",
+    ),
+    "masked groups": (
+        (LAYERS, ["linreg_heldout"]),
+        {"groups": np.ma.masked_equal(GROUPS, GROUPS[0])},
+        r"groups= has \d+ masked values",
+    ),
+    "groups in lists": (
+        (LAYERS, ["linreg_heldout"]),
+        {"groups": [[int(each)] for each in GROUPS]},
+        "groups= must name the utterance of each frame .*unhashable",
+    ),
+    "a table of groups": (
+        (LAYERS, ["linreg_heldout"]),
+        {"groups": np.tile(GROUPS[:, None], 2)},
+        r"groups= must have one entry for each frame; .*\(120, 2\)",
+    ),
+    "one number for groups": (
+        (LAYERS, ["linreg_heldout"]),
+        {"groups": 4},
+        "groups= must be a sequence .*got int",
+    ),
+    "a set of groups": (
+        (LAYERS, ["linreg_heldout"]),
+        {"groups": set(GROUPS.tolist())},
+        "groups= must be a sequence .*got set",
+    ),
+    "layers in a list": (
+        (list(LAYERS.values()), ["cka"]),
+        {},
+        "layers must be a mapping .*got list",
+    ),
+    "a masked layer": (
+        (with_one(np.ma.masked_less(LAYERS["two"], -1)), ["cka"]),
+        {},
+        r"layer 'two' has \d+ masked values; fill them",
+    ),
+    "rows that are masked": (
+        (with_one([np.ma.masked_less(row, -1) for row in LAYERS["two"]]), ["cka"]),
+        {},
+        r"layer 'two' has \d+ masked values; fill them",
+    ),
+    "a word for measures": ((LAYERS, "cka"), {}, r"measures must be a list .*got 'cka'"),
+    "no list of measures": ((LAYERS, None), {}, r"measures must be a list .*got None"),
+    "settings in a mapping": ((LAYERS, ["cka"]), {"settings": {}}, "settings {} are not known"),
     "one group": (
         (LAYERS, ["linreg_heldout_r"]),
         {"groups": [0] * FRAMES},
@@ -499,6 +578,8 @@ HEAD_MISTAKES = {
     "not square": (of_two(lambda maps: [one[:, 1:] for one in maps]), {}, "layer 'two': .*6, 7"),
     "no heads": (of_two(lambda maps: [one[:0] for one in maps]), {}, "layer 'two': .*0, 7, 7"),
     "words": (of_two(lambda maps: [one.astype(str) for one in maps]), {}, "layer 'two' .*<U"),
+    "maps in a list": ([MAPS["one"]], {}, "layers must be a mapping .*got list"),
+    "no maps": (of_two(lambda _: None), {}, "layer 'two' must be a sequence of maps.*got NoneType"),
     "not finite": (of_two(nan_map), {}, "layer 'two' has attention that is NaN"),
     "not a softmax's": (
         of_two(lambda maps: [maps[0], 2 * maps[1], maps[2]]),

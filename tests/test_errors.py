@@ -1,8 +1,11 @@
 """Names and messages that stay on one line."""
 
+from pathlib import Path
+
 import pytest
 
-from assonance.errors import UnusableAudio, error_text, join_names, printable
+from assonance import AssonanceError, Comparison, Precomputed, load_model
+from assonance.errors import UnusableAudio, check_path, error_text, join_names, printable
 
 
 @pytest.mark.parametrize(
@@ -36,3 +39,19 @@ def test_unusable_audio_is_named_if_its_path_is_known():
     assert str(UnusableAudio("is empty")) == "is empty"
     error = UnusableAudio("is empty", "a.wav")
     assert (str(error), error.reason) == ("a.wav: is empty", "is empty")
+
+
+@pytest.mark.parametrize("value", [None, 5, ["a"], b"a"])
+def test_what_is_no_path_is_refused_by_what_it_should_be(value):
+    name = type(value).__name__
+    with pytest.raises(AssonanceError, match=f"^the model must be a name or path; got {name}$"):
+        load_model(value)
+    with pytest.raises(AssonanceError, match=f"^the file of results must be .*; got {name}$"):
+        Comparison.load(value)
+    with pytest.raises(AssonanceError, match=f"^the folder of activations must be .*; got {name}$"):
+        Precomputed(value)
+
+
+@pytest.mark.parametrize("value", ["a", Path("a")])
+def test_text_and_paths_are_paths(value):
+    check_path(value, "it")

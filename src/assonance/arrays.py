@@ -15,6 +15,7 @@ from assonance.inference.intervals import intervals as compute_intervals
 from assonance.inference.localisation import DRAWS, ROTATED
 from assonance.inference.resampling import Resampling
 from assonance.measures import MEASURES, Measure, find
+from assonance.measures.chance import mostly_chance
 from assonance.scoring.attention_pass import AttentionPass
 from assonance.scoring.caveats import too_few_frames
 from assonance.scoring.frame_pass import FramePass, resample_frames
@@ -22,8 +23,11 @@ from assonance.scoring.map_source import MapsInMemory
 from assonance.scoring.pass_result import PassResult, named_beside
 from assonance.settings import Settings, find_settings
 from assonance.statistics import CHUNK_FRAMES
+from assonance.utils import arguments
+from assonance.utils.arguments import real_numbers as _array
 from assonance.utils.memory import MEMORY, parse_bytes
 from assonance.utils.progress import Silent
+from assonance.utils.scale import exponents, scaled
 
 
 def similarity(
@@ -91,7 +95,10 @@ def similarity_matrix(
     measures
         Names of neuron and layer measures.
     groups
-        The utterance of each frame, length T: held-out measures hold out whole utterances.
+        What each frame belongs to, length T: its speaker, or its utterance if speakers are unknown.
+        Held-out measures hold out whole groups, and intervals generalise to other groups. By
+        utterance they are too short for other speakers. For `cka_utterance`, groups are the
+        utterances.
     settings
         ``"default"``, ``"elkheir2024"`` for the published definitions, or `Settings`.
     per_neuron
@@ -133,11 +140,15 @@ def similarity_matrix(
     """
     chosen = find(measures, ("neuron", "layer"))
     settings = find_settings(settings)
-    arrays = {name: _frames(name, values) for name, values in layers.items()}
+    arguments.check_mapping(layers, "its frames")
+    arrays = {name: arguments.frames(name, values) for name, values in layers.items()}
     n = _common_length(arrays)
+    powers = exponents({name: float(values.abs().max()) for name, values in arrays.items()})
+    arrays = {name: scaled(values, powers[name]) for name, values in arrays.items()}
     needing = _needing_groups(chosen, resampled=intervals or shifts)
     source = _Arrays(arrays, _group_numbers(groups, n, needing) if needing else None)
     _warn(too_few_frames(n, source.widths, chosen))
+    _warn(mostly_chance(n, source.widths, chosen))
     resampling = resample_frames(source, chosen, settings, intervals=intervals, nulls=shifts)
     frame_pass = FramePass(source, chosen, settings, resampling, single_intervals=False)
     unscored = frame_pass.unscored
@@ -237,6 +248,7 @@ def head_similarity_matrix(
     >>> round(float(scores["attn_js"].sel(layer_row="a", layer_col="b")), 6)
     1.0
     """
+    arguments.check_sequences(layers)
     chosen = find(measures, ("head",))
     settings = find_settings(settings)
     maps = _checked_maps(layers)
@@ -260,8 +272,6 @@ def head_similarity_matrix(
 
 def _checked_maps(layers: Mapping[str, Sequence[ArrayLike]]) -> dict[str, list[Tensor]]:
     """Return maps as tensors, by layer one an utterance, or raise if they do not fit together."""
-    if not layers:
-        raise AssonanceError("no layers to compare; give at least one")
     arrays = {name: [_maps(name, one) for one in values] for name, values in layers.items()}
     dtypes = [one.dtype for values in arrays.values() for one in values]
     dtype = np.float32 if all(each.kind == "f" and each.itemsize <= 4 for each in dtypes) else float
@@ -307,29 +317,6 @@ def _warn(caveats: Iterable[str]) -> None:
         warnings.warn(caveat, AssonanceWarning, stacklevel=3)
 
 
-def _array(name: str, values: ArrayLike) -> np.ndarray:
-    """Return real numbers as an array, or raise."""
-    try:
-        array = np.asarray(values)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise AssonanceError(f"layer {name!r} cannot be made an array: {error}") from error
-    if array.dtype.kind not in "fiu":
-        raise AssonanceError(f"layer {name!r} must hold real numbers; got {array.dtype}")
-    return array
-
-
-def _frames(name: str, values: ArrayLike) -> Tensor:
-    """Return a layer's frames, (T, D), in float32 or float64, or raise."""
-    array = _array(name, values)
-    if array.ndim != 2 or not array.shape[1]:
-        raise AssonanceError(f"layer {name!r} must be frames × neurons; got {array.shape}")
-    if not np.isfinite(array).all():
-        bad = int((~np.isfinite(array)).sum())
-        raise AssonanceError(f"layer {name!r} has {bad} values that are NaN or infinite")
-    precise = array.dtype.kind in "iu" or array.dtype.itemsize > 4
-    return torch.from_numpy(np.array(array, dtype=np.float64 if precise else np.float32))
-
-
 def _maps(name: str, values: ArrayLike) -> np.ndarray:
     """Return a layer's attention maps of one utterance, (H, T, T), or raise."""
     array = _array(name, values)
@@ -349,8 +336,6 @@ def _refuse_infinite(maps: Mapping[str, Sequence[Tensor]]) -> None:
 
 def _common_length(arrays: Mapping[str, Tensor]) -> int:
     """Return the number of frames, or raise if arrays differ in it or it is below two."""
-    if not arrays:
-        raise AssonanceError("no layers to compare; give at least one")
     lengths = {name: len(values) for name, values in arrays.items()}
     if len(set(lengths.values())) != 1:
         raise AssonanceError(f"layers have different frame counts: {lengths}")
@@ -369,13 +354,10 @@ def _needing_groups(measures: Sequence[Measure], *, resampled: bool) -> list[str
 def _group_numbers(
     groups: Sequence[Hashable] | None, n: int, needing: Sequence[str]
 ) -> NDArray[np.int64]:
-    """Return the number of each frame's utterance, or raise if there are too few or none."""
+    """Return the number of each frame's utterance, or raise if none is given."""
     if groups is None:
         verb = "needs" if needing[0] in MEASURES else "need"
         raise AssonanceError(
             f"{needing[0]} {verb} groups=: for each frame, the utterance it belongs to"
         )
-    if len(groups) != n:
-        raise AssonanceError(f"groups= has {len(groups)} entries for {n} frames")
-    index = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-    return np.fromiter((index[group] for group in groups), np.int64, n)
+    return arguments.group_numbers(groups, n)

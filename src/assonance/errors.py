@@ -55,6 +55,20 @@ def printable(name: str | PathLike[str]) -> str:
     return text if text.isprintable() else repr(text)
 
 
+def check_path(value: object, what: str) -> None:
+    """Raise an error unless a value is text or a path.
+
+    Parameters
+    ----------
+    value
+        What the caller gave.
+    what
+        What it is, to begin the message: "the corpus".
+    """
+    if not isinstance(value, str | PathLike):
+        raise AssonanceError(f"{what} must be a name or path; got {type(value).__name__}")
+
+
 def join_names(names: Sequence[str], most: int = 4) -> str:
     """Join names as in a sentence; beyond `most`, name the first few and count the rest."""
     if len(names) > most:

@@ -1,6 +1,7 @@
 """Declare the settings of measures, and the choices that several rooms share."""
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Literal
 
 from assonance.errors import AssonanceError
@@ -13,7 +14,18 @@ By = Literal["mean", "centre"]
 OnError = Literal["skip", "stop"]
 # With 39 draws, the 2.5 % and 97.5 % quantiles are the first and the last draw.
 _LEAST_DRAWS = 39
-_LEAST = {"sample_frames": 2, "folds": 2, "rotations": 1, "groups": 2, "shifts": 1}
+_LEAST = {"sample_frames": 2, "folds": 2, "rotations": 1, "groups": 2, "shifts": 1, "seed": 0}
+_LARGEST = 2**63 - 1  # of torch's generators, and above any other number here
+
+
+def is_number(value: object) -> bool:
+    """Return whether a value is a real number, and not a truth value."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_whole(value: object) -> bool:
+    """Return whether a value is a whole number, of Python or numpy, and not a truth value."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,7 @@ class Settings:
     Raises
     ------
     AssonanceError
-        If a number is out of range.
+        If a number is out of range or of the wrong kind.
     """
 
     name: str
@@ -72,25 +84,31 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 < self.variance <= 1:
-            raise AssonanceError(f"variance must be above 0 and at most 1; got {self.variance}")
+        if not isinstance(self.name, str) or not self.name:
+            raise AssonanceError(f"name must be a word; got {self.name!r}")
+        if not is_number(self.variance) or not 0 < self.variance <= 1:
+            raise AssonanceError(f"variance must be above 0 and at most 1; got {self.variance!r}")
         if self.cut not in ("reach", "below"):
             raise AssonanceError(f"cut must be 'reach' or 'below'; got {self.cut!r}")
         for name, least in _LEAST.items():
-            if getattr(self, name) < least:
-                raise AssonanceError(f"{name} must be at least {least}; got {getattr(self, name)}")
-        if self.bootstrap is not None and self.bootstrap < _LEAST_DRAWS:
-            raise AssonanceError(
-                f"bootstrap must be at least {_LEAST_DRAWS} draws, or None; got {self.bootstrap}"
-            )
-        if self.attention_seconds is not None and not self.attention_seconds >= 1:
-            raise AssonanceError(
-                f"attention_seconds must be at least 1, or None; got {self.attention_seconds}"
-            )
-        if self.attention_rows < 0 or self.attention_rows == 1:
-            raise AssonanceError(
-                f"attention_rows must be at least 2, or 0 for all frames; got {self.attention_rows}"
-            )
+            self._check_whole(name, least)
+        if self.bootstrap is not None:
+            self._check_whole("bootstrap", _LEAST_DRAWS, " draws, or None")
+        seconds = self.attention_seconds
+        if seconds is not None and (not is_number(seconds) or not seconds >= 1):
+            raise AssonanceError(f"attention_seconds must be at least 1, or None; got {seconds!r}")
+        self._check_whole("attention_rows", 0, ", 0 for all frames")
+        if self.attention_rows == 1:
+            raise AssonanceError("attention_rows must be at least 2, or 0 for all frames; got 1")
+
+    def _check_whole(self, name: str, least: int, unit: str = "") -> None:
+        value = getattr(self, name)
+        if not is_whole(value):
+            raise AssonanceError(f"{name} must be a whole number; got {value!r}")
+        if int(value) < least:
+            raise AssonanceError(f"{name} must be at least {least}{unit}; got {value!r}")
+        if int(value) > _LARGEST:
+            raise AssonanceError(f"{name} must be at most {_LARGEST}; got {value!r}")
 
     @property
     def replicated(self) -> Literal["group", "draw"]:
@@ -116,7 +134,7 @@ def find_settings(settings: str | Settings) -> Settings:
     """
     if isinstance(settings, Settings):
         return settings
-    if settings not in SETTINGS:
+    if not isinstance(settings, str) or settings not in SETTINGS:
         raise AssonanceError(
             f"settings {settings!r} are not known; choose one of: {', '.join(SETTINGS)}"
         )

@@ -75,3 +75,28 @@ def test_rows_are_pooled_from_frames(stores):
     np.testing.assert_allclose(source.read(0, ["m 0"])["m 0"], expected, rtol=1e-6)
     means = (expected + stores["m"].frames["two"]["0"].mean(0)) / 2
     np.testing.assert_allclose(source.means()["m 0"][None], means, rtol=1e-5)
+
+
+@pytest.mark.parametrize("power", [-100, -40, 40, 90])
+def test_layers_of_extreme_scale_are_brought_to_an_ordinary_one(stores, power):
+    expected = {
+        name: StoredFrames(layers(stores), list(SIZES)).read(1, [name]) for name in ("n 1",)
+    }
+    for store in stores.values():
+        for frames in store.frames.values():
+            for label in frames:
+                frames[label] = np.ldexp(frames[label], power)
+    source = StoredFrames(layers(stores), list(SIZES))
+    found, means = source.read(1, ["n 1"])["n 1"], source.means()["n 1"]
+    assert 0.25 < float(max(x.abs().max() for x in source.read(0, [*source.widths]).values())) <= 1
+    ratio = found / expected["n 1"]["n 1"]
+    assert (ratio == ratio[0, 0]).all()
+    both = torch.cat([source.read(each, ["n 1"])["n 1"] for each in (0, 1)]).double()
+    torch.testing.assert_close(means, both.mean(0))
+
+
+def test_layers_of_ordinary_scale_stay_as_they_are(stores):
+    stores["m"].frames["one"]["0"] *= 1000
+    source = StoredFrames(layers(stores), list(SIZES))
+    found = source.read(0, ["m 0"])["m 0"]
+    np.testing.assert_array_equal(found, stores["m"].frames["one"]["0"])

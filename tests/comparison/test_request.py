@@ -31,3 +31,25 @@ def test_a_measure_asked_for_twice_is_found_once():
 def test_an_unknown_measure_is_refused():
     with pytest.raises(AssonanceError, match="'nothing' is unknown"):
         Request(measures=("nothing",)).find_measures()
+
+
+def test_what_to_do_with_bad_speech_is_one_of_two_words():
+    with pytest.raises(AssonanceError, match="on_error must be one of skip, stop; got 'ignore'"):
+        Request(on_error="ignore")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ((None, "speech", ["cka"]), "models must be names, paths or models to run; got NoneType"),
+        ((["mel", None], "speech", ["cka"]), "models must be names, .*got NoneType"),
+        ((["mel"], None, ["cka"]), "the corpus must be a name or path; got NoneType"),
+        ((["mel"], ["a.wav"], ["cka"]), "the corpus must be a name or path; got list"),
+        ((["mel"], "speech", "cka"), r"measures must be a list of names, such as \['cka'\]"),
+        ((["mel"], "speech", [None]), "measures must be names, such as 'cka'; got None"),
+    ],
+)
+def test_what_python_callers_mistake_is_answered_in_one_line(given, words):
+    with pytest.raises(AssonanceError, match=words) as caught:
+        compare(*given)
+    assert "\n" not in str(caught.value)

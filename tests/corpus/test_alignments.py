@@ -111,6 +111,19 @@ def test_windows_share_out_the_spans_of_their_utterance(grids):
     assert found.spans(windows[1], "phone")[0].start == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize("edge", [30, 70, 110, 130])
+def test_a_span_whose_middle_is_on_an_edge_is_in_one_window(grids, edge):
+    """Middles and offsets that are equal in decimals differ by rounding."""
+    middle = edge / 100
+    found = grids(
+        tape=textgrid(phones=[(middle - width, middle + width, "X") for width in (0.1, 0.3)])
+    )
+    before = replace(TAPE, id="a", last=edge, window_of="tape", offset=0.0)
+    after = replace(TAPE, id="b", first=edge, window_of="tape", offset=edge / 100)
+    counts = [len(found.spans(each, "phone")) for each in (before, after)]
+    assert counts == [0, 2]
+
+
 def test_textgrids_are_found_in_folders_by_path_or_by_name(tmp_path):
     for name in ("ann/x", "bo/x", "bo/y"):
         path = tmp_path / f"{name}.TextGrid"

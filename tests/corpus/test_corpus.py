@@ -37,3 +37,22 @@ def test_reading_corpora_and_stores_and_naming_models_needs_no_torch():
         "sys.exit(any(heavy in sys.modules for heavy in ('torch', 'transformers')))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("window", "30"),
+        ("window", True),
+        ("max_hours", "1"),
+        ("channel", "left"),
+        ("channel", -1),
+        ("channel", 1.5),
+        ("seed", -1),
+        ("seed", None),
+    ],
+)
+def test_an_option_of_the_wrong_kind_is_named(tmp_path, option, value):
+    write(tmp_path / "a.wav")
+    with pytest.raises(AssonanceError, match=f"^{option} must be a .*; got {value!r}$"):
+        Corpus.from_path(tmp_path, **{option: value})

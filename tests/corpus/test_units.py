@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from assonance.corpus import Corpus, Utterance
-from assonance.corpus.units import LEAST_SPEAKERS, by_speaker, population, units_of
+from assonance.corpus.units import LEAST_SPEAKERS, by_speaker, few_speakers, population, units_of
 
 
 def corpus(recordings, speakers=None):
@@ -50,3 +50,23 @@ def test_few_speakers_make_recordings_the_units(speakers, expected):
 
 def test_utterances_of_one_recording_are_units_each():
     assert units_of(corpus(["tape"] * 3)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("speakers", "words"),
+    [
+        (["ann", "bo", "ann"], "only 2 are named, and 10 are needed"),
+        (["ann"] * 3, "only 1 is named, and 10 are needed"),
+        ([*map(str, range(LEAST_SPEAKERS)), None, None], "2 of 12 utterances name none"),
+    ],
+)
+def test_intervals_for_the_speakers_heard_alone_are_cautioned_against(speakers, words):
+    (line,) = few_speakers(corpus(["a"] * len(speakers), speakers))
+    assert line.startswith("intervals hold for other speech of the speakers heard here")
+    assert words in line
+
+
+def test_without_speakers_or_with_enough_there_is_nothing_to_say():
+    assert few_speakers(corpus(["a", "b"])) == []
+    speakers = [str(number) for number in range(LEAST_SPEAKERS)]
+    assert few_speakers(corpus(["a"] * LEAST_SPEAKERS, speakers)) == []

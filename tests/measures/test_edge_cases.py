@@ -39,6 +39,37 @@ def neurons_of(row, column, measure):
     return cell.values[: row.shape[1]]
 
 
+# Extreme scales
+
+
+@pytest.mark.parametrize(
+    ("dtype", "powers"),
+    [
+        *((np.float64, (power, power)) for power in (-532, -200, -60, 40, 130, 270, 530, 1000)),
+        *((np.float32, (power, power)) for power in (-100, -40, 40, 60, 100)),
+        (np.float64, (530, -200)),
+        (np.float32, (60, -60)),
+    ],
+    ids=str,
+)
+def test_no_score_depends_on_the_scale_of_layers(dtype, powers, layers):
+    rows = {name: values.astype(dtype) for name, values in layers.items()}
+    moved = {
+        name: np.ldexp(values, power)
+        for (name, values), power in zip(rows.items(), powers, strict=True)
+    }
+    names = OF_FRAMES if powers[0] == powers[1] else [*set(OF_FRAMES) - {"procrustes"}]
+    found = similarity_matrix(moved, names, groups=GROUPS)
+    expected = similarity_matrix(rows, names, groups=GROUPS)
+    for name in expected:
+        np.testing.assert_allclose(found[name], expected[name], rtol=0, atol=1e-6, err_msg=name)
+
+
+def test_a_layer_that_is_far_smaller_has_another_size(layers):
+    found = similarity(layers["a"], np.ldexp(layers["b"], -300), "procrustes")
+    assert found == pytest.approx(0, abs=1e-6)
+
+
 # Constant neurons
 
 # 0.1 has no finite binary form, so that its mean need not be itself.

@@ -177,9 +177,9 @@ def test_an_utterance_without_activations_is_left_out(folder, corpus, tmp_path):
     [
         (
             lambda arrays: {**arrays, "layer.1": arrays["layer.1"][:, :5]},
-            "but the first file holds",
+            "but most files hold",
         ),
-        (lambda arrays: {"layer.0": arrays["layer.0"]}, "but the first file holds"),
+        (lambda arrays: {"layer.0": arrays["layer.0"]}, "but most files hold"),
         (lambda arrays: {**arrays, "layer.1": arrays["layer.1"][1:]}, "frames for 0.60 s"),
         (
             lambda arrays: {k: np.repeat(a, 2, 0) for k, a in arrays.items()},
@@ -273,10 +273,103 @@ def test_two_files_of_one_utterance_are_refused(folder, corpus):
         load_model(folder)
 
 
-def test_a_first_file_that_cannot_be_read_is_named(folder):
-    (folder / "prompt0.npz").write_bytes(b"no")
-    with pytest.raises(AssonanceError, match=r"prompt0\.npz.* cannot be read"):
+def overflowed(path):
+    arrays = {label: array.astype(np.float64) for label, array in made_for(path).items()}
+    arrays["layer.1"][2, 3] = 1e39
+    npz(path, arrays)
+
+
+def narrower(path):
+    npz(path, {label: array[:, :4] for label, array in made_for(path).items()})
+
+
+def cut_off(path):
+    path.with_suffix(".npz").write_bytes(path.with_suffix(".npz").read_bytes()[:200])
+
+
+def made_for(path):
+    with np.load(path.with_suffix(".npz")) as arrays:
+        return dict(arrays)
+
+
+@pytest.mark.parametrize("place", range(6))
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (overflowed, "layer.1 holds values beyond those of float32, 3.4e+38; rescale it"),
+        (narrower, "'layer.1': 4, 'layer.10': 4}, but most files hold"),
+        (cut_off, "cannot be read"),
+    ],
+)
+def test_a_bad_file_is_left_out_whichever_it_is(folder, corpus, tmp_path, place, spoil, words):
+    """After gitmylo/audio-webui#90 and huggingface/transformers#47885."""
+    spoil(folder / f"prompt{place}")
+    id, reason = left_out(folder, corpus, tmp_path)
+    assert id == f"prompt{place}"
+    assert f"prompt{place}.npz" in reason
+    assert words in reason
+
+
+@pytest.mark.parametrize("name", ["cmvn", "prompt3_mean", "zz"])
+def test_statistics_beside_the_activations_change_nothing(folder, corpus, tmp_path, name):
+    expected = load_model(folder)
+    np.save(folder / f"{name}.npy", np.ones(8, np.float32))
+    model = load_model(folder)
+    assert (model.widths, model.fingerprint) == (expected.widths, expected.fingerprint)
+    assert extract(model, corpus, tmp_path / "store").left_out == ()
+
+
+def test_many_bad_files_before_a_good_one_are_left_out(tmp_path, corpus):
+    folder = state(tmp_path / "features")
+    for number in range(20):
+        (folder / f"bad{number:02}.npy").write_bytes(b"no")
+    npz(folder / "prompt0", made(corpus.utterances[0]))
+    assert load_model(folder).layers == tuple(LABELS)
+
+
+def test_a_folder_of_bad_files_alone_is_refused_and_the_first_is_named(folder):
+    for path in folder.glob("*.npz"):
+        path.write_bytes(b"no")
+    with pytest.raises(
+        AssonanceError, match=r"none of its 6 files .*prompt0\.npz.* cannot be read"
+    ):
         load_model(folder)
+
+
+@pytest.mark.parametrize("write", [npz, safetensors, hdf5])
+@pytest.mark.parametrize(
+    "pattern",
+    ["layer_{}", "layer.{}", "layer{}", "L{}", "layer-{}", "hidden_states[{}]", "{}", "b{}.out"],
+)
+def test_layers_are_in_the_order_of_their_numbers(tmp_path, write, pattern):
+    """After huggingface/optimum-intel#984 and drbh/nnli#1."""
+    names = [pattern.format(number) for number in range(13)]
+    folder = state(tmp_path / "features")
+    write(folder / "first", {name: np.ones((50, 4), np.float32) for name in reversed(names)})
+    assert assonance.Precomputed(folder).layers == tuple(names)
+
+
+@pytest.mark.parametrize("pattern", ["enc/{}", "layer_{}/hidden", "encoder/layer{}"])
+def test_groups_of_hdf5_are_in_the_order_of_their_numbers(tmp_path, pattern):
+    names = [pattern.format(number) for number in range(13)]
+    folder = state(tmp_path / "features")
+    hdf5(folder / "first", {name: np.ones((50, 4), np.float32) for name in names})
+    assert assonance.Precomputed(folder).layers == tuple(names)
+
+
+@pytest.mark.parametrize("value", ["a word", 16000, np.zeros(3)], ids=type)
+def test_what_is_no_layer_in_a_file_is_named(folder, corpus, tmp_path, value):
+    with h5py.File(folder / "prompt3.h5", "w") as file:
+        file["note"] = value
+    (folder / "prompt3.npz").unlink()
+    id, reason = left_out(folder, corpus, tmp_path)
+    assert id == "prompt3"
+    assert "note is" in reason
+
+
+def test_a_suffix_in_capitals_is_a_suffix(folder, corpus, tmp_path):
+    (folder / "prompt3.npz").rename(folder / "prompt3.NPZ")
+    assert extract(load_model(folder), corpus, tmp_path / "store").left_out == ()
 
 
 def test_there_is_nothing_to_run(folder):

@@ -5,7 +5,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.spatial.distance import cdist, pdist
+from scipy.spatial.distance import cdist, pdist, squareform
+from scipy.stats import rankdata
 
 from assonance.statistics import KernelSample, sample_indices
 from assonance.statistics.kernel_sample import squared_distances
@@ -78,6 +79,21 @@ def test_the_nearest_frames_are_those_at_the_smallest_distances():
     expected = distances <= np.sort(distances, 1)[:, 2:3]
     np.testing.assert_array_equal(KernelSample(frames).nearest(3), expected)
     assert not KernelSample(torch.ones(5, 3)).nearest(2).any()
+
+
+def test_equidistant_frames_have_no_ranks_and_no_neighbours():
+    sample = KernelSample(torch.eye(600))
+    assert not sample.ranks.any()
+    assert not sample.nearest(10).any()
+
+
+def test_an_outlier_does_not_make_ties_of_other_distances():
+    frames = make_frames()
+    far = torch.cat([frames, torch.full((1, 4), 1e6, dtype=torch.float64)])
+    ranks = rankdata(KernelSample(far).ranks)
+    among = squareform(ranks)[:31, :31]
+    np.testing.assert_array_equal(squareform(among).argsort(), pdist(frames).argsort())
+    assert torch.equal(KernelSample(far).nearest(3)[:31, :31], KernelSample(frames).nearest(3))
 
 
 @pytest.mark.parametrize("shift", [1, 12, -5, 40])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from assonance.activations.batching import batches_by_length, pipeline
 from assonance.activations.store import ActivationStore
 from assonance.corpus import Corpus, LeftOut, Utterance
-from assonance.corpus.utterance import hash_of
+from assonance.corpus.utterance import hash_of, shown
 from assonance.errors import AssonanceError, UnusableAudio, printable
 from assonance.models import (
     BatchedModel,
@@ -128,7 +128,7 @@ def stop_at_left_out(corpus: Corpus) -> None:
     """
     if corpus.left_out:
         first = corpus.left_out[0]
-        raise UnusableAudio(f"{first.reason}; mend or remove it", first.path)
+        raise UnusableAudio(f"{first.reason}; mend or remove it", first.shown)
 
 
 def _open_store(folder: Path, model: SpeechModel) -> ActivationStore:
@@ -165,7 +165,7 @@ def _run(
         for utterance, outcome in done:
             if isinstance(outcome, UnusableAudio) and on_error == "stop":
                 raise UnusableAudio(
-                    f"{outcome.reason}; mend or remove it", utterance.path
+                    f"{outcome.reason}; mend or remove it", shown(utterance.id, utterance.path)
                 ) from outcome
             outcomes[utterance.id] = outcome
             advance(utterance.duration)
@@ -194,7 +194,7 @@ def _summarise(
         first = left_out[0]
         raise AssonanceError(
             f"{corpus.name}: {model.name} can use none of the {len(corpus)} utterances; "
-            f"the first, {first.path}: {first.reason}"
+            f"the first, {first.shown}: {first.reason}"
         )
     resampled = 0
     if not is_precomputed(model):

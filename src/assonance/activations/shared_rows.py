@@ -27,6 +27,7 @@ from assonance.activations.pooling import (
 )
 from assonance.corpus import Corpus, LeftOut, Utterance
 from assonance.corpus.alignments import Alignments, Span
+from assonance.corpus.utterance import shown
 from assonance.errors import AssonanceError, UnusableAudio, printable
 from assonance.settings import By, OnError, Pool
 
@@ -206,7 +207,7 @@ def _refuse_none_left(left_out: Mapping[str, LeftOut]) -> None:
     """Raise an error with the reason of the first utterance left out."""
     first = next(iter(left_out.values()))
     raise AssonanceError(
-        f"{first.path}: {first.reason}; no utterance is left that every model can use"
+        f"{first.shown}: {first.reason}; no utterance is left that every model can use"
     )
 
 
@@ -224,7 +225,7 @@ def _rows_of_each(
             rows[utterance.id] = finder.rows(utterance, times[utterance.id])
         except UnusableAudio as error:
             if on_error == "stop":
-                raise UnusableAudio(error.reason, utterance.path) from error
+                raise UnusableAudio(error.reason, shown(utterance.id, utterance.path)) from error
             left_out[utterance.id] = LeftOut(
                 printable(utterance.id), printable(utterance.path), error.reason
             )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -10,6 +11,9 @@ from torch import Tensor
 
 from assonance.activations.pooling import FrameGroups
 from assonance.activations.store import ActivationStore
+from assonance.utils.scale import exponents, scaled
+
+_JUDGED = 8  # utterances that show how large the values of a layer are
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class StoredFrames:
     def read(self, utterance: int, names: Sequence[str]) -> dict[str, Tensor]:
         """Read one utterance's rows of some layers, each store once."""
         return {
-            name: torch.from_numpy(array)
+            name: scaled(torch.from_numpy(array), self._exponents[name])
             for labels in self._by_store(names).values()
             for name, array in self._arrays(utterance, labels).items()
         }
@@ -71,7 +75,29 @@ class StoredFrames:
                 else:
                     for name, array in self._arrays(utterance, labels).items():
                         totals[name] += array.sum(0, dtype=np.float64)
-        return {name: torch.from_numpy(total / sum(self.sizes)) for name, total in totals.items()}
+        return {
+            name: scaled(torch.from_numpy(total / sum(self.sizes)), self._exponents[name])
+            for name, total in totals.items()
+        }
+
+    @cached_property
+    def _exponents(self) -> dict[str, int]:
+        """By layer, the power of two that its frames are multiplied by.
+
+        Means of the first utterance show whether a layer is extreme. Only then are frames read.
+        """
+        means = {}
+        for name, layer in self.layers.items():
+            sums = layer.store.sums(self.ids[0])[layer.label]
+            means[name] = float(np.abs(sums).max()) / layer.store.n_frames(self.ids[0])
+        if not any(exponents(means).values()):
+            return dict.fromkeys(means, 0)
+        largest = dict.fromkeys(self.layers, 0.0)
+        for utterance in range(min(len(self.ids), _JUDGED)):
+            for labels in self._by_store([*self.layers]).values():
+                for name, array in self._arrays(utterance, labels).items():
+                    largest[name] = max(largest[name], float(np.abs(array).max(initial=0.0)))
+        return exponents(largest)
 
     def _arrays(self, utterance: int, labels: Mapping[str, str]) -> dict[str, NDArray[np.float32]]:
         """Read the rows of layers of one store; `labels` are layer names by label."""

@@ -42,7 +42,7 @@ def _print_summary(comparison: Comparison, out: RunFolder, *, diff: bool) -> Non
     for note in record.notes:
         typer.echo(f"note: {note}", err=True)
     for each in record.left_out[:_SHOWN]:
-        typer.echo(f"left out: {each.path}: {each.reason}", err=True)
+        typer.echo(f"left out: {each.shown}: {each.reason}", err=True)
     if len(record.left_out) > _SHOWN:
         more = len(record.left_out) - _SHOWN
         typer.echo(f"left out: {more} more; the report names them", err=True)

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
@@ -22,10 +23,11 @@ from assonance.comparison.relations import STATE_BASE, Relations, check_statemen
 from assonance.comparison.request import Request
 from assonance.comparison.result import Comparison
 from assonance.corpus import Corpus
-from assonance.corpus.units import population
-from assonance.errors import AssonanceWarning
+from assonance.corpus.units import few_speakers, population
+from assonance.errors import AssonanceError, AssonanceWarning
 from assonance.inference.intervals import intervals
 from assonance.measures import Measure
+from assonance.measures.registry import names_in
 from assonance.measures.roles import STANDARD
 from assonance.models import SpeechModel
 from assonance.models.loading import Loading, as_kinds
@@ -151,7 +153,7 @@ def compare(
     (7, 1)
     """
     request = Request(
-        measures=tuple(measures or STANDARD),
+        measures=names_in(measures or STANDARD),
         settings=find_settings(settings),
         twins=twins,
         pooling=Pooling(pool, pool_by, alignments, skip_silence),
@@ -187,7 +189,7 @@ def prepare(
     AssonanceError
         See `compare`.
     """
-    models = [models] if isinstance(models, str | Path) else list(models)
+    models = _listed(models)
     refuse_unknown(models, request.seeds, SEED)
     refuse_unknown(models, request.tuned_from, BASE)
     memory = parse_bytes(request.memory)
@@ -209,6 +211,19 @@ def prepare(
     }
     check_statements(tuple(records.values()))
     return Prepared(roster, speech, measures, request, memory, records)
+
+
+def _listed(models: Any) -> list[str | Path | SpeechModel]:
+    """Return the models as a list; one alone will do."""
+    given = (
+        list(models) if isinstance(models, Iterable) and not isinstance(models, str) else [models]
+    )
+    for each in given:
+        if not isinstance(each, str | Path) and not hasattr(each, "layers"):
+            raise AssonanceError(
+                f"models must be names, paths or models to run; got {type(each).__name__}"
+            )
+    return given
 
 
 @dataclass(frozen=True)
@@ -258,7 +273,8 @@ class Prepared:
                 self.request.uncertainty,
             )
             parts = [plan.frame_scores(progress), plan.head_scores(progress)]
-        notes = [*self._notes_on_models(), *plan.notes, *self._unknown_bases()]
+        speakers = few_speakers(extracted.shared.speech) if self.request.uncertainty else []
+        notes = [*self._notes_on_models(), *plan.notes, *speakers, *self._unknown_bases()]
         for note in notes:
             warnings.warn(note, AssonanceWarning, stacklevel=3)
         computed = {

@@ -16,6 +16,7 @@ from assonance.inference.intervals import STATISTICS
 from assonance.inference.localisation import DRAWS, ROTATED
 from assonance.inference.resampling import Resampling
 from assonance.measures import Measure
+from assonance.measures.chance import mostly_chance
 from assonance.models.roster import Roster, RosterEntry
 from assonance.scoring.attention_pass import AttentionPass
 from assonance.scoring.caveats import too_few_frames
@@ -163,6 +164,7 @@ class ComparisonPlan:
             reason = next(iter(unscored.values()))
             raise AssonanceError(f"{printable(self.speech.name)}: {reason}")
         self.notes += too_few_frames(self.frames, self.source.widths, measures)
+        self.notes += mostly_chance(self.frames, self.source.widths, measures)
         found = frame_pass.run(memory=self.memory, progress=progress)
         self.notes += found.caveats
         replicates = found.replicates

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import get_args
 
 from assonance.activations.shared_rows import Pooling
 from assonance.corpus import Reading
+from assonance.errors import AssonanceError
 from assonance.measures import Measure, find
 from assonance.measures.roles import STANDARD
 from assonance.models.loading import Loading
@@ -50,6 +52,12 @@ class Request:
     seeds: Mapping[str, str] = field(default_factory=dict)
     tuned_from: Mapping[str, str] = field(default_factory=dict)
     uncertainty: bool = True
+
+    def __post_init__(self) -> None:
+        if self.on_error not in get_args(OnError):
+            raise AssonanceError(
+                f"on_error must be one of {', '.join(get_args(OnError))}; got {self.on_error!r}"
+            )
 
     def find_measures(self) -> tuple[Measure, ...]:
         """Return the measures, each once.

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from assonance.comparison.records import Provenance
-from assonance.errors import AssonanceError, printable
+from assonance.errors import AssonanceError, check_path, printable
 from assonance.inference.intervals import STATISTICS, method_text
 from assonance.utils.files import write_together
 
@@ -229,6 +229,7 @@ class Comparison:
         AssonanceError
             If there is no such file, or this version cannot read it.
         """
+        check_path(path, "the file of results")
         path = Path(path)
         if not path.is_file():
             raise AssonanceError(f"{printable(path)}: no such file; give a results.nc")

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from assonance.corpus import Utterance
 from assonance.corpus.formats.entry import read_text
+from assonance.corpus.textgrid import read_textgrid
 from assonance.errors import AssonanceError, UnusableAudio, error_text, printable
 
 Level = Literal["phone", "word"]
@@ -27,6 +28,8 @@ _SILENCE = frozenset(
     )
 )
 
+# Seconds: a middle this far before an edge lies on it, so that one side of the edge has it.
+_ROUNDING = 1e-6
 _POSITIONS = ("_b", "_e", "_i", "_s")
 
 
@@ -121,7 +124,7 @@ class Alignments:
                 return [
                     each
                     for each in shifted
-                    if 0 <= (each.start + each.end) / 2 < utterance.duration
+                    if 0 <= (each.start + each.end) / 2 + _ROUNDING < utterance.duration
                 ]
         raise UnusableAudio(f"has no alignment in {printable(self.path)}")
 
@@ -178,31 +181,23 @@ class Alignments:
 
 def _in_textgrid(path: Path, level: Level, speaker: str | None) -> list[Span]:
     """Read the tier of a level; of several, that of the speaker."""
-    from praatio import textgrid
-
     try:
-        grid = textgrid.openTextgrid(
-            str(path), includeEmptyIntervals=False, reportingMode="silence"
-        )
-        tiers = {
-            name: [Span(*entry) for entry in grid.getTier(name).entries]
-            for name in grid.tierNames
-            if isinstance(grid.getTier(name), textgrid.IntervalTier)
-        }
-    except Exception as error:  # damaged files raise anything in praatio
+        tiers = read_textgrid(path)
+    except (OSError, ValueError) as error:
         raise UnusableAudio(
             f"has an alignment that cannot be read, {printable(path)}: {error_text(error)}"
         ) from error
     names = _TIERS[level]
-    candidates = [name for name in tiers if name.lower().split(" - ")[-1].strip() in names]
-    own = [name for name in candidates if name.rpartition(" - ")[0] == speaker]
+    candidates = [each for each in tiers if each[0].lower().split(" - ")[-1].strip() in names]
+    own = [each for each in candidates if each[0].rpartition(" - ")[0] == speaker]
     if len(candidates) > 1 and len(own) == 1:
         candidates = own
     if len(candidates) != 1:
-        listed = ", ".join(map(printable, tiers)) or "none"
+        listed = ", ".join(printable(name) for name, _ in tiers) or "none"
         count = "no tier" if not candidates else "several tiers"
         raise UnusableAudio(f"has {count} of {level}s in {printable(path)}; its tiers: {listed}")
-    return [each for each in tiers[candidates[0]] if each.label.strip()]
+    ((_, intervals),) = candidates
+    return [Span(*each) for each in intervals if each[2].strip()]
 
 
 def _in_ctm(path: Path) -> Mapping[str, list[Span]]:

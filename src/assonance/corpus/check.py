@@ -170,7 +170,7 @@ def _of_samples(summaries: Sequence[_Samples]) -> list[Finding]:
 
 def _unusable(corpus: Corpus, summaries: Iterable[_Samples]) -> Iterator[str]:
     for each in corpus.left_out:
-        yield f"{each.path}: {each.reason}"
+        yield f"{each.shown}: {each.reason}"
     for one in summaries:
         if one.fault is not None:
             yield f"{_name(one.utterance)}: {one.fault}"

@@ -12,7 +12,8 @@ from assonance.corpus.headers import read_headers
 from assonance.corpus.sampling import draw
 from assonance.corpus.utterance import LeftOut, Utterance
 from assonance.corpus.windows import WINDOW, cut_into_windows
-from assonance.errors import AssonanceError, printable
+from assonance.errors import AssonanceError, check_path, printable
+from assonance.settings import is_number, is_whole
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,19 @@ class Reading:
     channel: int | None = None
     max_hours: float | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("window", "max_hours"):
+            value = getattr(self, name)
+            if value is not None and not is_number(value):
+                raise AssonanceError(f"{name} must be a number or None; got {value!r}")
+        channel = self.channel
+        if channel is not None and not (is_whole(channel) and channel >= 0):
+            raise AssonanceError(
+                f"channel must be a whole number from 0 on or None; got {channel!r}"
+            )
+        if not (is_whole(self.seed) and self.seed >= 0):
+            raise AssonanceError(f"seed must be a whole number from 0 on; got {self.seed!r}")
 
 
 @dataclass(frozen=True)
@@ -117,13 +131,14 @@ class Corpus:
     @classmethod
     def open(cls, path: str | os.PathLike[str], reading: Reading) -> Self:
         """Open a corpus with the given options; see `from_path`."""
+        check_path(path, "the corpus")
         name, entries = list_entries(Path(path))
         usable, left_out = read_headers(entries, reading.channel)
         if not usable:
             first = left_out[0]
             raise AssonanceError(
                 f"{printable(path)}: none of its {len(left_out)} audio files can be used; "
-                f"the first, {first.path}: {first.reason}"
+                f"the first, {first.shown}: {first.reason}"
             )
         window = reading.window
         utterances = usable

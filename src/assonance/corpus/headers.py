@@ -12,6 +12,7 @@ from typing import Any
 import soundfile
 
 from assonance.corpus.formats.entry import Entry
+from assonance.corpus.mp3 import fault_of_length
 from assonance.corpus.utterance import LeftOut, Utterance
 from assonance.errors import UnusableAudio, error_text, printable
 
@@ -73,9 +74,11 @@ def _header(entry: Entry) -> _Header | UnusableAudio:
         os.fspath(entry.path).encode()
     except UnicodeEncodeError:
         return UnusableAudio("the file name is not valid UTF-8; rename it")
+    content = None
     try:
         if entry.embedded is not None:
-            header = soundfile.info(io.BytesIO(entry.embedded()))
+            content = entry.embedded()
+            header = soundfile.info(io.BytesIO(content))
         else:
             if not entry.path.is_file():
                 return UnusableAudio("there is no such file")
@@ -88,6 +91,11 @@ def _header(entry: Entry) -> _Header | UnusableAudio:
         return UnusableAudio("holds no audio")
     if _ends_early(entry, header):
         return UnusableAudio("ends early: it is shorter than its header says")
+    if header.format == "MP3":
+        with entry.path.open("rb") if content is None else io.BytesIO(content) as file:
+            fault = fault_of_length(file, header.frames)
+        if fault is not None:
+            return UnusableAudio(fault)
     return _Header(header.frames, header.samplerate, header.channels, header.subtype)
 
 
@@ -138,7 +146,7 @@ def _span(entry: Entry, header: _Header) -> tuple[int, int]:
     end = duration if entry.end is None else entry.end
     if not (math.isfinite(start) and math.isfinite(end)):
         raise UnusableAudio(f"start and end must be finite seconds, not {start:g} to {end:g}")
-    if start < 0:
+    if round(start * header.sampling_rate) < 0:
         raise UnusableAudio(f"starts before its file does, at {start:g} s")
     if start >= end:
         raise UnusableAudio(f"ends at {end:g} s, not after it starts, at {start:g} s")

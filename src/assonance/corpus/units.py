@@ -44,6 +44,21 @@ def population(corpus: Corpus) -> str:
     return "other recordings of the same kind, were they independent of each other"
 
 
+def few_speakers(corpus: Corpus) -> list[str]:
+    """Return a caveat if speakers are named but intervals do not generalise to others."""
+    if not corpus.speakers or by_speaker(corpus):
+        return []
+    count = len(corpus.speakers)
+    unnamed = sum(each.speaker is None for each in corpus)
+    if count < LEAST_SPEAKERS:
+        why = f"only {count} {'are' if count > 1 else 'is'} named, and {LEAST_SPEAKERS} are needed"
+    else:
+        why = f"{unnamed} of {len(corpus)} utterances name none"
+    return [
+        f"intervals hold for other speech of the speakers heard here, not for other speakers: {why}"
+    ]
+
+
 def _numbers(labels: Iterable[str | None]) -> list[int]:
     index: dict[str | None, int] = {}
     return [index.setdefault(label, len(index)) for label in labels]

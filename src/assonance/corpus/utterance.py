@@ -12,7 +12,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from assonance.errors import UnusableAudio, error_text
+from assonance.errors import UnusableAudio, error_text, printable
 
 
 @dataclass(frozen=True)
@@ -197,6 +197,26 @@ class LeftOut:
     id: str
     path: str
     reason: str
+
+    @property
+    def shown(self) -> str:
+        """Its file, and its id where that is not the name of the file."""
+        return shown(self.id, self.path)
+
+
+def shown(id: str, path: str | Path) -> str:
+    """Name an utterance by its file, and by its id if that differs from the file's name.
+
+    Examples
+    --------
+    >>> shown("talk", "speech/talk.wav")
+    'speech/talk.wav'
+    >>> shown("talk:0.500-2.000", "speech/talk.wav")
+    'speech/talk.wav (talk:0.500-2.000)'
+    """
+    file, name = (each.strip("'") for each in (Path(path).as_posix(), id))  # printable ones
+    whole = file.endswith(name) or file.removesuffix(Path(file).suffix).endswith(name)
+    return printable(path) if whole else f"{printable(path)} ({printable(id)})"
 
 
 def hash_of(path: Path) -> str:

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from assonance.measures.registry import measure
+from assonance.measures.registry import ORDER_FREE, measure
 from assonance.settings import Settings
 from assonance.statistics import HeadPair
 
@@ -23,6 +23,7 @@ def _mean(total: Tensor, count: Tensor) -> Tensor:
     needs="head distances",
     symmetric=False,
     range=(None, 1.0),
+    invariances=ORDER_FREE,
     source=_SOURCE,
 )
 def attn_frobenius(heads: HeadPair, settings: Settings) -> Tensor:
@@ -39,6 +40,7 @@ def attn_frobenius(heads: HeadPair, settings: Settings) -> Tensor:
     needs="head distances",
     symmetric=False,
     range=(0.0, 1.0),
+    invariances=ORDER_FREE,
     source="El Kheir et al. 2024; divided by √(2T), the largest distance of two maps of T rows",
 )
 def attn_frobenius_normalized(heads: HeadPair, settings: Settings) -> Tensor:
@@ -56,6 +58,7 @@ def attn_frobenius_normalized(heads: HeadPair, settings: Settings) -> Tensor:
     needs="head correlations",
     symmetric=False,
     range=(-1.0, 1.0),
+    invariances=ORDER_FREE,
     source=_SOURCE,
 )
 def attn_pearson(heads: HeadPair, settings: Settings) -> Tensor:
@@ -73,6 +76,7 @@ def attn_pearson(heads: HeadPair, settings: Settings) -> Tensor:
     needs="head correlations",
     symmetric=False,
     range=(-1.0, 1.0),
+    invariances=ORDER_FREE,
     source="El Kheir et al. 2024; covariances and deviations over one number of keys",
 )
 def attn_pearson_centered(heads: HeadPair, settings: Settings) -> Tensor:
@@ -89,6 +93,7 @@ def attn_pearson_centered(heads: HeadPair, settings: Settings) -> Tensor:
     needs="head divergences",
     symmetric=False,
     range=(1 - math.log(2), 1.0),
+    invariances=ORDER_FREE,
     source=_SOURCE,
 )
 def attn_js(heads: HeadPair, settings: Settings) -> Tensor:
@@ -105,6 +110,7 @@ def attn_js(heads: HeadPair, settings: Settings) -> Tensor:
     needs="head divergences",
     symmetric=False,
     range=(0.0, 1.0),
+    invariances=ORDER_FREE,
     source="El Kheir et al. 2024; in bits",
 )
 def attn_js_bits(heads: HeadPair, settings: Settings) -> Tensor:
@@ -121,6 +127,7 @@ def attn_js_bits(heads: HeadPair, settings: Settings) -> Tensor:
     needs="head kernels",
     symmetric=False,
     range=(0.0, 1.0),
+    invariances=(*ORDER_FREE, "key permutation"),
     source="Kornblith et al. 2019, of attention maps",
 )
 def attn_cka(heads: HeadPair, settings: Settings) -> Tensor:

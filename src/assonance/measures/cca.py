@@ -10,7 +10,7 @@ from assonance.settings import Settings
 from assonance.statistics import Fold, LayerStatistics, Pair
 from assonance.statistics.layer import submatrix
 
-LINEAR: tuple[Invariance, ...] = (*STANDARDISED, "orthogonal", "linear")
+LINEAR: tuple[Invariance, ...] = (*STANDARDISED, "orthogonal", "linear", "column linear")
 
 
 @measure(
@@ -77,7 +77,7 @@ def svcca(pair: Pair, settings: Settings) -> LayerScore:
     needs="moments",
     symmetric=False,
     range=(0.0, 1.0),
-    invariances=("translation", "scale", "permutation"),
+    invariances=("translation", "scale", "neuron sign", "permutation"),
     source="Morcos et al. 2018; El Kheir et al. 2024",
     smooth=False,
 )
@@ -86,7 +86,9 @@ def pwcca(pair: Pair, settings: Settings) -> LayerScore:
 
     The directions are those of `svcca`. The weight of a canonical direction h is Σ|hᵀz| over the
     row layer's centred, unstandardised neurons z. In sample; no honest interval exists (see
-    `svcca`).
+    `svcca`). Where canonical correlations are equal, as 1 for directions that both layers contain,
+    their directions and so the weights are not determined: reordering neurons then moves the score
+    by up to about .01.
     """
     left, correlations, _ = _leading(pair, settings)
     return LayerScore(_weighted(pair.x, left, correlations), len(correlations))
@@ -98,14 +100,15 @@ def pwcca(pair: Pair, settings: Settings) -> LayerScore:
     needs="moments",
     symmetric=True,
     range=(0.0, 1.0),
-    invariances=("translation", "scale", "permutation"),
+    invariances=("translation", "scale", "neuron sign", "permutation"),
     source="Morcos et al. 2018, averaged over both directions",
     smooth=False,
 )
 def pwcca_mean(pair: Pair, settings: Settings) -> LayerScore:
     """Compute the mean of PWCCA weighted by the row layer and by the column layer.
 
-    No honest interval exists (see `svcca`).
+    No honest interval exists (see `svcca`); equal correlations leave the weights undetermined (see
+    `pwcca`).
     """
     left, correlations, right = _leading(pair, settings)
     ways = ((pair.x, left), (pair.y, right))

@@ -74,7 +74,9 @@ def cka_utterance(pair: Pair, settings: Settings) -> float:
     """Compute the linear CKA from products of distinct utterances; unbiased for dependent frames.
 
     About 0 for layers that share nothing, on either side of 0. Between −1 and 1 if utterances have
-    equal lengths; a few short ones can take it beyond. NaN for fewer than four utterances, and if
+    equal lengths; a few short ones can take it beyond. Frames are centred at the mean of all
+    frames; where lengths differ, another origin would give another score. NaN for fewer than four
+    utterances, and if
     the alignment of a layer with itself across utterances is not positive.
     """
     if pair.blocks is None or pair.blocks.utterances is None:

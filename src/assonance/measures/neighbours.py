@@ -25,7 +25,8 @@ def rsa(pair: Pair, settings: Settings) -> float:
     """Compute the rank correlation (Spearman) of the distances of all frame pairs in two layers.
 
     On a seeded sample of `settings.sample_frames` frames. Neighbouring frames are near in every
-    layer, which alone makes the score positive.
+    layer, which alone makes the score positive. Ties get their mean rank, distances that differ by
+    rounding alone included. NaN if all frames of a layer are equally far from each other.
     """
     x, y = (sample.ranks for sample in _sampled(pair))
     if not (x.any() and y.any()):
@@ -47,6 +48,8 @@ def mutual_knn(pair: Pair, settings: Settings) -> float:
 
     On a seeded sample of n = `settings.sample_frames` frames; for n below 21, half of the other
     frames instead of ten. By chance it is 10/(n − 1), and more if neighbouring frames are sampled.
+    Of equally near frames the earliest count. NaN if all frames of a layer are equally far from
+    each other.
     """
     x, y = _sampled(pair)
     count = max(1, min(NEIGHBOURS, (len(x.frames) - 1) // 2))

@@ -28,7 +28,21 @@ Need = Literal[
     "head kernels",
 ]
 
-Invariance = Literal["translation", "scale", "neuron scale", "permutation", "orthogonal", "linear"]
+Invariance = Literal[
+    "translation",
+    "scale",
+    "neuron scale",
+    "neuron sign",
+    "permutation",
+    "orthogonal",
+    "linear",
+    "column linear",
+    "head permutation",
+    "utterance permutation",
+    "common query permutation",
+    "common key permutation",
+    "key permutation",
+]
 
 
 @dataclass(frozen=True)
@@ -96,8 +110,10 @@ class Measure:
         Lowest and highest possible value; None for no bound.
     invariances
         Transformations of either layer that leave the score unchanged: ``"translation"``, a common
-        ``"scale"``, a ``"neuron scale"`` for each neuron, a ``"permutation"`` of neurons, an
-        ``"orthogonal"`` map, any invertible ``"linear"`` map.
+        ``"scale"``, a positive ``"neuron scale"`` for each neuron, a ``"neuron sign"`` for each, a
+        ``"permutation"`` of neurons, an ``"orthogonal"`` map, any invertible ``"linear"`` map, or
+        one of the column layer alone. Of attention: a permutation of either layer's heads, of the
+        utterances, of queries or keys in both layers alike, of keys in either.
     source
         The publication that defines it.
     across
@@ -158,8 +174,16 @@ class Measure:
 
 MEASURES: dict[str, Measure] = {}
 # Standardising removes the scale and mean of each neuron. No measure here depends on their order.
-STANDARDISED: tuple[Invariance, ...] = ("translation", "scale", "neuron scale", "permutation")
-ROTATION_FREE: tuple[Invariance, ...] = ("translation", "scale", "permutation", "orthogonal")
+STANDARDISED: tuple[Invariance, ...] = (
+    *("translation", "scale", "neuron scale", "neuron sign", "permutation"),
+)
+ROTATION_FREE: tuple[Invariance, ...] = (
+    *("translation", "scale", "neuron sign", "permutation", "orthogonal"),
+)
+ORDER_FREE: tuple[Invariance, ...] = (
+    *("head permutation", "utterance permutation"),
+    *("common query permutation", "common key permutation"),
+)
 
 
 class Declaration(TypedDict):
@@ -191,18 +215,35 @@ def measure(**declaration: Unpack[Declaration]) -> Callable[[Function], Function
     return register
 
 
+def names_in(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names of measures as a tuple.
+
+    Raises
+    ------
+    AssonanceError
+        They are not in a list, or are no words.
+    """
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise AssonanceError(f"measures must be a list of names, such as ['cka']; got {names!r}")
+    listed = tuple(names)
+    for each in listed:
+        if not isinstance(each, str):
+            raise AssonanceError(f"measures must be names, such as 'cka'; got {each!r}")
+    return listed
+
+
 def find(names: Iterable[str], levels: Iterable[Level]) -> list[Measure]:
     """Return measures by name.
 
     Raises
     ------
     AssonanceError
-        A name is unknown, or its measure is of another level.
+        A name is unknown, or its measure is of another level; or names are not in a list.
     """
     levels = tuple(levels)
     fitting = [name for name, known in MEASURES.items() if known.level in levels]
     found = []
-    for name in names:
+    for name in names_in(names):
         if name not in fitting:
             reason = "cannot be used here" if name in MEASURES else "is unknown"
             raise AssonanceError(f"measure {name!r} {reason}; choose from: {', '.join(fitting)}")

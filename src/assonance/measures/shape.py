@@ -21,7 +21,7 @@ from assonance.statistics import Pair
     needs="moments",
     symmetric=True,
     range=(0.0, 1.0),
-    invariances=("translation", "permutation", "orthogonal"),
+    invariances=("translation", "neuron sign", "permutation", "orthogonal"),
     source="Schönemann 1966; Dryden & Mardia 2016, size-and-shape distance",
     smooth=False,
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assonance.errors import AssonanceError, printable
+from assonance.errors import AssonanceError, check_path, printable
 from assonance.models.rotated import PREFIX as ROTATED
 from assonance.models.rotated import RotatedModel
 from assonance.models.speech_model import SpeechModel
@@ -194,6 +194,7 @@ def load_model(
     >>> model.layers[:2]
     ('encoder.0', 'encoder.1')
     """
+    check_path(spec, "the model")
     given = os.fspath(spec)
     loading = Loading(
         as_kinds(record),

@@ -4,21 +4,21 @@ import hashlib
 import json
 import math
 import os
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import h5py
 import numpy as np
 import yaml
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from assonance.corpus import Utterance
-from assonance.errors import AssonanceError, UnusableAudio, error_text, printable
+from assonance.errors import AssonanceError, UnusableAudio, check_path, error_text, printable
 from assonance.models.speech_model import Attend, LayerOutputs, ModelCard
 
 CARD = "activations.yaml"
@@ -26,6 +26,8 @@ _FIELDS = ("frame_rate", "first_frame", "layers", "name")
 _SAMPLING_RATE = 16000  # Hz, to convert counts of samples to seconds; no samples are read
 # A file may have this part more or fewer frames than its rate implies, but always this many.
 _ALLOWED, _FRAMES = 0.05, 3
+_JUDGED = 7  # files that are read to find the layers of most
+_NUMBER = re.compile(r"([0-9]+)")
 
 
 def is_one(spec: str | Path) -> bool:
@@ -82,6 +84,7 @@ class Precomputed:
         layers: list[str] | None = None,
         name: str | None = None,
     ) -> None:
+        check_path(folder, "the folder of activations")
         self.folder = Path(folder)
         given = {"frame_rate": frame_rate, "first_frame": first_frame, "layers": layers}
         stated = {**_card(self.folder), **{k: v for k, v in given.items() if v is not None}}
@@ -96,13 +99,8 @@ class Precomputed:
             or len(set(self._labels)) != len(self._labels)
         ):
             raise self._error(f"layers must be a list of distinct names; correct it in {CARD}")
-        first = next(iter(self._files.values()))
-        try:
-            arrays = self._read(first)
-        except UnusableAudio as error:
-            raise AssonanceError(f"{printable(first)}: {error.reason}") from error
-        self.widths = {label: array.shape[1] for label, array in arrays.items()}
-        self.layers = tuple(arrays)
+        self.widths = self._usual_widths()
+        self.layers = tuple(self.widths)
         self.meanings = {label: f"{label}, as on file." for label in self.layers}
         self.info = ModelCard(
             family="precomputed activations",
@@ -156,7 +154,7 @@ class Precomputed:
         widths = {label: array.shape[1] for label, array in arrays.items()}
         if widths != self.widths:
             raise UnusableAudio(
-                f"{printable(path)} holds layers {widths}, but the first file holds {self.widths}"
+                f"{printable(path)} holds layers {widths}, but most files hold {self.widths}"
             )
         frames = {len(array) for array in arrays.values()}
         times = self._times(min(frames))
@@ -175,6 +173,32 @@ class Precomputed:
             )
         return LayerOutputs(arrays), times
 
+    def _usual_widths(self) -> dict[str, int]:
+        """Return the layers and widths of most files, judged by some that are spread over all.
+
+        Of equally frequent ones the first count. One bad file therefore decides nothing.
+        """
+        paths = [*self._files.values()]
+        spread = dict.fromkeys(len(paths) * k // _JUDGED for k in range(_JUDGED))
+        found: Counter[tuple[tuple[str, int], ...]] = Counter()
+        faults = {}
+        # Beyond these, files are tried only until one can be read.
+        for place in dict.fromkeys([*spread, *range(len(paths))]):
+            if found and place not in spread:
+                break
+            try:
+                arrays = self._read(paths[place])
+            except UnusableAudio as error:
+                faults[place] = error.reason
+            else:
+                found[tuple((label, array.shape[1]) for label, array in arrays.items())] += 1
+        if not found:
+            raise self._error(
+                f"none of its {len(paths)} files can be used; the first: {faults[0]}; "
+                "mend the files, or remove those that hold no activations"
+            )
+        return dict(found.most_common(1)[0][0])
+
     def _times(self, n_frames: int) -> NDArray[np.float64]:
         return self._first + np.arange(n_frames) / self._rate
 
@@ -183,7 +207,7 @@ class Precomputed:
         """Files by utterance id, found by listing: an id is never used to build a path."""
         found: dict[str, Path] = {}
         for path in sorted(self.folder.rglob("*")):
-            if path.suffix in _READERS and path.is_file():
+            if path.suffix.lower() in _READERS and path.is_file():
                 id = path.relative_to(self.folder).with_suffix("").as_posix()
                 if id in found:
                     raise self._error(f"holds both {found[id].name} and {path.name}; remove one")
@@ -201,8 +225,8 @@ class Precomputed:
     def _read(self, path: Path) -> dict[str, NDArray[np.float32]]:
         """Read the layers of a file, each of shape (T, D)."""
         try:
-            arrays = _READERS[path.suffix](path)
-        except (OSError, ValueError, KeyError, EOFError, SafetensorError, BadZipFile) as error:
+            arrays = _READERS[path.suffix.lower()](path)
+        except Exception as error:  # damaged files raise anything in their libraries
             raise UnusableAudio(f"{printable(path)} cannot be read: {error_text(error)}") from error
         if len(arrays) == 1:
             (array,) = arrays.values()
@@ -214,7 +238,7 @@ class Precomputed:
                         f"{len(labels)}"
                     )
                 arrays = dict(zip(labels, array, strict=True))
-            elif path.suffix == ".npy":
+            elif path.suffix.lower() == ".npy":
                 arrays = {(self._labels or ["layer.0"])[0]: array}
         for label, array in arrays.items():
             if array.ndim != 2 or array.dtype.kind != "f" or not array.size:
@@ -224,10 +248,15 @@ class Precomputed:
                 )
             if not np.isfinite(array).all():
                 raise UnusableAudio(f"{printable(path)}: {printable(label)} holds NaN or infinity")
-        return {
-            label: array.astype(np.float32)
-            for label, array in sorted(arrays.items(), key=_natural_order)
-        }
+        with np.errstate(over="ignore"):
+            cast = {label: array.astype(np.float32) for label, array in arrays.items()}
+        for label, array in cast.items():
+            if not np.isfinite(array).all():
+                raise UnusableAudio(
+                    f"{printable(path)}: {printable(label)} holds values beyond those of float32, "
+                    f"{np.finfo(np.float32).max:.1e}; rescale it"
+                )
+        return dict(sorted(cast.items(), key=_natural_order))
 
     def _number(self, value: Any, what: str, above: float = -math.inf) -> float:
         if not isinstance(value, int | float) or not math.isfinite(value) or value <= above:
@@ -260,10 +289,10 @@ def _card(folder: Path) -> dict[str, Any]:
 
 
 def _natural_order(item: tuple[str, Any]) -> tuple[Any, ...]:
-    """Sort key of a labelled array: text alphabetically, numbers by value."""
-    parts: list[tuple[int, int, str]] = []
-    for part in item[0].replace("_", ".").split("."):
-        parts.append((0, int(part), "") if part.isascii() and part.isdigit() else (1, 0, part))
+    """Sort key of a labelled array: text alphabetically, numbers anywhere in it by value."""
+    parts: list[Any] = list(_NUMBER.split(item[0]))
+    digits = [each.lstrip("0") for each in parts[1::2]]
+    parts[1::2] = [(len(each), each) for each in digits]  # as numbers of any length compare
     return tuple(parts)
 
 
@@ -278,10 +307,11 @@ def _npz(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _safetensors(path: Path) -> dict[str, NDArray[Any]]:
-    return {
-        name: values.float().numpy() if values.is_floating_point() else values.numpy()
-        for name, values in load_file(path).items()
-    }
+    found = {}
+    for name, values in load_file(path).items():
+        short = values.is_floating_point() and values.dtype.itemsize < 4  # some that numpy lacks
+        found[name] = (values.float() if short else values).numpy()
+    return found
 
 
 def _hdf5(path: Path) -> dict[str, NDArray[Any]]:
@@ -290,7 +320,7 @@ def _hdf5(path: Path) -> dict[str, NDArray[Any]]:
 
         def take(name: str, item: Any) -> None:
             if isinstance(item, h5py.Dataset):
-                found[name] = item[()]
+                found[name] = np.asarray(item[()])
 
         file.visititems(take)
     return found

@@ -92,26 +92,51 @@ class KernelSample:
     def ranks(self) -> Tensor:
         """Centred ranks of the distances of all pairs of frames, of norm 1; shape (n(n − 1)/2,).
 
-        Ties get their mean rank. All 0 if all distances are equal.
+        Distances that differ by rounding alone are ties, which get their mean rank. All 0 if all
+        distances are equal.
         """
         i, j = torch.triu_indices(len(self.frames), len(self.frames), 1)
-        ranks = torch.from_numpy(rankdata(self.squared_distances()[i, j].cpu().numpy()))
+        distances = self.squared_distances()[i, j]
+        levels = _levels(distances, self._rounding(distances, i, j))
+        ranks = torch.from_numpy(rankdata(levels.cpu().numpy()))
         ranks = (ranks - ranks.mean()).to(self.frames)
         return ranks / max(float(ranks.norm()), 1.0)
 
     def nearest(self, count: int) -> Tensor:
         """Return whether frame j is among the `count` nearest of frame i; bool, shape (n, n).
 
-        Of equally near frames the earliest count. All False if all frames are equal.
+        Of equally near frames the earliest count; distances that differ by rounding alone are
+        equal. All False if all frames are equally far from each other.
         """
         if count not in self._nearest:
-            distances = self.squared_distances()
+            distances = self.squared_distances().fill_diagonal_(torch.inf)
             nearest = torch.zeros_like(distances, dtype=torch.bool)
-            if distances.any():
-                order = distances.fill_diagonal_(torch.inf).argsort(dim=1, stable=True)
-                nearest.scatter_(1, order[:, :count], True)
-            self._nearest[count] = nearest
+            frames = torch.arange(len(distances), device=distances.device)
+            unequal = False
+            for rows in torch.split(frames, ROWS_AT_ONCE):
+                rounding = self._rounding(distances[rows], rows[:, None], frames)
+                levels = _levels(distances[rows], rounding.nan_to_num(posinf=0.0))
+                # A frame itself is on the last level, above all others.
+                unequal |= bool(levels.max() > 1)
+                order = levels.argsort(dim=1, stable=True)
+                nearest[rows] = nearest[rows].scatter(1, order[:, :count], True)
+            self._nearest[count] = nearest if unequal else torch.zeros_like(nearest)
         return self._nearest[count]
+
+    def _rounding(self, distances: Tensor, i: Tensor, j: Tensor) -> Tensor:
+        """Bound the difference that rounding makes between equal squared distances.
+
+        Sums of D products are rounded to (D + 4)·ε of the squared norms of both frames, or of
+        their difference where that is computed first. The frames as given are rounded as well.
+        """
+        centred = (self.frames - self.frames.mean(0)).square().sum(1)
+        given = self.frames.square().sum(1)
+        scale = centred[i] + centred[j]
+        near = distances < NEARLY_EQUAL * scale
+        computed = torch.where(near, (distances * scale).sqrt(), scale)
+        stored = (2 * distances * (given[i] + given[j])).sqrt()
+        epsilon = torch.finfo(torch.float64).eps
+        return 2 * epsilon * ((self.frames.shape[1] + 4) * computed + stored)
 
 
 class _Rolled(KernelSample):
@@ -171,6 +196,20 @@ def squared_distances(frames: Tensor) -> Tensor:
             distances[i, j] = squared
             distances[j, i] = squared
     return distances.fill_diagonal_(0).clamp_(min=0)
+
+
+def _levels(values: Tensor, rounding: Tensor) -> Tensor:
+    """Return the place of each value among the distinct ones along the last axis, from 0.
+
+    Values that rounding may have made different share a place.
+    """
+    order = values.argsort(dim=-1)
+    gaps = values.gather(-1, order).diff(dim=-1)
+    rounding = rounding.gather(-1, order)
+    above = gaps > torch.maximum(rounding[..., 1:], rounding[..., :-1])
+    levels = torch.zeros_like(order)
+    levels[..., 1:] = above.cumsum(-1)
+    return torch.empty_like(order).scatter_(-1, order, levels)
 
 
 def _centre(matrix: Tensor) -> Tensor:

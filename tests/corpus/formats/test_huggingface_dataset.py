@@ -88,3 +88,31 @@ def test_a_dataset_that_cannot_be_used_is_refused_in_one_line(save, files, tmp_p
     with pytest.raises(AssonanceError, match="set: cannot be read as a saved dataset") as caught:
         Corpus.from_path(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_of_two_columns_of_audio_the_first_is_read(files, tmp_path):
+    """After huggingface/datasets#7678 and #7707; other columns are not decoded."""
+    audio = [[{"bytes": path.read_bytes(), "path": None}] for path in files]
+    table = datasets.Dataset.from_dict({"noisy": audio[0], "clean": audio[1], "speaker": ["ann"]})
+    for column in ("noisy", "clean"):
+        table = table.cast_column(column, datasets.Audio())
+    table.save_to_disk(tmp_path / "set")
+    (utterance,) = Corpus.from_path(tmp_path / "set")
+    expected, _ = soundfile.read(files[0], dtype="float32")
+    np.testing.assert_array_equal(utterance.read(16000), expected)
+    assert utterance.speaker == "ann"
+
+
+def test_a_gap_in_a_column_of_numbers_is_no_name(save, files):
+    corpus = Corpus.from_path(save([*files, files[0]], speaker=[12.0, float("nan"), 12.0]))
+    assert [each.speaker for each in corpus] == ["12", None, "12"]
+
+
+def test_columns_are_found_in_any_case(save, files):
+    corpus = Corpus.from_path(save(files, **{"Speaker": ["ann", "bob"], "ID ": ["x", "y"]}))
+    assert (ids(corpus), corpus.speakers) == (["x", "y"], ("ann", "bob"))
+
+
+def test_a_column_of_lists_is_no_column_of_names(save, files):
+    with pytest.raises(AssonanceError, match="column speaker: list is neither a word nor a number"):
+        Corpus.from_path(save(files, speaker=[["ann"], ["bob"]]))

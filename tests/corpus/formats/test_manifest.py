@@ -9,7 +9,9 @@ import soundfile
 from signals import voice
 from speech_files import ids, reasons, write
 
+from assonance.activations.extraction import stop_at_left_out
 from assonance.corpus import Corpus
+from assonance.corpus.check import check
 from assonance.errors import AssonanceError
 
 
@@ -26,6 +28,12 @@ def test_a_segment_is_the_samples_between_its_start_and_end(tmp_path):
     np.testing.assert_array_equal(second.read(16000), whole[8000:])
     np.testing.assert_array_equal(third.read(16000), whole[:4000])
     assert (first.start, first.duration) == (0.25, 0.25)
+
+
+def test_a_start_that_rounds_to_the_file_s_is_the_file_s(tmp_path):
+    write(tmp_path / "a.wav", seconds=1)
+    (utterance,) = opened(tmp_path, "a.wav,-1e-9,0.5")
+    assert (utterance.first, utterance.last) == (0, 8000)
 
 
 def test_segments_are_named_after_their_file_and_times_and_share_its_recording(tmp_path):
@@ -198,3 +206,122 @@ def test_a_malformed_manifest_is_refused_by_name_in_one_line(tmp_path, name, con
     assert str(caught.value).startswith(str(tmp_path / name))
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+BOTH = [("a.wav", 0.5, 1.0, "s1"), ("b.wav", 2.0, 1.0, "s2")]
+
+
+def said_of(corpus):
+    return [(each.path.name, each.start, each.duration, each.speaker) for each in corpus]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "path,start,end,speaker\na.wav,0.5,1.5,s1\nb.wav,2.0,3.0,s2\n",
+        "path, start, end, speaker\na.wav, 0.5, 1.5, s1\nb.wav, 2.0, 3.0, s2\n",
+        "path ,start ,end ,speaker \na.wav ,0.5 ,1.5 ,s1 \nb.wav ,2.0 ,3.0 ,s2 \n",
+        'Path,START,End,Speaker,snr\na.wav,0.5,1.5,s1,20\nb.wav,2.0,3.0, "s2",15\n',
+    ],
+)
+def test_a_header_typed_by_hand_is_read(tmp_path, text):
+    """After PolicyEngine/policyengine-taxsim#418 and d3/d3#978."""
+    for name in ("a.wav", "b.wav"):
+        write(tmp_path / name, seconds=4)
+    (tmp_path / "list.csv").write_text(text)
+    assert said_of(Corpus.from_path(tmp_path / "list.csv")) == BOTH
+    rows = [{"Path": name, " start": start, "END": start + 1} for name, start, _, _ in BOTH]
+    (tmp_path / "list.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert said_of(Corpus.from_path(tmp_path / "list.jsonl")) == [
+        (*each[:3], None) for each in BOTH
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ("path,start_time,end_time", "columns 'start_time' and 'end_time'; rename to 'start' and"),
+        ("path,start,End Time", "column 'End Time'; rename to 'end'"),
+        ("path,strat,end", "column 'strat'; rename to 'start'"),
+        ("path,offset,duration", "column 'offset'; rename to 'start'"),
+        ("path,start,duration", "column 'duration' and read to the end of each file"),
+        ("path,start,speaker-id", "column 'speaker-id'; rename to 'speaker'"),
+        ("path,start,start", "2 columns are named start"),
+        ("path,Start,start", "2 columns are named start"),
+    ],
+)
+def test_a_column_nearly_named_like_one_that_is_read_is_refused(tmp_path, columns, words):
+    write(tmp_path / "a.wav", seconds=2)
+    with pytest.raises(AssonanceError, match=r"list\.csv: ") as caught:
+        opened(tmp_path, "a.wav,0.5,1.5", columns=columns)
+    assert words in str(caught.value)
+    names = columns.split(",")
+    if len(set(names)) == len(names):
+        (tmp_path / "list.jsonl").write_text(
+            json.dumps(dict.fromkeys(names[1:], 1) | {"path": "a.wav"})
+        )
+        with pytest.raises(AssonanceError):
+            Corpus.from_path(tmp_path / "list.jsonl")
+
+
+@pytest.mark.parametrize(
+    "columns",
+    ["path,snr,idx", "path,channels,duration", "path,speaker,speaker_id", "path,gender,transcript"],
+)
+def test_columns_of_the_user_s_own_are_ignored(tmp_path, columns):
+    write(tmp_path / "a.wav", seconds=2)
+    (utterance,) = opened(tmp_path, "a.wav,2,1", columns=columns)
+    assert utterance.duration == 2
+
+
+@pytest.mark.parametrize("column", ["speaker", "text", "language", "id", "start", "end", "channel"])
+@pytest.mark.parametrize("nothing", [None, float("nan"), ""])
+def test_a_missing_value_is_no_name(tmp_path, column, nothing):
+    """After lhotse-speech/lhotse#969 and alexenge/hu-neuro-pipeline#101."""
+    write(tmp_path / "a.wav", seconds=2)
+    expected = Corpus.from_path(tmp_path)
+    (tmp_path / "l.jsonl").write_text(json.dumps({"path": "a.wav", column: nothing}))
+    assert Corpus.from_path(tmp_path / "l.jsonl").utterances == expected.utterances
+
+
+def test_whole_numbers_in_tables_with_gaps_are_whole_numbers(tmp_path):
+    write(tmp_path / "a.wav")
+    rows = [
+        {"path": "a.wav", "id": 1.0, "speaker": 12.0},
+        {"path": "a.wav", "id": 2, "speaker": 12},
+    ]
+    (tmp_path / "l.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    corpus = Corpus.from_path(tmp_path / "l.jsonl")
+    assert (ids(corpus), corpus.speakers) == (["1", "2"], ("12",))
+    assert len(opened(tmp_path, "a.wav,0.0", columns="path,channel")) == 1
+
+
+def test_a_name_that_looks_like_a_missing_value_is_a_name(tmp_path):
+    write(tmp_path / "a.wav")
+    (tmp_path / "l.jsonl").write_text(json.dumps({"path": "a.wav", "speaker": "Nan"}))
+    assert Corpus.from_path(tmp_path / "l.jsonl").speakers == ("Nan",)
+
+
+@pytest.mark.parametrize("value", [["ann"], {"name": "ann"}, True])
+def test_what_is_no_word_is_no_name(tmp_path, value):
+    write(tmp_path / "a.wav")
+    (tmp_path / "l.jsonl").write_text(json.dumps({"path": "a.wav", "speaker": value}))
+    with pytest.raises(AssonanceError, match=r"line 1: speaker: .* neither a word nor a number"):
+        Corpus.from_path(tmp_path / "l.jsonl")
+
+
+@pytest.mark.parametrize("span", ["0.8,0.2", "-1,0.5", "0.5,9"])
+def test_a_bad_segment_is_named_wherever_it_is_reported(tmp_path, span):
+    write(tmp_path / "a.wav", seconds=1)
+    start, end = map(float, span.split(","))
+    name = f"a.wav (a:{start:.3f}-{end:.3f})"
+    with pytest.raises(AssonanceError) as caught:
+        opened(tmp_path, f"a.wav,{span}")
+    assert name in str(caught.value)
+    corpus = opened(tmp_path, f"a.wav,{span}", "a.wav,0,1")
+    assert corpus.left_out[0].shown.endswith(name)
+    (error,) = (each for each in check(corpus) if each.severity == "error")
+    assert name in error.where[0]
+    with pytest.raises(AssonanceError) as caught:
+        stop_at_left_out(corpus)
+    assert name in str(caught.value)

@@ -1,10 +1,11 @@
 """Define what a format says about an utterance, and what all formats share."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from assonance.errors import AssonanceError, error_text, printable
 
@@ -74,6 +75,27 @@ class Format:
     recognises: Callable[[Path], bool]
     entries: Callable[[Path], list[Entry]]
     corpus_name: Callable[[Path], str] = lambda path: path.name
+
+
+def text_of(value: Any) -> str | None:
+    """Return a value of a listing as text; None if it is missing: null, NaN or empty.
+
+    Tables with gaps hold whole numbers as floats: 12.0 is 12.
+
+    Raises
+    ------
+    ValueError
+        The value is neither a word nor a number.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool | list | tuple | dict):
+        raise ValueError(f"{type(value).__name__} is neither a word nor a number")
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        return str(int(value)) if value.is_integer() else str(value)
+    return str(value)
 
 
 def ids_of_paths(paths: Sequence[str]) -> dict[str, str]:

@@ -8,15 +8,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from assonance.corpus.formats.entry import About, Entry, Format, check_unique_ids
+from assonance.corpus.formats.entry import (
+    About,
+    Entry,
+    Format,
+    check_unique_ids,
+    text_of,
+)
 from assonance.errors import AssonanceError, error_text, printable
 
-# Names of the columns for speaker, language and text, the preferred first.
-_COLUMNS = (
-    ("speaker", "speaker_id", "client_id"),
-    ("language", "lang", "locale"),
-    ("text", "sentence", "transcription", "transcript"),
-)
+# Names of the columns, the preferred first.
+_COLUMNS = {
+    "id": ("id",),
+    "speaker": ("speaker", "speaker_id", "client_id"),
+    "language": ("language", "lang", "locale"),
+    "text": ("text", "sentence", "transcription", "transcript"),
+}
 
 
 def is_dataset(folder: Path) -> bool:
@@ -51,14 +58,11 @@ def entries_in_dataset(folder: Path) -> list[Entry]:
         ]
         if not columns:
             raise AssonanceError(f"{shown}: no column of audio; cast a column to datasets.Audio")
-        audio = table.cast_column(columns[0], datasets.Audio(decode=False))
-        listed = table.remove_columns(
-            [
-                each
-                for each in table.column_names
-                if isinstance(table.features[each], datasets.Audio)
-            ]
-        )
+        # Only these columns: others may need a decoder, or memory.
+        audio = table.select_columns(columns[:1])
+        audio = audio.cast_column(columns[0], datasets.Audio(decode=False))
+        wanted = {part: _column(table.column_names, names) for part, names in _COLUMNS.items()}
+        listed = table.select_columns([name for name in wanted.values() if name])
         rows = listed[:] if listed.column_names else {}
     except AssonanceError:
         raise
@@ -68,9 +72,12 @@ def entries_in_dataset(folder: Path) -> list[Entry]:
         ) from error
     if not len(table):
         raise AssonanceError(f"{shown}: holds no rows; give a dataset with utterances")
-    ids = [_text(each) or f"{row:06}" for row, each in enumerate(_column(rows, ("id",), table))]
+    said = {
+        part: _texts(rows[name], f"{shown}: column {name}") if name else [None] * len(table)
+        for part, name in wanted.items()
+    }
+    ids = [each or f"{row:06}" for row, each in enumerate(said["id"])]
     check_unique_ids(shown, enumerate(ids, start=1))
-    speakers, languages, texts = (_column(rows, names, table) for names in _COLUMNS)
     return [
         Entry(
             id,
@@ -78,9 +85,9 @@ def entries_in_dataset(folder: Path) -> list[Entry]:
             recording=id,
             embedded=_bytes_of(audio, columns[0], row),
             **About(
-                speaker=_text(speakers[row]),
-                language=_text(languages[row]),
-                text=_text(texts[row]),
+                speaker=said["speaker"][row],
+                language=said["language"][row],
+                text=said["text"][row],
             ),
         )
         for row, id in enumerate(ids)
@@ -105,13 +112,18 @@ def _bytes_of(table: Any, column: str, row: int) -> Callable[[], bytes]:
     return read
 
 
-def _column(rows: Any, names: Sequence[str], table: Any) -> Sequence[Any]:
-    present = [name for name in names if name in rows]
-    return rows[present[0]] if present else [None] * len(table)
+def _column(names: Sequence[str], preferred: Sequence[str]) -> str | None:
+    """Return the first preferred column that is there, by its own name."""
+    plain = {name.strip().casefold(): name for name in reversed(names)}
+    return next((plain[name] for name in preferred if name in plain), None)
 
 
-def _text(value: Any) -> str | None:
-    return None if value is None or value == "" else str(value)
+def _texts(values: Sequence[Any], what: str) -> list[str | None]:
+    """Return the values of a column as text; None for those that are missing."""
+    try:
+        return [text_of(each) for each in values]
+    except ValueError as error:
+        raise AssonanceError(f"{what}: {error}; cast it to a column of words") from error
 
 
 FORMAT = Format("a saved Hugging Face dataset", is_dataset, entries_in_dataset)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from assonance.corpus.formats.entry import Entry, Format, check_unique_ids, resolve
+from assonance.corpus.formats.entry import Entry, Format, check_unique_ids, resolve, text_of
 from assonance.errors import AssonanceError, error_text, printable
 
 _CUT_TYPES = ("MonoCut", "MultiCut", "MixedCut", "PaddingCut", "Cut")
@@ -112,7 +112,7 @@ def _entry(cut: Any, folder: Path) -> Entry:
         channel=None if whole else source.channels.index(channels[0]),
         speaker=_shared(each.speaker for each in cut.supervisions),
         language=_shared(each.language for each in cut.supervisions),
-        text=" ".join(each.text for each in cut.supervisions if each.text) or None,
+        text=" ".join(filter(None, (text_of(each.text) for each in cut.supervisions))) or None,
         fault=fault,
     )
 
@@ -130,9 +130,9 @@ def _source(cut: Any) -> tuple[Any, str | None]:
     return None, "takes channels that no single file holds; cut one of them"
 
 
-def _shared(values: Iterator[str | None]) -> str | None:
+def _shared(values: Iterator[Any]) -> str | None:
     """Return the value that all supervisions of a cut share, or None if they differ."""
-    distinct = {value for value in values if value is not None}
+    distinct = {text_of(value) for value in values} - {None}
     return distinct.pop() if len(distinct) == 1 else None
 
 
