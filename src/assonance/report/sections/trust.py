@@ -101,12 +101,13 @@ def chance(comparison: Comparison) -> Iterator[Picture]:
     table = trust_tables.chance_by_measure(comparison)
     if table.empty:
         return
-    least = table["least p"].iloc[0]
     more = (
-        ""
-        if least <= 0.05
-        else f" With so few shifts, p cannot be below {least:.2g}: set --shifts higher."
+        "The table adds the fraction of pairs of layers above the null at q ≤ 0.05 "
+        "(Benjamini–Hochberg over all pairs)."
     )
+    if table["above"].isna().all():
+        more = "So few shifts give the mean of the null alone: for p values, set --shifts to 19."
+        table = table.drop(columns=["least p", "above"])
     headings = _COLUMNS | {each.name: each.label for each in (SHIFTED, *trust_tables.averaged())}
     titles = [str(comparison.scores[name].attrs.get("long_name", name)) for name in table.index]
     yield picture(
@@ -118,8 +119,7 @@ def chance(comparison: Comparison) -> Iterator[Picture]:
         "match) and the circular-shift null, where the other layer is shifted to unrelated speech. "
         "The null is the score by chance for this amount of speech, this layer width and this "
         "dependence between frames. It is 0 by construction for measures between distinct "
-        "utterances (CKA, distinct utterances). The table adds the fraction of pairs of layers "
-        "above the null at q ≤ 0.05 (Benjamini–Hochberg over all pairs)." + more,
+        "utterances (CKA, distinct utterances). " + more,
         f"Dots of {len(table)} measures beside their circular-shift null, "
         f"{table[SHIFTED.name].min():.2f} to {table[SHIFTED.name].max():.2f}.",
     )
