@@ -212,10 +212,28 @@ class Certainty:
         int | None,
         typer.Option(
             help="Compute intervals by a bootstrap over groups with this many draws, for example "
-            "199, instead of the jackknife. One draw costs as much as leaving out one group. With "
+            "199, instead of the jackknife. One draw costs as much as one group with --refit. With "
             "as many --groups as utterances, this is the bootstrap over utterances, which has the "
             "best coverage.",
             metavar="DRAWS",
+        ),
+    ] = None
+    refit: Annotated[
+        bool | None,
+        typer.Option(
+            "--refit",
+            help="Fit every regression again with each jackknife group left out, instead of "
+            "holding its coefficients fixed: about as sure, and many times the time if layers are "
+            "wide.",
+        ),
+    ] = None
+    interval_neurons: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of neurons of each layer, drawn at random, from which intervals of "
+            "regressions and of the rotation floor are computed; 192 by default. The others have "
+            "no interval of their own for these.",
+            metavar="NEURONS",
         ),
     ] = None
     shifts: Annotated[

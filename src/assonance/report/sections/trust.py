@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from assonance.comparison.result import Comparison
+from assonance.inference.intervals import coefficients_held
 from assonance.measures.layer_descriptors import DESCRIPTORS
 from assonance.measures.roles import DOMINANCE, HELD_OUT
 from assonance.plots import trust as trust_plots
@@ -19,12 +20,13 @@ def _intervals(comparison: Comparison) -> str:
     """Word how intervals were computed, what they generalise to, and where they fail."""
     if not comparison.method:
         return "No intervals were computed."
+    beside = "" if coefficients_held(comparison.replicates) else "and of LinReg's r "
     return (
         f"Intervals come from {comparison.method} and generalise to "
         f"{comparison.provenance.population}. SVCCA and PWCCA have none: they are not smooth where "
         "nothing is shared, and an interval would mislead. Intervals of MaxCorr (slightly too "
-        "short with the jackknife) and of LinReg's r hold where neurons share something; where "
-        "they share nothing, both are biased upwards: read R² and held-out scores there."
+        f"short with the jackknife) {beside}hold where neurons share something; where they share "
+        "nothing, they lie too high: read held-out scores there."
     )
 
 
