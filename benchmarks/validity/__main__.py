@@ -77,7 +77,7 @@ def _unrelated(repetitions: int) -> str:
 
 
 def _held(repetitions: int) -> str:
-    parts = [_HELD.format(repetitions // 2)]
+    parts = [_HELD.format(repetitions // 2).strip()]
     for world in ("shared", "24 neurons", "48 neurons", "R² near 0", "heavy tails", "speakers"):
         for size, groups in coverage.SIZES.items():
             truth = coverage.truths(coverage.WORLDS[world])["linreg_r2"]
@@ -156,8 +156,8 @@ intervals that contain the truth. The coefficients of regressions are held fixed
 _UNRELATED = """
 Two thirds of the neurons share nothing with the other layer: their true correlation is 0. MaxCorr
 has a kink there. The maximum of correlations that are all 0 is above 0, and no correction removes
-that, so its interval is not honest. Those of regressions are: their R² has no such kink, and their
-r is the root of its estimate, with its sign. 120 utterances, 20 groups.
+that, so its interval is not honest. R² has no such kink, and r is the root of its estimate, with
+its sign. 120 utterances, 20 groups.
 """
 _SCALE = """
 Coverage of intervals of the jackknife that fits again, on the plain scale, and on the artanh scale

@@ -63,7 +63,16 @@ def test_float32_serves_where_no_product_was_made_in_float64():
     exact = [LayerGroups(make_grouped(), name) for name in LAYERS]
     assert narrow[0].cross(narrow[1]).dtype == torch.float32
     assert exact[0].cross(exact[1]).dtype == torch.float64
-    assert exact[1].fit_dtype == torch.float64
     torch.testing.assert_close(
         narrow[0].cross(narrow[1]).to(torch.float64), exact[0].cross(exact[1]), atol=1e-6, rtol=0
     )
+
+
+def test_nearly_dependent_neurons_are_fitted_in_float64():
+    b = LAYERS["b"]
+    near = b[:, :1] + 1e-3 * np.random.default_rng(1).standard_normal((len(b), 1))
+    layers = [
+        LayerGroups(make_grouped({"a": LAYERS["a"], "b": values}, torch.float32), "b")
+        for values in (b, np.hstack([b, near]))
+    ]
+    assert [layer.fit_dtype for layer in layers] == [torch.float32, torch.float64]

@@ -95,7 +95,7 @@ class HeldScores:
     def prepare(self, layer: LayerGroups) -> None:
         """Compute what all pairs of a layer need."""
         if self._regressions:
-            _ = layer.fit_dtype
+            _ = layer.fits, layer.fit_dtype
         if ROTATED in self._names and layer.name not in self._norms:
             self._norms[layer.name] = [rotated_norms(layer, each) for each in self._bases(layer)]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from assonance.statistics.fold_layer import FoldLayer
 from assonance.statistics.layer import exceeds_rounding
 from assonance.statistics.lazy import lazy, once
 from assonance.statistics.moment_views import GroupedMoments
@@ -109,7 +110,6 @@ class LayerGroups:
     def fits(self) -> list[Fit]:
         """Fit of each fold, to the groups outside it."""
         folds = self._grouped.fold_of_group
-        layers = [self._grouped.whole.fold_layer(self.name, fold) for fold in range(max(folds) + 1)]
         return [
             Fit(
                 [group for group, own in enumerate(folds) if own == fold],
@@ -117,14 +117,19 @@ class LayerGroups:
                 layer.training.mean * self.inverse_norms,
                 layer.inverse,
             )
-            for fold, layer in enumerate(layers)
+            for fold, layer in enumerate(self._folds)
         ]
 
     @lazy
     def fit_dtype(self) -> torch.dtype:
         """Dtype for products with the inverses: float64 where float32 would cost too much."""
-        in_float64 = any(fit.inverse.dtype == torch.float64 for fit in self.fits)
-        return torch.float64 if in_float64 else torch.float32
+        dtypes = {layer.training.inverse_dtype(torch.float32) for layer in self._folds}
+        return torch.float64 if torch.float64 in dtypes else torch.float32
+
+    @property
+    def _folds(self) -> list[FoldLayer]:
+        count = max(self._grouped.fold_of_group) + 1
+        return [self._grouped.whole.fold_layer(self.name, fold) for fold in range(count)]
 
 
 def _without(values: Tensor) -> Tensor:
