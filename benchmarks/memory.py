@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
+from typing import Any
 
 from assonance.measures import find
 from assonance.scoring.tiles import plan, size
@@ -51,11 +52,12 @@ class Case:
         widths = {f"layer {number}": self.width for number in range(self.layers)}
         settings = SETTINGS["default"]
         chosen = find(self.measures, ("neuron", "layer"))
-        counts = {
+        counts: dict[str, Any] = {
             "groups": settings.folds,
             "folds": settings.folds,
             "sampled": min(settings.sample_frames, self.frames),
             "kernels": sum(each.needs == "sample" for each in chosen),
+            "held": False,  # no intervals
         }
         tiles = plan(widths, different, memory=self.memory, **counts)
         return [size(tile, widths, **counts) for tile in tiles]

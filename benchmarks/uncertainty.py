@@ -1,16 +1,19 @@
 """What intervals and floors cost beside the scores themselves.
 
-    python -m benchmarks.uncertainty [--layers 12] [--width 128] [--json FILE]
+    python -m benchmarks.uncertainty [--layers 12] [--width 128] [--refit] [--json FILE]
 
-Layers of two models of equally many layers, their frames after a layer norm, compared by what is
-compared by default, attention aside: scores alone, with the jackknife, and with shifted speech.
-Everything is measured several times in turn after a warm-up, and the medians are shown, in seconds
-of the clock and of all cores together.
+Layers of two models and of a random twin of each, equally many, their frames after a layer norm,
+are compared by the default measures without attention, and in the pairs that a comparison of such
+models has: twins are not compared with each other and have no interval with their own model; nulls
+are for the two models. Scores alone, with intervals, and with shifted speech. Everything is
+measured several times in turn after a warm-up, and the medians are shown, in seconds of the clock
+and of all cores together.
 """
 
 import argparse
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -41,25 +44,49 @@ class Normed(Layers):
         }
 
 
-class TwoModels(PairRules):
-    """Rules of two models, which have half of the layers each: only pairs across have nulls."""
+class WithTwins(PairRules):
+    """Rules of two models and of a random twin of each, which have a quarter of the layers each."""
 
     def __init__(self, layers: Normed) -> None:
-        self.half = set(list(layers.widths)[: len(layers.widths) // 2])
+        names = list(layers.widths)
+        self.place = {name: 4 * number // len(names) for number, name in enumerate(names)}
+
+    def is_scored(self, a: str, b: str) -> bool:
+        """Whether one of the layers is of a model."""
+        return min(self.place[a], self.place[b]) < 2
+
+    def gets_interval(self, a: str, b: str) -> bool:
+        """Whether the layers are not of a model and its own twin."""
+        return abs(self.place[a] - self.place[b]) != 2
 
     def gets_null(self, a: str, b: str) -> bool:
         """Whether the layers are of two models."""
-        return (a in self.half) != (b in self.half)
+        return {self.place[a], self.place[b]} == {0, 1}
 
 
-def compared(layers: Normed, groups: int | None, shifts: int | None) -> tuple[float, float]:
+@dataclass(frozen=True)
+class Choice:
+    """What is computed beside the scores."""
+
+    groups: int | None = None
+    shifts: int | None = None
+    refit: bool = False
+
+
+def compared(layers: Normed, choice: Choice) -> tuple[float, float]:
     """Time a comparison, by the clock and by the processor."""
-    settings = Settings("benchmark", groups=groups or 20, shifts=shifts or 1)
+    settings = Settings(
+        "benchmark", groups=choice.groups or 20, shifts=choice.shifts or 1, refit=choice.refit
+    )
     chosen = find(OF_FRAMES, ("neuron", "layer"))
     resampling = resample_frames(
-        layers, chosen, settings, intervals=groups is not None, nulls=shifts is not None
+        layers,
+        chosen,
+        settings,
+        intervals=choice.groups is not None,
+        nulls=choice.shifts is not None,
     )
-    frame_pass = FramePass(layers, chosen, settings, resampling, rules=TwoModels(layers))
+    frame_pass = FramePass(layers, chosen, settings, resampling, rules=WithTwins(layers))
     started = time.perf_counter(), time.process_time()
     frame_pass.run(memory=MEMORY, progress=Silent())
     return time.perf_counter() - started[0], time.process_time() - started[1]
@@ -72,22 +99,24 @@ def main() -> None:
     options.add_argument("--width", type=int, default=128)
     options.add_argument("--frames", type=int, default=18_000)
     options.add_argument("--repeat", type=int, default=3)
+    options.add_argument("--refit", action="store_true", help="also fit every replicate again")
     options.add_argument("--json", help="file for the figures")
     asked = options.parse_args()
     lengths = utterances(asked.frames, shortest=80, longest=200)
     layers = Normed(asked.layers, asked.width, lengths, kept=True)
-    choices: dict[str, tuple[int | None, int | None]] = {
-        "scores alone": (None, None),
-        "jackknife, 20 groups": (20, None),
-        "4 shifts": (None, 4),
-        "19 shifts": (None, 19),
-        "jackknife and 19 shifts": (20, 19),
+    choices = {
+        "scores alone": Choice(),
+        "intervals, 20 groups": Choice(20),
+        "3 shifts": Choice(None, 3),
+        "intervals and 3 shifts": Choice(20, 3),
     }
+    if asked.refit:
+        choices["fitted again"] = Choice(20, refit=True)
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in choices}
-    compared(layers, None, None)  # warm up
+    compared(layers, Choice())  # warm up
     for _ in range(asked.repeat):
         for name, choice in choices.items():
-            times[name].append(compared(layers, *choice))
+            times[name].append(compared(layers, choice))
     rows: list[dict[str, Any]] = []
     for name, taken in times.items():
         clock, processor = np.median(taken, axis=0).tolist()

@@ -34,6 +34,7 @@ def test_unknown_settings_are_refused_with_the_known_ones():
         ({"cut": "above"}, "cut must be 'reach' or 'below'"),
         ({"folds": 1}, "folds must be at least 2"),
         ({"rotations": 0}, "rotations must be at least 1"),
+        ({"interval_neurons": 1}, "interval_neurons must be at least 2"),
         ({"bootstrap": 38}, "bootstrap must be at least 39 draws"),
         ({"attention_seconds": float("nan")}, "attention_seconds must be at least 1"),
         ({"attention_rows": 1}, "attention_rows must be at least 2, or 0 for all frames; got 1"),

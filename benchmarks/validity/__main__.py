@@ -76,6 +76,18 @@ def _unrelated(repetitions: int) -> str:
     return _UNRELATED + "\n" + markdown(found)
 
 
+def _held(repetitions: int) -> str:
+    parts = [_HELD.format(repetitions // 2).strip()]
+    for world in ("shared", "24 neurons", "48 neurons", "R² near 0", "heavy tails", "speakers"):
+        for size, groups in coverage.SIZES.items():
+            truth = coverage.truths(coverage.WORLDS[world])["linreg_r2"]
+            parts.append(
+                f"{world[:1].upper()}{world[1:]} (mean R² {truth:.3f}), {size} utterances, "
+                f"{groups} groups:\n\n{markdown(coverage.held(size, repetitions // 2, world))}"
+            )
+    return "\n\n".join(parts)
+
+
 def _bootstrap(repetitions: int) -> str:
     return (
         _BOOTSTRAP.format(repetitions, DRAWS)
@@ -120,9 +132,10 @@ _INTRODUCTION = """# What the numbers are worth
 
 Simulations with a known truth, made by `python -m benchmarks.validity --write docs/validity.md`.
 All are seeded, and every figure below comes from that command. *Plain* scores follow the
-definition. *Corrected* estimates have their bias removed by the jackknife or, where stated, by
-the bootstrap (`assonance.inference.intervals`); the intervals are theirs. Measures bounded at
-both ends have their intervals computed on the artanh scale, except held-out ones.
+definition. *Corrected* estimates have their bias removed: those of regressions by the errors on
+fitted and on other speech (`assonance.inference.held`), all others by the jackknife or, where
+stated, by the bootstrap (`assonance.inference.intervals`). The intervals are theirs. Measures
+bounded at both ends have their intervals computed on the artanh scale, except held-out ones.
 """
 _BIAS = """
 20 utterances of 50 to 150 frames, 256 neurons, AR(1) frames with correlation ρ. CKA, and even its
@@ -138,30 +151,38 @@ bases.
 _COVERAGE = """
 Two layers of 12 neurons. Each neuron is a mixture of four shared series and one of its own, all
 AR(1) with ρ = .9; utterances have 25 to 75 frames; {} corpora. Coverage is the share of 95 %
-intervals that contain the truth.
+intervals that contain the truth. The coefficients of regressions are held fixed.
 """
 _UNRELATED = """
 Two thirds of the neurons share nothing with the other layer: their true correlation is 0. MaxCorr
-and LinReg's r have a kink there. The maximum of correlations that are all 0 is above 0, and no
-correction removes that, so no in-sample interval is honest. Squared and held-out forms have no
-such kink, and lead in the report. 120 utterances, 20 groups.
+has a kink there. The maximum of correlations that are all 0 is above 0, and no correction removes
+that, so its interval is not honest. R² has no such kink, and r is the root of its estimate, with
+its sign. 120 utterances, 20 groups.
 """
 _SCALE = """
-Coverage of jackknife intervals on the plain scale, and on the artanh scale after transforming
-back, on the same {} corpora. *Shared* is the world above; in *near 1* every neuron is nearly
-equal to one of the other layer. Held-out scores and CKA of distinct utterances, which have no
-lower bound, keep the plain scale.
+Coverage of intervals of the jackknife that fits again, on the plain scale, and on the artanh scale
+after transforming back, on the same {} corpora. *Shared* is the world above; in *near 1* every
+neuron is nearly equal to one of the other layer. Held-out scores and CKA of distinct utterances,
+which have no lower bound, keep the plain scale.
+"""
+_HELD = """
+The jackknife of regressions that holds the coefficients fixed (the default), and the one that fits
+again with each group left out (`--refit`), on the same {} corpora. *24 neurons* and *48 neurons*
+are wider, in *R² near 0* hardly anything is shared, innovations with *heavy tails* follow
+Student's t with four degrees of freedom, and *speakers* have three tenths of every series' variance
+in common over their four or six utterances, and are the units. Measures without coefficients are
+the same in both.
 """
 _BOOTSTRAP = """
-The jackknife over groups, as above, and the bootstrap over utterances (`--bootstrap` with as many
-`--groups` as utterances), on the same corpora: {} corpora, {} draws each. A draw contains about
-two thirds of the utterances, some repeatedly, and overfits like half of the speech. In-sample
-maxima and fits (MaxCorr, LinReg, CCA) are therefore biased upwards again in every draw, and
-held-out scores downwards. If bias is not proportional to one over the amount of speech, the
-bootstrap correction leaves more of it than the jackknife, whose replicates have a tenth less
-speech. Quantiles of draws are also narrower than Student's t. With little speech, use the
-jackknife. Otherwise the bootstrap serves MaxCorr better: a maximum has a kink, which leaving out
-a few utterances hardly reveals.
+The jackknife over groups that fits again (`--refit`), and the bootstrap over utterances
+(`--bootstrap` with as many `--groups` as utterances), on the same corpora: {} corpora, {} draws
+each. A draw contains about two thirds of the utterances, some repeatedly, and overfits like half of
+the speech. In-sample maxima and fits (MaxCorr, LinReg, CCA) are therefore biased upwards again in
+every draw, and held-out scores downwards. If bias is not proportional to one over the amount of
+speech, the bootstrap correction leaves more of it than the jackknife, whose replicates have a tenth
+less speech. Quantiles of draws are also narrower than Student's t. With little speech, use the
+jackknife. Otherwise the bootstrap serves MaxCorr better: a maximum has a kink, which leaving out a
+few utterances hardly reveals.
 """
 _HEADS = """
 Two layers of two heads that share part of their logits; utterances of 8 to 24 frames; {} corpora.
@@ -172,6 +193,7 @@ SECTIONS: dict[str, Callable[[int], str]] = {
     "Intervals of neuron and layer measures": _coverage,
     "Where neurons share nothing": _unrelated,
     "The scale of intervals": _scale,
+    "Coefficients held, or fitted again": _held,
     "Jackknife and bootstrap": _bootstrap,
     "Intervals of attention measures": _heads,
     "Claims": _claims,

@@ -12,12 +12,14 @@ know of: the world `unrelated` shows what then becomes of them.
 The jackknife leaves groups out; the bootstrap draws utterances. Both are of the same corpora.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from assonance.inference.intervals import intervals
 from assonance.measures import MEASURES
@@ -26,27 +28,64 @@ from benchmarks.validity.series import Array, ar1, lengths
 from benchmarks.validity.small import score_layers
 from benchmarks.validity.study import Found, Study, study
 
-WIDTH, SHARED, RHO = 12, 4, 0.9
+SHARED, RHO = 4, 0.9
 SIZES = {40: 10, 120: 20}  # utterances and groups
+PER_SPEAKER = {40: 4, 120: 6}
+# Share of the variance of every series that is the same in all utterances of a speaker.
+OF_SPEAKER = 0.3
 
 
-def mixtures(seed: int = 7) -> tuple[Array, Array]:
-    """Weights of the shared series in the neurons of each layer, shape (SHARED, WIDTH)."""
-    rng = np.random.default_rng(seed)
-    x, y = rng.normal(size=(2, SHARED, WIDTH)) * 0.6
+@dataclass(frozen=True)
+class World:
+    """How two layers come about.
+
+    Attributes
+    ----------
+    x, y
+        Weights of the shared series in the neurons of each layer, shape (SHARED, width). Each
+        neuron has a series of its own besides.
+    heavy
+        Whether innovations have heavy tails.
+    speakers
+        Whether utterances of a speaker have something in common.
+    """
+
+    x: Array
+    y: Array
+    heavy: bool = False
+    speakers: bool = False
+
+    def draw(
+        self, rng: np.random.Generator, frames: NDArray[np.int64], speakers: list[int], width: int
+    ) -> Array:
+        """Draw series of variance 1."""
+        series = ar1(rng, frames, width, RHO, heavy=self.heavy)
+        if not self.speakers:
+            return series
+        steady = rng.normal(size=(max(speakers) + 1, width))[np.repeat(speakers, frames)]
+        mixed: Array = np.sqrt(1 - OF_SPEAKER) * series + np.sqrt(OF_SPEAKER) * steady
+        return mixed
+
+
+def mixtures(width: int = 12, weight: float = 0.6) -> tuple[Array, Array]:
+    """Draw the weights of the shared series in the neurons of each layer."""
+    x, y = np.random.default_rng(7).normal(size=(2, SHARED, width)) * weight
     return x, y
 
 
 def alone(layers: tuple[Array, Array]) -> tuple[Array, Array]:
     """Take the shared series out of two thirds of the neurons."""
     x, y = (weights.copy() for weights in layers)
-    x[:, WIDTH // 3 :] = y[:, WIDTH // 3 :] = 0
+    third = x.shape[1] // 3
+    x[:, third:] = y[:, third:] = 0
     return x, y
 
 
-def truths(x: Array, y: Array) -> dict[str, float]:
+def truths(world: World) -> dict[str, float]:
     """Work the measures out from the covariances."""
-    own = np.eye(WIDTH)
+    x, y = world.x, world.y
+    width = x.shape[1]
+    own = np.eye(width)
     xx, yy, xy = x.T @ x + own, y.T @ y + own, x.T @ y
     explained = (xy @ np.linalg.inv(yy) * xy).sum(1) / np.diag(xx)
     r = xy / np.sqrt(np.outer(np.diag(xx), np.diag(yy)))
@@ -58,17 +97,22 @@ def truths(x: Array, y: Array) -> dict[str, float]:
         "linreg_r2": float(explained.mean()),
         "linreg_heldout": float(explained.mean()),
         "linreg_heldout_r": float(np.sqrt(explained).mean()),
-        "cca_r2": float(np.trace(whole) / WIDTH),
+        "cca_r2": float(np.trace(whole) / width),
         "cka": float(cka),
         "cka_utterance": float(cka),
     }
 
 
-WORLDS: dict[str, Callable[[], tuple[Array, Array]]] = {
-    "shared": mixtures,
-    "unrelated": lambda: alone(mixtures()),
+WORLDS = {
+    "shared": World(*mixtures()),
+    "unrelated": World(*alone(mixtures())),
     # Every neuron nearly the same as one of the other layer.
-    "near 1": lambda: (5 * np.eye(WIDTH), 5 * np.eye(WIDTH)),
+    "near 1": World(5 * np.eye(12), 5 * np.eye(12)),
+    "24 neurons": World(*mixtures(24)),
+    "48 neurons": World(*mixtures(48)),
+    "R² near 0": World(*mixtures(24, 0.15)),
+    "heavy tails": World(*mixtures(), heavy=True),
+    "speakers": World(*mixtures(), speakers=True),
 }
 
 
@@ -79,14 +123,19 @@ def once(
     world: str = "shared",
     draws: int | None = None,
     scales: Sequence[str] | None = None,
+    refit: bool = False,
 ) -> dict[str, Found]:
     """Value, estimate, low and high end of one corpus; with `scales`, on each of them."""
     rng = np.random.default_rng([seed, utterances])
     frames = lengths(rng, utterances, 50)
-    weights = WORLDS[world]()
-    common = ar1(rng, frames, len(weights[0]), RHO)
-    layers = [common @ each + ar1(rng, frames, WIDTH, RHO) for each in weights]
-    names = list(truths(*weights))
+    made = WORLDS[world]
+    width = made.x.shape[1]
+    speakers = [number // PER_SPEAKER[utterances] for number in range(utterances)]
+    common = made.draw(rng, frames, speakers, SHARED)
+    layers = [
+        common @ weights + made.draw(rng, frames, speakers, width) for weights in (made.x, made.y)
+    ]
+    names = list(truths(made))
     scored = score_layers(
         np.stack(layers, 1),
         frames,
@@ -94,6 +143,8 @@ def once(
         groups=SIZES[utterances] if draws is None else utterances,
         seed=seed,
         draws=draws,
+        refit=refit,
+        units=speakers if made.speakers else None,
     )
     dims = (*CELL, "group" if draws is None else "draw")
     found = {}
@@ -111,35 +162,57 @@ def once(
 
 
 def coverage(
-    utterances: int, repetitions: int, *, world: str = "shared", draws: int | None = None
+    utterances: int,
+    repetitions: int,
+    *,
+    world: str = "shared",
+    draws: int | None = None,
+    refit: bool = False,
 ) -> Study:
     """Repeat it, side by side on all cores."""
-    simulated = partial(once, world=world, draws=draws)
-    return study(simulated, utterances, repetitions, truths(*WORLDS[world]()))
+    simulated = partial(once, world=world, draws=draws, refit=refit)
+    return study(simulated, utterances, repetitions, truths(WORLDS[world]))
 
 
 def by_scale(utterances: int, repetitions: int, world: str) -> pd.DataFrame:
     """Hold intervals made on the plain scale against those on the scale of artanh."""
     scales = ("plain", "artanh")
-    true = truths(*WORLDS[world]())
+    true = truths(WORLDS[world])
     known = {f"{name}, {scale}": value for name, value in true.items() for scale in scales}
-    found = study(partial(once, world=world, scales=scales), utterances, repetitions, known)
+    found = study(
+        partial(once, world=world, scales=scales, refit=True), utterances, repetitions, known
+    )
     rows = {name: [found["coverage"][f"{name}, {scale}"] for scale in scales] for name in true}
     columns = [f"{world}, {utterances}: {scale}" for scale in scales]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("measure")
 
 
 def beside(utterances: int, repetitions: int, draws: int) -> pd.DataFrame:
-    """Hold the bootstrap against the jackknife on the same corpora."""
-    both = {
-        "jackknife": coverage(utterances, repetitions),
-        "bootstrap": coverage(utterances, repetitions, draws=draws),
-    }
+    """Hold the bootstrap against the jackknife on the same corpora; both fit again."""
+    return _side_by_side(
+        {
+            "jackknife": coverage(utterances, repetitions, refit=True),
+            "bootstrap": coverage(utterances, repetitions, draws=draws),
+        }
+    )
+
+
+def held(utterances: int, repetitions: int, world: str) -> pd.DataFrame:
+    """Hold the jackknife with coefficients held against that which fits again; all measures."""
+    return _side_by_side(
+        {
+            "held": coverage(utterances, repetitions, world=world),
+            "refit": coverage(utterances, repetitions, world=world, refit=True),
+        }
+    )
+
+
+def _side_by_side(studies: Mapping[str, Study]) -> pd.DataFrame:
     shown = {"bias, corrected": "bias", "coverage": "coverage", "width": "width"}
     return pd.DataFrame(
         {
             f"{name}: {word}": found[column]
-            for name, found in both.items()
+            for name, found in studies.items()
             for column, word in shown.items()
         }
     )

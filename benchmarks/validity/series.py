@@ -20,15 +20,25 @@ def groups(frames: NDArray[np.int64]) -> list[int]:
     return numbers
 
 
-def ar1(rng: np.random.Generator, frames: NDArray[np.int64], width: int, rho: float) -> Array:
-    """Draw stationary first-order autoregressive series of variance 1, each utterance anew.
+def ar1(
+    rng: np.random.Generator,
+    frames: NDArray[np.int64],
+    width: int,
+    rho: float,
+    *,
+    heavy: bool = False,
+) -> Array:
+    """Draw first-order autoregressive series of variance 1, each utterance anew.
+
+    With `heavy`, innovations are Student's t with four degrees of freedom.
 
     Returns
     -------
     ndarray
         Shape (Σ frames, width).
     """
-    noise = rng.normal(size=(int(frames.sum()), width))
+    size = (int(frames.sum()), width)
+    noise = rng.standard_t(4, size) / np.sqrt(2) if heavy else rng.normal(size=size)
     series = np.empty_like(noise)
     starts = np.cumsum([0, *frames[:-1]])
     fresh = np.sqrt(1 - rho**2)

@@ -14,7 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from assonance import similarity_matrix
+from assonance.inference.held import HeldEstimate, held_r, held_r2
 from assonance.inference.resampling import assign_groups, replicate_weights
+from assonance.measures import MEASURES as MEASURES_OF
 from assonance.measures import find
 from assonance.measures.neurons import rotations
 from assonance.scoring.head_scores import head_replicates, head_scores
@@ -59,6 +61,8 @@ def score_layers(
     seed: int,
     bases: int = 1,
     draws: int | None = None,
+    refit: bool = False,
+    units: Sequence[int] | None = None,
 ) -> Scored:
     """Score layers of one width.
 
@@ -70,12 +74,14 @@ def score_layers(
         Frames of each utterance.
     measures
         Of `MEASURES`.
-    groups, seed, bases, draws
-        Groups of utterances, what draws, random bases, and draws of the bootstrap, as in
-        assonance's settings.
+    groups, seed, bases, draws, refit
+        Groups of utterances, what draws, random bases, draws of the bootstrap, and whether the
+        jackknife fits again, as in assonance's settings.
+    units
+        Speaker of each utterance; every utterance is its own by default.
     """
     parts, folds = assign_groups(
-        sizes.tolist(), range(len(sizes)), folds=FOLDS, groups=groups, seed=seed
+        sizes.tolist(), units or range(len(sizes)), folds=FOLDS, groups=groups, seed=seed
     )
     # All groups, then the replicates.
     kept = np.vstack([np.ones(len(folds)), replicate_weights(folds.tolist(), draws, seed)])
@@ -98,13 +104,29 @@ def score_layers(
         found["cka"] = shared / own[:, :, None] / own[:, None]
     if "maxcorr_rotated" in measures:
         each = _in_bases(correlation, bases, seed)
-        found["maxcorr_rotated"] = each.mean(0)
-        in_bases = each[:, 0].transpose(1, 2, 0)
-    return Scored(
-        {name: found[name][0] for name in measures},
-        {name: found[name][1:].transpose(1, 2, 0) for name in measures},
-        in_bases,
-    )
+        found["maxcorr_rotated"] = each.mean((0, -1))
+        in_bases = each[:, 0].mean(-1).transpose(1, 2, 0)
+        if draws is None and not refit:
+            turns = np.arange(each.shape[-1]) % min(2, bases)
+            taken = np.take_along_axis(each, turns[None, None, None, None], 0)[0].mean(-1)
+            found["maxcorr_rotated"] = found["maxcorr_rotated"][:1] + taken - taken[:1]
+            found["maxcorr_rotated"][0] = each[:, 0].mean((0, -1))
+    replicates = {name: found[name][1:].transpose(1, 2, 0) for name in measures}
+    if draws is None and not refit and any(MEASURES_OF[name].regression for name in measures):
+        held = held_r2(*sums.held(folds))
+        kinds = {"r2": held, "r": held_r(held)}
+        for name in measures:
+            kind = MEASURES_OF[name].regression
+            if kind:
+                replicates[name] = _of_layer(kinds[kind], found[name][0])
+    return Scored({name: found[name][0] for name in measures}, replicates, in_bases)
+
+
+def _of_layer(held: HeldEstimate, score: Array) -> Array:
+    """Average replicates over neurons, all of which are sampled; (L, L, G)."""
+    each = np.broadcast_to(score[..., None], held.estimate.shape)
+    layer = held.of_layer(score, each)  # type: ignore[arg-type]
+    return np.moveaxis(layer.replicates(score), 0, -1)
 
 
 def score_heads(
@@ -147,15 +169,22 @@ def agree(tolerance: float = 1e-9) -> None:
     settings = Settings("small", groups=groups, rotations=bases, seed=seed)
     frames = rng.standard_normal((sum(sizes), layers, width))
     frames += rng.standard_normal((sum(sizes), 1, width))
-    for draws in (None, 40):
+    for draws, refit in ((None, False), (None, True), (40, False)):
         ours = score_layers(
-            frames, sizes, MEASURES, groups=groups, bases=bases, seed=seed, draws=draws
+            frames,
+            sizes,
+            MEASURES,
+            groups=groups,
+            bases=bases,
+            seed=seed,
+            draws=draws,
+            refit=refit,
         )
         theirs = similarity_matrix(
             {label: frames[:, number] for number, label in enumerate(labels)},
             MEASURES,
             groups=utterance_of(sizes),
-            settings=replace(settings, bootstrap=draws),
+            settings=replace(settings, bootstrap=draws, refit=refit),
             intervals=True,
         )
         for name in MEASURES:
@@ -253,6 +282,34 @@ class _Sums:
         explained = 1 - (variance - 2 * covariance + predicted) / variance
         return explained.mean(-1), (covariance / np.sqrt(variance * predicted)).mean(-1)
 
+    def held(self, folds: NDArray[np.int64]) -> tuple[Array, Array, Array]:
+        """Variance and errors by group, (G, L, L, D), and the error of the fits, (L, L, D)."""
+        shape = (len(folds), self.layers, self.layers, self.width)
+        variance, errors = np.zeros(shape), np.zeros(shape)
+        left, whole = np.zeros(shape[1:]), np.zeros(shape[1:])
+        diagonal = np.arange(self.layers)
+        for fold in range(int(folds.max()) + 1):
+            n = self.counts[folds != fold].sum()
+            mean = self.means[folds != fold].sum(0) / n
+            seen = self.products[folds != fold].sum(0) - n * np.outer(mean, mean)
+            a = self._blocks(seen[None])[0].transpose(0, 2, 1, 3)
+            slopes = a @ np.linalg.inv(a[diagonal, diagonal])[None]
+
+            def error(b: Array, slopes: Array = slopes) -> tuple[Array, Array]:
+                own = np.einsum("iidd->id", b)[:, None] + np.zeros(shape[1:])
+                predicted = ((slopes @ b[diagonal, diagonal][None]) * slopes).sum(-1)
+                return own, own - 2 * (b * slopes).sum(-1) + predicted
+
+            own, error_of_fit = error(a)
+            left, whole = left + error_of_fit, whole + own
+            for group in np.flatnonzero(folds == fold):
+                total = self.means[group]
+                unseen = self.products[group] - np.outer(mean, total) - np.outer(total, mean)
+                unseen = unseen + self.counts[group] * np.outer(mean, mean)
+                b = self._blocks(unseen[None])[0].transpose(0, 2, 1, 3)
+                variance[group], errors[group] = error(b)
+        return variance, errors, left / whole
+
     def cka(self) -> Array:
         """Distinct-utterance CKA, (R, L, L), from the U-statistic in docs/architecture.md."""
         w, s = self.weights, self.s
@@ -306,7 +363,7 @@ def _explained(correlation: Array) -> tuple[Array, Array]:
 
 
 def _in_bases(correlation: Array, bases: int, seed: int) -> Array:
-    """MaxCorr with the column layer in random bases, (bases, R, L, L)."""
+    """MaxCorr of each neuron with the column layer in random bases, (bases, R, L, L, D)."""
     width = correlation.shape[2]
     own = np.einsum("riaib->riab", correlation)
     pairs = correlation.transpose(0, 1, 3, 2, 4)
@@ -315,5 +372,5 @@ def _in_bases(correlation: Array, bases: int, seed: int) -> Array:
         q = rotation.numpy()
         scale = np.sqrt((q * (own @ q)).sum(2))
         table = (pairs @ q) / scale[:, None, :, None, :]
-        found.append(np.abs(table).max(4).mean(3))
+        found.append(np.abs(table).max(4))
     return np.stack(found)

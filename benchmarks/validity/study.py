@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_context
 from typing import TypeVar
 
@@ -66,9 +66,14 @@ def study(
 
 def repeat(once: Callable[[int], Once], repetitions: int) -> list[Once]:
     """Call a function with 0, 1, 2, …, one process a core."""
+    return list(_pool().map(once, range(repetitions), chunksize=max(1, repetitions // 40)))
+
+
+@cache
+def _pool() -> ProcessPoolExecutor:
+    """Start the processes that all simulations share: starting takes longer than some of them."""
     context = get_context("spawn")  # threads of torch do not bear a fork
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), context, _on_one_core) as pool:
-        return list(pool.map(once, range(repetitions), chunksize=max(1, repetitions // 40)))
+    return ProcessPoolExecutor(len(os.sched_getaffinity(0)), context, _on_one_core)
 
 
 def _at(

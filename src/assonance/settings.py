@@ -14,7 +14,15 @@ By = Literal["mean", "centre"]
 OnError = Literal["skip", "stop"]
 # With 39 draws, the 2.5 % and 97.5 % quantiles are the first and the last draw.
 _LEAST_DRAWS = 39
-_LEAST = {"sample_frames": 2, "folds": 2, "rotations": 1, "groups": 2, "shifts": 1, "seed": 0}
+_LEAST = {
+    "sample_frames": 2,
+    "folds": 2,
+    "rotations": 1,
+    "groups": 2,
+    "interval_neurons": 2,
+    "shifts": 1,
+    "seed": 0,
+}
 _LARGEST = 2**63 - 1  # of torch's generators, and above any other number here
 
 
@@ -52,8 +60,15 @@ class Settings:
         Number of jackknife groups. A group holds whole units and lies within one fold.
     bootstrap
         Number of bootstrap draws of groups, with replacement, or None for the jackknife.
+    refit
+        Whether the jackknife fits every regression again with each group left out. If not, the
+        coefficients are held fixed, at a small part of the cost. The bootstrap always fits again.
+    interval_neurons
+        Number of neurons of a row layer whose errors and rotated matches are resampled; the others
+        have no interval of their own for these. All if there are at most as many.
     shifts
-        Number of circular shifts for the shift null; fewer if a fold has too few utterances.
+        Number of circular shifts for the shift null; fewer if a fold has too few utterances. Three
+        give the mean of the null; p values of .05 need 19.
     attention_seconds
         Longest stretch of speech, in seconds, whose attention is compared whole. Longer
         utterances are cut into equal pieces. None never cuts.
@@ -78,7 +93,9 @@ class Settings:
     rotations: int = 8
     groups: int = 20
     bootstrap: int | None = None
-    shifts: int = 19
+    refit: bool = False
+    interval_neurons: int = 192
+    shifts: int = 3
     attention_seconds: float | None = 10.0
     attention_rows: int = 128
     seed: int = 0

@@ -22,7 +22,7 @@ from assonance.measures import MEASURES
 from assonance.scoring.scores import attributes
 from assonance.settings import Settings
 
-SETTINGS = Settings("few", sample_frames=400, folds=3, groups=6, shifts=2, rotations=2)
+SETTINGS = Settings("few", sample_frames=400, folds=3, groups=6, shifts=2, rotations=2, refit=True)
 SIZES = [17, 30, 22, 25, 40, 22, 16, 28, 35, 25]
 GROUPS = np.repeat(range(len(SIZES)), SIZES)
 LAYERS = make_layers({"a": 5, "b": 4, "c": 6}, sum(SIZES))

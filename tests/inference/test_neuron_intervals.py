@@ -18,7 +18,7 @@ SIZES = [17, 30, 12, 25, 40, 22, 16, 28, 35, 15]
 GROUPS = np.repeat(range(len(SIZES)), SIZES)
 WIDTHS = {"a": 5, "b": 4, "c": 6}
 LAYERS = make_layers(WIDTHS, sum(SIZES))
-SETTINGS = Settings("few", folds=3, groups=6, rotations=3)
+SETTINGS = Settings("few", folds=3, groups=6, rotations=3, refit=True)
 MEASURES = ["maxcorr", "mincorr", "maxcorr_rotated", "linreg", "linreg_heldout_r", "one_to_one"]
 RESAMPLING = Resampling.of_groups(SIZES, range(len(SIZES)), SETTINGS)
 PARTS = RESAMPLING.group_of_utterance

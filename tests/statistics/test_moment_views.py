@@ -67,13 +67,19 @@ def test_a_neuron_that_varies_only_in_the_group_left_out_is_constant_without_it(
         groups.append(made)
     grouped = GroupedMoments(groups, FOLDS)
     assert grouped.whole.layer("a").varies.all()
-    assert grouped.weighted([1, 0, 1, 1, 1]).layer("a").varies.tolist() == [
-        True,
-        True,
-        False,
-        True,
-        True,
-    ]
+    for without in (grouped.weighted([1, 0, 1, 1, 1]), grouped.without(1)):
+        assert without.layer("a").varies.tolist() == [True, True, False, True, True]
+
+
+@pytest.mark.parametrize("group", range(5))
+def test_without_folds_a_group_is_left_out_all_the_same(grouped, group):
+    found = grouped.without(group)
+    expected = grouped.weighted([int(each != group) for each in range(5)]).pair("a", "b")
+    pair = found.pair("a", "b")
+    assert not pair.folds
+    assert pair.x.n == expected.x.n
+    torch.testing.assert_close(pair.cross, expected.cross, rtol=0, atol=1e-10)
+    torch.testing.assert_close(pair.x.scatter, expected.x.scatter, rtol=0, atol=1e-10)
 
 
 def test_shifted_products_leave_the_layers_as_they_are(grouped):

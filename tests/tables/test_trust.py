@@ -37,6 +37,15 @@ def test_measures_are_averaged_with_their_null_and_random_weights(found):
     )
 
 
+def test_pairs_above_chance_are_counted_only_if_p_can_be_low(found):
+    nulls = found.nulls
+    assert trust_tables.chance_by_measure(found)["above"].isna().all()
+    many = nulls.isel(shift=[0] * 19)
+    counted = trust_tables.chance_by_measure(replace(found, nulls=many))
+    assert (counted["least p"] == 0.05).all()
+    assert counted["above"].between(0, 1).all()
+
+
 def test_without_twins_or_shifts_there_are_no_references():
     plain = comparison(("a", "b"), (3, 3), twins=False)
     assert trust_tables.chance_by_measure(plain)["random weights"].isna().all()

@@ -279,16 +279,35 @@ class Certainty:
         int | None,
         typer.Option(
             help="Compute intervals by a bootstrap over groups with this many draws, for example "
-            "199, instead of the jackknife. One draw costs as much as leaving out one group. With "
+            "199, instead of the jackknife. One draw costs as much as one group with --refit. With "
             "as many --groups as utterances, this is the bootstrap over utterances, which has the "
             "best coverage.",
             metavar="DRAWS",
         ),
     ] = None
+    refit: Annotated[
+        bool | None,
+        typer.Option(
+            "--refit",
+            help="Fit every regression again with each jackknife group left out, instead of "
+            "holding its coefficients fixed: about as sure, and many times the time if layers are "
+            "wide.",
+        ),
+    ] = None
+    interval_neurons: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of neurons of each layer, drawn at random, from which intervals of "
+            "regressions and of the rotation floor are computed; 192 by default. The others have "
+            "no interval of their own for these.",
+            metavar="NEURONS",
+        ),
+    ] = None
     shifts: Annotated[
         int | None,
         typer.Option(
-            help="Number of circular shifts for the null; 19 by default, fewer for little speech."
+            help="Number of circular shifts for the null; 3 by default, fewer for little speech. "
+            "p values down to .05 need 19."
         ),
     ] = None
 

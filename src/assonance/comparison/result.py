@@ -45,7 +45,9 @@ class Comparison:
         Record of models, corpus, settings and versions.
     replicates : xarray.Dataset
         Scores of the replicates that intervals are computed from: with one jackknife group left
-        out (last dimension ``group``), or of one bootstrap draw (last dimension ``draw``). Also
+        out (last dimension ``group``), or of one bootstrap draw (last dimension ``draw``). With
+        the attribute ``coefficients_held`` they are written so that the jackknife of them is the
+        estimate of a regression that was not fitted again. Also
         ``maxcorr_rotated_draws``, the rotation floor in each random basis (last dimension
         ``rotation``).
     intervals : xarray.Dataset
@@ -54,7 +56,8 @@ class Comparison:
         attribute ``method`` names the method.
     neuron_intervals : xarray.Dataset
         Jackknife intervals of each neuron for the neuron measures among them: last dimensions
-        ``neuron`` and ``statistic``. Also ``localisation`` of each neuron,
+        ``neuron`` and ``statistic``. NaN for neurons that were not sampled: see
+        `Settings.interval_neurons`. Also ``localisation`` of each neuron,
         (maxcorr − rotated)/(r of the whole layer − rotated), NaN if the denominator is below
         0.01. Its interval allows for the random bases and is wide.
     nulls : xarray.Dataset

@@ -20,6 +20,8 @@ from assonance.inference.localisation import (
 # Coverage of the intervals.
 LEVEL = 0.95
 STATISTICS = ("estimate", "low", "high")
+# Attribute of replicates that hold the coefficients of regressions; see `assonance.inference.held`.
+HELD = "coefficients_held"
 # Closer to ±1 than this, a score differs from it by rounding alone, which artanh would amplify.
 AT_THE_END = 1e-6
 
@@ -199,10 +201,17 @@ def method_text(replicates: xr.Dataset) -> str:
     if dim is None:
         return ""
     count = replicates.sizes[dim]
-    return {
+    text = {
         "group": f"a jackknife over {count} groups of utterances",
         "draw": f"a bootstrap of {count} draws of groups of utterances",
     }[dim]
+    held = coefficients_held(replicates)
+    return f"{text}, with the coefficients of regressions held fixed" if held else text
+
+
+def coefficients_held(replicates: xr.Dataset) -> bool:
+    """Return whether any replicates hold the coefficients of regressions fixed."""
+    return any(HELD in array.attrs for array in replicates.data_vars.values())
 
 
 def intervals(scores: xr.Dataset, replicates: xr.Dataset) -> xr.Dataset:
@@ -223,7 +232,7 @@ def intervals(scores: xr.Dataset, replicates: xr.Dataset) -> xr.Dataset:
         whose attribute ``scale`` is artanh (Fisher 1921) have theirs computed on that scale, where
         the variance hardly depends on the score. The localisation index also includes the
         variance over random bases (`rotation_variance`). Intervals are clipped to the range of
-        the measure.
+        the measure. The attribute ``method`` of each names its method.
     """
     result = xr.Dataset(
         coords={"statistic": list(STATISTICS)}, attrs={"method": method_text(replicates)}
@@ -242,7 +251,8 @@ def intervals(scores: xr.Dataset, replicates: xr.Dataset) -> xr.Dataset:
             statistics = _on_artanh_scale(method, scores[name].values, values.values, statistics)
         # The true score lies within the range, so clipping costs no coverage.
         statistics = np.clip(statistics, *attributes.get("range", (-np.inf, np.inf)))
-        result[name] = ((*values.dims[:-1], "statistic"), statistics)
+        about = {"method": method_text(replicates[[name]])}
+        result[name] = ((*values.dims[:-1], "statistic"), statistics, about)
     return result.assign_coords(scores.coords)
 
 

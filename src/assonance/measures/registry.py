@@ -125,6 +125,10 @@ class Measure:
         several layers can be scored together.
     least_groups
         Least number of folds (held-out measures) or of utterances that a score needs.
+    regression
+        ``"r"`` or ``"r2"`` if the score is the multiple correlation or R² of a least-squares
+        regression on the whole column layer, in sample or held out. For an unlimited amount of
+        speech both are the same, and so is the way to their intervals.
     function
         Computes the score from the statistics and the settings.
     """
@@ -142,6 +146,7 @@ class Measure:
     smooth: bool = True
     rowwise: bool = False
     least_groups: int = 1
+    regression: Literal["r", "r2"] | None = None
 
     @property
     def interval(self) -> bool:
@@ -200,6 +205,7 @@ class Declaration(TypedDict):
     smooth: NotRequired[bool]
     rowwise: NotRequired[bool]
     least_groups: NotRequired[int]
+    regression: NotRequired[Literal["r", "r2"]]
 
 
 def measure(**declaration: Unpack[Declaration]) -> Callable[[Function], Function]:

@@ -20,12 +20,14 @@ PREDICTED: tuple[Invariance, ...] = (*STANDARDISED, "column linear")
     invariances=PREDICTED,
     source="Wu et al. 2020 (LinReg); El Kheir et al. 2024 (mixedsim)",
     rowwise=True,
+    regression="r",
 )
 def linreg(pair: Pair, settings: Settings) -> NeuronScores:
     """Compute the multiple correlation r of each neuron with the whole other layer, in sample.
 
-    The square root has a kink where nothing is shared, so the interval is honest only if neurons
-    share something (docs/validity.md). `linreg_r2` and the held-out forms have no such kink.
+    The square root has a kink where nothing is shared. Intervals from regressions that are fitted
+    again (`Settings.refit`, a bootstrap) are therefore honest only if neurons share something.
+    Those with coefficients held are honest there too (docs/validity.md).
     """
     squared = pair.explained
     return NeuronScores(spread(squared.clamp(max=1).sqrt(), pair.x.varies))
@@ -40,6 +42,7 @@ def linreg(pair: Pair, settings: Settings) -> NeuronScores:
     invariances=PREDICTED,
     source="the coefficient of determination; Wu et al. 2020 (LinReg) squared",
     rowwise=True,
+    regression="r2",
 )
 def linreg_r2(pair: Pair, settings: Settings) -> NeuronScores:
     """Compute the share R² of each neuron's variance that the other layer explains, in sample."""
@@ -57,6 +60,7 @@ def linreg_r2(pair: Pair, settings: Settings) -> NeuronScores:
     invariances=PREDICTED,
     source="assonance: design of held-out measures by folds of moments",
     rowwise=True,
+    regression="r2",
 )
 def linreg_heldout(pair: Pair, settings: Settings) -> NeuronScores:
     """Compute the share R² of each neuron's variance that the other layer predicts, held out.
@@ -80,6 +84,7 @@ def linreg_heldout(pair: Pair, settings: Settings) -> NeuronScores:
     invariances=PREDICTED,
     source="assonance: design of held-out measures by folds of moments",
     rowwise=True,
+    regression="r",
 )
 def linreg_heldout_r(pair: Pair, settings: Settings) -> NeuronScores:
     """Compute the correlation of each neuron with its held-out prediction from the other layer.

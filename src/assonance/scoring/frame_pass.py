@@ -5,7 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
+from assonance.inference.intervals import HELD
+from assonance.inference.localisation import LOCALISATION, ROTATED
 from assonance.inference.resampling import Resampling
 from assonance.measures import Measure
 from assonance.measures.layer_descriptors import describe
@@ -19,6 +22,7 @@ from assonance.scoring.caveats import (
 )
 from assonance.scoring.frame_source import FrameReader, FrameSource
 from assonance.scoring.frame_sums import Ends, FrameSums, PairView, SumsPlan, find_delicate
+from assonance.scoring.held_scores import HeldScores
 from assonance.scoring.pair_rules import EVERY_PAIR, PairRules
 from assonance.scoring.pass_result import PassResult
 from assonance.scoring.replicates import ReplicateScores
@@ -128,6 +132,7 @@ class FramePass:
             memory=memory,
             sampled=len(self.plan.sampled),
             kernels=sum(each.needs == "sample" for each in self.measures),
+            held=self.held,
         )
         tables = self._tables()
         layers: dict[str, _LayerSummary] = {}
@@ -139,6 +144,16 @@ class FramePass:
                 trim_heap()
         return self._labelled(tables, layers)
 
+    @property
+    def held(self) -> bool:
+        """Whether replicates of single neurons' measures fit nothing again; see `HeldScores`.
+
+        With two folds, leaving a group out can leave a single fold: then the exact jackknife
+        decides what has an interval.
+        """
+        exact = self.settings.refit or self.settings.bootstrap is not None
+        return bool(self.resampling.weights) and self.resampling.folds > 2 and not exact
+
     def _tables(self) -> "_Tables":
         """Make empty tables of scores, replicates and nulls."""
         widths, names = self.source.widths, list(self.source.widths)
@@ -147,18 +162,20 @@ class FramePass:
         replicated = [each for each in self.measures if each.replicated(self.settings)]
         # Sums over the replicates give the jackknife's interval, but no quantiles of draws.
         summed = self.single_intervals and self.settings.bootstrap is None
+        repeats = len(self.resampling.weights)
+        replicates = ReplicateScores(
+            widths, replicated, others, repeats, scores if summed else None
+        )
         return _Tables(
             scores,
+            replicates,
+            HeldScores(replicates.rowwise, scores, replicates, self.settings)
+            if self.held
+            else None,
             ReplicateScores(
                 widths,
-                replicated,
-                others,
-                len(self.resampling.weights),
-                scores if summed else None,
-            ),
-            ReplicateScores(
-                widths,
-                [each for each in self.measures if each.needs in SHIFTED],
+                # A floor needs no null: that of MaxCorr is the null of its rotated form, too.
+                [each for each in self.measures if each.needs in SHIFTED and each.name != ROTATED],
                 others,
                 self.resampling.shifts,
             ),
@@ -174,7 +191,7 @@ class FramePass:
             singles=tables.scores.neuron_dataset(),
             matches=tables.scores.match_dataset(),
             single_intervals=tables.replicates.neuron_dataset(),
-            replicates=tables.replicates.dataset(self.settings.replicated),
+            replicates=self._replicates(tables.replicates),
             draws=tables.scores.draws_dataset(),
             nulls=tables.nulls.dataset("shift"),
             halves=tables.scores.halves_dataset(),
@@ -184,6 +201,15 @@ class FramePass:
                 *few_effective_frames(effective, widths),
             ),
         )
+
+    def _replicates(self, replicates: ReplicateScores) -> xr.Dataset:
+        """Label the replicates, and mark those that hold coefficients."""
+        labelled = replicates.dataset(self.settings.replicated)
+        regressions = {each.name for each in self.measures if each.regression}
+        for name in labelled.data_vars:
+            if self.held and (name in regressions or name == LOCALISATION):
+                labelled[name].attrs[HELD] = 1
+        return labelled
 
     def _add_tile(
         self,
@@ -215,9 +241,16 @@ class FramePass:
         _run(pool_map, add, tile.pairs)
         advance(step)
         pairs = [pair for pair in tile.pairs if self.rules.gets_interval(*pair)]
+        if tables.held:
+            self._add_held(tables.held, sums, pairs, pool_map)
+        pairwise = tables.replicates.pairwise
+        by_fold = not tables.held or any(each.needs == "folds" for each in pairwise)
         for replicate, weights in enumerate(resampling.weights):
-            view = sums.weighted(weights)
-            self._add_repeat(tables.replicates, replicate, view, pairs, pool_map)
+            if pairwise or not tables.held:
+                view = sums.weighted(weights) if by_fold else sums.without(replicate)
+                self._add_repeat(
+                    tables.replicates, replicate, view, pairs, pool_map, rowwise=not tables.held
+                )
             advance(step)
         pairs = [pair for pair in tile.pairs if self.rules.gets_null(*pair)]
         for shift in range(resampling.shifts):
@@ -233,6 +266,8 @@ class FramePass:
         view: PairView,
         pairs: Sequence[Ends],
         pool_map: Map,
+        *,
+        rowwise: bool = True,
     ) -> None:
         """Score pairs in one replicate, or under one shift."""
 
@@ -244,7 +279,21 @@ class FramePass:
 
         if scores.pairwise:
             _run(pool_map, add, pairs)
-        _run(pool_map, add_rows, stacks(pairs, self.source.widths))
+        if rowwise:
+            _run(pool_map, add_rows, stacks(pairs, self.source.widths))
+
+    def _add_held(
+        self, held: HeldScores, sums: FrameSums, pairs: Sequence[Ends], pool_map: Map
+    ) -> None:
+        """Compute all replicates of single neurons' measures, a pair at a time."""
+        layers = sums.layer_groups()
+        needed = [layers[name] for name in layers if any(name in pair for pair in pairs)]
+
+        def add(ends: Ends) -> None:
+            held.add(layers[ends[0]], layers[ends[1]])
+
+        _run(pool_map, held.prepare, needed)
+        _run(pool_map, add, pairs)
 
     def _summary(self, sums: FrameSums, name: str) -> "_LayerSummary":
         """Describe a layer, and score one half of its neurons against the other."""
@@ -274,6 +323,7 @@ class _Tables:
 
     scores: Scores
     replicates: ReplicateScores
+    held: HeldScores | None
     nulls: ReplicateScores
 
 

@@ -25,6 +25,7 @@ from assonance.statistics import (
     weighted_blocks,
 )
 from assonance.statistics.layer import SMALL
+from assonance.statistics.layer_groups import LayerGroups
 from assonance.utils.cores import Map
 from assonance.utils.memory import Scratch
 
@@ -188,6 +189,16 @@ class FrameSums:
         """Return the layers in one replicate: each jackknife group counts as often as weighted."""
         blocks = weighted_blocks(self._blocks, weights) if self._blocks else None
         return PairView(self._grouped.weighted(weights), blocks)
+
+    def without(self, group: int) -> PairView:
+        """Return the layers with one jackknife group left out, by no folds: nothing is held out."""
+        weights = [int(each != group) for each in range(len(self._blocks))]
+        blocks = weighted_blocks(self._blocks, weights) if self._blocks else None
+        return PairView(self._grouped.without(group), blocks)
+
+    def layer_groups(self) -> dict[str, LayerGroups]:
+        """Return each layer's sums by jackknife group, for replicates that fit nothing again."""
+        return {name: LayerGroups(self._grouped, name) for name in self._tile.layers}
 
     def shifted(self, shift: float, pairs: Sequence[Ends]) -> PairView:
         """Return some pairs with the column layer circularly shifted: one draw of the null.

@@ -130,6 +130,40 @@ class ReplicateScores:
                     index = localisation_index(*(of_rows[number] for of_rows in terms))
                     self.tables[LOCALISATION][row, j, repeat] = index
 
+    def add_replicates(
+        self,
+        row: str,
+        column: str,
+        name: str,
+        values: NDArray[np.float64],
+        means: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Add all replicates of a rowwise measure at once.
+
+        Parameters
+        ----------
+        row, column, name
+            The layers and the measure.
+        values
+            Replicates of the row layer's neurons, (repeats, Dx); NaN for neurons without any.
+        means
+            Replicates of the layer, if not the means over the neurons; (repeats,).
+        """
+        cell = i, j = self.index[row], self.index[column]
+        padded = np.full((self.repeats, max(self.widths.values())), np.nan)
+        padded[:, : values.shape[1]] = values
+        if name in self.tables:
+            self.tables[name][cell] = nan_mean(values) if means is None else means
+        elif self.others[cell]:
+            with self._lock:
+                np.fmin(self._lowest[name][i], padded, out=self._lowest[name][i])
+        if self._full is not None and name in self._neurons.names:
+            full = {each: scores[cell] for each, scores in self._full.neurons.items()}
+            if name == LOCALISATION:
+                full[name] = localisation_of_neurons(*localisation_terms(full))
+            for replicate in padded - full[name]:
+                self._neurons.add(name, [i], j, replicate[None])
+
     def _add_neurons(
         self, scores: Mapping[str, NDArray[np.float64]], rows: Sequence[str], column: str
     ) -> None:

@@ -47,6 +47,7 @@ def plan(
     memory: float,
     sampled: int = 0,
     kernels: int = 0,
+    held: bool = False,
 ) -> list[Tile]:
     """Cut all pairs of layers into tiles that fit into memory.
 
@@ -64,6 +65,8 @@ def plan(
         Bytes that a tile may take. The smallest tile, of two layers, may take more.
     sampled, kernels
         Number of sampled frames, and of matrices of sampled frames squared that each layer keeps.
+    held
+        Whether intervals of regressions hold their coefficients; see `HeldScores`.
 
     Returns
     -------
@@ -77,7 +80,15 @@ def plan(
     for most in (*(total / count for count in range(1, len(widths) + 1)), 0):
         tiles = list(_tiles(list(_strips(widths, most)), chosen))
         sizes = (
-            size(tile, widths, groups=groups, folds=folds, sampled=sampled, kernels=kernels)
+            size(
+                tile,
+                widths,
+                groups=groups,
+                folds=folds,
+                sampled=sampled,
+                kernels=kernels,
+                held=held,
+            )
             for tile in tiles
         )
         if all(each <= memory for each in sizes):
@@ -93,18 +104,23 @@ def size(
     folds: int,
     sampled: int = 0,
     kernels: int = 0,
+    held: bool = False,
 ) -> float:
     """Estimate the bytes that a tile's sums, factors and kernels take.
 
     Parameters
     ----------
-    tile, widths, groups, folds, sampled, kernels
+    tile, widths, groups, folds, sampled, kernels, held
         As for `plan`.
     """
     own = sum(widths[name] ** 2 for name in tile.layers)
     products = own + sum(widths[a] * widths[b] for a, b in tile.pairs if a != b)
     factors = own * (_FACTORS + (_FOLD_FACTORS * folds if folds > 1 else 0))
     at_work = _AT_WORK * max(widths[a] * widths[b] for a, b in tile.pairs)
+    if held:
+        # Products by group in float32: of each layer, and of two pairs.
+        factors += own * (groups // 2)
+        at_work += groups * max(widths[a] * widths[b] for a, b in tile.pairs)
     chunk = _COPIES * CHUNK_FRAMES * sum(widths[name] for name in tile.layers)
     kept = groups + (folds if groups > folds else 0)
     kernel_values = sampled**2 * (kernels * len(tile.layers) + (_KERNELS_AT_WORK if kernels else 0))

@@ -86,7 +86,7 @@ class FoldedMoments:
 
         def make() -> LayerStatistics:
             superset = self._superset.layer(name) if self._superset else None
-            return self._layer(name, self.folds, superset)
+            return self.layer_of(name, self.folds, superset)
 
         return once(self, ("layer", name), make)
 
@@ -113,11 +113,12 @@ class FoldedMoments:
     def _fold_layers(self, name: str) -> list[FoldLayer]:
         """Return a layer in each fold; empty if there is a single fold."""
         count = len(self.folds)
-        return [self._fold_layer(name, number) for number in range(count)] if count > 1 else []
+        return [self.fold_layer(name, number) for number in range(count)] if count > 1 else []
 
-    def _fold_layer(self, name: str, number: int) -> FoldLayer:
+    def fold_layer(self, name: str, number: int) -> FoldLayer:
+        """Return the training and held-out statistics of one layer in one fold."""
         if self._layers_from is not None:
-            return self._layers_from._fold_layer(name, number)
+            return self._layers_from.fold_layer(name, number)
 
         def make() -> FoldLayer:
             # Training folds are added up, not subtracted from the total: for a neuron that varies
@@ -126,16 +127,16 @@ class FoldedMoments:
             whole = self.layer(name)
             superset = whole.superset or whole
             training, held_out = (
-                self._layer(name, folds, superset) for folds in (others, [self.folds[number]])
+                self.layer_of(name, folds, superset) for folds in (others, [self.folds[number]])
             )
             return FoldLayer(whole, training, held_out)
 
         return once(self, (name, number), make)
 
-    def _layer(
+    def layer_of(
         self, name: str, folds: Sequence[FoldMoments], superset: LayerStatistics | None
     ) -> LayerStatistics:
-        """Compute the statistics of a layer over some of the folds."""
+        """Compute the statistics of a layer over some of the folds, or over parts of them."""
         n = sum(fold.n for fold in folds)
         mean = _add(fold.sums[name] for fold in folds) / n
         product = _add(fold.product(name, name) for fold in folds)

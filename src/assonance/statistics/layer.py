@@ -1,7 +1,5 @@
 """Compute statistics of one layer that all its pairs share: norms, spectrum and inverse."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -79,9 +77,7 @@ class LayerStatistics:
     @lazy
     def varies(self) -> Tensor:
         """Whether each neuron varies, that is, is not constant; bool, shape (D,)."""
-        values, sums = (self.shift + self.mean).abs(), self.mean.abs()
-        floor = math.sqrt(self.n) * torch.maximum(CONSTANT * values, NEXT_TO_SHIFT * sums)
-        return self.norms > floor.clamp(min=torch.finfo(torch.float64).tiny)
+        return exceeds_rounding(self.norms, self.n, self.mean, self.shift)
 
     @lazy
     def correlation(self) -> Tensor:
@@ -125,12 +121,15 @@ class LayerStatistics:
     @lazy
     def inverse(self) -> Tensor:
         """Inverse of `correlation`, or its pseudo-inverse if neurons are dependent; (V, V)."""
-        inverse = self._cholesky_inverse(self.correlation)
-        if inverse is None:
-            inverse = self._superset_inverse()
-        if inverse is None:
-            inverse = self.whitening @ self.whitening.T
-        return inverse
+        # What depends exactly in a superset of the frames depends here too.
+        ways = [self._own_inverse, self._superset_inverse]
+        if self.superset is not None and self.superset.dependent:
+            ways.reverse()
+        for way in ways:
+            inverse = way()
+            if inverse is not None:
+                return inverse
+        return self.whitening @ self.whitening.T
 
     def inverse_dtype(self, dtype: torch.dtype) -> torch.dtype:
         """Return the dtype for products with `inverse`: `dtype`, or float64 if it is too large.
@@ -158,6 +157,14 @@ class LayerStatistics:
     def _inflation(self) -> float:
         """Mean variance inflation of a slope by the other neurons, tr C⁻¹/V."""
         return float(self.inverse.diagonal().mean()) if len(self.inverse) else 0.0
+
+    @lazy
+    def dependent(self) -> bool:
+        """Whether neurons depend on each other so much that Cholesky's inverse is not trusted."""
+        return self._own_inverse() is None
+
+    def _own_inverse(self) -> Tensor | None:
+        return self._cholesky_inverse(self.correlation)
 
     def _superset_inverse(self) -> Tensor | None:
         """Compute the pseudo-inverse from the null space at the superset of the frames.
@@ -225,6 +232,20 @@ class LayerStatistics:
         of_neurons = self.epsilon**2 * (1 + self.n * (mean / norms).square())
         of_frames = _ROUNDING_UNITS * (vectors.square() * of_neurons[:, None]).sum(0)
         return of_frames.clamp(min=of_sums)
+
+
+def exceeds_rounding(norms: Tensor, n: Tensor | int, mean: Tensor, shift: Tensor) -> Tensor:
+    """Return whether neurons vary by more than the rounding of their sums; bool, as `norms`.
+
+    Parameters
+    ----------
+    norms, mean
+        Norm of each centred neuron, and its mean about the pilot shift.
+    n, shift
+        Number of frames, and the pilot shift.
+    """
+    floor = torch.maximum(CONSTANT * (shift + mean).abs(), NEXT_TO_SHIFT * mean.abs())
+    return norms > (torch.as_tensor(n).sqrt() * floor).clamp(min=torch.finfo(torch.float64).tiny)
 
 
 def submatrix(matrix: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

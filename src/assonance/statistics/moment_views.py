@@ -50,6 +50,12 @@ class GroupedMoments:
         ]
         return FoldedMoments(by_fold, superset=self.whole)
 
+    def without(self, group: int) -> FoldedMoments:
+        """Return all frames but those of one group, in a single fold: nothing is held out."""
+        others = [each for number, each in enumerate(self.groups) if number != group]
+        total = once(self, "total", lambda: reduce(Moments.merge, self.by_fold))
+        return FoldedMoments([Difference(total, self.groups[group], others)], superset=self.whole)
+
     def _replicate(self, number: int, fold: Moments, weights: Sequence[int]) -> FoldMoments:
         own = [group for group, own_fold in enumerate(self.fold_of_group) if own_fold == number]
         groups = [self.groups[group] for group in own]
@@ -134,6 +140,38 @@ class LeaveOneOut:
             # difference would be rounding that looks like variance.
             return reduce(torch.add, [other.product(a, a) for other in self._others])
         return self._fold.product(a, b) - self._left_out.product(a, b)
+
+
+class Difference:
+    """Moments of all frames with one jackknife group left out, by subtraction.
+
+    Parameters
+    ----------
+    total, left_out, others
+        Moments of all frames, of the group left out, and of each other group.
+    """
+
+    def __init__(self, total: Moments, left_out: Moments, others: Sequence[Moments]) -> None:
+        self._total = total
+        self._left_out = left_out
+        self._others = others
+        self.n = total.n - left_out.n
+        self.float64_products = total.float64_products
+        self.epsilon = total.epsilon
+        self.shift = total.shift
+        self.sums: Mapping[str, Tensor] = {
+            name: reduce(torch.add, [other.sums[name] for other in others]) for name in total.sums
+        }
+
+    def product(self, a: str, b: str) -> Tensor:
+        """Return Σ(x − shift)(y − shift)ᵀ of layers a (rows) and b (columns)."""
+        product = self._total.product(a, b) - self._left_out.product(a, b)
+        if a == b:
+            # Squares are added up: for a neuron that varies in the group left out alone, the
+            # difference would be rounding that looks like variance.
+            squares = [other.product(a, a).diagonal() for other in self._others]
+            product.diagonal().copy_(torch.stack(squares).sum(0))
+        return product
 
 
 class ShiftedProducts:

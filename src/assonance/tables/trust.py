@@ -1,5 +1,6 @@
 """Compute what scores can be trusted for: chance level, overfitting, layer descriptors."""
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy.stats import false_discovery_control
@@ -12,6 +13,9 @@ from assonance.tables import cells, floors_and_ceilings
 from assonance.tables.cells import at_best_matches, depth
 from assonance.tables.floors_and_ceilings import SHIFTED, Reference
 from assonance.tables.matches import best_matches
+
+# Pairs of layers whose q is at most this count as above chance.
+SIGNIFICANT = 0.05
 
 
 def chance(comparison: Comparison, measure: str) -> pd.DataFrame:
@@ -46,9 +50,11 @@ def chance_by_measure(comparison: Comparison) -> pd.DataFrame:
     pandas.DataFrame
         Indexed by measure; with value, shifted (the null), the name of each reference that has a
         mean (NaN if it was not compared), least p (the lowest p that this number of shifts can
-        give) and above, the share of pairs with q of at most 0.05.
+        give) and above, the share of pairs with q of at most `SIGNIFICANT`; NaN if no p of so few
+        shifts can be that low.
     """
     rows = {}
+    least = 1 / (1 + comparison.nulls.sizes.get("shift", 0))
     for name in map(str, comparison.nulls.data_vars):
         table = chance(comparison, name) if comparison.nulls[name].dims[:4] == CELL else None
         if table is None or table.empty or name not in MEASURES:
@@ -57,8 +63,8 @@ def chance_by_measure(comparison: Comparison) -> pd.DataFrame:
             "value": table["value"].mean(),
             SHIFTED.name: table["shifted"].mean(),
             **{each.name: each.mean(comparison, name) for each in averaged() if each.mean},
-            "least p": 1 / (1 + comparison.nulls.sizes["shift"]),
-            "above": float((table["q"] <= 0.05).mean()),
+            "least p": least,
+            "above": float((table["q"] <= SIGNIFICANT).mean()) if least <= SIGNIFICANT else np.nan,
         }
     names = [each.name for each in (SHIFTED, *averaged())]
     columns = ["value", *names, "least p", "above"]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from assonance.comparison.result import Comparison
+from assonance.inference.intervals import coefficients_held
 from assonance.measures.layer_descriptors import DESCRIPTORS
 from assonance.measures.roles import DOMINANCE, HELD_OUT
 from assonance.plots import trust as trust_plots
@@ -19,12 +20,13 @@ def _intervals(comparison: Comparison) -> str:
     """Word how intervals were computed, what they generalise to, and where they fail."""
     if not comparison.method:
         return "No intervals were computed."
+    beside = "" if coefficients_held(comparison.replicates) else "and of LinReg's r "
     return (
         f"Intervals come from {comparison.method} and generalise to "
         f"{comparison.provenance.population}. SVCCA and PWCCA have none: they are not smooth where "
         "nothing is shared, and an interval would mislead. Intervals of MaxCorr (slightly too "
-        "short with the jackknife) and of LinReg's r hold where neurons share something; where "
-        "they share nothing, both are biased upwards: read R² and held-out scores there."
+        f"short with the jackknife) {beside}hold where neurons share something; where they share "
+        "nothing, they lie too high: read held-out scores there."
     )
 
 
@@ -101,12 +103,13 @@ def chance(comparison: Comparison) -> Iterator[Picture]:
     table = trust_tables.chance_by_measure(comparison)
     if table.empty:
         return
-    least = table["least p"].iloc[0]
     more = (
-        ""
-        if least <= 0.05
-        else f" With so few shifts, p cannot be below {least:.2g}: set --shifts higher."
+        "The table adds the fraction of pairs of layers above the null at q ≤ 0.05 "
+        "(Benjamini–Hochberg over all pairs)."
     )
+    if table["above"].isna().all():
+        more = "So few shifts give the mean of the null alone: for p values, set --shifts to 19."
+        table = table.drop(columns=["least p", "above"])
     headings = _COLUMNS | {each.name: each.label for each in (SHIFTED, *trust_tables.averaged())}
     titles = [str(comparison.scores[name].attrs.get("long_name", name)) for name in table.index]
     yield picture(
@@ -118,8 +121,7 @@ def chance(comparison: Comparison) -> Iterator[Picture]:
         "match) and the circular-shift null, where the other layer is shifted to unrelated speech. "
         "The null is the score by chance for this amount of speech, this layer width and this "
         "dependence between frames. It is 0 by construction for measures between distinct "
-        "utterances (CKA, distinct utterances). The table adds the fraction of pairs of layers "
-        "above the null at q ≤ 0.05 (Benjamini–Hochberg over all pairs)." + more,
+        "utterances (CKA, distinct utterances). " + more,
         f"Dots of {len(table)} measures beside their circular-shift null, "
         f"{table[SHIFTED.name].min():.2f} to {table[SHIFTED.name].max():.2f}.",
     )

@@ -1,0 +1,240 @@
+"""Replicates of single neurons' measures that fit nothing again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from assonance.inference.held import (
+    HeldEstimate,
+    held_r,
+    held_r2,
+    mean_of_defined,
+    minus,
+    ratio,
+    refitted,
+)
+from assonance.inference.localisation import (
+    LEAST_HEADROOM,
+    LOCALISATION,
+    MATCH,
+    ROTATED,
+    is_localised,
+    localisation_of_neurons,
+    predicted_r_of,
+)
+from assonance.measures import Measure
+from assonance.measures.neurons import rotations
+from assonance.scoring.replicates import ReplicateScores
+from assonance.scoring.scores import Scores
+from assonance.settings import Settings
+from assonance.statistics import sample_indices
+from assonance.statistics.held_regression import held_errors
+from assonance.statistics.layer_groups import LayerGroups
+from assonance.statistics.left_out import correlations_without, rotated_norms
+
+# Measures whose replicates are exact for all neurons: correlations are computed again.
+_MATCHED = ("maxcorr", "mincorr")
+# Random bases of the replicates. Neurons of a layer take turns, so that one product serves all.
+_BASES = 2
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One direction of a pair: neurons of a row layer against a column layer."""
+
+    rows: LayerGroups
+    column: LayerGroups
+    neurons: Tensor  # indices of the sampled neurons, (S,)
+    cross: Tensor  # of the sampled neurons, (G, S, D)
+    best: Tensor  # MaxCorr of all neurons with each group left out, (G, Dx)
+    tables: (
+        Tensor  # correlations of the sampled neurons, without each group and of all; (G + 1, S, D)
+    )
+
+
+class HeldScores:
+    """Replicates of measures of single neurons, by a jackknife that fits nothing again.
+
+    Regressions keep their coefficients; see `assonance.inference.held`. Best matches are found
+    again with each group left out. Products with whole layers are computed for a sample of the
+    row layer's neurons, whose mean deviation stands for that of all.
+
+    Parameters
+    ----------
+    measures
+        Measures of single neurons that need no layer whole (`rowwise`).
+    scores
+        Scores of all frames; a pair must be in them before it is added here.
+    replicates
+        Receives the replicates.
+    settings
+        Settings of the measures.
+    """
+
+    def __init__(
+        self,
+        measures: Sequence[Measure],
+        scores: Scores,
+        replicates: ReplicateScores,
+        settings: Settings,
+    ) -> None:
+        self._names = [each.name for each in measures]
+        self._regressions = {each.name: each.regression for each in measures if each.regression}
+        self._scores = scores
+        self._replicates = replicates
+        self._settings = settings
+        # Norms of a layer in the random bases: computed once, whatever the tiles.
+        self._norms: dict[str, list[Tensor]] = {}
+
+    def prepare(self, layer: LayerGroups) -> None:
+        """Compute what all pairs of a layer need."""
+        if self._regressions:
+            _ = layer.fits, layer.fit_dtype
+        if ROTATED in self._names and layer.name not in self._norms:
+            self._norms[layer.name] = [rotated_norms(layer, each) for each in self._bases(layer)]
+
+    def add(self, x: LayerGroups, y: LayerGroups) -> None:
+        """Add all replicates of a pair of layers, in both directions."""
+        for way in _ways(x, y, self._settings):
+            best = _numpy(way.best)
+            for name in _MATCHED:
+                if name in self._names:
+                    self._replicates.add_replicates(way.rows.name, way.column.name, name, best)
+            held: dict[str, HeldEstimate] = {}
+            if ROTATED in self._names:
+                held[ROTATED] = self._rotated(way)
+            if self._regressions:
+                errors = held_errors(way.rows, way.neurons, way.column, way.cross)
+                r2 = held_r2(*map(_numpy, (errors.variance, errors.errors, errors.fitted)))
+                kinds = {"r2": r2, "r": held_r(r2)}
+                held |= {name: kinds[kind] for name, kind in self._regressions.items()}
+            layers = {name: self._put(way, name, each) for name, each in held.items()}
+            if is_localised(self._names) and way.rows is not way.column:
+                self._localise(way, best, held, layers)
+
+    def _rotated(self, way: _Way) -> HeldEstimate:
+        """Find best matches in random bases, neurons taking turns."""
+        varies = way.column.inverse_norms > 0
+        tables = way.tables if varies.all() else way.tables[..., varies]
+        best = tables.new_empty(tables.shape[:2])
+        bases, norms = self._bases(way.column), self._norms[way.column.name]
+        for turn, (basis, scale) in enumerate(zip(bases, norms, strict=True)):
+            rows = tables[:, turn :: len(bases)] @ basis.to(tables)
+            best[:, turn :: len(bases)] = rows.div_(scale.to(rows)[:, None]).abs_().amax(2)
+        best[:, way.rows.inverse_norms[way.neurons] == 0] = torch.nan
+        *without, whole = _numpy(best.clamp_(max=1))
+        full = self._neurons(way, ROTATED)
+        return refitted(full, full + np.stack(without) - whole)
+
+    def _put(self, way: _Way, name: str, held: HeldEstimate) -> HeldEstimate:
+        """Store a measure's replicates of the sampled neurons and of the layer; return the layer's.
+
+        NaN for the neurons that were not sampled.
+        """
+        row, column = way.rows.name, way.column.name
+        scores = self._neurons(way, name)
+        layer = held.of_layer(self._score(way, name), scores)
+        self._replicates.add_replicates(
+            row,
+            column,
+            name,
+            _padded(way, held.replicates(scores)),
+            layer.replicates(self._score(way, name)),
+        )
+        return layer
+
+    def _localise(
+        self,
+        way: _Way,
+        best: Array,
+        held: Mapping[str, HeldEstimate],
+        layers: Mapping[str, HeldEstimate],
+    ) -> None:
+        """Store replicates of the localisation index of the layer, and of its sampled neurons."""
+        predicted = predicted_r_of(self._names)
+        row, column = way.rows.name, way.column.name
+        terms = MATCH, ROTATED, predicted
+        whole = refitted(self._score(way, MATCH), mean_of_defined(best))
+        layer = _index(whole, layers[ROTATED], layers[predicted])
+        sampled = refitted(self._neurons(way, MATCH), best[:, way.neurons.cpu()])
+        neurons = _index(sampled, held[ROTATED], held[predicted])
+        scores = np.asarray(localisation_of_neurons(*(self._neurons(way, name) for name in terms)))
+        self._replicates.add_replicates(
+            row,
+            column,
+            LOCALISATION,
+            _padded(way, neurons.replicates(scores)),
+            layer.replicates(float(self._scores.localised[self._cell(way)])),
+        )
+
+    def _bases(self, layer: LayerGroups) -> Sequence[Tensor]:
+        """Return the first of the random bases of `maxcorr_rotated`."""
+        count = int((layer.inverse_norms > 0).sum())
+        return rotations(count, self._settings.rotations, self._settings.seed)[:_BASES]
+
+    def _cell(self, way: _Way) -> tuple[int, int]:
+        index = self._scores.index
+        return index[way.rows.name], index[way.column.name]
+
+    def _score(self, way: _Way, name: str) -> float:
+        return float(self._scores.values[name][self._cell(way)])
+
+    def _neurons(self, way: _Way, name: str) -> Array:
+        """Return a measure's scores of the sampled neurons; (S,)."""
+        scores: Array = self._scores.neurons[name][*self._cell(way), way.neurons.cpu()]
+        return scores
+
+
+def _ways(x: LayerGroups, y: LayerGroups, settings: Settings) -> list[_Way]:
+    """Compute the correlations of a pair with each group left out, for both directions."""
+    cross = x.cross(y)
+    ways = [_empty(x, y, cross, settings)]
+    if x is not y:
+        ways.append(_empty(y, x, cross.transpose(1, 2), settings))
+    for group, table in enumerate(correlations_without(x, y, cross)):
+        for way, view in zip(ways, (table, table.T), strict=False):
+            way.tables[group] = view[way.neurons]
+        if group < len(cross):
+            table.abs_()
+            for dim, way in enumerate(ways):
+                way.best[group] = table.amax(1 - dim).clamp_(max=1)
+    for way in ways:
+        way.best[way.rows.norms_without == 0] = torch.nan
+    return ways
+
+
+def _empty(rows: LayerGroups, column: LayerGroups, cross: Tensor, settings: Settings) -> _Way:
+    """Sample the neurons of one direction, and leave its tables to be filled in."""
+    width = len(rows.inverse_norms)
+    chosen = sample_indices(width, settings.interval_neurons, settings.seed)
+    neurons = torch.from_numpy(chosen).to(cross.device)
+    return _Way(
+        rows,
+        column,
+        neurons,
+        cross[:, neurons],
+        cross.new_empty(len(cross), width),
+        cross.new_empty(len(cross) + 1, len(neurons), cross.shape[2]),
+    )
+
+
+def _index(best: HeldEstimate, rotated: HeldEstimate, predicted: HeldEstimate) -> HeldEstimate:
+    """Compute the localisation index of corrected estimates."""
+    return ratio(minus(best, rotated), minus(predicted, rotated), LEAST_HEADROOM)
+
+
+def _padded(way: _Way, values: Array) -> Array:
+    """Place values of the sampled neurons, (G, S), among all neurons, (G, Dx), with NaN between."""
+    padded = np.full((len(values), len(way.rows.inverse_norms)), np.nan)
+    padded[:, way.neurons.cpu()] = values
+    return padded
+
+
+def _numpy(values: Tensor) -> Array:
+    return values.to(torch.float64).cpu().numpy()

@@ -1,0 +1,50 @@
+"""Correlations without a group are those of the other frames."""
+
+import numpy as np
+import oracles
+import pytest
+import torch
+from grouped_layers import GROUPS, LAYERS, make_grouped
+from material import make_layers
+
+from assonance.measures.neurons import rotations
+from assonance.statistics.layer_groups import LayerGroups
+from assonance.statistics.left_out import correlations_without, rotated_norms
+
+VARIED = make_layers({"a": 4, "b": 3}, len(GROUPS))
+KEPT = [group != GROUPS for group in range(5)] + [np.full(len(GROUPS), True)]
+
+
+def both(layers):
+    moments = make_grouped(layers)
+    return [LayerGroups(moments, name) for name in layers]
+
+
+def test_each_group_is_left_out_in_turn_and_last_none():
+    x, y = both(VARIED)
+    tables = [table.clone() for table in correlations_without(x, y, x.cross(y))]
+    assert len(tables) == 6
+    for table, kept in zip(tables, KEPT, strict=True):
+        expected = oracles.correlations(VARIED["a"][kept], VARIED["b"][kept])
+        np.testing.assert_allclose(table, expected, atol=1e-12)
+
+
+def test_constant_neurons_correlate_with_none():
+    x, y = both(LAYERS)
+    tables = [table.clone() for table in correlations_without(x, y, x.cross(y))]
+    assert all((table[1] == 0).all() for table in tables)
+    assert [bool((table[2] == 0).all()) for table in tables] == [False] * 3 + [True] + [False] * 2
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_directions_of_another_basis_have_the_norms_of_the_turned_frames(seed):
+    x, _ = both(VARIED)
+    (q,) = rotations(4, 1, seed)
+    for norms, kept in zip(rotated_norms(x, q), KEPT, strict=True):
+        turned = oracles.standardised(VARIED["a"][kept]) @ q.numpy()
+        np.testing.assert_allclose(norms, np.linalg.norm(turned, axis=0), atol=1e-12)
+
+
+def test_only_neurons_that_vary_are_turned():
+    x, _ = both(LAYERS)
+    assert rotated_norms(x, torch.eye(3, dtype=torch.float64)).shape == (6, 3)
