@@ -259,6 +259,16 @@ def test_a_malformed_index_is_refused(folder, content):
     assert "model.safetensors.index.json" in refusal(folder)
 
 
+@pytest.mark.parametrize("name", ["base_model.model.{}", "{}.base_layer.weight"])
+def test_weights_saved_from_inside_an_adapter_are_named(folder, name):
+    def wrap(weights):
+        plain = "encoder.layers.1.attention.k_proj.weight"
+        weights[name.format(plain.removesuffix(".weight"))] = weights.pop(plain)
+
+    change_weights(folder, wrap)
+    assert "weights of a model wrapped in an adapter" in refusal(folder)
+
+
 def test_code_that_a_checkpoint_brings_is_not_run(folder, tmp_path):
     (folder / "evil.py").write_text(f"open({str(tmp_path / 'sprung')!r}, 'w')")
     change_config(folder, auto_map={"AutoConfig": "evil.Config", "AutoModel": "evil.Model"})

@@ -1,7 +1,8 @@
 """Check checkpoints of supported families, and load their encoders without running their code."""
 
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,8 @@ from assonance.utils.progress import Progress, Silent
 _SILENT = Silent()
 # Used in training only; transformers draws it at random if a checkpoint lacks it.
 _UNUSED_WEIGHT = "masked_spec_embed"
+# Parts of the names that peft gives to the weights of an adapted layer.
+_WRAPPED = re.compile(r"\.(base_layer|lora_[A-Z]\w*)\.")
 
 
 @dataclass(frozen=True)
@@ -181,6 +184,7 @@ def load_encoder(
         Weights are missing, damaged, not finite, or do not fit the configuration.
     """
     tensors, origin = weights.read(progress)
+    _refuse_wrapped(tensors, checkpoint.where)
     names = checkpoint.published.names
     if names is not None:
         tensors = {names[name]: tensor for name, tensor in tensors.items() if name in names}
@@ -212,6 +216,15 @@ def load_encoder(
         merge(encoder, adapter, adapter.weights.read(progress)[0], _places(model, checkpoint))
         origin += f", adapted by {adapter.weights.names[0]}"
     return encoder, origin
+
+
+def _refuse_wrapped(names: Iterable[str], where: str) -> None:
+    """Refuse weights that were saved from inside an adapter, whose base they name in parts."""
+    if any(name.startswith("base_model.model.") or _WRAPPED.search(name) for name in names):
+        raise AssonanceError(
+            f"{where}: weights of a model wrapped in an adapter, not merged into it; merge the "
+            "adapter (merge_and_unload in peft) and save the model again"
+        )
 
 
 def _model_class(checkpoint: Checkpoint) -> Any:
