@@ -14,7 +14,7 @@ from assonance.cli.main import app
 from assonance.comparison.records import ModelRecord
 from assonance.comparison.relations import Relations
 from assonance.demo import MODELS, SPEECH, find, miniatures
-from assonance.errors import AssonanceError
+from assonance.errors import AssonanceError, AssonanceWarning
 from assonance.report.summary import sentences
 
 
@@ -40,7 +40,8 @@ def test_the_bundled_models_load_and_say_what_they_are(path):
 @pytest.mark.slow
 def test_trained_miniatures_share_a_space_and_hardly_a_neuron():
     measures = ["maxcorr", "maxcorr_rotated", "linreg_heldout", "linreg_heldout_r"]
-    found = compare(MODELS, SPEECH, measures, offline=True)
+    with pytest.warns(AssonanceWarning, match="only 4 are named"):
+        found = compare(MODELS, SPEECH, measures, offline=True)
     a, second, b = found.models
     for row, col in ((a, b), (b, a), (second, b), (b, second)):
         shared = found.matrix("linreg_heldout", row, col).max("layer_col")
