@@ -25,7 +25,7 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest -n auto
 
-# Speed, memory and growth: minutes each.
+# Speed, memory and growth: minutes each; the job of real size takes the better part of an hour.
 benchmarks: setup
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.parts
@@ -34,6 +34,8 @@ benchmarks: setup
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.heads
 	$(BIN)/python -m benchmarks.extraction
+	$(BIN)/python -m benchmarks.checkpoints
+	$(BIN)/python -m benchmarks.real
 	$(BIN)/python -m benchmarks.validity
 
 test-slow: setup
