@@ -24,7 +24,6 @@ from assonance.scoring.pass_result import PassResult, named_beside
 from assonance.settings import Settings, find_settings
 from assonance.statistics import CHUNK_FRAMES
 from assonance.utils import arguments
-from assonance.utils.arguments import real_numbers as _array
 from assonance.utils.memory import MEMORY, parse_bytes
 from assonance.utils.progress import Silent
 from assonance.utils.scale import exponents, scaled
@@ -319,7 +318,7 @@ def _warn(caveats: Iterable[str]) -> None:
 
 def _maps(name: str, values: ArrayLike) -> np.ndarray:
     """Return a layer's attention maps of one utterance, (H, T, T), or raise."""
-    array = _array(name, values)
+    array = arguments.real_numbers(name, values)
     if array.ndim != 3 or array.shape[1] != array.shape[2] or not array.size:
         raise AssonanceError(
             f"layer {name!r}: attention must be heads × T × T for each utterance; got {array.shape}"

@@ -1,6 +1,7 @@
 """Define the errors and warnings of assonance, and how names appear in them."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
 
 
@@ -74,6 +75,12 @@ def join_names(names: Sequence[str], most: int = 4) -> str:
     if len(names) > most:
         return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a question that names the known name most like this one, or nothing if none is."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.8)
+    return f"; did you mean {printable(near[0])}?" if near else ""
 
 
 def error_text(error: Exception) -> str:

@@ -142,30 +142,15 @@ class LeaveOneOut:
         return self._fold.product(a, b) - self._left_out.product(a, b)
 
 
-class Difference:
+class Difference(LeaveOneOut):
     """Moments of all frames with one jackknife group left out, by subtraction.
 
-    Parameters
-    ----------
-    total, left_out, others
-        Moments of all frames, of the group left out, and of each other group.
+    Only the squares on the diagonal of a layer's product with itself are added up.
     """
-
-    def __init__(self, total: Moments, left_out: Moments, others: Sequence[Moments]) -> None:
-        self._total = total
-        self._left_out = left_out
-        self._others = others
-        self.n = total.n - left_out.n
-        self.float64_products = total.float64_products
-        self.epsilon = total.epsilon
-        self.shift = total.shift
-        self.sums: Mapping[str, Tensor] = {
-            name: reduce(torch.add, [other.sums[name] for other in others]) for name in total.sums
-        }
 
     def product(self, a: str, b: str) -> Tensor:
         """Return Σ(x − shift)(y − shift)ᵀ of layers a (rows) and b (columns)."""
-        product = self._total.product(a, b) - self._left_out.product(a, b)
+        product = self._fold.product(a, b) - self._left_out.product(a, b)
         if a == b:
             # Squares are added up: for a neuron that varies in the group left out alone, the
             # difference would be rounding that looks like variance.

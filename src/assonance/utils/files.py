@@ -10,7 +10,7 @@ from pathlib import Path
 from assonance.errors import AssonanceError, error_text, printable
 
 # Error numbers for lack of room: on the disk, in a quota, or under a limit on file sizes.
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_together(contents: Mapping[Path, bytes | memoryview]) -> None:
@@ -70,7 +70,7 @@ def _explained(path: Path, size: int) -> Iterator[None]:
         yield
     except OSError as error:
         what = f"{printable(path)}: cannot be written: {error_text(error)}"
-        if error.errno in _NO_ROOM:
+        if error.errno in NO_ROOM:
             raise AssonanceError(
                 f"{what}; it needs {size} bytes: make room, and the same command goes on"
             ) from error

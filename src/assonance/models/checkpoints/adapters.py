@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from assonance.errors import AssonanceError, error_text, printable
 from assonance.models.checkpoints import tasks
 from assonance.models.checkpoints.files import Files, LocalFiles, read_json
-from assonance.models.checkpoints.weights import INDEXES, SINGLES, Weights
+from assonance.models.checkpoints.weights import INDEXES, SINGLES, Weights, is_finite
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -235,7 +235,7 @@ def merge(
         if (plain := _COPY.sub(".", name)) == name or plain not in own
     }
     state, submodules = encoder.state_dict(), dict(encoder.named_modules())
-    _check(shown, "holds NaN or infinity in", {n for n in own if not own[n].isfinite().all()})
+    _check(shown, "holds NaN or infinity in", {n for n in own if not is_finite(own[n])})
     _check(
         shown,
         f"does not fit {base} in",
@@ -254,7 +254,7 @@ def merge(
         )
         _check(shown, f"does not fit {base} in", unplaced)
     state = encoder.state_dict()
-    _check(shown, "makes NaN or infinity of", {n for n in state if not state[n].isfinite().all()})
+    _check(shown, "makes NaN or infinity of", {n for n in state if not is_finite(state[n])})
 
 
 def _merge_lora(

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from assonance.errors import AssonanceError, error_text, printable
 from assonance.utils.progress import Progress, Silent
 
-_POINTER = b"version https://git-lfs.github.com"
+POINTER = b"version https://git-lfs.github.com"
 _SILENT = Silent()
 
 
@@ -162,10 +162,10 @@ def refuse_pointer(path: Path, where: str) -> None:
     """
     try:
         with path.open("rb") as file:
-            start = file.read(len(_POINTER))
+            start = file.read(len(POINTER))
     except OSError:
         return  # reported by whoever reads the content
-    if start == _POINTER:
+    if start == POINTER:
         raise AssonanceError(
             f"{where}: holds only the address of the real file; run git lfs pull in its folder"
         )

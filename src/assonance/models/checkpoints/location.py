@@ -1,12 +1,11 @@
 """Find the files of a checkpoint by its name: in a folder, as a single file or on the hub."""
 
-import difflib
 import os
 import re
 from pathlib import Path
 
 from assonance import demo
-from assonance.errors import AssonanceError, printable
+from assonance.errors import AssonanceError, did_you_mean, printable
 from assonance.models.checkpoints.files import Files, LocalFiles
 
 _HUB_ID = re.compile(r"(?P<id>\w[\w.-]*/[\w.-]+)(@(?P<revision>[\w./-]+))?")
@@ -48,12 +47,5 @@ def locate(spec: str | Path, *, offline: bool) -> Files:
     raise AssonanceError(
         f"{printable(source)}: no such directory or file; give a model's directory, a checkpoint "
         "file, a hub id such as facebook/wav2vec2-base-960h, or a name that `assonance models` "
-        f"lists{_did_you_mean(source)}"
+        f"lists{did_you_mean(source, (each.name for each in demo.miniatures()))}"
     )
-
-
-def _did_you_mean(name: str) -> str:
-    """Return a question that names the bundled model of the most similar name, or nothing."""
-    bundled = [each.name for each in demo.miniatures()]
-    near = difflib.get_close_matches(name, bundled, n=1, cutoff=0.8)
-    return f"; did you mean {near[0]}?" if near else ""

@@ -197,6 +197,13 @@ def stored_shapes(path: Path, where: str) -> tuple[dict[str, tuple[int, ...]], d
         return {name: tuple(file.get_slice(name).get_shape()) for name in names}, {}
 
 
+def is_finite(weight: "Tensor") -> bool:
+    """Return whether no value is NaN or infinite; its extremes show both, in one pass."""
+    if not weight.numel():
+        return True
+    return all(bool(extreme.isfinite()) for extreme in weight.aminmax())
+
+
 def _shards(files: Files, index: str) -> tuple[str, ...]:
     """Return the names of the files that an index lists, in their order."""
     places = read_json(files.fetch([index]), index, files.where).get("weight_map")

@@ -1,6 +1,5 @@
 """Check checkpoints of supported families, and load their encoders without running their code."""
 
-import logging
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,10 +15,11 @@ from assonance.errors import AssonanceError, printable
 from assonance.models.checkpoints import tasks
 from assonance.models.checkpoints.adapters import merge
 from assonance.models.checkpoints.published import Opening, Published, find_published
-from assonance.models.checkpoints.weights import Weights
+from assonance.models.checkpoints.weights import Weights, is_finite
 from assonance.models.frame_grid import FrameGrid
 from assonance.models.huggingface.families import FAMILIES, Family
 from assonance.utils.progress import Progress, Silent
+from assonance.utils.silence import silenced
 
 _SILENT = Silent()
 # Used in training only; transformers draws it at random if a checkpoint lacks it.
@@ -268,7 +268,7 @@ def _wrong_weights(
             if prefixed and name.startswith(parts) and name.removeprefix(prefix) in stored
         },
         "holds as NaN or infinity": {
-            key for key, weight in used_weights(encoder) if not _is_finite(weight)
+            key for key, weight in used_weights(encoder) if not is_finite(weight)
         },
     }
 
@@ -282,13 +282,6 @@ def _places(model: torch.nn.Module, checkpoint: Checkpoint) -> tuple[str, str]:
     place = f"{checkpoint.family.encoder}." if checkpoint.family.encoder else ""
     alone = place.removeprefix(prefix)
     return prefix + alone, alone
-
-
-def _is_finite(weight: torch.Tensor) -> bool:
-    """Return whether no value is NaN or infinite; its extremes show both, in one pass."""
-    if not weight.numel():
-        return True
-    return all(bool(extreme.isfinite()) for extreme in weight.aminmax())
 
 
 def random_encoder(checkpoint: Checkpoint, seed: int) -> torch.nn.Module:
@@ -367,16 +360,11 @@ def _first_line(error: Exception) -> str:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silence messages and progress bars of the libraries."""
-    loggers = [logging.getLogger(name) for name in ("transformers", "huggingface_hub")]
-    levels = [logger.level for logger in loggers]
     bars = not are_progress_bars_disabled()
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
     try:
-        yield
+        with silenced("transformers", "huggingface_hub"):
+            yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
         if bars:
             transformers.utils.logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -1,7 +1,5 @@
 """Explain failures of the Hugging Face Hub in one line, with the remedy."""
 
-import difflib
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,11 +16,10 @@ from huggingface_hub.errors import (
 )
 
 from assonance import demo
-from assonance.errors import AssonanceError, error_text, join_names, printable
+from assonance.errors import AssonanceError, did_you_mean, error_text, join_names, printable
 from assonance.models.checkpoints.hub.cache import cached_ids, cached_refs
+from assonance.utils.files import NO_ROOM
 
-# Error numbers for lack of room: on the disk, in a quota, or under a limit on file sizes.
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LOG_IN = "log in with `hf auth login`"
 
 
@@ -91,7 +88,7 @@ def _explain(error: Exception, hub_id: str, revision: str | None) -> str:
     if isinstance(error, OSError):
         what = f"the local cache {printable(constants.HF_HUB_CACHE)} cannot be used"
         remedy = "make it writable"
-        if error.errno in _NO_ROOM:
+        if error.errno in NO_ROOM:
             remedy = "make room, and the same command goes on"
         return f"{what} ({error_text(error)}); {remedy}, or set HF_HOME to another folder"
     return (
@@ -140,8 +137,8 @@ def _did_you_mean(hub_id: str) -> str:
     """Return a question that names the most similar model at hand, or nothing."""
     at_hand = [*cached_ids(), *(each.name for each in demo.miniatures())]
     for spelling in (hub_id, hub_id.partition("/")[2]):
-        if near := difflib.get_close_matches(spelling, at_hand, n=1, cutoff=0.8):
-            return "" if near[0] == hub_id else f"; did you mean {printable(near[0])}?"
+        if meant := did_you_mean(spelling, at_hand):
+            return "" if hub_id in at_hand else meant
     return ""
 
 

@@ -1,9 +1,8 @@
 """List the files of a model on the Hugging Face Hub, and download exactly those that are needed."""
 
-import logging
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -35,8 +34,10 @@ from assonance.models.checkpoints.hub.transfer import download, received
 from assonance.utils.files import write_text
 from assonance.utils.memory import format_bytes
 from assonance.utils.progress import Progress, Silent
+from assonance.utils.silence import silenced
 
 _SILENT = Silent()
+_CLIENT = "huggingface_hub"  # the logger of the hub's client
 # Bytes. What is downloaded in a moment has no stage of progress.
 _MOMENT = 1e6
 
@@ -118,7 +119,7 @@ class Snapshot:
             A file cannot be had, or the cache cannot be written.
         """
         absent = self._absent(names)
-        with quiet(), hub_errors(self.id, self.revision):
+        with silenced(_CLIENT), hub_errors(self.id, self.revision):
             if absent:
                 left = sum(map(self._left, absent))
                 self._require_room(left)
@@ -213,7 +214,7 @@ def open_snapshot(hub_id: str, revision: str | None, *, offline: bool) -> Snapsh
     AssonanceError
         There is no such model or revision, or it cannot be had.
     """
-    with quiet(), hub_errors(hub_id, revision):
+    with silenced(_CLIENT), hub_errors(hub_id, revision):
         if offline or is_offline_mode():
             cached = _cached_snapshot(hub_id, revision)
             if cached is None:
@@ -260,15 +261,3 @@ def _cached_snapshot(hub_id: str, revision: str | None) -> Snapshot | None:
     if commit is None:
         return None
     return Snapshot(hub_id, revision, commit, cached_files(hub_id, commit), offline=True)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence the messages of the hub's client."""
-    logger = logging.getLogger("huggingface_hub")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -1,6 +1,5 @@
 """Keep converted weights in a folder of the user, by the content of what they were made from."""
 
-import errno
 import hashlib
 import json
 import os
@@ -16,13 +15,11 @@ import platformdirs
 
 from assonance.errors import AssonanceError, error_text, printable
 from assonance.models.checkpoints.pickled.torch_file import Stamp
-from assonance.utils.files import write_text
+from assonance.utils.files import NO_ROOM, write_text
 
 VARIABLE = "ASSONANCE_CACHE"
 _WEIGHTS, _SOURCES = "weights", "sources"
 _ABANDONED_SECONDS = 3600
-# Error numbers for lack of room: on the disk, in a quota, or under a limit on file sizes.
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def folder() -> Path:
@@ -73,7 +70,7 @@ def explained(size: int) -> Iterator[None]:
         yield
     except OSError as error:
         what = f"{printable(folder())}: cannot be written: {error_text(error)}"
-        if error.errno in _NO_ROOM:
+        if error.errno in NO_ROOM:
             raise AssonanceError(
                 f"{what}; converted weights take {size} bytes there: make room, or set {VARIABLE} "
                 "to a folder with more"

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from assonance.errors import AssonanceError, error_text, printable
+from assonance.models.checkpoints.files import POINTER
 from assonance.models.checkpoints.pickled import legacy_form, zip_form
 from assonance.models.checkpoints.pickled.stored import GET_AGAIN, Place, Refused
 
 _FIRST_BYTES = 512
-_LFS = b"version https://git-lfs"
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def _other_kind(first: bytes) -> str:
     text = first.lstrip().lower()
     if not first:
         return f"is empty; {GET_AGAIN}"
-    if first.startswith(_LFS):
+    if first.startswith(POINTER):
         return "is a Git LFS pointer, not the weights; run git lfs pull"
     if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
         return f"is a web page, not the weights; {GET_AGAIN}"
