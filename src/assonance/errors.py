@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
 
+_LONGEST = 200  # characters of a name that are compared with known names
+
 
 class AssonanceError(Exception):
     """A problem that the user can fix, described in one line.
@@ -77,9 +79,19 @@ def join_names(names: Sequence[str], most: int = 4) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a question that names the known name most like this one, or nothing if none is."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.8)
+def did_you_mean(name: str, known: Iterable[str], alike: float = 0.8) -> str:
+    """Return a question that names the known name most like this one, or nothing if none is.
+
+    Parameters
+    ----------
+    name
+        What was given.
+    known
+        Names that exist.
+    alike
+        How much of the two names must agree, from 0 to 1. Less will do for a short list.
+    """
+    near = difflib.get_close_matches(name[:_LONGEST], list(known), n=1, cutoff=alike)
     return f"; did you mean {printable(near[0])}?" if near else ""
 
 
