@@ -35,6 +35,35 @@ def test_help_imports_no_heavy_library(command):
     assert imported_by(code, *command) == []
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("compare", "hubert-mini", "--audio", ".", "-m", "ckaa"),
+        ("compare", "hubert-mini", "--audio", ".", "--settings", "elkher2024"),
+        ("compare", "hubert-mini", "--audio", ".", "--record", "blokcs"),
+        ("compare", "hubert-mini", "--audio", ".", "--precision", "flaot16"),
+        ("compare", "hubert-mini", "--audio", ".", "--groups", "0"),
+        ("compare", "hubert-mni", "--audio", "."),
+        ("compare", "random:hubert-mni@0", "--audio", "."),
+        ("compare", "hubert-mini", "--audio", "nowhere"),
+        ("diff", "hubert-mini", "hubert-mni", "--audio", "."),
+        ("claims", "nowhere"),
+        ("claims", ".", "--config", "nowhere.yaml"),
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_name_imports_no_heavy_library(arguments, tmp_path):
+    code = (
+        "import os\n"
+        "from assonance.cli.main import main\n"
+        "os.chdir(sys.argv[1])\n"
+        "sys.argv = ['assonance', *sys.argv[2:]]\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert end.code == 1"
+    )
+    (tmp_path / "a.wav").touch()
+    assert imported_by(code, str(tmp_path), *arguments) == []
+
+
 def test_loading_a_comparison_imports_no_heavy_library(tmp_path):
     comparison().save(tmp_path / "results.nc")
     code = (

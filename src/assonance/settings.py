@@ -1,10 +1,11 @@
 """Declare the settings of measures, and the choices that several rooms share."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Literal
 
-from assonance.errors import AssonanceError
+from assonance.errors import AssonanceError, did_you_mean
 
 # What one row of the neuron and layer measures is.
 Pool = Literal["frame", "phone", "word", "utterance"]
@@ -12,6 +13,10 @@ Pool = Literal["frame", "phone", "word", "utterance"]
 By = Literal["mean", "centre"]
 # What to do with an utterance that cannot be used.
 OnError = Literal["skip", "stop"]
+# Kinds of layers of a checkpoint that can be recorded.
+Kind = Literal["blocks", "final", "ffn", "attention", "heads", "cnn"]
+# Number formats that a checkpoint can be run in.
+Precision = Literal["float32", "bfloat16", "float16"]
 # With 39 draws, the 2.5 % and 97.5 % quantiles are the first and the last draw.
 _LEAST_DRAWS = 39
 _LEAST = {
@@ -24,6 +29,20 @@ _LEAST = {
     "seed": 0,
 }
 _LARGEST = 2**63 - 1  # of torch's generators, and above any other number here
+
+
+def check_choice(what: str, value: object, choices: Iterable[str]) -> None:
+    """Check that a value is one of those to choose from.
+
+    Raises
+    ------
+    AssonanceError
+        It is not. The message names the choices, and the one that is most like the value.
+    """
+    known = tuple(choices)
+    if value not in known:
+        near = did_you_mean(str(value), known)
+        raise AssonanceError(f"{what} {value!r}: choose from {', '.join(known)}{near}")
 
 
 def is_number(value: object) -> bool:
@@ -154,5 +173,6 @@ def find_settings(settings: str | Settings) -> Settings:
     if not isinstance(settings, str) or settings not in SETTINGS:
         raise AssonanceError(
             f"settings {settings!r} are not known; choose one of: {', '.join(SETTINGS)}"
+            f"{did_you_mean(str(settings), SETTINGS)}"
         )
     return SETTINGS[settings]

@@ -57,7 +57,7 @@ def test_measures_are_found_in_the_order_of_their_names():
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("ckaa", "is unknown"), ("attn_js", "cannot be used here")]
+    ("name", "message"), [("bogus", "is unknown"), ("attn_js", "cannot be used here")]
 )
 def test_other_names_are_refused_with_what_can_be_used(name, message):
     with pytest.raises(AssonanceError, match=f"'{name}' {message}; choose from: .*cka"):

@@ -10,7 +10,16 @@ import transformers
 from signals import voice
 
 from assonance.errors import AssonanceError
-from assonance.models.loading import Loading, as_kinds, find, load_model, split_seed
+from assonance.models.loading import (
+    BUILT_IN,
+    Loading,
+    as_kinds,
+    check_name,
+    find,
+    load_model,
+    split_seed,
+)
+from assonance.models.spectra import BASELINES
 from assonance.utils.progress import Silent
 
 every_family = pytest.mark.parametrize("family", ["wav2vec2", "hubert"])
@@ -106,3 +115,33 @@ def test_one_kind_of_layer_is_a_list_of_one():
 
 def test_a_seed_is_what_follows_the_last_at_sign():
     assert split_seed("random:a@main@7", "random:", "random model", "model") == ("a@main", 7)
+
+
+def test_the_models_named_by_a_word_are_the_baselines():
+    assert set(BUILT_IN) == set(BASELINES)
+
+
+@pytest.mark.parametrize(
+    "name", ["mel", "hubert-mini", "owner/model@main", "random:hubert-mini@0", "module:a.b"]
+)
+def test_a_name_that_may_be_a_model_s_passes_the_first_check(name):
+    check_name(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("hubert-mni", "did you mean hubert-mini"),
+        ("rotated:hubert-mni@1", "did you mean hubert-mini"),
+        ("random:hubert-mini", "write a random model as"),
+    ],
+)
+def test_a_name_of_no_model_is_refused_by_the_first_check(name, words):
+    with pytest.raises(AssonanceError, match=words):
+        check_name(name)
+
+
+@pytest.mark.parametrize("wrong", [{"record": ("blokcs",)}, {"precision": "float61"}], ids=str)
+def test_options_with_a_wrong_name_are_refused_before_anything_is_loaded(wrong):
+    with pytest.raises(AssonanceError, match=r"choose from .*did you mean"):
+        Loading(**wrong)

@@ -11,7 +11,8 @@ import yaml
 from assonance.claims.selection import ANY, BETWEEN, CONDITIONS, STRATA, Term
 from assonance.errors import AssonanceError, error_text, printable
 from assonance.inference.localisation import ROTATED
-from assonance.measures import MEASURES
+from assonance.measures.names import LEVELS
+from assonance.measures.roles import CONSENSUS
 
 DEFAULT = Path(__file__).with_name("claims.yaml")
 
@@ -191,4 +192,4 @@ class _Reader:
 
 def _measures_of_two_layers() -> list[str]:
     """Return the names of the measures that compare two layers."""
-    return [name for name, each in MEASURES.items() if each.across is None]
+    return [name for name in LEVELS if name != CONSENSUS]

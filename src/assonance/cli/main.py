@@ -9,6 +9,7 @@ import typer
 
 from assonance.__about__ import __version__
 from assonance.cli import corpus, model
+from assonance.cli.checks import check_names
 from assonance.cli.option_groups import spread
 from assonance.cli.options import (
     AUDIO,
@@ -24,7 +25,7 @@ from assonance.cli.options import (
     Speech,
     Unusable,
 )
-from assonance.errors import AssonanceError
+from assonance.errors import AssonanceError, printable
 
 # torch, transformers and matplotlib take seconds to import, so commands import them when they run.
 app = typer.Typer(
@@ -103,17 +104,19 @@ def compare(
     certainty: Certainty,
 ) -> None:
     """Compare models on speech: every layer of each with every layer of all."""
-    from assonance.cli.run import folder_for
-    from assonance.cli.run_folder import RunFolder
-    from assonance.cli.terminal import run
-
     options = Options(
         *(measuring, certainty, machine, speech, rows, layers, checkpoints, on_error),
         seeds=_parse_pairs("--seed-of", "SECOND=FIRST", seed_of),
         tuned_from=_parse_pairs("--tuned-from", "TUNED=BASE", tuned_from),
     )
-    folder = RunFolder(out or folder_for(models), overwrite)
-    run(models, audio, folder, options.build(models))
+    request = options.build(models)
+    check_names(models, audio)
+
+    from assonance.cli.run import folder_for
+    from assonance.cli.run_folder import RunFolder
+    from assonance.cli.terminal import run
+
+    run(models, audio, RunFolder(out or folder_for(models), overwrite), request)
 
 
 @app.command()
@@ -139,10 +142,6 @@ def diff(
     on_error: Unusable = "skip",
 ) -> None:
     """Compare a model before and after fine-tuning: neurons, subspaces and heads, by layer."""
-    from assonance.cli.run import folder_for
-    from assonance.cli.run_folder import RunFolder
-    from assonance.cli.terminal import run
-
     models = [pretrained, fine_tuned, *([seed_twin] if seed_twin else [])]
     seeds = {seed_twin: pretrained} if seed_twin else {}
     options = Options(
@@ -152,8 +151,15 @@ def diff(
         seeds=seeds,
         tuned_from={fine_tuned: pretrained},
     )
+    request = options.build(models)
+    check_names(models, audio)
+
+    from assonance.cli.run import folder_for
+    from assonance.cli.run_folder import RunFolder
+    from assonance.cli.terminal import run
+
     folder = RunFolder(out or folder_for(models[:2]), overwrite)
-    run(models, audio, folder, options.build(models), diff=True)
+    run(models, audio, folder, request, diff=True)
 
 
 @app.command()
@@ -173,8 +179,6 @@ def demo(
     certainty: Certainty,
 ) -> None:
     """Compare bundled miniature models on bundled speech, offline."""
-    from assonance.cli.run_folder import RunFolder
-    from assonance.cli.terminal import run
     from assonance.demo import MODELS, SPEECH, miniatures
 
     chosen = [each for each in miniatures() if every or each.path in MODELS]
@@ -184,7 +188,12 @@ def demo(
     machine = Machine(offline=True)
     options = Options(measuring, certainty, machine, seeds=seeds, tuned_from=bases)
     models = [str(each.path) for each in chosen]
-    run(models, str(SPEECH), RunFolder(out, overwrite), options.build(models))
+    request = options.build(models)
+
+    from assonance.cli.run_folder import RunFolder
+    from assonance.cli.terminal import run
+
+    run(models, str(SPEECH), RunFolder(out, overwrite), request)
 
 
 @app.command()
@@ -208,9 +217,15 @@ def claims(
     ] = None,
 ) -> None:
     """Evaluate claims on a finished run: contrasts of its scores, with intervals."""
+    if not run.exists():
+        raise AssonanceError(f"{printable(run)}: no such run; give its folder or its results.nc")
+
+    from assonance.claims.claim import load_claims
+
+    load_claims(config)
+
     from assonance.claims.verdict import format_table
     from assonance.cli.run import evaluate
-    from assonance.errors import printable
 
     results, table = evaluate(run, config)
     for line in format_table(results):

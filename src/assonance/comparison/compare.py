@@ -27,7 +27,7 @@ from assonance.corpus.units import few_speakers, population
 from assonance.errors import AssonanceError, AssonanceWarning
 from assonance.inference.intervals import intervals
 from assonance.measures import Measure
-from assonance.measures.registry import names_in
+from assonance.measures.names import names_in
 from assonance.measures.roles import STANDARD
 from assonance.models import SpeechModel
 from assonance.models.loading import Loading, as_kinds

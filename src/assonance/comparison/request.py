@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from assonance.activations.shared_rows import Pooling
 from assonance.corpus import Reading
 from assonance.errors import AssonanceError
-from assonance.measures import Measure, find
+from assonance.measures.names import names_in, refuse_unknown
 from assonance.measures.roles import STANDARD
 from assonance.models.loading import Loading
 from assonance.settings import SETTINGS, OnError, Settings
 from assonance.utils.memory import MEMORY
+
+# Measures are functions of torch: a request is made and checked before it is imported.
+if TYPE_CHECKING:
+    from assonance.measures import Measure
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,11 @@ class Request:
         From a fine-tuned model to the model it was fine-tuned from.
     uncertainty
         Whether to compute intervals, shift nulls and halves.
+
+    Raises
+    ------
+    AssonanceError
+        If no measure has one of the names, or an option has a value that it cannot have.
     """
 
     measures: tuple[str, ...] = STANDARD
@@ -58,14 +67,11 @@ class Request:
             raise AssonanceError(
                 f"on_error must be one of {', '.join(get_args(OnError))}; got {self.on_error!r}"
             )
+        refuse_unknown(names_in(self.measures))
 
-    def find_measures(self) -> tuple[Measure, ...]:
-        """Return the measures, each once.
+    def find_measures(self) -> "tuple[Measure, ...]":
+        """Return the measures, each once."""
+        from assonance.measures import find
 
-        Raises
-        ------
-        AssonanceError
-            If no measure has one of the names.
-        """
         found = find(self.measures, ("neuron", "layer", "head"))
         return tuple({each.name: each for each in found}.values())

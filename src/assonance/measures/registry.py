@@ -7,14 +7,13 @@ from typing import Any, Literal, NotRequired, TypedDict, TypeVar, Unpack
 import torch
 from torch import Tensor
 
-from assonance.errors import AssonanceError
+from assonance.measures.names import Level, names_in, refuse_unknown
 from assonance.settings import Settings
 
 # Statistics for which a circular-shift null is computed. Measures of distinct utterances have a
 # null of 0.
 SHIFTED = ("moments", "folds", "sample")
 Function = TypeVar("Function", bound=Callable[..., Any])
-Level = Literal["neuron", "layer", "head"]
 
 Need = Literal[
     "moments",
@@ -221,23 +220,6 @@ def measure(**declaration: Unpack[Declaration]) -> Callable[[Function], Function
     return register
 
 
-def names_in(names: Iterable[str]) -> tuple[str, ...]:
-    """Return names of measures as a tuple.
-
-    Raises
-    ------
-    AssonanceError
-        They are not in a list, or are no words.
-    """
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        raise AssonanceError(f"measures must be a list of names, such as ['cka']; got {names!r}")
-    listed = tuple(names)
-    for each in listed:
-        if not isinstance(each, str):
-            raise AssonanceError(f"measures must be names, such as 'cka'; got {each!r}")
-    return listed
-
-
 def find(names: Iterable[str], levels: Iterable[Level]) -> list[Measure]:
     """Return measures by name.
 
@@ -247,14 +229,9 @@ def find(names: Iterable[str], levels: Iterable[Level]) -> list[Measure]:
         A name is unknown, or its measure is of another level; or names are not in a list.
     """
     levels = tuple(levels)
-    fitting = [name for name, known in MEASURES.items() if known.level in levels]
-    found = []
-    for name in names_in(names):
-        if name not in fitting:
-            reason = "cannot be used here" if name in MEASURES else "is unknown"
-            raise AssonanceError(f"measure {name!r} {reason}; choose from: {', '.join(fitting)}")
-        found.append(MEASURES[name])
-    return found
+    listed = names_in(names)
+    refuse_unknown(listed, [name for name, each in MEASURES.items() if each.level in levels])
+    return [MEASURES[name] for name in listed]
 
 
 def spread(values: Tensor, varies: Tensor, fill: float = torch.nan) -> Tensor:

@@ -4,12 +4,14 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from assonance.errors import AssonanceError, check_path, printable
 from assonance.models.rotated import PREFIX as ROTATED
 from assonance.models.rotated import RotatedModel
 from assonance.models.speech_model import SpeechModel
+from assonance.models.user_code import PREFIX as USER_CODE
+from assonance.settings import Kind, Precision, check_choice
 from assonance.utils.memory import format_bytes
 from assonance.utils.progress import Progress, Silent
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from assonance.models.huggingface.encoder import Running
 
 RANDOM = "random:"
+# Models that are named by a word; `spectra.BASELINES` makes them.
+BUILT_IN = ("mel", "mfcc")
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,11 @@ class Loading:
         its own. Under the empty name, that for all models that bring none.
     configs
         The same for the configuration of a file of weights that has none.
+
+    Raises
+    ------
+    AssonanceError
+        No kind of layer or number format has one of the names.
     """
 
     record: tuple[str, ...] = ("blocks",)
@@ -51,6 +60,11 @@ class Loading:
     pickles: bool = True
     preprocessors: Mapping[str, str] = field(default_factory=dict)
     configs: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for kind in self.record:
+            check_choice("record", kind, get_args(Kind))
+        check_choice("precision", self.precision, get_args(Precision))
 
     def opening(self, spec: str | Path) -> "Opening":
         """Return the options for opening one checkpoint."""
@@ -208,6 +222,26 @@ def load_model(
     return find(spec, loading).load(Silent())
 
 
+def check_name(spec: str | Path) -> None:
+    """Check what can be checked of a model's name before anything else is imported.
+
+    Raises
+    ------
+    AssonanceError
+        The name is malformed, or of no bundled model, file or folder. Whether a hub id exists is
+        not checked.
+    """
+    from assonance.models.checkpoints.location import refuse_nowhere
+
+    name = os.fspath(spec)
+    if name.startswith(RANDOM):
+        check_name(split_seed(name, RANDOM, "random model", "directory or hub id")[0])
+    elif name.startswith(ROTATED):
+        check_name(split_seed(name, ROTATED, "rotated model", "model")[0])
+    elif name not in BUILT_IN and not name.startswith(USER_CODE):
+        refuse_nowhere(spec)
+
+
 def load_all(
     specs: Iterable[str | Path | SpeechModel], loading: Loading, progress: Progress
 ) -> list[SpeechModel]:
@@ -264,7 +298,7 @@ def find(spec: str | Path, loading: Loading) -> Found:
     from assonance.models import precomputed, spectra, user_code
 
     if isinstance(spec, str):
-        if spec in spectra.BASELINES and not Path(spec).is_dir():
+        if spec in BUILT_IN and not Path(spec).is_dir():
             return Found(lambda progress: spectra.BASELINES[spec]())
         if spec.startswith(RANDOM):
             twin = load_random(spec, loading)

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from assonance.measures import MEASURES
+from assonance.measures.names import LEVELS
 from assonance.measures.roles import MATCHED, PREDICTED_R, ROTATED
 from assonance.tables import floors_and_ceilings
 
@@ -32,7 +32,7 @@ def level(name: str) -> str:
     """Return the level of a measure: neuron, layer or head."""
     if name == "localisation":
         return "neuron"
-    return MEASURES[name].level if name in MEASURES else "layer"
+    return LEVELS.get(name, "layer")
 
 
 def named(table: pd.DataFrame, **names: str) -> pd.DataFrame:

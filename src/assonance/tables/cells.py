@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from assonance.comparison.result import CELL, Comparison
 from assonance.errors import AssonanceError
 from assonance.inference.intervals import METHODS, Method
-from assonance.measures import MEASURES
+from assonance.measures.names import LEVELS
 from assonance.measures.roles import PREDICTING
 
 BOUNDS = ("low", "high")
@@ -149,7 +149,7 @@ def measures(comparison: Comparison) -> tuple[str, ...]:
     return tuple(
         str(name)
         for name, array in comparison.scores.data_vars.items()
-        if array.dims == CELL and name in MEASURES
+        if array.dims == CELL and name in LEVELS
     )
 
 

@@ -12,7 +12,7 @@ from assonance.comparison import relations
 from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import CELL, Comparison
 from assonance.errors import AssonanceError, printable
-from assonance.measures import MEASURES
+from assonance.measures.names import LEVELS
 from assonance.measures.roles import CHANGE, MATCHED, ROTATED
 from assonance.tables import cells
 from assonance.tables.cells import estimates
@@ -177,7 +177,7 @@ def _scores(comparison: Comparison, pair: FineTuning, measure: str) -> Iterator[
     """Yield the scores of each layer with itself, one table per way."""
     change, seeds = (pair.pretrained, pair.fine_tuned), (pair.pretrained, pair.second_seed)
     ways: dict[str, tuple[_Models, _Models]] = {RETAINED: (change, seeds)}
-    if not MEASURES[measure].symmetric:
+    if not _symmetric(measure):
         ways[ANTICIPATED] = (change[::-1], seeds[::-1])
     scores, bounds = estimates(comparison, measure), cells.bounds(comparison, measure)
     labels = comparison.layers(pair.pretrained)
@@ -191,6 +191,13 @@ def _scores(comparison: Comparison, pair: FineTuning, measure: str) -> Iterator[
             "beyond": _beyond(comparison, measure, models, ends, labels),
         }
         yield _labelled(measure, way, labels).assign(**columns)
+
+
+def _symmetric(measure: str) -> bool:
+    """Return whether a measure gives the same score both ways."""
+    from assonance.measures import MEASURES  # which imports torch
+
+    return MEASURES[measure].symmetric
 
 
 def _own(comparison: Comparison, pair: FineTuning, measure: str) -> Iterator[pd.DataFrame]:
@@ -220,7 +227,7 @@ def _labelled(measure: str, way: str, labels: Sequence[str]) -> pd.DataFrame:
             "measure": measure,
             "way": way,
             "layer": labels,
-            "level": MEASURES[measure].level,
+            "level": LEVELS[measure],
             "depth": [cells.depth(place, len(labels)) for place in range(len(labels))],
         }
     )

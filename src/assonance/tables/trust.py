@@ -7,8 +7,8 @@ from scipy.stats import false_discovery_control
 
 from assonance.comparison.result import CELL, Comparison
 from assonance.inference.intervals import rank_p_value
-from assonance.measures import MEASURES
 from assonance.measures.layer_descriptors import DESCRIPTORS
+from assonance.measures.names import LEVELS
 from assonance.tables import cells, floors_and_ceilings
 from assonance.tables.cells import at_best_matches, depth
 from assonance.tables.floors_and_ceilings import SHIFTED, Reference
@@ -57,7 +57,7 @@ def chance_by_measure(comparison: Comparison) -> pd.DataFrame:
     least = 1 / (1 + comparison.nulls.sizes.get("shift", 0))
     for name in map(str, comparison.nulls.data_vars):
         table = chance(comparison, name) if comparison.nulls[name].dims[:4] == CELL else None
-        if table is None or table.empty or name not in MEASURES:
+        if table is None or table.empty or name not in LEVELS:
             continue
         rows[name] = {
             "value": table["value"].mean(),

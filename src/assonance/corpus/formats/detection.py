@@ -45,12 +45,24 @@ def list_entries(path: Path) -> tuple[str, list[Entry]]:
     AssonanceError
         The path does not exist, has none of the formats, or is malformed.
     """
+    found = find_format(path)
+    # Not resolved: a link keeps its own name.
+    return found.corpus_name(Path(os.path.abspath(path))), found.entries(path)  # noqa: PTH100
+
+
+def find_format(path: Path) -> Format:
+    """Find the format of a corpus; no utterance is listed.
+
+    Raises
+    ------
+    AssonanceError
+        The path does not exist, or has none of the formats.
+    """
     if not os.path.exists(path):  # noqa: PTH110 - unlike Path.exists, never raises
         raise AssonanceError(
             f"{printable(path)}: no such folder or manifest; give {supported_formats()}"
         )
     for each in FORMATS:
         if each.recognises(path):
-            # Not resolved: a link keeps its own name.
-            return each.corpus_name(Path(os.path.abspath(path))), each.entries(path)  # noqa: PTH100
+            return each
     raise AssonanceError(f"{printable(path)}: not a corpus; give {supported_formats()}")

@@ -44,7 +44,25 @@ def locate(spec: str | Path, *, offline: bool) -> Files:
         return open_snapshot(hub["id"], hub["revision"], offline=offline)
     if (bundled := demo.find(source)) is not None:
         return LocalFiles(bundled)
-    raise AssonanceError(
+    raise _nowhere(source)
+
+
+def refuse_nowhere(spec: str | Path) -> None:
+    """Refuse what is neither on this machine nor of the form of a hub id.
+
+    Raises
+    ------
+    AssonanceError
+        There is no such checkpoint.
+    """
+    source = os.fspath(spec)
+    hub = not isinstance(spec, Path) and _HUB_ID.fullmatch(source)
+    if not (os.path.exists(source) or hub or demo.find(source)):  # noqa: PTH110 - as above
+        raise _nowhere(source)
+
+
+def _nowhere(source: str) -> AssonanceError:
+    return AssonanceError(
         f"{printable(source)}: no such directory or file; give a model's directory, a checkpoint "
         "file, a hub id such as facebook/wav2vec2-base-960h, or a name that `assonance models` "
         f"lists{did_you_mean(source, (each.name for each in demo.miniatures()))}"

@@ -1,12 +1,13 @@
 """Half precision: its names, and its rounding error."""
 
 from collections.abc import Mapping
+from typing import get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from assonance.errors import AssonanceError
+from assonance.settings import Precision, check_choice
 
 FULL = "float32"
 _HALVES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -20,8 +21,7 @@ def half_dtype(precision: str) -> torch.dtype | None:
     AssonanceError
         `precision` is not a known name.
     """
-    if precision != FULL and precision not in _HALVES:
-        raise AssonanceError(f"precision {precision!r}: choose from {', '.join((FULL, *_HALVES))}")
+    check_choice("precision", precision, get_args(Precision))
     return _HALVES.get(precision)
 
 

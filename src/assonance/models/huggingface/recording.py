@@ -14,9 +14,10 @@ from torch import Tensor
 from assonance.errors import AssonanceError
 from assonance.models.huggingface.families import Family
 from assonance.models.speech_model import Attend
+from assonance.settings import Kind, check_choice
 
 # What can be recorded.
-KINDS = {
+KINDS: dict[Kind, str] = {
     "blocks": "input of the first block and output of every block",
     "final": "output of the last block after the norm that follows it",
     "ffn": "hidden neurons of the feed-forward parts",
@@ -64,8 +65,8 @@ def check_kinds(record: str | Iterable[str]) -> tuple[str, ...]:
         There is none, or one is unknown.
     """
     chosen = {record} if isinstance(record, str) else set(record)
-    if unknown := sorted(chosen - KINDS.keys()):
-        raise AssonanceError(f"record {unknown[0]!r}: choose from {', '.join(KINDS)}")
+    for kind in sorted(chosen):
+        check_choice("record", kind, KINDS)
     if not chosen:
         raise AssonanceError(f"nothing to record: choose from {', '.join(KINDS)}")
     return tuple(kind for kind in KINDS if kind in chosen)
