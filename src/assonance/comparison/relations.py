@@ -77,7 +77,7 @@ class Relations:
     def fine_tunings(self) -> tuple[FineTuning, ...]:
         """Return every fine-tuned model whose base is known, with the base and its second seed."""
         return tuple(
-            FineTuning(base, name, self._second_seed(base))
+            FineTuning(base, name, self.second_seed(base))
             for name in self.models
             if (base := self.base(name)) is not None
         )
@@ -128,8 +128,12 @@ class Relations:
         seeds = {each.seed_of or each.name for each in (row, col)}
         return row.name != col.name and trained(row) and trained(col) and len(seeds) == 1
 
-    def _second_seed(self, name: str) -> str | None:
-        """Return a second seed that can be compared layer by layer, or None."""
+    def second_seed(self, name: str) -> str | None:
+        """Return a model that differs from this one in its seed alone, or None.
+
+        It is not fine-tuned and has the same layers, so both can be compared layer by layer. Each
+        of two seeds is a second seed of the other.
+        """
         model = self.models[name]
         return next(
             (

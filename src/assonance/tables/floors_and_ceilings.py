@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from assonance.comparison.relations import Relations
 from assonance.comparison.result import Comparison
 from assonance.measures.roles import EXPLAINED, MATCHED, ROTATED
 from assonance.tables import cells
@@ -235,9 +236,10 @@ def _shifted(comparison: Comparison, measure: str, best: pd.DataFrame) -> pd.Dat
 
 
 def _second_seed(comparison: Comparison, measure: str, best: pd.DataFrame) -> pd.DataFrame:
-    """Find the best layer of the row model's second seed."""
-    seeds = {model.seed_of: model.name for model in comparison.provenance.models if model.seed_of}
-    others = [seeds.get(str(row)) for row in best.index.get_level_values("model_row")]
+    """Find the best layer of the row model trained with another seed, whichever came first."""
+    relations = Relations(comparison.provenance.models)
+    seeds = {row: relations.second_seed(row) for row in map(str, best.index.unique("model_row"))}
+    others = [seeds[str(row)] for row in best.index.get_level_values("model_row")]
     found = best_scores(estimates(comparison, measure), best.index, others)
     return _unless_undefined("seed", found, best)
 
