@@ -112,5 +112,4 @@ def _of_models(comparison: Comparison, measure: str, row: str, col: str) -> pd.D
         index=index,
     )
     among = pd.Series(table["best"] | (table["p"] > LEVEL), dtype="boolean").mask(table["p"].isna())
-    table = table.assign(among_best=among)
-    return table.loc[defined.ravel()]
+    return pd.DataFrame(table.assign(among_best=among)[defined.ravel()])
