@@ -131,6 +131,27 @@ def test_the_interval_decides_the_verdict(more, verdict):
     }[verdict]
 
 
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_contrast_and_its_parts_are_within_what_the_ranges_of_its_measures_allow(sign):
+    known = models()
+    values = by_group(known, spread=0.1)
+    made = compared(known, values)
+    wild = xr.DataArray(np.linspace(0, sign, GROUPS), dims="group")
+    random = made.scores["model_col"].str.contains("random")
+    replicates = made.replicates.assign(
+        cka_utterance=made.replicates["cka_utterance"] + xr.where(random, -wild, wild)
+    ).transpose(*CELL, ...)
+    made.scores["cka_utterance"].attrs["range"] = [0.0, 1.0]
+    (found,) = evaluate_claims(replace(made, replicates=replicates), [NULL])
+    assert -1 <= found.low <= found.estimate <= found.high <= 1
+    assert found.estimate == -sign
+    assert sorted(found.parts) == [0, 1]
+    made.scores["cka_utterance"].attrs["range"] = [-np.inf, 1.0]
+    (half,) = evaluate_claims(replace(made, replicates=replicates), [NULL])
+    assert abs(half.estimate) > 1
+    assert max(half.parts) == 1
+
+
 def test_the_jackknife_removes_the_bias_of_the_contrast():
     known = models()
     made = compared(known, by_group(known))

@@ -96,8 +96,8 @@ def test_heads_of_few_utterances_have_scores(count, options):
     maps = make_maps({"a": 3, "b": 2}, lengths=(7, 12, 5, 9, 8)[:count])
     settings = replace(SETTINGS["default"], **options)
     found, lines = scored(head_similarity_matrix, maps, OF_HEADS, settings=settings, intervals=True)
-    assert [line for line in lines if "no score has an interval" in line] == lines
-    assert bool(lines) == (count == 1)
+    (line,) = lines
+    assert ("no score has an interval" if count == 1 else f"rough: {count} groups") in line
     for name in OF_HEADS:
         assert np.isfinite(apart(found[name])).all()
         if count > 1:

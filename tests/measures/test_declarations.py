@@ -9,6 +9,7 @@ from material import make_groups, make_layers, make_maps
 from assonance import head_similarity_matrix, similarity, similarity_matrix
 from assonance.measures import MEASURES
 from assonance.measures.registry import Need
+from assonance.settings import Settings
 
 FRAMES = 240
 GROUPS = make_groups(FRAMES)
@@ -236,6 +237,29 @@ def test_head_scores_stay_within_the_declared_range(measure, sharpness):
     within(found[measure].values, measure)
     table = found[f"{measure}_by_head"].sel(layer_row="a", layer_col="b").values
     within(table[:4, :6], measure)
+
+
+@pytest.mark.filterwarnings("ignore::assonance.AssonanceWarning")  # of what lacks speech
+@pytest.mark.parametrize("how", [{}, {"refit": True}, {"bootstrap": 39}])
+@pytest.mark.parametrize(
+    ("case", "groups"), [("drifting apart", 2), ("unrelated", 3), ("related", 5)]
+)
+def test_estimates_and_intervals_of_few_groups_stay_within_the_declared_range(case, groups, how):
+    row, column = cases_of_frames()[case]
+    found = similarity_matrix(
+        {"row": row, "column": column},
+        OF_FRAMES,
+        groups=make_groups(FRAMES, groups),
+        settings=Settings("few", **how),
+        intervals=True,
+    )
+    checked = 0
+    for name in OF_FRAMES:
+        if f"{name}_interval" in found:
+            values = found[f"{name}_interval"].values
+            within(values[np.isfinite(values)], name)
+            checked += int(np.isfinite(values).any())
+    assert checked >= 10 - 6 * (groups == 2)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from assonance.measures import find
-from assonance.scoring.caveats import constant_neurons, miniatures, too_few_frames
+from assonance.scoring.caveats import (
+    constant_neurons,
+    few_interval_groups,
+    miniatures,
+    too_few_frames,
+)
+from assonance.settings import Settings
 from assonance.statistics import LayerStatistics
 
 
@@ -50,3 +56,16 @@ def test_only_small_models_are_called_miniatures():
     (line,) = miniatures({"tiny": 1_400_000, "wav2vec2-base": 94_000_000})
     assert line.startswith("tiny: miniature")
     assert miniatures({"wav2vec2-base": 94_000_000}) == []
+
+
+@pytest.mark.parametrize(("groups", "warned"), [(1, False), (2, True), (9, True), (10, False)])
+def test_intervals_of_few_groups_are_called_rough(groups, warned):
+    chosen = find(["linreg", "svcca"], ["neuron", "layer"])
+    lines = few_interval_groups(groups, chosen, Settings("default"))
+    assert lines == [
+        f"intervals are rough: {groups} groups of utterances are few; add speech"
+    ] * int(warned)
+    (fewer,) = few_interval_groups(8, chosen, Settings("default", groups=8))
+    assert fewer.endswith("add speech, or set groups to 10 or more")
+    # SVCCA has no interval.
+    assert few_interval_groups(groups, chosen[1:], Settings("default")) == []

@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from comparisons import comparison
 
+from assonance.comparison.result import CELL
 from assonance.tables import cells
 from assonance.tables import matches as match_tables
 
@@ -65,3 +67,18 @@ def test_the_best_pair_is_of_models_trained_apart_where_there_are_any():
     apart = [made.matrix("linreg_heldout", *pair) for pair in pairs]
     score = made.matrix("linreg_heldout", row, col).sel(layer_row=layer_row, layer_col=layer_col)
     assert score == max(each.max() for each in apart)
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_mean_over_layers_and_its_interval_are_within_the_range_of_its_measure(found, sign):
+    names = [name for name, each in found.replicates.items() if each.dims[:-1] == CELL]
+    assert {"linreg_heldout", "maxcorr", "attn_js", "cka"} <= set(names)
+    # Wild replicates, as of little speech: estimates are far above, or far below, the scores.
+    wild = found.replicates + sign * xr.DataArray(np.linspace(0, 1, 10), dims="group")
+    made = replace(found, replicates=wild)
+    for name in names:
+        best = match_tables.best_matches(made, name)
+        estimate, low, high = match_tables.mean_over_layers(made, name, best)
+        lowest, highest = made.scores[name].attrs.get("range", (-np.inf, np.inf))
+        assert lowest <= low <= estimate <= high <= highest, name
+        assert estimate == (highest if sign < 0 else lowest) or np.inf in (highest, -lowest), name

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from assonance.claims.claim import Claim, load_claims
 from assonance.claims.selection import CellGrid, Mask, NotAskable, contrast_weights
 from assonance.comparison.result import CELL, Comparison
-from assonance.inference.intervals import METHODS, method_text, replicate_dimension
+from assonance.inference.intervals import METHODS, method_text, range_of, replicate_dimension
 from assonance.inference.localisation import DRAWS, ROTATED
 from assonance.measures import MEASURES
 
@@ -234,14 +234,17 @@ class _Tester:
         contrast = method(signs @ means, signs @ replicates)
         if ROTATED in claim.measures:
             contrast = contrast.add_variance(*self._variance_of_bases(claim, weights))
-        low, high = map(float, contrast.interval)
+        ranges = np.array([range_of(self.scores[term.measure].attrs) for _, term in claim.terms])
+        # A contrast is highest where its terms with a plus are highest and the others lowest.
+        furthest = (signs[:, None] * np.where(signs[:, None] > 0, ranges, ranges[:, ::-1])).sum(0)
+        estimate, low, high = np.clip([contrast.estimate, *contrast.interval], *furthest).tolist()
         return ClaimResult(
             claim,
             "supported" if low > 0 else "not supported" if high < 0 else "undecided",
-            estimate=float(contrast.estimate),
+            estimate=estimate,
             low=low,
             high=high,
-            parts=tuple(map(float, method(means, replicates).estimate)),
+            parts=tuple(np.clip(method(means, replicates).estimate, *ranges.T).tolist()),
             p=float(contrast.p),
             degrees=float(contrast.degrees),
             method=method_text(self.replicates),

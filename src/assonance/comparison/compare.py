@@ -274,7 +274,8 @@ class Prepared:
             )
             parts = [plan.frame_scores(progress), plan.head_scores(progress)]
         speakers = few_speakers(extracted.shared.speech) if self.request.uncertainty else []
-        notes = [*self._notes_on_models(), *plan.notes, *speakers, *self._unknown_bases()]
+        # First what too little speech makes of the numbers.
+        notes = [*plan.notes, *speakers, *self._notes_on_models(), *self._unknown_bases()]
         for note in notes:
             warnings.warn(note, AssonanceWarning, stacklevel=3)
         computed = {
@@ -328,7 +329,7 @@ class Prepared:
                 sampling_rates=speech.sampling_rates,
             ),
             left_out=extracted.shared.left_out,
-            notes=(*extracted.notes(), *plan_notes),
+            notes=(*plan_notes, *extracted.notes()),
             population=population(speech),
         )
 

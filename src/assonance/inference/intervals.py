@@ -1,8 +1,8 @@
 """Compute estimates, confidence intervals and p values from replicates of scores."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import xarray as xr
@@ -249,11 +249,26 @@ def intervals(scores: xr.Dataset, replicates: xr.Dataset) -> xr.Dataset:
         attributes = scores[name].attrs
         if attributes.get("scale") == "artanh":
             statistics = _on_artanh_scale(method, scores[name].values, values.values, statistics)
-        # The true score lies within the range, so clipping costs no coverage.
-        statistics = np.clip(statistics, *attributes.get("range", (-np.inf, np.inf)))
+        statistics = within_range(statistics, attributes)
         about = {"method": method_text(replicates[[name]])}
         result[name] = ((*values.dims[:-1], "statistic"), statistics, about)
     return result.assign_coords(scores.coords)
+
+
+def range_of(attributes: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the lowest and highest possible score of a measure, from its attributes in results."""
+    low, high = attributes.get("range", (-np.inf, np.inf))
+    return float(low), float(high)
+
+
+def within_range(
+    values: NDArray[np.floating], attributes: Mapping[str, Any]
+) -> NDArray[np.float64]:
+    """Clip estimates and ends of intervals to the range of their measure.
+
+    The true score, and any mean of true scores, lies within it: clipping costs no coverage.
+    """
+    return np.asarray(np.clip(values, *range_of(attributes)), np.float64)
 
 
 def rank_p_value(values: NDArray[np.floating], nulls: NDArray[np.floating]) -> NDArray[np.float64]:

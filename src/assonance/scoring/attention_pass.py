@@ -13,7 +13,7 @@ from torch import Tensor
 
 from assonance.inference.resampling import Resampling
 from assonance.measures import Measure
-from assonance.scoring.caveats import ONE_GROUP
+from assonance.scoring.caveats import ONE_GROUP, few_interval_groups
 from assonance.scoring.head_scores import head_descriptors, head_replicates, head_scores
 from assonance.scoring.map_source import MapSource
 from assonance.scoring.pair_rules import EVERY_PAIR, PairRules
@@ -147,6 +147,9 @@ class AttentionPass:
         caveats += [*result.caveats, *_broken_maps(broken, len(kept))]
         if self.resampling.intervals and not self.resampling.weights:
             caveats.append(ONE_GROUP)
+        if self.resampling.intervals:
+            groups = self.resampling.groups
+            caveats = [*few_interval_groups(groups, self.measures, self.settings), *caveats]
         return replace(result, broken=broken, caveats=caveats)
 
     def _sums(self, utterance: int, pool_map: Map) -> _Sums:

@@ -15,6 +15,8 @@ ONE_GROUP = (
     "add speech, such as other recordings"
 )
 
+# With fewer jackknife groups, the truth lies outside of more than a tenth of some 95 % intervals.
+LEAST_INTERVAL_GROUPS = 10
 _SHOWN = 5
 # The smallest published encoders have more than 20 million parameters.
 _MINIATURE = 10_000_000
@@ -146,6 +148,25 @@ def no_intervals(
         f"of {groups.units} utterances or recordings, too few remain {what}; "
         "add speech, or raise the settings groups and folds"
     ]
+
+
+def few_interval_groups(groups: int, measures: Sequence[Measure], settings: Settings) -> list[str]:
+    """Return a caveat if intervals rest on so few jackknife groups that they are rough.
+
+    Parameters
+    ----------
+    groups
+        Number of jackknife groups, none of which is empty.
+    measures, settings
+        Measures for which intervals are requested, and their settings.
+    """
+    replicated = any(each.replicated(settings) for each in measures)
+    if not replicated or not 1 < groups < LEAST_INTERVAL_GROUPS:
+        return []
+    remedy = "add speech"
+    if settings.groups < LEAST_INTERVAL_GROUPS:
+        remedy += f", or set groups to {LEAST_INTERVAL_GROUPS} or more"
+    return [f"intervals are rough: {groups} groups of utterances are few; {remedy}"]
 
 
 def _counted(count: int) -> str:

@@ -17,6 +17,7 @@ from assonance.scoring.caveats import (
     Groups,
     constant_neurons,
     few_effective_frames,
+    few_interval_groups,
     no_intervals,
     too_few_groups,
 )
@@ -349,6 +350,7 @@ def _groups_caveats(
     unscored = too_few_groups(all_groups, measures, settings)
     caveats = [*dict.fromkeys(unscored.values())]
     if resampling.intervals:
+        caveats += few_interval_groups(resampling.groups, measures, settings)
         left = [_remaining(weights, resampling, units) for weights in resampling.weights]
         caveats += no_intervals(all_groups, left, measures, settings)
     return unscored, caveats

@@ -8,6 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
+from assonance.inference.intervals import within_range
 from assonance.inference.localisation import (
     LOCALISATION,
     ROTATED,
@@ -234,6 +235,4 @@ class ReplicateScores:
 
 def _within_range(name: str, values: NDArray[np.floating]) -> NDArray[np.floating]:
     """Clip values to a measure's range."""
-    lowest, highest = attributes(MEASURES[name])["range"]
-    clipped: NDArray[np.floating] = np.clip(values, lowest, highest)
-    return clipped
+    return within_range(values, attributes(MEASURES[name]))

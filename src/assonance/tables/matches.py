@@ -8,6 +8,7 @@ import pandas as pd
 from assonance.comparison.relations import Relations
 from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceError
+from assonance.inference.intervals import within_range
 from assonance.inference.localisation import (
     DRAWS,
     LOCALISATION,
@@ -119,8 +120,8 @@ def mean_over_layers(
     Returns
     -------
     tuple of float
-        Estimate, low and high end of its 95 % interval. If the measure has no interval, the plain
-        mean and NaN twice. All NaN if no layer has a match.
+        Estimate, low and high end of its 95 % interval, within the measure's range. If the measure
+        has no interval, the plain mean and NaN twice. All NaN if no layer has a match.
     """
     matched = best.dropna(subset="layer_col")
     if matched.empty:
@@ -142,8 +143,9 @@ def mean_over_layers(
         result = result.add_variance(*rotation_variance(draws.mean(0), headroom))
     if np.isnan(result.estimate):  # too little speech: some replicate is undefined
         return mean, np.nan, np.nan
-    low, high = map(float, result.interval)
-    return float(result.estimate), low, high
+    found = np.array([result.estimate, *result.interval])
+    estimate, low, high = within_range(found, comparison.scores[measure].attrs).tolist()
+    return estimate, low, high
 
 
 def localisation(comparison: Comparison) -> pd.DataFrame:
