@@ -17,6 +17,7 @@ import pandas as pd
 
 from assonance.errors import AssonanceWarning
 from benchmarks.validity import bias, claims, coverage, heads, localisation, small
+from benchmarks.validity.worlds import WORLDS, truths
 
 _DIGITS = dict.fromkeys(("coverage, plain", "coverage", "plain", "artanh"), 3)
 DRAWS = 199
@@ -80,7 +81,7 @@ def _held(repetitions: int) -> str:
     parts = [_HELD.format(repetitions // 2).strip()]
     for world in ("shared", "24 neurons", "48 neurons", "R² near 0", "heavy tails", "speakers"):
         for size, groups in coverage.SIZES.items():
-            truth = coverage.truths(coverage.WORLDS[world])["linreg_r2"]
+            truth = truths(WORLDS[world])["linreg_r2"]
             parts.append(
                 f"{world[:1].upper()}{world[1:]} (mean R² {truth:.3f}), {size} utterances, "
                 f"{groups} groups:\n\n{markdown(coverage.held(size, repetitions // 2, world))}"
