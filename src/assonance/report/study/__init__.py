@@ -1,0 +1,1 @@
+"""Repeat published studies: their settings, their figures, their findings."""
