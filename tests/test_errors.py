@@ -1,11 +1,12 @@
 """Names and messages that stay on one line."""
 
+import pickle
 from pathlib import Path
 
 import pytest
 
 from assonance import AssonanceError, Comparison, Precomputed, load_model
-from assonance.errors import UnusableAudio, check_path, error_text, join_names, printable
+from assonance.errors import UnusableAudio, check_path, error_text, join_names, one_line, printable
 
 
 @pytest.mark.parametrize(
@@ -55,3 +56,17 @@ def test_what_is_no_path_is_refused_by_what_it_should_be(value):
 @pytest.mark.parametrize("value", ["a", Path("a")])
 def test_text_and_paths_are_paths(value):
     check_path(value, "it")
+
+
+@pytest.mark.parametrize(
+    "character", ["\n", "\r", "\x1b", "\x9b", "\x07", "\u2028", "\u202e", "\udcff"]
+)
+def test_no_error_breaks_a_line_or_a_terminal(character):
+    for error in (AssonanceError(f"a{character}b"), UnusableAudio(f"a{character}b", "file")):
+        assert str(error).isprintable()
+        assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - our own
+
+
+def test_text_that_can_be_printed_stays_as_it_is():
+    text = "größe 音声 × — ‘x’ \\n"
+    assert one_line(text) == text == one_line(one_line(text))

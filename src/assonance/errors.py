@@ -23,6 +23,9 @@ class AssonanceError(Exception):
     1
     """
 
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
+
 
 class AssonanceWarning(UserWarning):
     """A caveat that readers of a result must know; also printed in the report.
@@ -56,6 +59,19 @@ def printable(name: str | PathLike[str]) -> str:
     """
     text = fspath(name)
     return text if text.isprintable() else repr(text)
+
+
+def one_line(text: str) -> str:
+    r"""Return text with every character escaped that breaks a line or a terminal.
+
+    Examples
+    --------
+    >>> print(one_line("two\nlines in \x1b[31mred"))
+    two\nlines in \x1b[31mred
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def check_path(value: object, what: str) -> None:

@@ -11,7 +11,7 @@ from comparisons import comparison
 from assonance import AssonanceError, Comparison
 from assonance.claims.verdict import evaluate_claims
 from assonance.comparison.relations import FineTuning
-from assonance.comparison.result import FORMAT
+from assonance.comparison.results_file import FORMAT
 from assonance.corpus import LeftOut
 from assonance.tables import changes as change_tables
 
@@ -96,7 +96,7 @@ def test_what_is_no_comparison_is_refused_in_one_line(tmp_path, content):
 
 
 def test_another_version_s_comparison_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("assonance.comparison.result.FORMAT", FORMAT + 1)
+    monkeypatch.setattr("assonance.comparison.results_file.FORMAT", FORMAT + 1)
     comparison().save(tmp_path / "results.nc")
     monkeypatch.undo()
     with pytest.raises(AssonanceError, match="not written by this version"):

@@ -331,7 +331,7 @@ class Prepared:
             left_out=extracted.shared.left_out,
             notes=(*plan_notes, *extracted.notes()),
             population=population(speech),
-        )
+        ).escaped()
 
 
 def _record(

@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, Self
 
+from pydantic import TypeAdapter, ValidationError
+
 from assonance.corpus import LeftOut
+from assonance.errors import one_line
 
 
 @dataclass(frozen=True)
@@ -111,23 +114,31 @@ class Provenance:
 
         Raises
         ------
-        ValueError, TypeError, KeyError
+        ValueError
             If the text is not such a record.
         """
-        record = json.loads(text)
-        corpus = record["corpus"]
-        for key in ("speakers", "languages", "sampling_rates"):
-            corpus[key] = tuple(corpus[key])
-        return cls(
-            versions=record["versions"],
-            measures=tuple(record["measures"]),
-            settings=record["settings"],
-            models=tuple(
-                ModelRecord(**{**model, "twin_of": tuple(model["twin_of"])})
-                for model in record["models"]
-            ),
-            corpus=CorpusRecord(**corpus),
-            left_out=tuple(LeftOut(**each) for each in record["left_out"]),
-            notes=tuple(record["notes"]),
-            population=record["population"],
-        )
+        try:
+            record: Self = TypeAdapter(cls).validate_json(text, strict=True)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "record"
+            raise ValueError(f"provenance: {where}: {first['msg']}") from error
+        return record.escaped()
+
+    def escaped(self) -> Self:
+        """Return the record with all of its text safe in lines and terminals; see `one_line`."""
+        record: Self = _escaped(self)
+        return record
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return one_line(value)
+    if isinstance(value, tuple):
+        return tuple(map(_escaped, value))
+    if isinstance(value, Mapping):
+        return {_escaped(key): _escaped(each) for key, each in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = {each.name: _escaped(getattr(value, each.name)) for each in fields(value)}
+        return replace(value, **parts)
+    return value

@@ -8,14 +8,13 @@ from typing import Self
 import pandas as pd
 import xarray as xr
 
+from assonance.comparison import results_file
 from assonance.comparison.records import Provenance
 from assonance.errors import AssonanceError, check_path, printable
 from assonance.inference.intervals import STATISTICS, method_text
 from assonance.utils.files import write_together
 
-FORMAT = 3
-CELL = ("model_row", "layer_row", "model_col", "layer_col")
-_GROUPS = ("neurons", "neuron_intervals", "heads", "replicates", "intervals", "nulls", "halves")
+CELL = results_file.CELL
 
 
 @dataclass(frozen=True)
@@ -200,56 +199,30 @@ class Comparison:
         """
         write_together({Path(path): self.to_bytes()})
 
-    def to_bytes(self) -> memoryview:
+    def to_bytes(self) -> bytes:
         """Return the contents of the file that `save` writes.
 
-        They are made in memory, because HDF5 ends the process when the disk is full.
+        See `results_file.to_bytes`.
         """
-        # A variable, not an attribute: HDF5 holds no attribute beyond 64 kB.
-        record = xr.Dataset({"json": self.provenance.to_json()})
-        tree = xr.DataTree.from_dict(
-            {
-                "/": self.scores.assign_attrs(assonance_format=FORMAT),
-                **{f"/{name}": getattr(self, name) for name in _GROUPS},
-                "/provenance": record,
-            }
-        )
-        encoding = {
-            group.path: {
-                name: {"zlib": True} for name, array in group.data_vars.items() if array.ndim
-            }
-            for group in tree.subtree
+        datasets = {
+            name: getattr(self, name) for name in (results_file.SCORES, *results_file.GROUPS)
         }
-        content = tree.to_netcdf(engine="h5netcdf", encoding=encoding)
-        return memoryview(content)
+        return results_file.to_bytes(datasets, self.provenance)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a file that `save` wrote.
+        """Read a file that `save` wrote, and verify its checksum.
+
+        Nothing outside the file is read. A file of 0.1.0 has no checksum; a note says so.
 
         Raises
         ------
         AssonanceError
-            If there is no such file, or this version cannot read it.
+            If there is no such file, it is damaged, or this version cannot read it.
         """
         check_path(path, "the file of results")
         path = Path(path)
-        if not path.is_file():
+        if not os.path.isfile(path):  # noqa: PTH113 - never raises
             raise AssonanceError(f"{printable(path)}: no such file; give a results.nc")
-        try:
-            with xr.open_datatree(path, engine="h5netcdf") as tree:
-                tree.load()
-                root = tree.to_dataset()
-                readable = root.attrs.pop("assonance_format", None) == FORMAT
-                if readable:
-                    provenance = Provenance.from_json(str(tree["provenance/json"].values))
-                    groups = {name: tree[name].to_dataset() for name in _GROUPS}
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise AssonanceError(
-                f"{printable(path)}: is not a comparison that can be read; make it anew"
-            ) from error
-        if not readable:
-            raise AssonanceError(
-                f"{printable(path)}: was not written by this version of assonance; make it anew"
-            )
-        return cls(scores=root, provenance=provenance, **groups)
+        datasets, provenance = results_file.read(path)
+        return cls(provenance=provenance, **datasets)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 
-from assonance.errors import AssonanceError, printable
+from assonance.errors import AssonanceError, one_line, printable
 from assonance.models import SpeechModel
 from assonance.models.loading import Loading, load_all
 from assonance.models.precomputed import is_one
@@ -88,6 +88,13 @@ def load_roster(
     loaded = load_all(models, loading, progress)
     if not loaded:
         raise AssonanceError("no models to compare; give at least one")
+    for model in loaded:
+        for label in model.layers:
+            if not label.isprintable():
+                raise AssonanceError(
+                    f"{printable(model.name)}: a layer is named {label!r}; rename it, with "
+                    "characters that can be printed"
+                )
     roster = dict(zip(unique_names(loaded), map(RosterEntry, loaded), strict=True))
     if seed is not None:
         for twin, names in _twins(roster, seed):
@@ -192,10 +199,10 @@ def _twins(roster: Roster, seed: int) -> list[tuple[SpeechModel, tuple[str, ...]
 
 
 def unique_names(models: Iterable[SpeechModel]) -> list[str]:
-    """Return the names that models have in a comparison, in their order."""
+    """Return the names that models have in a comparison, in their order, safe in a terminal."""
     names: list[str] = []
     for model in models:
-        names.append(_unique_name(model.name, names))
+        names.append(_unique_name(one_line(model.name), names))
     return names
 
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -75,6 +76,20 @@ def _explained(path: Path, size: int) -> Iterator[None]:
                 f"{what}; it needs {size} bytes: make room, and the same command goes on"
             ) from error
         raise AssonanceError(f"{what}; name another place") from error
+
+
+def size_of_regular(path: Path) -> int:
+    """Return the size of a file in bytes; refuse what is no file, such as a pipe, which may hang.
+
+    Raises
+    ------
+    OSError, ValueError
+        There is no such file, or it is not a regular one.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("is not a regular file")
+    return status.st_size
 
 
 def slug(name: str) -> str:
