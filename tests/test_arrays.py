@@ -633,3 +633,12 @@ def test_arrays_are_compared_without_loading_transformers():
         "assert 'transformers' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("measure", ["linreg_heldout", "maxcorr"])
+def test_a_layer_of_one_neuron_has_an_interval(measure):
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(400, 1)), rng.normal(size=(400, 3))
+    groups = np.repeat(np.arange(20), 20)
+    found = similarity_matrix({"one": X, "three": Y}, [measure], groups=groups, intervals=True)
+    assert np.isfinite(found[f"{measure}_interval"].sel(layer_row="one", layer_col="three")).all()

@@ -162,7 +162,7 @@ class HeldScores:
         terms = MATCH, ROTATED, predicted
         whole = refitted(self._score(way, MATCH), mean_of_defined(best))
         layer = _index(whole, layers[ROTATED], layers[predicted])
-        sampled = refitted(self._neurons(way, MATCH), best[:, way.neurons.cpu()])
+        sampled = refitted(self._neurons(way, MATCH), best[:, way.neurons.cpu().numpy()])
         neurons = _index(sampled, held[ROTATED], held[predicted])
         scores = np.asarray(localisation_of_neurons(*(self._neurons(way, name) for name in terms)))
         self._replicates.add_replicates(
@@ -187,7 +187,7 @@ class HeldScores:
 
     def _neurons(self, way: _Way, name: str) -> Array:
         """Return a measure's scores of the sampled neurons; (S,)."""
-        scores: Array = self._scores.neurons[name][*self._cell(way), way.neurons.cpu()]
+        scores: Array = self._scores.neurons[name][*self._cell(way), way.neurons.cpu().numpy()]
         return scores
 
 
@@ -232,7 +232,7 @@ def _index(best: HeldEstimate, rotated: HeldEstimate, predicted: HeldEstimate) -
 def _padded(way: _Way, values: Array) -> Array:
     """Place values of the sampled neurons, (G, S), among all neurons, (G, Dx), with NaN between."""
     padded = np.full((len(values), len(way.rows.inverse_norms)), np.nan)
-    padded[:, way.neurons.cpu()] = values
+    padded[:, way.neurons.cpu().numpy()] = values
     return padded
 
 
