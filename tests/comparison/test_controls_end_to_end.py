@@ -11,6 +11,7 @@ from assonance import (
     compare,
 )
 from assonance.comparison.result import CELL
+from assonance.demo import MODELS, SPEECH
 from assonance.settings import Settings
 
 FEW = ["maxcorr", "cka"]
@@ -22,7 +23,13 @@ def test_every_model_stands_beside_its_random_twin(whole):
     assert [each.twin_of for each in whole.provenance.models] == [(), (), (first,), (second,), ()]
     for row in whole.models:
         for twin in twins:
-            assert whole.matrix("cka", row, twin).notnull().all()
+            scores = whole.matrix("cka", row, twin)
+            compared = scores.notnull().any("layer_row").values
+            count = len(compared)
+            assert np.flatnonzero(compared).tolist() == sorted(
+                {0, round((count - 1) / 2), count - 1}
+            )
+            assert scores.notnull().all("layer_row").values.tolist() == compared.tolist()
     assert whole.matrix("cka", *twins).isnull().all()
     for each in whole.provenance.models:
         assert (each.objective == "none") == (each.name not in whole.models)
@@ -152,3 +159,18 @@ def test_shifted_speech_and_halves_are_of_trained_models(whole):
         assert nulls.sel(model_row=a, model_col=a).isnull().all()
     assert whole.halves["maxcorr"].sel(model_row=a, layer_row="encoder.1") > 0
     assert "cka_utterance" not in whole.nulls
+
+
+@pytest.mark.slow
+def test_the_floor_of_random_weights_is_the_same_at_every_depth(monkeypatch):
+    models = [MODELS[0], MODELS[2]]
+    speech = assonance.Corpus.from_path(SPEECH, max_hours=0.02)
+    measures = ["linreg", "linreg_heldout", "svcca", "pwcca", "cka", "cka_utterance"]
+    monkeypatch.setattr("assonance.comparison.plan.TWIN_DEPTHS", None)
+    found = compare(models, speech, measures, uncertainty=False)
+    first, second = found.models
+    for measure in measures:
+        scores = found.matrix(measure, first, found.twin(second))
+        assert scores.notnull().all()
+        few = scores.isel(layer_col=[0, scores.sizes["layer_col"] // 2, -1])
+        np.testing.assert_allclose(few.max("layer_col"), scores.max("layer_col"), atol=2e-3)

@@ -75,3 +75,18 @@ def test_two_different_trained_models_have_a_null(a, b, null):
 )
 def test_consensus_counts_trained_models_other_than_the_one_a_twin_stands_for(row, col, other):
     assert PAIRS.is_other(row, col) is other
+
+
+def test_twins_are_compared_at_their_first_middle_and_last_layer():
+    models = {f"{model} {layer}": model for model in ROSTER for layer in range(13)}
+    few = LayerPairs(ROSTER, models, 3)
+    met = [layer for layer in range(13) if few.is_scored("b 5", f"twin of a {layer}")]
+    assert met == [0, 6, 12]
+    assert all(few.is_scored("a 5", f"b {layer}") for layer in range(13))
+    assert not few.is_scored("twin of a 1", "a 0")
+
+
+def test_twins_of_few_layers_are_compared_at_all():
+    few = LayerPairs(ROSTER, MODELS, 3)
+    assert few.is_scored("a 0", "twin of a 0")
+    assert few.is_scored("a 0", "twin of a 1")

@@ -14,7 +14,7 @@ from assonance.activations.extraction import extract
 from assonance.activations.stored_frames import Layer, StoredFrames
 from assonance.inference.resampling import assign_folds
 from assonance.measures import MEASURES, find
-from assonance.scoring import frame_pass, frame_source, frame_sums
+from assonance.scoring import frame_pass, frame_source, frame_sums, layer_sums
 from assonance.scoring.frame_pass import FramePass, resample_frames
 from assonance.scoring.pair_rules import PairRules
 from assonance.scoring.pass_result import named_beside
@@ -153,7 +153,7 @@ def test_memories_above_ask_for_different_tiles(layers):
 
 
 def test_frames_are_read_in_chunks_of_any_size(layers, corpus, whole, monkeypatch):
-    for module in (frame_source, frame_sums):
+    for module in (frame_source, layer_sums):
         monkeypatch.setattr(module, "CHUNK_FRAMES", 50)
     found = frame_scores(layers, corpus)
     for name in OF_FRAMES:
@@ -203,16 +203,20 @@ def test_progress_ends_at_its_total(layers, corpus, memory):
     assert told.done == pytest.approx(told.total)
 
 
-def test_a_tile_s_sums_are_gone_before_the_next_are_gathered(layers, corpus, monkeypatch):
-    made = []
+def test_a_tile_s_sums_are_gone_before_the_next_are_gathered_but_of_common_layers(
+    layers, corpus, monkeypatch
+):
+    made, own = [], {}
 
     class Counted(frame_sums.FrameSums):
         def __init__(self, *args, **about):
             assert not any(each() for each in made)
+            kept = {name for name, each in own.items() if each() is not None}
+            assert kept == own.keys() & set(args[2].layers)
             super().__init__(*args, **about)
-            made.extend(
-                map(weakref.ref, (self, self.moments, self.moments.layer(args[2].layers[0])))
-            )
+            made.extend(map(weakref.ref, (self, self.moments)))
+            own.clear()
+            own.update({name: weakref.ref(each) for name, each in self.layers.items()})
 
     monkeypatch.setattr(frame_pass, "FrameSums", Counted)
     gc.collect()

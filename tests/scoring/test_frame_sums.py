@@ -7,7 +7,8 @@ from material import make_layers
 
 from assonance.inference.resampling import Resampling
 from assonance.scoring.frame_source import FrameReader
-from assonance.scoring.frame_sums import FrameSums, SumsPlan
+from assonance.scoring.frame_sums import FrameSums
+from assonance.scoring.layer_sums import SumsPlan
 from assonance.scoring.tiles import Tile
 
 SIZES = [17, 30, 12, 25]
@@ -61,7 +62,7 @@ def test_a_group_of_weight_zero_is_left_out(sums, group):
 def test_sums_of_utterances_are_squared_about_the_mean(sums):
     centred = LAYERS["a"] - LAYERS["a"].mean(0)
     expected = sum(centred[each == UTTERANCES].sum(0) ** 2 for each in range(4))
-    np.testing.assert_allclose(sums.utterance_squares["a"], expected, rtol=1e-9)
+    np.testing.assert_allclose(sums.layers["a"].utterance_squares, expected, rtol=1e-9)
 
 
 def test_shifted_columns_are_those_of_later_utterances(sums):

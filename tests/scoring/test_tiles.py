@@ -114,7 +114,19 @@ def test_kernels_of_sampled_frames_count_too(count, sampled, memory):
         kept = FLOAT64 * sampled**2 * len(tile.layers)
         assert size(tile, widths, **about, **kernels) >= size(tile, widths, **about) + kept
         assert len(tile.layers) <= 2 or kept <= memory
-    assert len(tiles) >= len(plan(widths, everything, **about, memory=memory))
+
+
+def test_a_strip_of_rows_meets_all_columns_before_the_next():
+    widths = {f"layer {number}": 64 for number in range(26)}
+    memory = size(
+        plan(widths, everything, groups=5, folds=5, memory=1e12)[0], widths, groups=5, folds=5
+    )
+    tiles = plan(widths, everything, groups=5, folds=5, memory=memory / 8)
+    known, computed = set(), 0
+    for tile in tiles:
+        computed += len(set(tile.layers) - known)
+        known = set(tile.layers)
+    assert computed < sum(len(tile.layers) for tile in tiles) / 2
 
 
 def test_without_memory_each_pair_stands_alone():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from grouped_layers import FOLDS, GROUPS, LAYERS, make_grouped
+from grouped_layers import FOLDS, GROUPS, LAYERS, crossed, make_grouped
 
 from assonance.statistics.held_regression import held_errors
 from assonance.statistics.layer_groups import LayerGroups
@@ -36,7 +36,7 @@ def test_coefficients_come_from_the_other_folds(dtype, digits):
     moments = make_grouped(dtype=dtype)
     a, b = (LayerGroups(moments, name) for name in LAYERS)
     neurons = torch.tensor(SAMPLED)
-    found = held_errors(a, neurons, b, a.cross(b)[:, neurons])
+    found = held_errors(a, neurons, b, crossed(a, b)[:, neurons])
     variance, errors, fitted = expected()
     np.testing.assert_allclose(found.variance, variance, atol=digits)
     np.testing.assert_allclose(found.errors, errors, atol=digits)
@@ -46,6 +46,6 @@ def test_coefficients_come_from_the_other_folds(dtype, digits):
 def test_a_constant_neuron_has_no_errors():
     a, b = (LayerGroups(make_grouped(), name) for name in LAYERS)
     neurons = torch.tensor([1])
-    found = held_errors(a, neurons, b, a.cross(b)[:, neurons])
+    found = held_errors(a, neurons, b, crossed(a, b)[:, neurons])
     assert (found.variance == 0).all()
     assert found.fitted.isnan().all()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from grouped_layers import FOLDS, GROUPS, LAYERS, make_grouped
+from grouped_layers import FOLDS, GROUPS, LAYERS, crossed, make_grouped
 
 from assonance.statistics.layer_groups import LayerGroups
 
@@ -36,7 +36,7 @@ def test_products_are_those_of_the_frames_divided_by_the_norms(both):
         each / np.where(np.ptp(each, 0) > 1e-9, np.linalg.norm(each, axis=0), np.inf)
         for each in (x, y)
     )
-    cross = both[0].cross(both[1])
+    cross = crossed(both[0], both[1])
     for group in range(5):
         own = group == GROUPS
         np.testing.assert_allclose(cross[group], x[own].T @ y[own], atol=1e-12)
@@ -61,10 +61,13 @@ def test_each_fold_is_fitted_to_the_groups_outside_it(both):
 def test_float32_serves_where_no_product_was_made_in_float64():
     narrow = [LayerGroups(make_grouped(dtype=torch.float32), name) for name in LAYERS]
     exact = [LayerGroups(make_grouped(), name) for name in LAYERS]
-    assert narrow[0].cross(narrow[1]).dtype == torch.float32
-    assert exact[0].cross(exact[1]).dtype == torch.float64
+    assert crossed(narrow[0], narrow[1]).dtype == torch.float32
+    assert crossed(exact[0], exact[1]).dtype == torch.float64
     torch.testing.assert_close(
-        narrow[0].cross(narrow[1]).to(torch.float64), exact[0].cross(exact[1]), atol=1e-6, rtol=0
+        crossed(narrow[0], narrow[1]).to(torch.float64),
+        crossed(exact[0], exact[1]),
+        atol=1e-6,
+        rtol=0,
     )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import oracles
 import pytest
 import torch
-from grouped_layers import GROUPS, LAYERS, make_grouped
+from grouped_layers import GROUPS, LAYERS, crossed, make_grouped
 from material import make_layers
 
 from assonance.measures.neurons import rotations
@@ -22,7 +22,7 @@ def both(layers):
 
 def test_each_group_is_left_out_in_turn_and_last_none():
     x, y = both(VARIED)
-    tables = [table.clone() for table in correlations_without(x, y, x.cross(y))]
+    tables = [table.clone() for table in correlations_without(x, y, crossed(x, y))]
     assert len(tables) == 6
     for table, kept in zip(tables, KEPT, strict=True):
         expected = oracles.correlations(VARIED["a"][kept], VARIED["b"][kept])
@@ -31,7 +31,7 @@ def test_each_group_is_left_out_in_turn_and_last_none():
 
 def test_constant_neurons_correlate_with_none():
     x, y = both(LAYERS)
-    tables = [table.clone() for table in correlations_without(x, y, x.cross(y))]
+    tables = [table.clone() for table in correlations_without(x, y, crossed(x, y))]
     assert all((table[1] == 0).all() for table in tables)
     assert [bool((table[2] == 0).all()) for table in tables] == [False] * 3 + [True] + [False] * 2
 

@@ -21,3 +21,8 @@ def make_grouped(layers=LAYERS, dtype=torch.float64):
         made.append(Moments(shift, [("a", "b")]))
         made[-1].update({name: x[group == GROUPS] for name, x in tensors.items()})
     return GroupedMoments(made, FOLDS)
+
+
+def crossed(x, y):
+    """Return the scaled products of two layers of the same moments, by group."""
+    return x.cross(y, [group.product(x.name, y.name) for group in x._grouped.groups])

@@ -105,3 +105,15 @@ def test_measures_that_were_not_computed_are_refused(found):
     assert "mincorr" not in cells.measures(found)
     with pytest.raises(AssonanceError, match="mincorr: was not computed for pairs of layers"):
         cells.of_layers(found, "mincorr")
+
+
+def test_a_layer_that_was_not_compared_stands_for_the_nearest_that_was(found):
+    model = found.models[0]
+    labels = found.layers(model)
+    some = found.scores["cka"].where(found.scores["layer_col"].isin([labels[0], labels[-1]]))
+    near = cells.nearest_scored(found, some, "col", model)
+    half = (len(labels) + 1) // 2
+    assert near == {
+        label: labels[0] if place < half else labels[-1] for place, label in enumerate(labels)
+    }
+    assert cells.nearest_scored(found, some.where(False), "col", model) == {}

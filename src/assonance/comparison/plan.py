@@ -27,6 +27,9 @@ from assonance.settings import Settings
 from assonance.utils.progress import Progress
 
 FRAME_LEVELS = ("neuron", "layer")
+# Layers of a random twin whose frames are compared: the floor is the same at every depth, to
+# .001 (`tests/comparison/test_controls_end_to_end.py`). That of attention is not.
+TWIN_DEPTHS = 3
 
 
 class LayerPairs(PairRules):
@@ -37,15 +40,28 @@ class LayerPairs(PairRules):
     roster
         Models by name.
     models
-        Name of a layer to that of its model.
+        Name of a layer to that of its model, in the order of each model's layers.
+    twin_depths
+        Number of layers of a random twin that are compared, evenly spaced from the first to the
+        last; all of them if None.
     """
 
-    def __init__(self, roster: Roster, models: Mapping[str, str]) -> None:
+    def __init__(
+        self, roster: Roster, models: Mapping[str, str], twin_depths: int | None = None
+    ) -> None:
         self._roster = roster
         self._models = models
+        self._skipped: set[str] = set()
+        for name, entry in roster.items():
+            own = [layer for layer, model in models.items() if model == name]
+            if entry.twin_of and twin_depths is not None and len(own) > twin_depths:
+                met = np.linspace(0, len(own) - 1, twin_depths).round().astype(int)
+                self._skipped.update(set(own) - {own[place] for place in met})
 
     def is_scored(self, a: str, b: str) -> bool:
-        """Whether to score the pair: two controls are never compared."""
+        """Whether to score the pair: not two controls, nor a layer of a twin that is skipped."""
+        if a in self._skipped or b in self._skipped:
+            return False
         return not (self._entry(a).control and self._entry(b).control)
 
     def gets_interval(self, a: str, b: str) -> bool:
@@ -123,7 +139,7 @@ class ComparisonPlan:
         self.labels = LayerLabels(
             list(named), {name: (each.model, each.label) for name, each in layers.items()}
         )
-        self.pairs = LayerPairs(named, {name: each.model for name, each in layers.items()})
+        self._models = {name: each.model for name, each in layers.items()}
         ids = [each.id for each in self.speech]
         self.source = StoredFrames(layers, ids, units_of(self.speech), meeting.rows)
         self.frames = sum(self.source.sizes)
@@ -156,7 +172,7 @@ class ComparisonPlan:
             measures,
             self.settings,
             resampling,
-            rules=self.pairs,
+            rules=LayerPairs(self.named, self._models, TWIN_DEPTHS),
             device=self.device,
         )
         unscored = frame_pass.unscored
@@ -201,7 +217,7 @@ class ComparisonPlan:
             measures,
             self.settings,
             resampling,
-            rules=self.pairs,
+            rules=LayerPairs(self.named, self._models),
             rows=self.settings.attention_rows,
         )
         found = attention.run(memory=self.memory, progress=progress)

@@ -22,8 +22,9 @@ from assonance.scoring.caveats import (
     too_few_groups,
 )
 from assonance.scoring.frame_source import FrameReader, FrameSource
-from assonance.scoring.frame_sums import Ends, FrameSums, PairView, SumsPlan, find_delicate
+from assonance.scoring.frame_sums import Ends, FrameSums, PairView, find_delicate
 from assonance.scoring.held_scores import HeldScores
+from assonance.scoring.layer_sums import LayerSums, SumsPlan
 from assonance.scoring.pair_rules import EVERY_PAIR, PairRules
 from assonance.scoring.pass_result import PassResult
 from assonance.scoring.replicates import ReplicateScores
@@ -113,6 +114,8 @@ class FramePass:
             exact=frozenset(),
             sampled=sample_indices(sum(source.sizes), settings.sample_frames, settings.seed),
         )
+        # Sums of the layers of the last tile: the next one may need them too.
+        self._known: dict[str, LayerSums] = {}
 
     def run(self, *, memory: float, progress: Progress) -> PassResult:
         """Score every pair.
@@ -222,13 +225,15 @@ class FramePass:
     ) -> dict[str, "_LayerSummary"]:
         """Compute a tile's sums, score its pairs, and describe its new layers.
 
-        The sums are dropped on return: memory holds those of one tile.
+        The sums of pairs are dropped on return: memory holds those of one tile.
         """
         settings, resampling = self.settings, self.resampling
         step = len(tile.pairs) / 2 / (1 + len(resampling.weights) + resampling.shifts)
         delicate = find_delicate(self.reader, self.plan.means, new, pool_map)
         self.plan = replace(self.plan, exact=self.plan.exact | delicate)
-        sums = FrameSums(self.reader, self.plan, tile, pool_map, advance)
+        self._known = {name: self._known[name] for name in tile.layers if name in self._known}
+        sums = FrameSums(self.reader, self.plan, tile, pool_map, advance, self._known)
+        self._known = sums.layers
         summaries = pool_map(lambda name: self._summary(sums, name), new)
         layers = dict(zip(new, summaries, strict=True))
         for name, each in layers.items():
@@ -287,11 +292,11 @@ class FramePass:
         self, held: HeldScores, sums: FrameSums, pairs: Sequence[Ends], pool_map: Map
     ) -> None:
         """Compute all replicates of single neurons' measures, a pair at a time."""
-        layers = sums.layer_groups()
+        layers = {name: each.groups for name, each in sums.layers.items()}
         needed = [layers[name] for name in layers if any(name in pair for pair in pairs)]
 
         def add(ends: Ends) -> None:
-            held.add(layers[ends[0]], layers[ends[1]])
+            held.add(layers[ends[0]], layers[ends[1]], sums.products(*ends))
 
         _run(pool_map, held.prepare, needed)
         _run(pool_map, add, pairs)
@@ -301,7 +306,7 @@ class FramePass:
         moments = sums.moments
         layer, sample = moments.layer(name), sums.samples.get(name)
         utterances = len(self.source.sizes)
-        descriptors = describe(layer, sample, sums.utterance_squares[name], utterances)
+        descriptors = describe(layer, sample, sums.layers[name].utterance_squares, utterances)
         halved = [each for each in self.measures if each.needs in ("moments", "folds")]
         return _LayerSummary(
             descriptors,

@@ -1,18 +1,15 @@
 """Sums over frames for one tile of layers, in total and per jackknife group."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from assonance.inference.resampling import Resampling
 from assonance.scoring.frame_source import FrameReader, Frames, length
+from assonance.scoring.layer_sums import LayerSums, SumsPlan, pieces
 from assonance.scoring.tiles import Tile
 from assonance.statistics import (
-    CHUNK_FRAMES,
     FoldedMoments,
     GroupedMoments,
     HsicBlockSums,
@@ -25,7 +22,6 @@ from assonance.statistics import (
     weighted_blocks,
 )
 from assonance.statistics.layer import SMALL
-from assonance.statistics.layer_groups import LayerGroups
 from assonance.utils.cores import Map
 from assonance.utils.memory import Scratch
 
@@ -73,31 +69,6 @@ class PairView:
         return self._moments.stack(rows, column)
 
 
-@dataclass(frozen=True)
-class SumsPlan:
-    """Which sums to compute, for any layers.
-
-    Attributes
-    ----------
-    resampling
-        Jackknife group of each utterance, and fold of each group.
-    means
-        Mean of each neuron, subtracted from its frames, (D,) by layer name.
-    needs
-        Statistics that the measures need; see `assonance.measures.Measure`.
-    exact
-        Layers whose products are computed in float64.
-    sampled
-        Indices of the sampled frames, ascending.
-    """
-
-    resampling: Resampling
-    means: Frames
-    needs: Set[str]
-    exact: Set[str]
-    sampled: NDArray[np.int64]
-
-
 class FrameSums:
     """Sums over frames for one tile of layers, in total and per jackknife group.
 
@@ -109,15 +80,17 @@ class FrameSums:
         `map` over the worker pool.
     advance
         Progress: gathering the sums counts as half of a pair's work, scoring it as the other half.
+    known
+        Sums of layers that an earlier tile computed.
 
     Attributes
     ----------
+    layers : dict of LayerSums
+        Sums of each layer alone.
     moments : FoldedMoments
         Moments of all frames.
     samples : dict
         Sampled frames by layer, if measures need them.
-    utterance_squares : dict
-        Layer to Σ over utterances of the squared sum of each neuron about its mean, (D,).
     """
 
     def __init__(
@@ -127,54 +100,72 @@ class FrameSums:
         tile: Tile,
         pool_map: Map,
         advance: Callable[[float], None],
+        known: Mapping[str, LayerSums] | None = None,
     ) -> None:
         self._reader = reader
         self._plan = plan
         self._tile = tile
         self._map = pool_map
-        self._means = means = {name: plan.means[name] for name in tile.layers}
-        self._sampled = plan.sampled if "sample" in plan.needs else None
-        self._kept: dict[str, list[Tensor]] = {name: [] for name in tile.layers}
-        self._indices: list[NDArray[np.int64]] = []
-        self.utterance_squares = {name: torch.zeros_like(mean) for name, mean in means.items()}
+        self._means = {name: plan.means[name] for name in tile.layers}
+        known = known or {}
+        self.layers = {name: known.get(name) or LayerSums(name, plan) for name in tile.layers}
+        new = [each for name, each in self.layers.items() if name not in known]
         self._offsets = np.cumsum([0, *reader.source.sizes])
         groups: list[Moments] = []
         self._blocks: list[HsicBlockSums] = []
         scratch = Scratch()
         for group in range(plan.resampling.groups):
-            moments, blocks = self._add_group(group, scratch, advance)
+            moments, blocks = self._add_group(group, new, scratch, advance)
             groups.append(moments)
             self._blocks += [blocks] if blocks is not None else []
-        self._grouped = GroupedMoments(groups, plan.resampling.fold_of_group.tolist())
+        self._grouped = GroupedMoments(
+            groups,
+            plan.resampling.fold_of_group.tolist(),
+            {name: each.grouped for name, each in self.layers.items()},
+        )
         self.moments = self._grouped.whole
         once = [1] * len(self._blocks)
         self.blocks = weighted_blocks(self._blocks, once) if self._blocks else None
-        self.samples = self._samples()
+        samples = {name: each.sample for name, each in self.layers.items()}
+        self.samples = {name: each for name, each in samples.items() if each is not None}
 
     def _add_group(
-        self, group: int, scratch: Scratch, advance: Callable[[float], None]
+        self,
+        group: int,
+        new: Sequence[LayerSums],
+        scratch: Scratch,
+        advance: Callable[[float], None],
     ) -> tuple[Moments, HsicBlockSums | None]:
-        """Sum over the frames of one jackknife group."""
+        """Sum over the frames of one jackknife group, and let new layers do so too."""
         plan, tile = self._plan, self._tile
-        moments = Moments(self._means, tile.pairs, float64_products=plan.exact)
+        moments = Moments(self._means, tile.pairs, float64_products=plan.exact, own=False)
         blocks = (
             HsicBlockSums(self._means, tile.pairs, utterances="blocks" in plan.needs)
             if plan.needs & {"norms", "blocks"}
             else None
         )
+        for layer in new:
+            layer.open_group()
         utterances = np.flatnonzero(plan.resampling.group_of_utterance == group).tolist()
         for chunk in self._reader.chunks(utterances, tile.layers):
             before = moments.n
-            for pieces in _pieces([layers for _, layers in chunk]):
-                moments.update(*pieces, pool_map=self._map, scratch=scratch)
+            firsts = [int(self._offsets[utterance]) for utterance, _ in chunk]
+            frames = [layers for _, layers in chunk]
+
+            def add(
+                layer: LayerSums,
+                firsts: Sequence[int] = firsts,
+                frames: Sequence[Frames] = frames,
+            ) -> None:
+                own = [each[layer.name] for each in frames]
+                layer.add(list(zip(firsts, own, strict=True)), scratch)
+
+            list(self._map(add, new))
+            for piece in pieces(frames):
+                moments.update(*piece, pool_map=self._map, scratch=scratch)
             if blocks is not None:
-                for block in self._map(blocks.utterance_terms, [layers for _, layers in chunk]):
+                for block in self._map(blocks.utterance_terms, frames):
                     blocks.add(block)
-            for utterance, layers in chunk:
-                for name, frames in layers.items():
-                    total = frames.to(torch.float64).sum(0) - len(frames) * self._means[name]
-                    self.utterance_squares[name] += total.square()
-                self._sample(int(self._offsets[utterance]), layers)
             advance(len(tile.pairs) / 2 * (moments.n - before) / self._offsets[-1])
         return moments, blocks
 
@@ -196,9 +187,9 @@ class FrameSums:
         blocks = weighted_blocks(self._blocks, weights) if self._blocks else None
         return PairView(self._grouped.without(group), blocks)
 
-    def layer_groups(self) -> dict[str, LayerGroups]:
-        """Return each layer's sums by jackknife group, for replicates that fit nothing again."""
-        return {name: LayerGroups(self._grouped, name) for name in self._tile.layers}
+    def products(self, a: str, b: str) -> list[Tensor]:
+        """Return Σxyᵀ of two layers in each jackknife group, about the pilot shifts."""
+        return [group.product(a, b) for group in self._grouped.groups]
 
     def shifted(self, shift: float, pairs: Sequence[Ends]) -> PairView:
         """Return some pairs with the column layer circularly shifted: one draw of the null.
@@ -262,27 +253,6 @@ class FrameSums:
             for name, values in frames.items()
         }
 
-    def _sample(self, offset: int, layers: Mapping[str, Tensor]) -> None:
-        """Keep the sampled frames of an utterance whose first frame has the index `offset`."""
-        if self._sampled is None:
-            return
-        first, last = np.searchsorted(self._sampled, [offset, offset + length(layers)])
-        indices = self._sampled[first:last]
-        self._indices.append(indices)
-        rows = torch.from_numpy(indices - offset)
-        for name, frames in layers.items():
-            self._kept[name].append(frames[rows.to(frames.device)])
-
-    def _samples(self) -> dict[str, KernelSample]:
-        """Join the sampled frames in the order of the corpus: groups were read one by one."""
-        if self._sampled is None:
-            return {}
-        order = torch.from_numpy(np.argsort(np.concatenate(self._indices)))
-        joined = {name: torch.cat(frames) for name, frames in self._kept.items()}
-        return {
-            name: KernelSample(frames[order.to(frames.device)]) for name, frames in joined.items()
-        }
-
 
 def find_delicate(
     reader: FrameReader, means: Frames, names: Sequence[str], pool_map: Map
@@ -329,16 +299,3 @@ def find_delicate(
 
     judged = zip(wide, pool_map(judge, wide), strict=True)
     return frozenset(name for name, delicate in judged if delicate)
-
-
-def _pieces(
-    utterances: Sequence[Mapping[str, Tensor]],
-) -> Iterator[Sequence[Mapping[str, Tensor]]]:
-    """Yield the short utterances of a chunk together, and pieces of those longer than a chunk."""
-    short = [layers for layers in utterances if length(layers) < CHUNK_FRAMES]
-    if short:
-        yield short
-    for layers in utterances:
-        count = length(layers) // CHUNK_FRAMES
-        for number in range(count):
-            yield [{name: frames.tensor_split(count)[number] for name, frames in layers.items()}]

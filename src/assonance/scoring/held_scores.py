@@ -99,9 +99,17 @@ class HeldScores:
         if ROTATED in self._names and layer.name not in self._norms:
             self._norms[layer.name] = [rotated_norms(layer, each) for each in self._bases(layer)]
 
-    def add(self, x: LayerGroups, y: LayerGroups) -> None:
-        """Add all replicates of a pair of layers, in both directions."""
-        for way in _ways(x, y, self._settings):
+    def add(self, x: LayerGroups, y: LayerGroups, products: Sequence[Tensor]) -> None:
+        """Add all replicates of a pair of layers, in both directions.
+
+        Parameters
+        ----------
+        x, y
+            The row and the column layer.
+        products
+            Their products in each group; see `LayerGroups.cross`.
+        """
+        for way in _ways(x, y, x.cross(y, products), self._settings):
             best = _numpy(way.best)
             for name in _MATCHED:
                 if name in self._names:
@@ -191,9 +199,8 @@ class HeldScores:
         return scores
 
 
-def _ways(x: LayerGroups, y: LayerGroups, settings: Settings) -> list[_Way]:
+def _ways(x: LayerGroups, y: LayerGroups, cross: Tensor, settings: Settings) -> list[_Way]:
     """Compute the correlations of a pair with each group left out, for both directions."""
-    cross = x.cross(y)
     ways = [_empty(x, y, cross, settings)]
     if x is not y:
         ways.append(_empty(y, x, cross.transpose(1, 2), settings))

@@ -51,7 +51,9 @@ def plan(
 ) -> list[Tile]:
     """Cut all pairs of layers into tiles that fit into memory.
 
-    Frames are read once a tile, so layers are cut into as few strips as memory allows.
+    Layers are cut into as few strips of rows as memory allows. The layers of a strip stay in memory
+    while its tiles take all columns in turn, so what belongs to a layer alone is computed about
+    once a strip. Frames are read once a tile.
 
     Parameters
     ----------
@@ -77,8 +79,8 @@ def plan(
     chosen = {(a, b) for i, a in enumerate(names) for b in names[i:] if wanted(a, b)}
     total = sum(widths.values())
     tiles: list[Tile] = []
-    for most in (*(total / count for count in range(1, len(widths) + 1)), 0):
-        tiles = list(_tiles(list(_strips(widths, most)), chosen))
+    for rows, columns in _shapes(total, len(widths)):
+        tiles = list(_tiles(widths, rows, columns, chosen))
         sizes = (
             size(
                 tile,
@@ -114,7 +116,7 @@ def size(
         As for `plan`.
     """
     own = sum(widths[name] ** 2 for name in tile.layers)
-    products = own + sum(widths[a] * widths[b] for a, b in tile.pairs if a != b)
+    crossed = sum(widths[a] * widths[b] for a, b in tile.pairs if a != b)
     factors = own * (_FACTORS + (_FOLD_FACTORS * folds if folds > 1 else 0))
     at_work = _AT_WORK * max(widths[a] * widths[b] for a, b in tile.pairs)
     if held:
@@ -122,9 +124,9 @@ def size(
         factors += own * (groups // 2)
         at_work += groups * max(widths[a] * widths[b] for a, b in tile.pairs)
     chunk = _COPIES * CHUNK_FRAMES * sum(widths[name] for name in tile.layers)
-    kept = groups + (folds if groups > folds else 0)
+    products = groups * (own + crossed) + (folds * own if groups > folds else 0)
     kernel_values = sampled**2 * (kernels * len(tile.layers) + (_KERNELS_AT_WORK if kernels else 0))
-    return _FLOAT64 * (kept * products + factors + at_work + kernel_values) + _FLOAT32 * chunk
+    return _FLOAT64 * (products + factors + at_work + kernel_values) + _FLOAT32 * chunk
 
 
 def stacks(
@@ -164,17 +166,24 @@ def _strips(widths: Mapping[str, int], most: float) -> Iterator[list[str]]:
     yield strip
 
 
-def _tiles(strips: Sequence[Sequence[str]], wanted: Container[tuple[str, str]]) -> Iterator[Tile]:
-    """Yield a tile for each two strips that have wanted pairs."""
-    for number, rows in enumerate(strips):
-        for columns in strips[number:]:
-            pairs = tuple(
-                (a, b)
-                for i, a in enumerate(rows)
-                for b in (rows[i:] if columns is rows else columns)
-                if (a, b) in wanted
-            )
+def _shapes(total: float, count: int) -> Iterator[tuple[float, float]]:
+    """Yield most neurons in the rows and in the columns of a tile, from all to those of a layer."""
+    for strips in range(1, count + 1):
+        for share in (1, 2, 4):
+            yield total / strips, total / strips / share
+    yield 0, 0
+
+
+def _tiles(
+    widths: Mapping[str, int], most: float, columns: float, wanted: Container[tuple[str, str]]
+) -> Iterator[Tile]:
+    """Yield the tiles with wanted pairs, strip of rows by strip of rows."""
+    names = list(widths)
+    for rows in _strips(widths, most):
+        after = {name: widths[name] for name in names[names.index(rows[0]) :]}
+        for strip in _strips(after, columns):
+            pairs = tuple((a, b) for a in rows for b in strip if (a, b) in wanted)
             if pairs:
                 layers = {name for pair in pairs for name in pair}
-                order = dict.fromkeys([*rows, *columns])
+                order = dict.fromkeys([*rows, *strip])
                 yield Tile(tuple(name for name in order if name in layers), pairs)

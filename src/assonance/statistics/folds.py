@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import reduce
-from typing import Protocol, Self
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -54,6 +54,8 @@ class FoldedMoments:
         Moments of each fold, about the same shift. With a single fold nothing is held out.
     superset
         Moments of a superset of the frames; see `LayerStatistics`.
+    layers
+        By layer, the moments of the same folds that keep its statistics; these, if None.
     """
 
     def __init__(
@@ -61,13 +63,13 @@ class FoldedMoments:
         folds: Sequence[FoldMoments],
         *,
         superset: "FoldedMoments | None" = None,
+        layers: "Mapping[str, FoldedMoments] | None" = None,
     ) -> None:
         self.folds = tuple(fold for fold in folds if fold.n)
-        # Not `self` by default: objects that refer to themselves are freed late.
-        self._layers_from: FoldedMoments | None = None
+        self._layers = layers
         self._superset = superset
 
-    def with_cross(self, folds: Sequence[FoldMoments]) -> Self:
+    def with_cross(self, folds: Sequence[FoldMoments]) -> "FoldedMoments":
         """Return moments with the same layers and other products of different layers.
 
         Parameters
@@ -75,14 +77,17 @@ class FoldedMoments:
         folds
             One for each fold; only their products of two different layers are used.
         """
-        other = type(self)(folds)
-        other._layers_from = self
-        return other
+        names = folds[0].shift
+        return FoldedMoments(folds, layers={name: self._holder(name) for name in names})
+
+    def _holder(self, name: str) -> "FoldedMoments":
+        """Return the moments that keep a layer's statistics."""
+        return self if self._layers is None else self._layers[name]
 
     def layer(self, name: str) -> LayerStatistics:
         """Return the statistics of one layer over all frames."""
-        if self._layers_from is not None:
-            return self._layers_from.layer(name)
+        if self._layers is not None:
+            return self._layers[name].layer(name)
 
         def make() -> LayerStatistics:
             superset = self._superset.layer(name) if self._superset else None
@@ -117,8 +122,8 @@ class FoldedMoments:
 
     def fold_layer(self, name: str, number: int) -> FoldLayer:
         """Return the training and held-out statistics of one layer in one fold."""
-        if self._layers_from is not None:
-            return self._layers_from.fold_layer(name, number)
+        if self._layers is not None:
+            return self._layers[name].fold_layer(name, number)
 
         def make() -> FoldLayer:
             # Training folds are added up, not subtracted from the total: for a neuron that varies

@@ -90,11 +90,18 @@ class LayerGroups:
 
         return once(self, (group, dtype), make)
 
-    def cross(self, other: "LayerGroups") -> Tensor:
-        """Compute Σxyᵀ of each group with another layer about the pilot shifts; (G, Dx, Dy).
+    def cross(self, other: "LayerGroups", products: Sequence[Tensor]) -> Tensor:
+        """Divide the products of each group with another layer by both norms; (G, Dx, Dy).
 
         In float32, unless the products of a layer were computed in float64: replicates change by
         less than 10⁻⁶ through this.
+
+        Parameters
+        ----------
+        other
+            The column layer.
+        products
+            Σxyᵀ of each group about the pilot shifts; (Dx, Dy) each.
         """
         exact = self.all_frames.float64_products or other.all_frames.float64_products
         x, y = (
@@ -102,9 +109,15 @@ class LayerGroups:
             for each in (self, other)
         )
         cross = x.new_empty(len(self.counts), len(x), len(y))
-        for target, group in zip(cross, self._grouped.groups, strict=True):
-            target.copy_(group.product(self.name, other.name)).mul_(x[:, None]).mul_(y)
+        for target, product in zip(cross, products, strict=True):
+            target.copy_(product).mul_(x[:, None]).mul_(y)
         return cross
+
+    @property
+    def own_cross(self) -> Tensor:
+        """The products of each group with the layer itself, as `cross`; (G, D, D)."""
+        own = [group.product(self.name, self.name) for group in self._grouped.groups]
+        return self.cross(self, own)
 
     @lazy
     def fits(self) -> list[Fit]:

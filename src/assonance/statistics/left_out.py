@@ -52,7 +52,7 @@ def rotated_norms(layer: LayerGroups, rotation: Tensor) -> Tensor:
         With each group left out in turn, and last of all frames; (G + 1, V).
     """
     varies = layer.inverse_norms > 0
-    cross = layer.cross(layer)
+    cross = layer.own_cross
     q = rotation.to(cross)
     norms = []
     for table in correlations_without(layer, layer, cross):

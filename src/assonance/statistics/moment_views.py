@@ -22,26 +22,38 @@ class GroupedMoments:
         Moments of each jackknife group, about the same shift.
     fold_of_group
         Fold of each group, ascending from 0.
+    layers
+        By layer, its own moments by group, where they are kept apart.
 
     Attributes
     ----------
-    by_fold : list of Moments
+    by_fold : list of Together
         Moments of each fold.
     whole : FoldedMoments
         All frames, by fold.
     """
 
-    def __init__(self, groups: Sequence[Moments], fold_of_group: Sequence[int]) -> None:
-        self.groups = tuple(groups)
+    def __init__(
+        self,
+        groups: Sequence[Moments],
+        fold_of_group: Sequence[int],
+        layers: "Mapping[str, GroupedMoments] | None" = None,
+    ) -> None:
+        self.groups: tuple[FoldMoments, ...] = tuple(groups)
+        if layers is not None:
+            self.groups = tuple(
+                Joined(group, {name: each.groups[number] for name, each in layers.items()})
+                for number, group in enumerate(groups)
+            )
         self.fold_of_group = tuple(fold_of_group)
-        self.by_fold = [
-            reduce(
-                Moments.merge,
-                [group for group, own in zip(groups, fold_of_group, strict=True) if own == fold],
+        self.by_fold: list[Together] = [
+            Together(
+                [each for each, own in zip(self.groups, fold_of_group, strict=True) if own == fold]
             )
             for fold in range(max(fold_of_group) + 1)
         ]
-        self.whole = FoldedMoments(self.by_fold)
+        apart = None if layers is None else {name: each.whole for name, each in layers.items()}
+        self.whole: FoldedMoments = FoldedMoments(self.by_fold, layers=apart)
 
     def weighted(self, weights: Sequence[int]) -> FoldedMoments:
         """Return all frames, those of each group counted as often as its weight, by fold."""
@@ -53,10 +65,10 @@ class GroupedMoments:
     def without(self, group: int) -> FoldedMoments:
         """Return all frames but those of one group, in a single fold: nothing is held out."""
         others = [each for number, each in enumerate(self.groups) if number != group]
-        total = once(self, "total", lambda: reduce(Moments.merge, self.by_fold))
+        total = once(self, "total", lambda: Together(self.groups, keep=True))
         return FoldedMoments([Difference(total, self.groups[group], others)], superset=self.whole)
 
-    def _replicate(self, number: int, fold: Moments, weights: Sequence[int]) -> FoldMoments:
+    def _replicate(self, number: int, fold: FoldMoments, weights: Sequence[int]) -> FoldMoments:
         own = [group for group, own_fold in enumerate(self.fold_of_group) if own_fold == number]
         groups = [self.groups[group] for group in own]
         own_weights = [weights[group] for group in own]
@@ -66,6 +78,75 @@ class GroupedMoments:
             left_out = groups.pop(own_weights.index(0))
             return LeaveOneOut(fold, left_out, groups)
         return Reweighted(fold, groups, own_weights)
+
+
+class Joined:
+    """Products of pairs of layers, with each layer's product with itself from its own moments.
+
+    Parameters
+    ----------
+    crossed
+        Moments of several layers.
+    own
+        Moments of each layer alone, of the same frames about the same shift.
+    """
+
+    def __init__(self, crossed: Moments, own: Mapping[str, FoldMoments]) -> None:
+        self._crossed = crossed
+        self._own = own
+        self.n = crossed.n
+        self.float64_products = crossed.float64_products
+        self.epsilon = crossed.epsilon
+        self.shift = crossed.shift
+        self.sums = crossed.sums
+
+    def product(self, a: str, b: str) -> Tensor:
+        """Return Σ(x − shift)(y − shift)ᵀ of layers a (rows) and b (columns)."""
+        return self._own[a].product(a, a) if a == b else self._crossed.product(a, b)
+
+
+class Together:
+    """Moments of several disjoint sets of frames together.
+
+    Parameters
+    ----------
+    parts
+        Moments of each set, about the same shift.
+    keep
+        Whether to keep products of two different layers once they are added up, as those of a
+        layer with itself are.
+    """
+
+    def __init__(self, parts: Sequence[FoldMoments], *, keep: bool = False) -> None:
+        self._parts = tuple(parts)
+        self._keep = keep
+        self.n = sum(part.n for part in parts)
+        self.float64_products = frozenset.intersection(
+            *(frozenset(part.float64_products) for part in parts)
+        )
+        self.epsilon = max(part.epsilon for part in parts)
+        self.shift = parts[0].shift
+        self.sums: Mapping[str, Tensor] = {
+            name: torch.stack([part.sums[name] for part in parts]).sum(0) for name in self.shift
+        }
+
+    def product(self, a: str, b: str) -> Tensor:
+        """Return Σ(x − shift)(y − shift)ᵀ of layers a (rows) and b (columns)."""
+
+        def make() -> Tensor:
+            return _total([part.product(a, b) for part in self._parts])
+
+        return once(self, (a, b), make) if a == b or self._keep else make()
+
+
+def _total(products: Sequence[Tensor]) -> Tensor:
+    """Add up matrices into a new one."""
+    if len(products) == 1:
+        return products[0]
+    total = products[0] + products[1]
+    for product in products[2:]:
+        total += product
+    return total
 
 
 class Reweighted:
@@ -79,7 +160,9 @@ class Reweighted:
         How often each group counts; 0 leaves it out.
     """
 
-    def __init__(self, fold: Moments, groups: Sequence[Moments], weights: Sequence[int]) -> None:
+    def __init__(
+        self, fold: FoldMoments, groups: Sequence[FoldMoments], weights: Sequence[int]
+    ) -> None:
         self._fold = fold
         self._drawn = [
             (group, weight) for group, weight in zip(groups, weights, strict=True) if weight
@@ -120,7 +203,9 @@ class LeaveOneOut:
         Moments of the fold, of the group left out, and of each other group of the fold.
     """
 
-    def __init__(self, fold: Moments, left_out: Moments, others: Sequence[Moments]) -> None:
+    def __init__(
+        self, fold: FoldMoments, left_out: FoldMoments, others: Sequence[FoldMoments]
+    ) -> None:
         self._fold = fold
         self._left_out = left_out
         self._others = others
@@ -170,7 +255,7 @@ class ShiftedProducts:
         Products of two different layers, in either order, about the same shift.
     """
 
-    def __init__(self, own: Moments, products: Mapping[tuple[str, str], Tensor]) -> None:
+    def __init__(self, own: FoldMoments, products: Mapping[tuple[str, str], Tensor]) -> None:
         self._products = products
         self.n = own.n
         self.float64_products = own.float64_products

@@ -37,10 +37,11 @@ class Moments:
     shift
         Pilot shift of each neuron, shape (D,), by layer name.
     pairs
-        Layer pairs to multiply, each in either order. Each layer's product with itself is always
-        computed.
+        Layer pairs to multiply, each in either order.
     float64_products
         Names of the layers that are multiplied in float64 although their frames are float32.
+    own
+        Whether to multiply each layer with itself too.
 
     Attributes
     ----------
@@ -61,10 +62,12 @@ class Moments:
         pairs: Iterable[tuple[str, str]],
         *,
         float64_products: Collection[str] = (),
+        own: bool = True,
     ) -> None:
         self._named_float64 = frozenset(float64_products)
         self.shift = {name: value.to(torch.float64) for name, value in shift.items()}
-        own = ((name, name) for name in self.shift)
+        self._own = own
+        selves = ((name, name) for name in self.shift) if own else ()
         self.n = 0
         self.float64_products: Set[str] = frozenset(self.shift)
         self.epsilon = torch.finfo(torch.float64).eps
@@ -73,12 +76,13 @@ class Moments:
         self._mirrored: set[str] = set()
         self._products = {
             (a, b): self.sums[a].new_zeros(len(self.sums[a]), len(self.sums[b]))
-            for a, b in in_order(self.shift, chain(pairs, own))
+            for a, b in in_order(self.shift, chain(pairs, selves))
+            if own or a != b
         }
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
-        """The pairs that are multiplied, in order, each layer with itself included."""
+        """The pairs that are multiplied, in order."""
         return list(self._products)
 
     def update(
@@ -122,11 +126,11 @@ class Moments:
             for name in pair:
                 copies[name].add(dtype)
 
-        def add_own(name: str) -> dict[torch.dtype, Tensor]:
+        def add_layer(name: str) -> dict[torch.dtype, Tensor]:
             chunk = [frames[name] for frames in utterances]
-            return self._add_own(name, chunk, copies[name], buffers)
+            return self._add_layer(name, chunk, copies[name], buffers)
 
-        centred = dict(zip(self.shift, pool_map(add_own, self.shift), strict=True))
+        centred = dict(zip(self.shift, pool_map(add_layer, self.shift), strict=True))
 
         def add_cross(pair: tuple[str, str]) -> None:
             a, b = (centred[name][product_dtypes[pair]] for name in pair)
@@ -148,7 +152,9 @@ class Moments:
         )
         if not same or self._products.keys() != other._products.keys():
             raise ValueError("moments of different layers, pairs or shifts cannot be merged")
-        result = type(self)(self.shift, self._products, float64_products=self._named_float64)
+        result = type(self)(
+            self.shift, self._products, float64_products=self._named_float64, own=self._own
+        )
         result.n = self.n + other.n
         result.float64_products = self.float64_products & other.float64_products
         result.epsilon = max(self.epsilon, other.epsilon)
@@ -182,11 +188,11 @@ class Moments:
             if a != b
         }
 
-    def _add_own(
+    def _add_layer(
         self, name: str, chunk: Sequence[Tensor], dtypes: Iterable[torch.dtype], scratch: Scratch
     ) -> dict[torch.dtype, Tensor]:
         """Add one layer's sum and product with itself; return its shifted frames in each dtype."""
-        shift, product = self.shift[name], self._products[name, name]
+        shift = self.shift[name]
         shifted = scratch.like(shift, sum(map(len, chunk)), len(shift))
         start = 0
         for frames in chunk:
@@ -194,9 +200,10 @@ class Moments:
             start += len(frames)
         shifted -= shift
         self.sums[name] += shifted.sum(0)
-        for start in range(0, len(shift), _STRIP):
+        for start in range(0, len(shift) if self._own else 0, _STRIP):
             strip = shifted[:, start : start + _STRIP]
-            product[start : start + _STRIP, start:].addmm_(strip.T, shifted[:, start:])
+            product = self._products[name, name][start : start + _STRIP, start:]
+            product.addmm_(strip.T, shifted[:, start:])
         return {
             dtype: scratch.like(shift.to(dtype), *shifted.shape, key=name).copy_(shifted)
             for dtype in dtypes

@@ -118,6 +118,40 @@ def highest(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isinf(most), np.nan, most)
 
 
+def nearest_scored(
+    comparison: Comparison, scores: xr.DataArray, side: str, model: str
+) -> dict[str, str]:
+    """Find, for each layer of a model, the nearest of its layers that was compared.
+
+    Random twins are compared at a few depths, since their scores are the same at all.
+
+    Parameters
+    ----------
+    comparison, scores
+        Scores to read.
+    side
+        ``"row"`` or ``"col"``.
+    model
+        Name of the model.
+
+    Returns
+    -------
+    dict of str
+        Empty if no layer was compared; of two equally near, the first.
+    """
+    labels = comparison.layers(model)
+    along = f"layer_{side}"
+    defined = scores.sel({f"model_{side}": model}).notnull()
+    compared = defined.any([dim for dim in defined.dims if dim != along])
+    places = [place for place, each in enumerate(labels) if compared.sel({along: each})]
+    if not places:
+        return {}
+    return {
+        label: labels[min(places, key=lambda each: abs(each - place))]
+        for place, label in enumerate(labels)
+    }
+
+
 def predicting_measure(comparison: Comparison) -> str | None:
     """Name the measure that picks the best-matching layer, or None if none was computed."""
     return next((name for name in PREDICTING if name in measures(comparison)), None)

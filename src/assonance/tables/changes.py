@@ -263,12 +263,20 @@ def _heads(
 def _floor(
     comparison: Comparison, measure: str, models: _Models, labels: Sequence[str]
 ) -> NDArray[np.float64]:
-    """Read the floor of each layer: of rotated neurons, or of the column model's random twin."""
+    """Read the floor of each layer: of rotated neurons, or of the column model's random twin.
+
+    That of the layer nearest in depth that was compared.
+    """
     if measure == MATCHED:
         return _by_layer(comparison.scores.get(ROTATED), models, labels)
     row, col = models
     twin = comparison.twin(col) if col else None
-    return _by_layer(comparison.scores[measure], (row, twin), labels)
+    if twin is None:
+        return np.full(len(labels), np.nan)
+    scores = comparison.scores[measure]
+    near = cells.nearest_scored(comparison, scores, "col", twin)
+    sides = ([row] * len(labels), labels, [twin] * len(labels), map(near.get, labels))
+    return cells.read(scores, dict(zip(CELL, sides, strict=True)))
 
 
 def _beyond(

@@ -53,7 +53,7 @@ def consensus(comparison: Comparison) -> pd.DataFrame:
     pandas.DataFrame
         Indexed by model_row and layer_row; with depth_row, value (the mean over neurons), estimate
         (corrected for bias; with low and high if there are intervals) and, if random twins were
-        compared, floor: the score of the model's own twin.
+        compared, floor: the score of the model's own twin, at the nearest depth compared.
 
     Raises
     ------
@@ -66,10 +66,10 @@ def consensus(comparison: Comparison) -> pd.DataFrame:
     tables = []
     for model in comparison.models:
         layers = comparison.layers(model)
-        own, twin = (
-            {"model_row": [name] * len(layers), "layer_row": layers}
-            for name in (model, comparison.twin(model))
-        )
+        own = {"model_row": [model] * len(layers), "layer_row": layers}
+        name = comparison.twin(model)
+        near = cells.nearest_scored(comparison, estimates, "row", name) if name else {}
+        twin = {"model_row": [name] * len(layers), "layer_row": [near.get(each) for each in layers]}
         columns = {
             "value": cells.read(comparison.scores[CONSENSUS], own),
             "estimate": cells.read(estimates, own),

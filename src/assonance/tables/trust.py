@@ -10,7 +10,7 @@ from assonance.inference.intervals import rank_p_value
 from assonance.measures.layer_descriptors import DESCRIPTORS
 from assonance.measures.names import LEVELS
 from assonance.tables import cells, floors_and_ceilings
-from assonance.tables.cells import at_best_matches, depth
+from assonance.tables.cells import at_best_matches, depth, nearest_scored
 from assonance.tables.floors_and_ceilings import SHIFTED, Reference
 from assonance.tables.matches import best_matches
 
@@ -74,6 +74,17 @@ def chance_by_measure(comparison: Comparison) -> pd.DataFrame:
 def averaged() -> list[Reference]:
     """List the references that have a mean over all pairs of layers."""
     return [each for each in floors_and_ceilings.REFERENCES if each.mean is not None]
+
+
+def twin_layers(comparison: Comparison, measure: str) -> dict[str, tuple[str, ...]]:
+    """Return the layers of each random twin that a measure compares, if these are not all."""
+    found = {}
+    for twin in comparison.twins:
+        near = nearest_scored(comparison, comparison.scores[measure], "col", twin)
+        compared = tuple(label for label, nearest in near.items() if label == nearest)
+        if 0 < len(compared) < len(near):
+            found[twin] = compared
+    return found
 
 
 def overfitting(comparison: Comparison, in_sample: str, held_out: str) -> pd.DataFrame:

@@ -121,9 +121,17 @@ def chance(comparison: Comparison) -> Iterator[Picture]:
         "match) and the circular-shift null, where the other layer is shifted to unrelated speech. "
         "The null is the score by chance for this amount of speech, this layer width and this "
         "dependence between frames. It is 0 by construction for measures between distinct "
-        "utterances (CKA, distinct utterances). " + more,
+        f"utterances (CKA, distinct utterances). {more}{_twin_layers(comparison, table.index[0])}",
         f"Dots of {len(table)} measures beside their circular-shift null, "
         f"{table[SHIFTED.name].min():.2f} to {table[SHIFTED.name].max():.2f}.",
+    )
+
+
+def _twin_layers(comparison: Comparison, measure: str) -> str:
+    """Name the layers of random twins that were compared, if these are not all."""
+    return "".join(
+        f" {twin}: compared at layers {', '.join(layers)}."
+        for twin, layers in trust_tables.twin_layers(comparison, measure).items()
     )
 
 
