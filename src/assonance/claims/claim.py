@@ -6,13 +6,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from assonance.claims.selection import ANY, BETWEEN, CONDITIONS, STRATA, Term
-from assonance.errors import AssonanceError, error_text, printable
+from assonance.errors import AssonanceError, printable
 from assonance.inference.localisation import ROTATED
 from assonance.measures.names import LEVELS
 from assonance.measures.roles import CONSENSUS
+from assonance.utils.yaml_files import read_yaml
 
 DEFAULT = Path(__file__).with_name("claims.yaml")
 
@@ -85,28 +84,7 @@ def load_claims(path: Path | None = None) -> tuple[Claim, ...]:
         The file cannot be read or does not have the format. The message names the file and key.
     """
     path = DEFAULT if path is None else path
-    try:
-        content = _Loader(path.read_text("utf-8")).get_single_data()
-    except (OSError, UnicodeDecodeError) as error:
-        raise AssonanceError(
-            f"{printable(path)}: cannot be read: {error_text(error)}; give a YAML file of claims"
-        ) from None
-    except yaml.YAMLError as error:
-        raise AssonanceError(f"{printable(path)}: is not YAML: {error_text(error)}") from None
-    return _Reader(printable(path)).claims(content)
-
-
-class _Loader(yaml.SafeLoader):
-    """A YAML loader that refuses duplicate keys, which YAML would silently overwrite."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        repeated = [key for number, key in enumerate(keys) if key in keys[:number]]
-        if repeated:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"key {repeated[0]!r} is given twice", node.start_mark
-            )
-        return super().construct_mapping(node, deep)
+    return _Reader(printable(path)).claims(read_yaml(path))
 
 
 class _Reader:

@@ -10,6 +10,7 @@ import typer
 from assonance.__about__ import __version__
 from assonance.cli import corpus, model
 from assonance.cli.checks import check_names
+from assonance.cli.lines import say
 from assonance.cli.option_groups import spread
 from assonance.cli.options import (
     AUDIO,
@@ -43,7 +44,7 @@ app.add_typer(model.app, name="model")
 
 def _version(requested: bool) -> None:
     if requested:
-        typer.echo(f"assonance {__version__}")
+        say(f"assonance {__version__}")
         raise typer.Exit
 
 
@@ -202,8 +203,8 @@ def models() -> None:
     from assonance.demo import miniatures
 
     for each in miniatures():
-        typer.echo(f"{each.name}  [{each}]")
-        typer.echo(f"    {each.path}")
+        say(f"{each.name}  [{each}]")
+        say(f"    {each.path}")
 
 
 @app.command()
@@ -229,8 +230,8 @@ def claims(
 
     results, table = evaluate(run, config)
     for line in format_table(results):
-        typer.echo(line)
-    typer.echo(f"claims: {printable(table)}")
+        say(line)
+    say(f"claims: {printable(table)}")
 
 
 @app.command()
@@ -242,9 +243,9 @@ def measures() -> None:
         lowest, highest = ("…" if end is None else f"{end:.2g}" for end in each.range)
         symmetry = "symmetric" if each.symmetric else "directional"
         unchanged = ", ".join(sorted(each.invariances)) or "nothing"
-        typer.echo(f"{each.name}  [{each.level}, {lowest} to {highest}, {symmetry}]")
-        typer.echo(f"    {each.summary}. {each.source}.")
-        typer.echo(f"    needs {each.needs}; unchanged by: {unchanged}")
+        say(f"{each.name}  [{each.level}, {lowest} to {highest}, {symmetry}]")
+        say(f"    {each.summary}. {each.source}.")
+        say(f"    needs {each.needs}; unchanged by: {unchanged}")
 
 
 def _parse_pairs(option: str, form: str, texts: Sequence[str]) -> dict[str, str]:
@@ -268,5 +269,5 @@ def main() -> None:
     try:
         app()
     except AssonanceError as error:
-        typer.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         sys.exit(1)

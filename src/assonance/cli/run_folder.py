@@ -12,6 +12,7 @@ from assonance.comparison.compare import Prepared
 from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceError, error_text, printable
 from assonance.utils.files import encoded, write_text, write_together
+from assonance.utils.yaml_files import read_yaml
 
 RESULTS, TABLE, CONFIG, REPORT = "results.nc", "results.csv", "config.yaml", "report.html"
 CLAIMS = "claims.csv"
@@ -119,8 +120,8 @@ class RunFolder:
     def _check_config(self, config: Mapping[str, Any]) -> None:
         """Check that the results were made with the same configuration."""
         try:
-            saved = yaml.safe_load((self.path / CONFIG).read_text("utf-8"))
-        except (OSError, ValueError, yaml.YAMLError):
+            saved = read_yaml(self.path / CONFIG)
+        except AssonanceError:
             saved = None
         if not isinstance(saved, dict):
             raise self._refusal(f"no {CONFIG} that can be read says how they were made")
