@@ -37,6 +37,8 @@ class AttentionMaps:
         Layer name to its number of heads, in order.
     names, durations : list
         Id and seconds of each utterance.
+    pieces : list of int
+        Number of pieces that each utterance is cut into.
     frames : list of int
         Upper bound of the frames of each utterance's pieces.
     """
@@ -60,6 +62,7 @@ class AttentionMaps:
         }
         self.names = [each.id for each in utterances]
         self.durations = [each.duration for each in utterances]
+        self.pieces = [_pieces(duration, longest) for duration in self.durations]
         self.frames = [self._most_frames(duration) for duration in self.durations]
         # What was read, for the caveats. Adding to a set is safe from several threads.
         self._cut: set[int] = set()
@@ -68,7 +71,7 @@ class AttentionMaps:
     def read(self, utterance: int) -> Iterator[Sequence[Tensor]]:
         """Yield the maps of each layer of all models, piece by piece; (H, T, T), float32."""
         speech = self._utterances[utterance]
-        count = _pieces(speech.duration, self._longest)
+        count = self.pieces[utterance]
         if count > 1:
             self._cut.add(utterance)
         rates = {model.sampling_rate for model in self._models.values()}

@@ -16,9 +16,11 @@ from assonance.cli.options import (
     AUDIO,
     Certainty,
     Checkpoints,
+    DryRun,
     Layers,
     Machine,
     Measuring,
+    Models,
     Options,
     Out,
     Overwrite,
@@ -64,20 +66,11 @@ def _common(
 @spread
 def compare(
     *,
-    models: Annotated[
-        list[str],
-        typer.Argument(
-            help="Models to compare: directories, checkpoint files, Hugging Face ids, or names of "
-            "bundled models "
-            "(see `assonance models`). Also random:MODEL@SEED for the same architecture with "
-            "random weights, rotated:MODEL@SEED for the same layers in random axes, mel, mfcc, or "
-            "module:PACKAGE.FUNCTION for a model of your own.",
-            metavar="MODEL...",
-        ),
-    ],
+    models: Models,
     audio: Annotated[str, typer.Option(help=AUDIO, metavar="PATH")],
     out: Out = None,
     overwrite: Overwrite = False,
+    dry_run: DryRun = False,
     measuring: Measuring,
     speech: Speech,
     rows: Rows,
@@ -113,11 +106,50 @@ def compare(
     request = options.build(models)
     check_names(models, audio)
 
+    from assonance.cli.plan import show_plan
     from assonance.cli.run import folder_for
     from assonance.cli.run_folder import RunFolder
     from assonance.cli.terminal import run
 
-    run(models, audio, RunFolder(out or folder_for(models), overwrite), request)
+    folder = RunFolder(out or folder_for(models), overwrite)
+    if dry_run:
+        show_plan(models, audio, folder.path, request)
+    else:
+        run(models, audio, folder, request)
+
+
+@app.command()
+@spread
+def plan(
+    *,
+    models: Models,
+    audio: Annotated[str, typer.Option(help=AUDIO, metavar="PATH")],
+    hours: Annotated[
+        float | None,
+        typer.Option(help="Plan for this many hours of such speech instead of those there are."),
+    ] = None,
+    out: Out = None,
+    measuring: Measuring,
+    speech: Speech,
+    rows: Rows,
+    machine: Machine,
+    layers: Layers,
+    checkpoints: Checkpoints,
+    certainty: Certainty,
+) -> None:
+    """State what `compare` with the same options would take: time, disk and memory.
+
+    Nothing is downloaded but configurations. A few seconds of speech and a few layers are tried on
+    this machine, with random weights.
+    """
+    options = Options(measuring, certainty, machine, speech, rows, layers, checkpoints)
+    request = options.build(models)
+    check_names(models, audio)
+
+    from assonance.cli.plan import show_plan
+    from assonance.cli.run import folder_for
+
+    show_plan(models, audio, out or folder_for(models), request, hours)
 
 
 @app.command()

@@ -262,16 +262,7 @@ class Prepared:
             extracted = extract_all(
                 self.roster, self.speech, self.measures, self.request, folder, progress
             )
-            plan = ComparisonPlan(
-                extracted.roster,
-                extracted.extractions,
-                extracted.shared,
-                self.measures,
-                self.request.settings,
-                self.memory,
-                self.request.loading.device,
-                self.request.uncertainty,
-            )
+            plan = self.plan(extracted)
             parts = [plan.frame_scores(progress), plan.head_scores(progress)]
         speakers = few_speakers(extracted.shared.speech) if self.request.uncertainty else []
         # First what too little speech makes of the numbers.
@@ -288,6 +279,19 @@ class Prepared:
             **computed,
             intervals=intervals(computed["scores"], computed["replicates"]),
             provenance=self._provenance(extracted, plan.frames, notes),
+        )
+
+    def plan(self, extracted: Extracted) -> ComparisonPlan:
+        """Plan the passes over activations, which may be planned themselves."""
+        return ComparisonPlan(
+            extracted.roster,
+            extracted.extractions,
+            extracted.shared,
+            self.measures,
+            self.request.settings,
+            self.memory,
+            self.request.loading.device,
+            self.request.uncertainty,
         )
 
     def _notes_on_models(self) -> list[str]:

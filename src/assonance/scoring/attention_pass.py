@@ -97,6 +97,17 @@ class AttentionPass:
             (a, b) for i, a in enumerate(names) for b in names[i:] if rules.is_scored(a, b)
         ]
 
+    @property
+    def map_bytes(self) -> list[int]:
+        """Bytes of the maps of each utterance, or of the longest piece of it."""
+        heads = sum(self.heads.values())
+        return [_FLOAT32 * heads * frames**2 for frames in self.source.frames]
+
+    @property
+    def head_pairs(self) -> int:
+        """Number of pairs of heads that get a score."""
+        return sum(self.heads[a] * self.heads[b] for a, b in self.pairs)
+
     def run(self, *, memory: float, progress: Progress) -> PassResult:
         """Score every pair.
 
@@ -116,7 +127,7 @@ class AttentionPass:
         if not self.heads:
             return PassResult(caveats=["no model gives attention maps, so heads are not compared"])
         source = self.source
-        needed = [_FLOAT32 * sum(self.heads.values()) * frames**2 for frames in source.frames]
+        needed = self.map_bytes
         kept = [index for index, size in enumerate(needed) if size <= memory]
         too_long = [index for index, size in enumerate(needed) if size > memory]
         caveats = self._too_long(too_long, memory)

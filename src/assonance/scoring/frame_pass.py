@@ -29,7 +29,7 @@ from assonance.scoring.pair_rules import EVERY_PAIR, PairRules
 from assonance.scoring.pass_result import PassResult
 from assonance.scoring.replicates import ReplicateScores
 from assonance.scoring.scores import Scores, half_scores
-from assonance.scoring.tiles import Tile, plan, stacks
+from assonance.scoring.tiles import Tile, cut_tiles, is_held, stacks
 from assonance.settings import Settings
 from assonance.statistics import sample_indices
 from assonance.utils.cores import Map, worker_pool
@@ -127,16 +127,8 @@ class FramePass:
         progress
             Progress, in pairs.
         """
-        widths = self.source.widths
-        tiles = plan(
-            widths,
-            self.rules.is_scored,
-            groups=self.resampling.groups,
-            folds=self.resampling.folds,
-            memory=memory,
-            sampled=len(self.plan.sampled),
-            kernels=sum(each.needs == "sample" for each in self.measures),
-            held=self.held,
+        tiles = cut_tiles(
+            *(self.source, self.measures, self.settings, self.resampling, self.rules, memory)
         )
         tables = self._tables()
         layers: dict[str, _LayerSummary] = {}
@@ -155,8 +147,7 @@ class FramePass:
         With two folds, leaving a group out can leave a single fold: then the exact jackknife
         decides what has an interval.
         """
-        exact = self.settings.refit or self.settings.bootstrap is not None
-        return bool(self.resampling.weights) and self.resampling.folds > 2 and not exact
+        return is_held(self.settings, self.resampling)
 
     def _tables(self) -> "_Tables":
         """Make empty tables of scores, replicates and nulls."""
