@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from assonance.errors import AssonanceError, check_path, printable
+from assonance.models.derived_names import RANDOM, split_seed, without_prefixes
 from assonance.models.rotated import PREFIX as ROTATED
 from assonance.models.rotated import RotatedModel
 from assonance.models.speech_model import SpeechModel
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from assonance.models.checkpoints.published import Opening
     from assonance.models.huggingface.encoder import Running
 
-RANDOM = "random:"
 # Models that are named by a word; `spectra.BASELINES` makes them.
 BUILT_IN = ("mel", "mfcc")
 
@@ -70,9 +70,9 @@ class Loading:
         """Return the options for opening one checkpoint."""
         from assonance.models.checkpoints.published import Opening
 
-        own = _without_prefixes(os.fspath(spec))
+        own = without_prefixes(os.fspath(spec))
         preprocessors, configs = (
-            {_without_prefixes(name): each for name, each in given.items()}
+            {without_prefixes(name): each for name, each in given.items()}
             for given in (self.preprocessors, self.configs)
         )
         return Opening(
@@ -89,13 +89,6 @@ class Loading:
         from assonance.models.huggingface.encoder import Running
 
         return Running(self.record, self.precision, self.device)
-
-
-def _without_prefixes(spec: str) -> str:
-    """Return the checkpoint that a name stands for, also that of a random or rotated model."""
-    while spec.startswith((RANDOM, ROTATED)):
-        spec = spec.partition(":")[2].rpartition("@")[0]
-    return spec
 
 
 @dataclass(frozen=True)
@@ -295,9 +288,9 @@ def _find_all(
     """Find and check models, and announce what loading them will download."""
     specs = list(specs)
     named = [os.fspath(each) for each in specs if isinstance(each, str | Path)]
-    known = {"", *map(_without_prefixes, named)}
+    known = {"", *map(without_prefixes, named)}
     for name in (*loading.preprocessors, *loading.configs):
-        if _without_prefixes(name) not in known:
+        if without_prefixes(name) not in known:
             raise AssonanceError(
                 f"{printable(name)}: none of the models that are loaded by name; "
                 f"name one of {', '.join(map(printable, named)) or 'them'}"
@@ -381,31 +374,3 @@ def _find_random(spec: str, loading: Loading) -> Found:
     running, checkpoint = loading.running(), find_checkpoint(original, loading.opening(original))
     empty = outline_of_twin(checkpoint, seed, running)  # which checks the configuration
     return Found(lambda progress: random_twin(checkpoint, seed, running), outline=lambda: empty)
-
-
-def split_seed(spec: str, prefix: str, what: str, of: str) -> tuple[str, int]:
-    """Split ``<prefix><model>@<seed>`` into model and seed.
-
-    Parameters
-    ----------
-    spec, prefix
-        The whole name, and its prefix.
-    what, of
-        What the name stands for and what it is derived from, for the error message.
-
-    Returns
-    -------
-    tuple of str and int
-        Name of the model, and the seed.
-
-    Raises
-    ------
-    AssonanceError
-        If the model is missing, or the text after the last ``@`` is no whole number.
-    """
-    original, _, seed = spec.removeprefix(prefix).rpartition("@")
-    if not original or not (seed.isascii() and seed.isdigit()) or int(seed) >= 2**63:
-        raise AssonanceError(
-            f"{printable(spec)}: write a {what} as {prefix}<{of}>@<seed>, the seed a whole number"
-        )
-    return original, int(seed)
