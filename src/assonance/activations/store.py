@@ -238,6 +238,27 @@ class ActivationStore:
             return int(about["frames"])
 
     @property
+    def made_with(self) -> str:
+        """Hash of everything that determines the activations besides the audio."""
+        return self._made_with
+
+    def audio(self, utterance: str) -> str:
+        """Return the fingerprint of the audio that an utterance's activations were computed from.
+
+        Parameters
+        ----------
+        utterance
+            Id of the utterance.
+
+        Raises
+        ------
+        AssonanceError
+            The store has no such utterance, or the shard is damaged.
+        """
+        with self._opened(utterance) as (_, about):
+            return str(about["audio"])
+
+    @property
     def ids(self) -> tuple[str, ...]:
         """Sorted ids of the utterances with a valid shard header."""
         found = []

@@ -9,6 +9,7 @@ from assonance.activations.attention_maps import AttentionMaps
 from assonance.activations.extraction import Extraction
 from assonance.activations.shared_rows import SharedRows
 from assonance.activations.stored_frames import Layer, StoredFrames
+from assonance.comparison.inputs import fingerprint_of
 from assonance.comparison.labelling import LayerLabels
 from assonance.corpus.units import units_of
 from assonance.errors import AssonanceError, printable
@@ -25,7 +26,9 @@ from assonance.scoring.pair_rules import PairRules
 from assonance.scoring.pass_result import named_beside
 from assonance.scoring.tiles import Tile, cut_tiles
 from assonance.settings import Settings
+from assonance.utils.pieces import Pieces
 from assonance.utils.progress import Progress
+from assonance.utils.work import Workplace
 
 FRAME_LEVELS = ("neuron", "layer")
 # Layers of a random twin whose frames are compared: the floor is the same at every depth, to
@@ -144,6 +147,7 @@ class ComparisonPlan:
         ids = [each.id for each in self.speech]
         self.source = StoredFrames(layers, ids, units_of(self.speech), meeting.rows)
         self.frames = sum(self.source.sizes)
+        self._inputs = fingerprint_of(extractions, meeting, device)
 
     @property
     def frame_measures(self) -> list[Measure]:
@@ -170,8 +174,15 @@ class ComparisonPlan:
         """A dataset with the coordinates of all models and layers, and no variables."""
         return self.labels.empty
 
-    def frame_scores(self, progress: Progress) -> Mapping[str, xr.Dataset]:
+    def frame_scores(self, progress: Progress, place: Workplace) -> Mapping[str, xr.Dataset]:
         """Compute neuron and layer measures, by the names of a `Comparison`'s datasets.
+
+        Parameters
+        ----------
+        progress
+            Receives the stage.
+        place
+            Where tiles are computed and kept.
 
         Raises
         ------
@@ -195,7 +206,9 @@ class ComparisonPlan:
             raise AssonanceError(f"{printable(self.speech.name)}: {reason}")
         self.notes += too_few_frames(self.frames, self.source.widths, measures)
         self.notes += mostly_chance(self.frames, self.source.widths, measures)
-        found = frame_pass.run(memory=self.memory, progress=progress)
+        found = frame_pass.run(
+            memory=self.memory, progress=progress, work=place.work, pieces=self._pieces(place)
+        )
         self.notes += found.caveats
         replicates = found.replicates
         if self.uncertainty and ROTATED in found.draws:
@@ -211,12 +224,18 @@ class ComparisonPlan:
             "halves": self.labels.label(found.halves),
         }
 
-    def head_scores(self, progress: Progress) -> Mapping[str, xr.Dataset]:
+    def _pieces(self, place: Workplace) -> Pieces:
+        """Return the keeper of finished pieces."""
+        return Pieces(place.folder, self._inputs)
+
+    def head_scores(self, progress: Progress, place: Workplace) -> Mapping[str, xr.Dataset]:
         """Compute head measures, by the names of a `Comparison`'s datasets."""
         if not self.head_measures:
             return {}
         attention, source = self.attention_pass()
-        found = attention.run(memory=self.memory, progress=progress)
+        found = attention.run(
+            memory=self.memory, progress=progress, work=place.work, pieces=self._pieces(place)
+        )
         caveats = [*source.caveats(), *found.caveats]
         self.notes += [each for each in caveats if each not in self.notes]
         if not found.scores:
