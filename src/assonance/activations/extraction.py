@@ -245,9 +245,10 @@ def _write(
     activations: Mapping[str, NDArray[np.float32]],
 ) -> None:
     """Write the frames of an utterance, without its context, with their times."""
-    times, inner = own_frames(model, utterance, samples)
+    times = model.frame_times(samples) - utterance.lead
+    inner = _without_context(times, utterance)
     own = {label: frames[inner] for label, frames in activations.items()}
-    store.write(utterance.id, own, times, audio)
+    store.write(utterance.id, own, times[inner], audio)
 
 
 def _copy(store: ActivationStore, model: PrecomputedModel, utterance: Utterance) -> bool:
@@ -351,28 +352,11 @@ def _rounding_note(model: SpeechModel, utterance: Utterance) -> tuple[str, ...]:
     )
 
 
-def own_frames(
-    model: SpeechModel, utterance: Utterance, samples: int
-) -> tuple[NDArray[np.float64], slice]:
-    """Return the times of the frames whose centre is in the utterance, and their range.
-
-    Parameters
-    ----------
-    model, utterance
-        The model and the utterance.
-    samples
-        Number of samples that the model is given, with the context.
-
-    Returns
-    -------
-    ndarray of float64, and slice
-        Seconds from the start of the utterance; range among all frames of the samples.
-    """
-    times = model.frame_times(samples) - utterance.lead
+def _without_context(times: NDArray[np.float64], utterance: Utterance) -> slice:
+    """Return the range of frames whose centre is in the utterance, not in its context."""
     first = np.searchsorted(times, 0) if utterance.before else 0
     last = np.searchsorted(times, utterance.duration) if utterance.after else len(times)
-    inner = slice(int(first), int(last))
-    return times[inner], inner
+    return slice(int(first), int(last))
 
 
 def _version() -> str:

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from assonance.cli.lines import say
 from assonance.cli.option_groups import spread
 from assonance.cli.options import Checkpoints
 
@@ -41,9 +40,9 @@ def info(
 
     loading = Loading(offline=offline, **checkpoints.build([model]))
     found = describe(model, loading.opening(model))
-    say(found.name)
+    typer.echo(found.name)
     width = max(map(len, found.facts))
     for name, value in found.facts.items():
-        say(f"  {name:<{width}}  {value}")
+        typer.echo(f"  {name:<{width}}  {value}")
     if found.refusal:
         raise typer.Exit(1)
