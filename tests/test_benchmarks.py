@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from comparisons import comparison
 
-from assonance.scoring import frame_pass
+from assonance.scoring import tiles
 from assonance.scoring.tiles import plan
 from benchmarks import checkpoints, engine, growth, heads, memory, real
 from benchmarks.material import Layers, utterances
@@ -70,7 +70,7 @@ def test_memory_is_planned_as_the_engine_plans_it(measures, monkeypatch):
         asked.append(about)
         return plan(widths, wanted, **about)
 
-    monkeypatch.setattr(frame_pass, "plan", noted)
+    monkeypatch.setattr(tiles, "plan", noted)
     monkeypatch.setattr(memory, "plan", noted)
     case = memory.Case(layers=3, width=16, frames=4_000, measures=measures, memory=1e8)
     case.tiles()

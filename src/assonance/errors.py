@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
 
 _LONGEST = 200  # characters of a name that are compared with known names
+_LONGEST_LINE = 4000  # characters of a message
 
 
 class AssonanceError(Exception):
@@ -24,7 +25,10 @@ class AssonanceError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(one_line(message))
+        line = one_line(message)
+        if len(line) > _LONGEST_LINE:  # of a name of many thousand characters, perhaps
+            line = f"{line[: _LONGEST_LINE // 2]} … {line[-_LONGEST_LINE // 2 :]}"
+        super().__init__(line)
 
 
 class AssonanceWarning(UserWarning):
@@ -42,6 +46,9 @@ class AssonanceWarning(UserWarning):
     >>> caught[0].category.__name__
     'AssonanceWarning'
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 def printable(name: str | PathLike[str]) -> str:

@@ -17,7 +17,6 @@ from assonance.models.loading import (
     check_name,
     find,
     load_model,
-    split_seed,
 )
 from assonance.models.spectra import BASELINES
 from assonance.utils.progress import Silent
@@ -111,10 +110,6 @@ def test_options_reach_the_checkpoint(checkpoint):
 
 def test_one_kind_of_layer_is_a_list_of_one():
     assert as_kinds("blocks") == ("blocks",)
-
-
-def test_a_seed_is_what_follows_the_last_at_sign():
-    assert split_seed("random:a@main@7", "random:", "random model", "model") == ("a@main", 7)
 
 
 def test_the_models_named_by_a_word_are_the_baselines():

@@ -18,6 +18,7 @@ from assonance.scoring.attention_pass import AttentionPass
 from assonance.scoring.pair_rules import PairRules
 from assonance.scoring.pass_result import PassResult
 from assonance.settings import Settings
+from assonance.utils.pieces import NOWHERE, Pieces
 from assonance.utils.progress import Silent
 
 OF_HEADS = [name for name, each in MEASURES.items() if each.level == "head"]
@@ -72,6 +73,7 @@ def attention_pass(
     wanted=always,
     progress=SILENT,
     rows=0,
+    pieces=NOWHERE,
 ):
     """Run the pass: its result, and the caveats of the maps and the pass."""
     source = AttentionMaps(
@@ -86,7 +88,7 @@ def attention_pass(
     one = AttentionPass(
         source, find(measures, ("head",)), settings, resampling, rules=Rules(wanted), rows=rows
     )
-    result = one.run(memory=memory, progress=progress)
+    result = one.run(memory=memory, progress=progress, pieces=pieces)
     return result, [*source.caveats(), *result.caveats]
 
 
@@ -328,3 +330,38 @@ def test_models_of_other_frame_rates_are_compared_on_the_coarser_grid(models, ch
     expected = head_similarity_matrix(maps, OF_HEADS, settings=SETTINGS, per_head=True)
     for name in OF_HEADS:
         np.testing.assert_allclose(result.singles[name], expected[f"{name}_by_head"], **CLOSE)
+
+
+class Stopped(Exception):  # noqa: N818 - it is no error
+    """Stands for whatever stops a run."""
+
+
+def test_an_interrupted_pass_reads_each_utterance_once(models, corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("assonance.scoring.attention_pass._PAUSE", 0.0)
+    read, last = [], []
+    original = AttentionMaps.read
+
+    def watched(self, utterance):
+        if len(read) in last:
+            last.clear()
+            raise Stopped
+        read.append(utterance)
+        return original(self, utterance)
+
+    monkeypatch.setattr(AttentionMaps, "read", watched)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 1)
+    finer = {**models, "c": models["b"]}
+    whole, caveats = attention_pass(finer, corpus)
+    count = len(tuple(corpus))
+    assert sorted(read) == list(range(count))
+    for after in (1, 3):
+        last[:] = [count + after]
+        with pytest.raises(Stopped):
+            attention_pass(finer, corpus, pieces=Pieces(tmp_path))
+    told = Told()
+    found, again = attention_pass(finer, corpus, pieces=Pieces(tmp_path), progress=told)
+    assert sorted(read) == sorted([*range(count)] * 2)
+    assert told.done == pytest.approx(told.total)
+    assert (again, found.broken) == (caveats, whole.broken)
+    for name in DATASETS:
+        assert getattr(found, name).identical(getattr(whole, name)), name

@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from dataclasses import fields
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -17,9 +18,10 @@ from assonance.measures import MEASURES, find
 from assonance.scoring import frame_pass, frame_source, frame_sums, layer_sums
 from assonance.scoring.frame_pass import FramePass, resample_frames
 from assonance.scoring.pair_rules import PairRules
-from assonance.scoring.pass_result import named_beside
+from assonance.scoring.pass_result import PassResult, named_beside
 from assonance.scoring.tiles import plan
 from assonance.settings import Settings
+from assonance.utils.pieces import Pieces
 from assonance.utils.progress import Silent
 
 OF_FRAMES = [name for name, each in MEASURES.items() if each.level != "head" and not each.across]
@@ -226,3 +228,56 @@ def test_a_tile_s_sums_are_gone_before_the_next_are_gathered_but_of_common_layer
     finally:
         gc.enable()
     assert len(made) > 6
+
+
+class Stopped(Exception):  # noqa: N818 - it is no error
+    """Stands for whatever stops a run."""
+
+
+def kept_scores(layers, corpus, folder, *, told=None, after=None):
+    """Score tile by tile with intervals and nulls; stop after some tiles."""
+    source = StoredFrames(layers, [each.id for each in corpus])
+    chosen = find(["maxcorr", "mincorr", "linreg", "svcca", "cka"], ("neuron", "layer"))
+    resampling = resample_frames(source, chosen, SETTINGS, intervals=True, nulls=True)
+    one = FramePass(source, chosen, SETTINGS, resampling)
+
+    class Some:
+        def each(self, compute, items, pieces, advance):
+            for number, piece in enumerate(compute(items, pieces, advance)):
+                if number == after:
+                    raise Stopped
+                yield piece
+
+    return one.run(
+        memory=0, progress=told or Silent(), work=Some(), pieces=Pieces(folder, "frames")
+    )
+
+
+def test_an_interrupted_pass_computes_each_tile_once(layers, corpus, tmp_path, monkeypatch):
+    computed = []
+
+    class Counted(frame_sums.FrameSums):
+        def __init__(self, *args, **about):
+            computed.append(args[2].pairs)
+            super().__init__(*args, **about)
+
+    monkeypatch.setattr(frame_pass, "FrameSums", Counted)
+    whole = kept_scores(layers, corpus, None)
+    tiles = [*computed]
+    assert len(tiles) > 10
+    for after in (0, 5, 6, 6):
+        with pytest.raises(Stopped):
+            kept_scores(layers, corpus, tmp_path, after=after)
+    damaged = min(tmp_path.iterdir())
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    told = Told()
+    found = kept_scores(layers, corpus, tmp_path, told=told)
+    assert told.done == pytest.approx(told.total)
+    assert len(computed) == 2 * len(tiles) + 1
+    assert set(computed[len(tiles) :]) == set(tiles)
+    assert found.caveats == whole.caveats
+    for each in fields(PassResult):
+        if each.name not in ("broken", "caveats"):
+            one, two = getattr(found, each.name), getattr(whole, each.name)
+            assert one.identical(two), each.name
+            assert list(one) == list(two), each.name

@@ -37,6 +37,8 @@ class AttentionMaps:
         Layer name to its number of heads, in order.
     names, durations : list
         Id and seconds of each utterance.
+    pieces : list of int
+        Number of pieces that each utterance is cut into.
     frames : list of int
         Upper bound of the frames of each utterance's pieces.
     """
@@ -60,33 +62,44 @@ class AttentionMaps:
         }
         self.names = [each.id for each in utterances]
         self.durations = [each.duration for each in utterances]
+        self.pieces = [_pieces(duration, longest) for duration in self.durations]
         self.frames = [self._most_frames(duration) for duration in self.durations]
-        # What was read, for the caveats. Adding to a set is safe from several threads.
-        self._cut: set[int] = set()
-        self._coarsened: set[str] = set()
+        # By the number of each utterance that was read, the models whose frames were made coarser.
+        self._coarsened: dict[int, frozenset[str]] = {}
 
     def read(self, utterance: int) -> Iterator[Sequence[Tensor]]:
         """Yield the maps of each layer of all models, piece by piece; (H, T, T), float32."""
         speech = self._utterances[utterance]
-        count = _pieces(speech.duration, self._longest)
-        if count > 1:
-            self._cut.add(utterance)
+        count = self.pieces[utterance]
         rates = {model.sampling_rate for model in self._models.values()}
         audio = {rate: np.array_split(speech.read(rate), count) for rate in rates}
+        self._coarsened[utterance] = frozenset()
         for piece in range(count):
-            yield self._maps({rate: pieces[piece] for rate, pieces in audio.items()})
+            maps, coarsened = self._maps({rate: pieces[piece] for rate, pieces in audio.items()})
+            self._coarsened[utterance] |= coarsened
+            yield maps
+
+    def noted(self, utterance: int) -> list[str]:
+        """Return the models whose frames were made coarser in an utterance that was read."""
+        return sorted(self._coarsened[utterance])
+
+    def recall(self, utterance: int, noted: Sequence[str]) -> None:
+        """Take over what was noted of an utterance that another process read, or an earlier run."""
+        self._coarsened[utterance] = frozenset(noted)
 
     def caveats(self) -> list[str]:
         """Return caveats about the maps read so far: utterances cut, and frames made coarser."""
         caveats = []
-        if self._cut:
+        cut = [utterance for utterance in sorted(self._coarsened) if self.pieces[utterance] > 1]
+        if cut:
             caveats.append(
-                f"{len(self._cut)} of {len(self.names)} utterances, the first "
-                f"{self.names[min(self._cut)]!r}, are longer than {self._longest:g} s and are "
+                f"{len(cut)} of {len(self.names)} utterances, the first "
+                f"{self.names[cut[0]]!r}, are longer than {self._longest:g} s and are "
                 "cut into equal pieces for the attention measures"
             )
-        if self._coarsened:
-            finer = ", ".join(name for name in self._models if name in self._coarsened)
+        coarsened = frozenset().union(*self._coarsened.values())
+        if coarsened:
+            finer = ", ".join(name for name in self._models if name in coarsened)
             caveats.append(
                 f"the attention of {finer} is compared on the coarser frames of the other models: "
                 "its queries are averaged and its keys summed"
@@ -104,14 +117,18 @@ class AttentionMaps:
             default=0,
         )
 
-    def _maps(self, audio: Mapping[int, NDArray[np.float32]]) -> Sequence[Tensor]:
-        """Run all models over a piece, given by sampling rate; return the maps of each layer."""
+    def _maps(
+        self, audio: Mapping[int, NDArray[np.float32]]
+    ) -> tuple[Sequence[Tensor], frozenset[str]]:
+        """Run all models over a piece, given by sampling rate.
+
+        Return the maps of each layer, and the models whose frames were made coarser.
+        """
         frames = {
             name: model.n_frames(len(audio[model.sampling_rate]))
             for name, model in self._models.items()
         }
         coarsest = min(frames.values())
-        self._coarsened.update(name for name, count in frames.items() if count != coarsest)
         layers: dict[str, Tensor] = {}
         for name, model in self._models.items():
 
@@ -119,7 +136,8 @@ class AttentionMaps:
                 layers[self._layer_name(name, label)] = on_grid(torch.from_numpy(maps), coarsest)
 
             model.run(audio[model.sampling_rate], attend=attend)
-        return [layers[name] for name in self.heads]
+        coarsened = frozenset(name for name, count in frames.items() if count != coarsest)
+        return [layers[name] for name in self.heads], coarsened
 
 
 def _pieces(duration: float, longest: float | None) -> int:

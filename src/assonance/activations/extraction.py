@@ -245,10 +245,9 @@ def _write(
     activations: Mapping[str, NDArray[np.float32]],
 ) -> None:
     """Write the frames of an utterance, without its context, with their times."""
-    times = model.frame_times(samples) - utterance.lead
-    inner = _without_context(times, utterance)
+    times, inner = own_frames(model, utterance, samples)
     own = {label: frames[inner] for label, frames in activations.items()}
-    store.write(utterance.id, own, times[inner], audio)
+    store.write(utterance.id, own, times, audio)
 
 
 def _copy(store: ActivationStore, model: PrecomputedModel, utterance: Utterance) -> bool:
@@ -352,11 +351,28 @@ def _rounding_note(model: SpeechModel, utterance: Utterance) -> tuple[str, ...]:
     )
 
 
-def _without_context(times: NDArray[np.float64], utterance: Utterance) -> slice:
-    """Return the range of frames whose centre is in the utterance, not in its context."""
+def own_frames(
+    model: SpeechModel, utterance: Utterance, samples: int
+) -> tuple[NDArray[np.float64], slice]:
+    """Return the times of the frames whose centre is in the utterance, and their range.
+
+    Parameters
+    ----------
+    model, utterance
+        The model and the utterance.
+    samples
+        Number of samples that the model is given, with the context.
+
+    Returns
+    -------
+    ndarray of float64, and slice
+        Seconds from the start of the utterance; range among all frames of the samples.
+    """
+    times = model.frame_times(samples) - utterance.lead
     first = np.searchsorted(times, 0) if utterance.before else 0
     last = np.searchsorted(times, utterance.duration) if utterance.after else len(times)
-    return slice(int(first), int(last))
+    inner = slice(int(first), int(last))
+    return times[inner], inner
 
 
 def _version() -> str:

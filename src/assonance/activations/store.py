@@ -111,6 +111,18 @@ class ActivationStore:
         AssonanceError
             Layers or shapes do not fit the store, or the shard cannot be written.
         """
+        content = self._content(utterance, activations, times, audio_fingerprint)
+        with self._named_errors():
+            _write_atomically(self._shard(utterance), content)
+
+    def _content(
+        self,
+        utterance: str,
+        activations: Mapping[str, NDArray[np.float32]],
+        times: NDArray[np.float64],
+        audio_fingerprint: str,
+    ) -> bytes:
+        """Return the bytes of a shard; see `write`."""
         frames = {len(times), *(array.shape[0] for array in activations.values())}
         widths = {label: array.shape[1] for label, array in activations.items()}
         if widths != self.layers or len(frames) != 1:
@@ -131,10 +143,7 @@ class ActivationStore:
             "checksums": {name: zlib.crc32(array.data) for name, array in tensors.items()},
         }
         # A single metadata entry, because several have no fixed order and the bytes must be fixed.
-        with self._named_errors():
-            _write_atomically(
-                self._shard(utterance), save(tensors, {"assonance": json.dumps(about)})
-            )
+        return save(tensors, {"assonance": json.dumps(about)})
 
     def read(
         self, utterance: str, layers: Iterable[str] | None = None
@@ -227,6 +236,27 @@ class ActivationStore:
         """
         with self._opened(utterance) as (_, about):
             return int(about["frames"])
+
+    @property
+    def made_with(self) -> str:
+        """Hash of everything that determines the activations besides the audio."""
+        return self._made_with
+
+    def audio(self, utterance: str) -> str:
+        """Return the fingerprint of the audio that an utterance's activations were computed from.
+
+        Parameters
+        ----------
+        utterance
+            Id of the utterance.
+
+        Raises
+        ------
+        AssonanceError
+            The store has no such utterance, or the shard is damaged.
+        """
+        with self._opened(utterance) as (_, about):
+            return str(about["audio"])
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -1,18 +1,17 @@
 """Read claims from YAML: contrasts of scores, stated before the scores are known."""
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from assonance.claims.selection import ANY, BETWEEN, CONDITIONS, STRATA, Term
-from assonance.errors import AssonanceError, error_text, printable
+from assonance.errors import printable
 from assonance.inference.localisation import ROTATED
 from assonance.measures.names import LEVELS
 from assonance.measures.roles import CONSENSUS
+from assonance.utils.strict_reader import StrictReader
+from assonance.utils.yaml_files import read_yaml
 
 DEFAULT = Path(__file__).with_name("claims.yaml")
 
@@ -85,35 +84,29 @@ def load_claims(path: Path | None = None) -> tuple[Claim, ...]:
         The file cannot be read or does not have the format. The message names the file and key.
     """
     path = DEFAULT if path is None else path
-    try:
-        content = _Loader(path.read_text("utf-8")).get_single_data()
-    except (OSError, UnicodeDecodeError) as error:
-        raise AssonanceError(
-            f"{printable(path)}: cannot be read: {error_text(error)}; give a YAML file of claims"
-        ) from None
-    except yaml.YAMLError as error:
-        raise AssonanceError(f"{printable(path)}: is not YAML: {error_text(error)}") from None
+    return claims_in(read_yaml(path), path)
+
+
+def claims_in(content: Any, path: Path) -> tuple[Claim, ...]:
+    """Read claims from the content of a YAML file.
+
+    Parameters
+    ----------
+    content
+        A mapping with the one key ``claims``.
+    path
+        The file, for error messages.
+
+    Raises
+    ------
+    AssonanceError
+        The content does not have the format. The message names the file and key.
+    """
     return _Reader(printable(path)).claims(content)
 
 
-class _Loader(yaml.SafeLoader):
-    """A YAML loader that refuses duplicate keys, which YAML would silently overwrite."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        repeated = [key for number, key in enumerate(keys) if key in keys[:number]]
-        if repeated:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"key {repeated[0]!r} is given twice", node.start_mark
-            )
-        return super().construct_mapping(node, deep)
-
-
-class _Reader:
-    """A strict reader of claims, whose errors name the file and the key."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
+class _Reader(StrictReader):
+    """A strict reader of claims."""
 
     def claims(self, content: Any) -> tuple[Claim, ...]:
         claims = self.mapping("the file", content, ("claims",)).get("claims")
@@ -158,36 +151,6 @@ class _Reader:
             None if objective is None else self.text(f"{key}.objective", objective),
             *(self.texts(f"{key}.{each}", entries.get(each, ANY)) for each in _PATTERNS),
         )
-
-    def mapping(self, key: str, content: Any, names: Iterable[str]) -> Mapping[str, Any]:
-        if not isinstance(content, Mapping):
-            raise self.wrong(key, f"must be a mapping (keys: {', '.join(names)})")
-        for name in content:
-            self.one_of(key, name, names)
-        return content
-
-    def one_of(self, key: str, word: Any, words: Iterable[str]) -> str:
-        allowed = tuple(words)
-        if isinstance(word, str) and word in allowed:
-            return word
-        near = difflib.get_close_matches(word, allowed, 1) if isinstance(word, str) else []
-        hint = f"did you mean {near[0]!r}?" if near else f"use one of: {', '.join(allowed)}"
-        problem = "is missing" if word is None else f"{printable(str(word))!r} is not known"
-        raise self.wrong(key, f"{problem}; {hint}")
-
-    def texts(self, key: str, content: Any) -> tuple[str, ...]:
-        parts = [content] if isinstance(content, str) else content
-        if not isinstance(parts, list | tuple):
-            raise self.wrong(key, "must be a string or a list of strings")
-        return tuple(self.text(key, each) for each in parts)
-
-    def text(self, key: str, content: Any) -> str:
-        if not isinstance(content, str) or not content.strip() or not content.isprintable():
-            raise self.wrong(key, "must be a string on one line")
-        return content
-
-    def wrong(self, key: str, problem: str) -> AssonanceError:
-        return AssonanceError(f"{self.path}: {printable(key)}: {problem}")
 
 
 def _measures_of_two_layers() -> list[str]:

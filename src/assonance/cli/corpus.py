@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from assonance.cli.lines import say
 from assonance.cli.options import AUDIO, Channel
 
 # Commands import what takes long when they run.
@@ -29,21 +30,21 @@ def check(
     speech = Corpus.from_path(audio, window=None, channel=channel)
     with Bars() as bars:
         problems = find_problems(speech, deep=not quick, progress=bars)
-    typer.echo(
+    say(
         f"{printable(speech.name)}: {len(speech)} utterances, {speech.hours:.2f} hours, "
         f"{len(speech.speakers)} speakers named"
     )
     for note in speech.notes:
-        typer.echo(f"note: {note}")
+        say(f"note: {note}")
     count: Counter[str] = Counter()
     for each in problems:
         count[each.severity] += len(each.where)
-        typer.echo(f"{each.severity}: {len(each.where)} {each.what}")
+        say(f"{each.severity}: {len(each.where)} {each.what}")
         for line in each.where[:_SHOWN]:
-            typer.echo(f"    {line}")
+            say(f"    {line}")
         if len(each.where) > _SHOWN:
-            typer.echo(f"    and {len(each.where) - _SHOWN} more")
+            say(f"    and {len(each.where) - _SHOWN} more")
     unheard = "; no sample was read (--quick)" if quick else ""
-    typer.echo(f"{count['error']} errors, {count['warning']} warnings{unheard}")
+    say(f"{count['error']} errors, {count['warning']} warnings{unheard}")
     if count["error"]:
         raise typer.Exit(1)

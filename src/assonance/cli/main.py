@@ -10,14 +10,17 @@ import typer
 from assonance.__about__ import __version__
 from assonance.cli import corpus, model
 from assonance.cli.checks import check_names
+from assonance.cli.lines import say
 from assonance.cli.option_groups import spread
 from assonance.cli.options import (
     AUDIO,
     Certainty,
     Checkpoints,
+    DryRun,
     Layers,
     Machine,
     Measuring,
+    Models,
     Options,
     Out,
     Overwrite,
@@ -43,7 +46,7 @@ app.add_typer(model.app, name="model")
 
 def _version(requested: bool) -> None:
     if requested:
-        typer.echo(f"assonance {__version__}")
+        say(f"assonance {__version__}")
         raise typer.Exit
 
 
@@ -63,20 +66,11 @@ def _common(
 @spread
 def compare(
     *,
-    models: Annotated[
-        list[str],
-        typer.Argument(
-            help="Models to compare: directories, checkpoint files, Hugging Face ids, or names of "
-            "bundled models "
-            "(see `assonance models`). Also random:MODEL@SEED for the same architecture with "
-            "random weights, rotated:MODEL@SEED for the same layers in random axes, mel, mfcc, or "
-            "module:PACKAGE.FUNCTION for a model of your own.",
-            metavar="MODEL...",
-        ),
-    ],
+    models: Models,
     audio: Annotated[str, typer.Option(help=AUDIO, metavar="PATH")],
     out: Out = None,
     overwrite: Overwrite = False,
+    dry_run: DryRun = False,
     measuring: Measuring,
     speech: Speech,
     rows: Rows,
@@ -112,11 +106,50 @@ def compare(
     request = options.build(models)
     check_names(models, audio)
 
+    from assonance.cli.plan import show_plan
     from assonance.cli.run import folder_for
     from assonance.cli.run_folder import RunFolder
     from assonance.cli.terminal import run
 
-    run(models, audio, RunFolder(out or folder_for(models), overwrite), request)
+    folder = RunFolder(out or folder_for(models), overwrite)
+    if dry_run:
+        show_plan(models, audio, folder.path, request)
+    else:
+        run(models, audio, folder, request)
+
+
+@app.command()
+@spread
+def plan(
+    *,
+    models: Models,
+    audio: Annotated[str, typer.Option(help=AUDIO, metavar="PATH")],
+    hours: Annotated[
+        float | None,
+        typer.Option(help="Plan for this many hours of such speech instead of those there are."),
+    ] = None,
+    out: Out = None,
+    measuring: Measuring,
+    speech: Speech,
+    rows: Rows,
+    machine: Machine,
+    layers: Layers,
+    checkpoints: Checkpoints,
+    certainty: Certainty,
+) -> None:
+    """State what `compare` with the same options would take: time, disk and memory.
+
+    Nothing is downloaded but configurations. A few seconds of speech and a few layers are tried on
+    this machine, with random weights.
+    """
+    options = Options(measuring, certainty, machine, speech, rows, layers, checkpoints)
+    request = options.build(models)
+    check_names(models, audio)
+
+    from assonance.cli.plan import show_plan
+    from assonance.cli.run import folder_for
+
+    show_plan(models, audio, out or folder_for(models), request, hours)
 
 
 @app.command()
@@ -202,8 +235,8 @@ def models() -> None:
     from assonance.demo import miniatures
 
     for each in miniatures():
-        typer.echo(f"{each.name}  [{each}]")
-        typer.echo(f"    {each.path}")
+        say(f"{each.name}  [{each}]")
+        say(f"    {each.path}")
 
 
 @app.command()
@@ -229,8 +262,8 @@ def claims(
 
     results, table = evaluate(run, config)
     for line in format_table(results):
-        typer.echo(line)
-    typer.echo(f"claims: {printable(table)}")
+        say(line)
+    say(f"claims: {printable(table)}")
 
 
 @app.command()
@@ -242,9 +275,9 @@ def measures() -> None:
         lowest, highest = ("…" if end is None else f"{end:.2g}" for end in each.range)
         symmetry = "symmetric" if each.symmetric else "directional"
         unchanged = ", ".join(sorted(each.invariances)) or "nothing"
-        typer.echo(f"{each.name}  [{each.level}, {lowest} to {highest}, {symmetry}]")
-        typer.echo(f"    {each.summary}. {each.source}.")
-        typer.echo(f"    needs {each.needs}; unchanged by: {unchanged}")
+        say(f"{each.name}  [{each.level}, {lowest} to {highest}, {symmetry}]")
+        say(f"    {each.summary}. {each.source}.")
+        say(f"    needs {each.needs}; unchanged by: {unchanged}")
 
 
 def _parse_pairs(option: str, form: str, texts: Sequence[str]) -> dict[str, str]:
@@ -268,5 +301,5 @@ def main() -> None:
     try:
         app()
     except AssonanceError as error:
-        typer.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         sys.exit(1)

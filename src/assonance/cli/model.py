@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from assonance.cli.lines import say
 from assonance.cli.option_groups import spread
 from assonance.cli.options import Checkpoints
 
@@ -40,9 +41,9 @@ def info(
 
     loading = Loading(offline=offline, **checkpoints.build([model]))
     found = describe(model, loading.opening(model))
-    typer.echo(found.name)
+    say(found.name)
     width = max(map(len, found.facts))
     for name, value in found.facts.items():
-        typer.echo(f"  {name:<{width}}  {value}")
+        say(f"  {name:<{width}}  {value}")
     if found.refusal:
         raise typer.Exit(1)

@@ -46,6 +46,27 @@ Channel = Annotated[
     ),
 ]
 
+Models = Annotated[
+    list[str],
+    typer.Argument(
+        help="Models to compare: directories, checkpoint files, Hugging Face ids, or names of "
+        "bundled models "
+        "(see `assonance models`). Also random:MODEL@SEED for the same architecture with "
+        "random weights, rotated:MODEL@SEED for the same layers in random axes, mel, mfcc, or "
+        "module:PACKAGE.FUNCTION for a model of your own.",
+        metavar="MODEL...",
+    ),
+]
+
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="State the time, disk and memory that this would take, and do nothing else; see "
+        "`assonance plan`.",
+    ),
+]
+
 Out = Annotated[Path | None, typer.Option(help="Folder for the results; runs/MODELS by default.")]
 
 Overwrite = Annotated[

@@ -18,6 +18,7 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
+from assonance.errors import one_line
 from assonance.utils.memory import format_bytes
 
 _BYTES = "bytes"
@@ -30,7 +31,7 @@ class _Name(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """Return the column of one stage."""
-        return Text(task.description, no_wrap=True, overflow="ellipsis")
+        return Text(one_line(task.description), no_wrap=True, overflow="ellipsis")
 
 
 class _Amount(TaskProgressColumn):
@@ -108,7 +109,7 @@ class Bars:
         self._print(f"{name}: done in {time.perf_counter() - started:.0f} s")
 
     def _print(self, line: str) -> None:
-        self._console.print(line, markup=False, soft_wrap=True)
+        self._console.print(one_line(line), markup=False, soft_wrap=True)
 
 
 def _so_far(done: float, total: float, seconds: float, unit: str) -> str:

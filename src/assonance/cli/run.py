@@ -25,6 +25,8 @@ from assonance.cli.run_folder import (
 )
 from assonance.comparison import relations
 from assonance.comparison.compare import prepare
+from assonance.comparison.counts import count_comparison
+from assonance.comparison.forecast import check_disk
 from assonance.comparison.relations import FineTuning
 from assonance.comparison.request import Request
 from assonance.comparison.result import Comparison
@@ -86,6 +88,7 @@ def run(
         given = loaded = _load_same_architecture(models, request.loading, progress)
         request = replace(request, tuned_from=_base_of_the_second(loaded))
     prepared = prepare(given, audio, request, progress)
+    check_disk(count_comparison(prepared), out.path)
     out.start(config, prepared)
     comparison = prepared.run(out.path, progress)
     out.check_scores(comparison)

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import yaml
 
-from assonance.comparison.compare import Prepared
+from assonance.comparison.compare import PIECES, Prepared
 from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceError, error_text, printable
 from assonance.utils.files import encoded, write_text, write_together
+from assonance.utils.pieces import Pieces
+from assonance.utils.yaml_files import read_yaml
 
 RESULTS, TABLE, CONFIG, REPORT = "results.nc", "results.csv", "config.yaml", "report.html"
 CLAIMS = "claims.csv"
@@ -77,6 +79,7 @@ class RunFolder:
         for name in _DIFF_ONLY:
             if name not in texts:  # left by the results that were replaced
                 (self.path / name).unlink(missing_ok=True)
+        Pieces(self.path / PIECES).clear()
 
     def check_scores(self, comparison: Comparison) -> None:
         """Check that scores equal those they replace, even if a file of speech has changed.
@@ -119,8 +122,8 @@ class RunFolder:
     def _check_config(self, config: Mapping[str, Any]) -> None:
         """Check that the results were made with the same configuration."""
         try:
-            saved = yaml.safe_load((self.path / CONFIG).read_text("utf-8"))
-        except (OSError, ValueError, yaml.YAMLError):
+            saved = read_yaml(self.path / CONFIG)
+        except AssonanceError:
             saved = None
         if not isinstance(saved, dict):
             raise self._refusal(f"no {CONFIG} that can be read says how they were made")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from assonance.cli import run as runs
+from assonance.cli.lines import say
 from assonance.cli.progress_bars import Bars
 from assonance.cli.run_folder import CHANGES, CLAIMS, REPORT, RESULTS, TABLE, RunFolder
 from assonance.comparison.request import Request
@@ -32,7 +33,7 @@ def run(
             warnings.simplefilter("ignore", AssonanceWarning)  # printed with the notes below
             comparison = runs.run(models, audio, out, request, bars, diff=diff)
     except KeyboardInterrupt:
-        typer.echo("interrupted; the same command goes on from here", err=True)
+        say("interrupted; the same command goes on from here", err=True)
         raise typer.Exit(130) from None
     _print_summary(comparison, out, diff=diff)
 
@@ -40,19 +41,19 @@ def run(
 def _print_summary(comparison: Comparison, out: RunFolder, *, diff: bool) -> None:
     record = comparison.provenance
     for note in record.notes:
-        typer.echo(f"note: {note}", err=True)
+        say(f"note: {note}", err=True)
     for each in record.left_out[:_SHOWN]:
-        typer.echo(f"left out: {each.shown}: {each.reason}", err=True)
+        say(f"left out: {each.shown}: {each.reason}", err=True)
     if len(record.left_out) > _SHOWN:
         more = len(record.left_out) - _SHOWN
-        typer.echo(f"left out: {more} more; the report names them", err=True)
+        say(f"left out: {more} more; the report names them", err=True)
     speech = record.corpus
-    typer.echo(
+    say(
         f"{join_names(comparison.models)} on {speech.utterances} utterances, "
         f"{speech.seconds / 60:.1f} minutes, {speech.frames} frames"
     )
     for sentence in runs.summary(comparison, runs.pairs_of(comparison, diff=diff)):
-        typer.echo(f"  {sentence}")
+        say(f"  {sentence}")
     names = (RESULTS, TABLE, CLAIMS, *([CHANGES] if diff else []))
-    typer.echo(f"results: {', '.join(printable(out.path / name) for name in names)}")
-    typer.echo(f"report:  {printable(out.path / REPORT)}")
+    say(f"results: {', '.join(printable(out.path / name) for name in names)}")
+    say(f"report:  {printable(out.path / REPORT)}")

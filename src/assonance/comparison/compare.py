@@ -42,12 +42,16 @@ from assonance.models.roster import (
 )
 from assonance.settings import By, OnError, Pool, Settings, find_settings
 from assonance.utils.memory import MEMORY, parse_bytes
+from assonance.utils.pieces import Pieces
 from assonance.utils.progress import Progress, Silent
+from assonance.utils.work import Workplace
 
 # Libraries that the numbers depend on; their versions are recorded.
 LIBRARIES = ("numpy", "torch", "transformers", "soundfile", "soxr")
 # The datasets that a plan computes. Intervals are derived from them.
 _COMPUTED = ("scores", "neurons", "neuron_intervals", "heads", "replicates", "nulls", "halves")
+# Folder of finished pieces of a run, in the run's folder, until its results are complete.
+PIECES = "pieces"
 _SILENT = Silent()
 
 
@@ -173,7 +177,10 @@ def compare(
         uncertainty=uncertainty,
     )
     prepared = prepare(models, corpus, request, progress)
-    return prepared.run(None if out is None else Path(out), progress)
+    comparison = prepared.run(None if out is None else Path(out), progress)
+    if out is not None:
+        Pieces(Path(out) / PIECES).clear()
+    return comparison
 
 
 def prepare(
@@ -262,17 +269,9 @@ class Prepared:
             extracted = extract_all(
                 self.roster, self.speech, self.measures, self.request, folder, progress
             )
-            plan = ComparisonPlan(
-                extracted.roster,
-                extracted.extractions,
-                extracted.shared,
-                self.measures,
-                self.request.settings,
-                self.memory,
-                self.request.loading.device,
-                self.request.uncertainty,
-            )
-            parts = [plan.frame_scores(progress), plan.head_scores(progress)]
+            plan = self.plan(extracted)
+            place = Workplace(folder=out and out / PIECES)
+            parts = [plan.frame_scores(progress, place), plan.head_scores(progress, place)]
         speakers = few_speakers(extracted.shared.speech) if self.request.uncertainty else []
         # First what too little speech makes of the numbers.
         notes = [*plan.notes, *speakers, *self._notes_on_models(), *self._unknown_bases()]
@@ -288,6 +287,19 @@ class Prepared:
             **computed,
             intervals=intervals(computed["scores"], computed["replicates"]),
             provenance=self._provenance(extracted, plan.frames, notes),
+        )
+
+    def plan(self, extracted: Extracted) -> ComparisonPlan:
+        """Plan the passes over activations, which may be planned themselves."""
+        return ComparisonPlan(
+            extracted.roster,
+            extracted.extractions,
+            extracted.shared,
+            self.measures,
+            self.request.settings,
+            self.memory,
+            self.request.loading.device,
+            self.request.uncertainty,
         )
 
     def _notes_on_models(self) -> list[str]:

@@ -95,6 +95,30 @@ def extract_all(
         )
         for name, each in roster.items()
     }
+    return keep_shared(roster, extractions, speech, measures, request)
+
+
+def keep_shared(
+    roster: Roster,
+    extractions: Mapping[str, Extraction],
+    speech: Corpus,
+    measures: Iterable[Measure],
+    request: Request,
+) -> Extracted:
+    """Keep what all models can use of their activations, extracted or planned.
+
+    Parameters
+    ----------
+    roster, extractions
+        The models, and the activations of each.
+    speech, measures, request
+        The speech, the measures and the options.
+
+    Returns
+    -------
+    Extracted
+        Activations of the models that are compared.
+    """
     baselines = [name for name, each in roster.items() if each.baseline]
     # A baseline that cannot use some of the speech is dropped: the scores of the models must
     # not depend on it.

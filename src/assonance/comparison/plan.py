@@ -9,6 +9,7 @@ from assonance.activations.attention_maps import AttentionMaps
 from assonance.activations.extraction import Extraction
 from assonance.activations.shared_rows import SharedRows
 from assonance.activations.stored_frames import Layer, StoredFrames
+from assonance.comparison.inputs import fingerprint_of
 from assonance.comparison.labelling import LayerLabels
 from assonance.corpus.units import units_of
 from assonance.errors import AssonanceError, printable
@@ -23,8 +24,11 @@ from assonance.scoring.caveats import too_few_frames
 from assonance.scoring.frame_pass import FramePass, resample_frames
 from assonance.scoring.pair_rules import PairRules
 from assonance.scoring.pass_result import named_beside
+from assonance.scoring.tiles import Tile, cut_tiles
 from assonance.settings import Settings
+from assonance.utils.pieces import Pieces
 from assonance.utils.progress import Progress
+from assonance.utils.work import Workplace
 
 FRAME_LEVELS = ("neuron", "layer")
 # Layers of a random twin whose frames are compared: the floor is the same at every depth, to
@@ -132,7 +136,7 @@ class ComparisonPlan:
         self.uncertainty = uncertainty
         self.notes: list[str] = []
         layers = {
-            _layer_name(name, label): Layer(name, label, extractions[name].store)
+            layer_name(name, label): Layer(name, label, extractions[name].store)
             for name, each in named.items()
             for label in each.model.layers
         }
@@ -143,36 +147,57 @@ class ComparisonPlan:
         ids = [each.id for each in self.speech]
         self.source = StoredFrames(layers, ids, units_of(self.speech), meeting.rows)
         self.frames = sum(self.source.sizes)
+        self._inputs = fingerprint_of(extractions, meeting, device)
+
+    @property
+    def frame_measures(self) -> list[Measure]:
+        """Measures of neurons and layers."""
+        return [each for each in self.measures if each.level in FRAME_LEVELS]
+
+    @property
+    def frame_pairs(self) -> LayerPairs:
+        """Pairs of layers of which frames are compared."""
+        return LayerPairs(self.named, self._models, TWIN_DEPTHS)
+
+    @property
+    def map_pairs(self) -> LayerPairs:
+        """Pairs of layers of which attention maps are compared."""
+        return LayerPairs(self.named, self._models)
+
+    @property
+    def head_measures(self) -> list[Measure]:
+        """Measures of attention heads."""
+        return [each for each in self.measures if each.level == "head"]
 
     @property
     def nothing(self) -> xr.Dataset:
         """A dataset with the coordinates of all models and layers, and no variables."""
         return self.labels.empty
 
-    def frame_scores(self, progress: Progress) -> Mapping[str, xr.Dataset]:
+    def frame_scores(self, progress: Progress, place: Workplace) -> Mapping[str, xr.Dataset]:
         """Compute neuron and layer measures, by the names of a `Comparison`'s datasets.
+
+        Parameters
+        ----------
+        progress
+            Receives the stage.
+        place
+            Where tiles are computed and kept.
 
         Raises
         ------
         AssonanceError
             If every measure is held out and there is too little speech.
         """
-        measures = [each for each in self.measures if each.level in FRAME_LEVELS]
+        measures = self.frame_measures
         if not measures:
             return {}
-        resampling = resample_frames(
-            self.source,
-            measures,
-            self.settings,
-            intervals=self.uncertainty,
-            nulls=self.uncertainty,
-        )
         frame_pass = FramePass(
             self.source,
             measures,
             self.settings,
-            resampling,
-            rules=LayerPairs(self.named, self._models, TWIN_DEPTHS),
+            self.resample(measures),
+            rules=self.frame_pairs,
             device=self.device,
         )
         unscored = frame_pass.unscored
@@ -181,7 +206,9 @@ class ComparisonPlan:
             raise AssonanceError(f"{printable(self.speech.name)}: {reason}")
         self.notes += too_few_frames(self.frames, self.source.widths, measures)
         self.notes += mostly_chance(self.frames, self.source.widths, measures)
-        found = frame_pass.run(memory=self.memory, progress=progress)
+        found = frame_pass.run(
+            memory=self.memory, progress=progress, work=place.work, pieces=self._pieces(place)
+        )
         self.notes += found.caveats
         replicates = found.replicates
         if self.uncertainty and ROTATED in found.draws:
@@ -197,30 +224,18 @@ class ComparisonPlan:
             "halves": self.labels.label(found.halves),
         }
 
-    def head_scores(self, progress: Progress) -> Mapping[str, xr.Dataset]:
+    def _pieces(self, place: Workplace) -> Pieces:
+        """Return the keeper of finished pieces."""
+        return Pieces(place.folder, self._inputs)
+
+    def head_scores(self, progress: Progress, place: Workplace) -> Mapping[str, xr.Dataset]:
         """Compute head measures, by the names of a `Comparison`'s datasets."""
-        measures = [each for each in self.measures if each.level == "head"]
-        if not measures:
+        if not self.head_measures:
             return {}
-        source = AttentionMaps(
-            {name: each.model for name, each in self.named.items() if not each.baseline},
-            tuple(self.speech),
-            longest=self.settings.attention_seconds,
-            layer_name=_layer_name,
+        attention, source = self.attention_pass()
+        found = attention.run(
+            memory=self.memory, progress=progress, work=place.work, pieces=self._pieces(place)
         )
-        # Frames and attention leave out the same groups, so that their replicates agree.
-        resampling = Resampling.of_groups(self.source.sizes, self.source.units, self.settings)
-        if not self.uncertainty:
-            resampling = resampling.without_replicates()
-        attention = AttentionPass(
-            source,
-            measures,
-            self.settings,
-            resampling,
-            rules=LayerPairs(self.named, self._models),
-            rows=self.settings.attention_rows,
-        )
-        found = attention.run(memory=self.memory, progress=progress)
         caveats = [*source.caveats(), *found.caveats]
         self.notes += [each for each in caveats if each not in self.notes]
         if not found.scores:
@@ -233,10 +248,53 @@ class ComparisonPlan:
             "scores": self.labels.label(found.scores),
             "heads": labelled.assign_coords(offset=heads["offset"]),
         }
-        if resampling.weights:
+        if attention.resampling.weights:
             result["replicates"] = self.labels.label(found.replicates)
         return result
 
+    def attention_pass(self) -> tuple[AttentionPass, AttentionMaps]:
+        """Return the pass over attention maps, and its source."""
+        source = AttentionMaps(
+            {name: each.model for name, each in self.named.items() if not each.baseline},
+            tuple(self.speech),
+            longest=self.settings.attention_seconds,
+            layer_name=layer_name,
+        )
+        # Frames and attention leave out the same groups, so that their replicates agree.
+        resampling = Resampling.of_groups(self.source.sizes, self.source.units, self.settings)
+        if not self.uncertainty:
+            resampling = resampling.without_replicates()
+        attention = AttentionPass(
+            source,
+            self.head_measures,
+            self.settings,
+            resampling,
+            rules=self.map_pairs,
+            rows=self.settings.attention_rows,
+        )
+        return attention, source
 
-def _layer_name(model: str, label: str) -> str:
+    def tiles(self) -> list[Tile]:
+        """Cut the pairs of layers into tiles, as `frame_scores` takes them."""
+        measures = self.frame_measures
+        if not measures:
+            return []
+        resampling = self.resample(measures)
+        return cut_tiles(
+            self.source, measures, self.settings, resampling, self.frame_pairs, self.memory
+        )
+
+    def resample(self, measures: Sequence[Measure]) -> Resampling:
+        """Assign utterances to folds and groups, as the pass over frames with measures does."""
+        return resample_frames(
+            self.source,
+            measures,
+            self.settings,
+            intervals=self.uncertainty,
+            nulls=self.uncertainty,
+        )
+
+
+def layer_name(model: str, label: str) -> str:
+    """Return the name of a layer among those of all models."""
     return f"{model} {label}"

@@ -79,6 +79,20 @@ class Utterance:
         """Duration of the context before it, in seconds."""
         return self.before / self.sampling_rate
 
+    def samples(self, sampling_rate: int, *, context: bool = False) -> int:
+        """Return the number of samples that `read` returns, from the file's header.
+
+        Examples
+        --------
+        >>> half_second = Utterance("a", Path("a.wav"), "a", 44100, 1, "PCM_16", 0, 22050)
+        >>> half_second.samples(16000)
+        8000
+        """
+        stored = self.last - self.first + (self.before + self.after if context else 0)
+        if sampling_rate == self.sampling_rate:
+            return stored
+        return math.floor(stored * sampling_rate / self.sampling_rate + 0.5)  # as soxr rounds
+
     def read(self, sampling_rate: int, *, context: bool = False) -> NDArray[np.float32]:
         """Read its samples, resampled to a rate.
 

@@ -1,6 +1,7 @@
 """Compute jackknife intervals of single neurons' scores from running sums over replicates."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +69,11 @@ class NeuronReplicates:
     def names(self) -> tuple[str, ...]:
         """Measures that are replicated."""
         return tuple(self._sums)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the sums themselves, with first dimensions row layer, column layer."""
+        sums = {name: np.moveaxis(each, 0, -1) for name, each in self._sums.items()}
+        return {"seen": self._seen, **sums}
 
     def add(self, name: str, rows: Sequence[int], column: int, deviations: Table) -> None:
         """Add one replicate of some row layers against a column layer.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from assonance.errors import AssonanceError, check_path, printable
+from assonance.models.derived_names import RANDOM, split_seed, without_prefixes
 from assonance.models.rotated import PREFIX as ROTATED
 from assonance.models.rotated import RotatedModel
 from assonance.models.speech_model import SpeechModel
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from assonance.models.checkpoints.published import Opening
     from assonance.models.huggingface.encoder import Running
 
-RANDOM = "random:"
 # Models that are named by a word; `spectra.BASELINES` makes them.
 BUILT_IN = ("mel", "mfcc")
 
@@ -70,9 +70,9 @@ class Loading:
         """Return the options for opening one checkpoint."""
         from assonance.models.checkpoints.published import Opening
 
-        own = _without_prefixes(os.fspath(spec))
+        own = without_prefixes(os.fspath(spec))
         preprocessors, configs = (
-            {_without_prefixes(name): each for name, each in given.items()}
+            {without_prefixes(name): each for name, each in given.items()}
             for given in (self.preprocessors, self.configs)
         )
         return Opening(
@@ -91,13 +91,6 @@ class Loading:
         return Running(self.record, self.precision, self.device)
 
 
-def _without_prefixes(spec: str) -> str:
-    """Return the checkpoint that a name stands for, also that of a random or rotated model."""
-    while spec.startswith((RANDOM, ROTATED)):
-        spec = spec.partition(":")[2].rpartition("@")[0]
-    return spec
-
-
 @dataclass(frozen=True)
 class Found:
     """A model that was found and checked; its weights are not read.
@@ -108,10 +101,17 @@ class Found:
         Loads it, and reports progress of downloading and converting.
     downloads
         Files that `load` downloads, each with what messages call its folder or hub model.
+    outline
+        Makes its `Outline`; None for a model without weights of its own.
     """
 
     load: Callable[[Progress], SpeechModel]
     downloads: "tuple[tuple[str, StoredFile], ...]" = ()
+    outline: Callable[[], SpeechModel] | None = None
+
+    def without_weights(self) -> SpeechModel:
+        """Return the model without its weights, or itself if it has none; see `Outline`."""
+        return self.load(Silent()) if self.outline is None else self.outline()
 
 
 def as_kinds(record: str | Iterable[str]) -> tuple[str, ...]:
@@ -266,11 +266,31 @@ def load_all(
     AssonanceError
         A model cannot be found or loaded, or the options name one that is not among them.
     """
+    return [each.load(progress) for each in _find_all(specs, loading, progress)]
+
+
+def outline_all(
+    specs: Iterable[str | Path | SpeechModel], loading: Loading, progress: Progress
+) -> list[SpeechModel]:
+    """Find models as `load_all` does, and neither download nor read their weights.
+
+    Returns
+    -------
+    list of SpeechModel
+        An `Outline` of each checkpoint; models without weights of their own as they are.
+    """
+    return [each.without_weights() for each in _find_all(specs, loading, progress)]
+
+
+def _find_all(
+    specs: Iterable[str | Path | SpeechModel], loading: Loading, progress: Progress
+) -> list[Found]:
+    """Find and check models, and announce what loading them will download."""
     specs = list(specs)
     named = [os.fspath(each) for each in specs if isinstance(each, str | Path)]
-    known = {"", *map(_without_prefixes, named)}
+    known = {"", *map(without_prefixes, named)}
     for name in (*loading.preprocessors, *loading.configs):
-        if _without_prefixes(name) not in known:
+        if without_prefixes(name) not in known:
             raise AssonanceError(
                 f"{printable(name)}: none of the models that are loaded by name; "
                 f"name one of {', '.join(map(printable, named)) or 'them'}"
@@ -284,7 +304,7 @@ def load_all(
         }
         words = ", ".join(f"{where} {format_bytes(size)}" for where, size in sizes.items())
         progress.announce(f"to download: {words}")
-    return [each.load(progress) for each in found]
+    return found
 
 
 def _find_or_keep(given: str | Path | SpeechModel, loading: Loading) -> Found:
@@ -301,8 +321,7 @@ def find(spec: str | Path, loading: Loading) -> Found:
         if spec in BUILT_IN and not Path(spec).is_dir():
             return Found(lambda progress: spectra.BASELINES[spec]())
         if spec.startswith(RANDOM):
-            twin = load_random(spec, loading)
-            return Found(lambda progress: twin)
+            return _find_random(spec, loading)
         if spec.startswith(ROTATED):
             return _find_rotated(spec, loading)
         if spec.startswith(user_code.PREFIX):
@@ -318,13 +337,18 @@ def _find_rotated(spec: str, loading: Loading) -> Found:
     """Find the model whose layers are rotated."""
     original, seed = split_seed(spec, ROTATED, "rotated model", "model")
     found = find(original, loading)
-    return replace(found, load=lambda progress: RotatedModel(found.load(progress), seed))
+    return replace(
+        found,
+        load=lambda progress: RotatedModel(found.load(progress), seed),
+        outline=lambda: RotatedModel(found.without_weights(), seed),
+    )
 
 
 def _find_checkpoint(spec: str | Path, loading: Loading) -> Found:
     """Find a checkpoint and the files of its weights."""
     from assonance.models.huggingface import encoder
     from assonance.models.huggingface.checkpoint import find_checkpoint
+    from assonance.models.huggingface.outline import outline
 
     running = loading.running()
     checkpoint = find_checkpoint(spec, loading.opening(spec))
@@ -333,45 +357,20 @@ def _find_checkpoint(spec: str | Path, loading: Loading) -> Found:
     return Found(
         lambda progress: encoder.load(checkpoint, weights, running, progress),
         tuple((part.files.where, file) for part in parts for file in part.missing()),
+        lambda: outline(checkpoint, running),
     )
 
 
-def load_random(spec: str, loading: Loading) -> SpeechModel:
-    """Load the random twin that ``random:<checkpoint>@<seed>`` names; see `load_model`.
+def _find_random(spec: str, loading: Loading) -> Found:
+    """Find the checkpoint whose random twin ``random:<checkpoint>@<seed>`` names.
 
     The weights of the checkpoint are not read and may be missing.
     """
     from assonance.models.huggingface.checkpoint import find_checkpoint
     from assonance.models.huggingface.encoder import random_twin
+    from assonance.models.huggingface.outline import outline_of_twin
 
     original, seed = split_seed(spec, RANDOM, "random model", "directory or hub id")
-    checkpoint = find_checkpoint(original, loading.opening(original))
-    return random_twin(checkpoint, seed, loading.running())
-
-
-def split_seed(spec: str, prefix: str, what: str, of: str) -> tuple[str, int]:
-    """Split ``<prefix><model>@<seed>`` into model and seed.
-
-    Parameters
-    ----------
-    spec, prefix
-        The whole name, and its prefix.
-    what, of
-        What the name stands for and what it is derived from, for the error message.
-
-    Returns
-    -------
-    tuple of str and int
-        Name of the model, and the seed.
-
-    Raises
-    ------
-    AssonanceError
-        If the model is missing, or the text after the last ``@`` is no whole number.
-    """
-    original, _, seed = spec.removeprefix(prefix).rpartition("@")
-    if not original or not (seed.isascii() and seed.isdigit()) or int(seed) >= 2**63:
-        raise AssonanceError(
-            f"{printable(spec)}: write a {what} as {prefix}<{of}>@<seed>, the seed a whole number"
-        )
-    return original, int(seed)
+    running, checkpoint = loading.running(), find_checkpoint(original, loading.opening(original))
+    empty = outline_of_twin(checkpoint, seed, running)  # which checks the configuration
+    return Found(lambda progress: random_twin(checkpoint, seed, running), outline=lambda: empty)

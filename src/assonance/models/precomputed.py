@@ -6,20 +6,19 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
-import yaml
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 
 from assonance.corpus import Utterance
 from assonance.errors import AssonanceError, UnusableAudio, check_path, error_text, printable
 from assonance.models.speech_model import Attend, LayerOutputs, ModelCard
+from assonance.utils.array_files import READERS, read_arrays
+from assonance.utils.yaml_files import read_yaml
 
 CARD = "activations.yaml"
 _FIELDS = ("frame_rate", "first_frame", "layers", "name")
@@ -88,7 +87,9 @@ class Precomputed:
         self.folder = Path(folder)
         given = {"frame_rate": frame_rate, "first_frame": first_frame, "layers": layers}
         stated = {**_card(self.folder), **{k: v for k, v in given.items() if v is not None}}
-        self.name = str(name or stated.get("name") or Path(os.path.abspath(folder)).name)  # noqa: PTH100
+        if not isinstance(stated.get("name", ""), str):
+            raise self._error(f"name is {stated['name']!r}: state a text in {CARD}")
+        self.name = name or stated.get("name") or Path(os.path.abspath(folder)).name  # noqa: PTH100
         self.sampling_rate = _SAMPLING_RATE
         self._rate = self._number(stated.get("frame_rate"), "frame_rate", above=0)
         self._first = self._number(stated.get("first_frame", 0.5 / self._rate), "first_frame")
@@ -207,13 +208,13 @@ class Precomputed:
         """Files by utterance id, found by listing: an id is never used to build a path."""
         found: dict[str, Path] = {}
         for path in sorted(self.folder.rglob("*")):
-            if path.suffix.lower() in _READERS and path.is_file():
+            if path.suffix.lower() in READERS and path.is_file():
                 id = path.relative_to(self.folder).with_suffix("").as_posix()
                 if id in found:
                     raise self._error(f"holds both {found[id].name} and {path.name}; remove one")
                 found[id] = path
         if not found:
-            raise self._error(f"holds no {', '.join(_READERS)} file; give a folder of activations")
+            raise self._error(f"holds no {', '.join(READERS)} file; give a folder of activations")
         return found
 
     def _file(self, utterance: Utterance) -> Path:
@@ -225,7 +226,7 @@ class Precomputed:
     def _read(self, path: Path) -> dict[str, NDArray[np.float32]]:
         """Read the layers of a file, each of shape (T, D)."""
         try:
-            arrays = _READERS[path.suffix.lower()](path)
+            arrays = read_arrays(path)
         except Exception as error:  # damaged files raise anything in their libraries
             raise UnusableAudio(f"{printable(path)} cannot be read: {error_text(error)}") from error
         if len(arrays) == 1:
@@ -259,11 +260,12 @@ class Precomputed:
         return dict(sorted(cast.items(), key=_natural_order))
 
     def _number(self, value: Any, what: str, above: float = -math.inf) -> float:
-        if not isinstance(value, int | float) or not math.isfinite(value) or value <= above:
+        number = _real(value)
+        if not math.isfinite(number) or number <= above:
             raise self._error(
                 f"{what} is {value!r}: state a number, such as `{what}: 50` in {CARD}"
             )
-        return float(value)
+        return number
 
     def _error(self, what: str) -> AssonanceError:
         return AssonanceError(f"{printable(self.folder)}: {what}")
@@ -278,14 +280,21 @@ def _card(folder: Path) -> dict[str, Any]:
     path = folder / CARD
     if not path.exists():
         return {}
-    try:
-        stated = yaml.safe_load(path.read_bytes())
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise AssonanceError(f"{printable(path)}: cannot be read: {error_text(error)}") from error
+    stated = read_yaml(path)
     if not isinstance(stated, dict) or (unknown := [key for key in stated if key not in _FIELDS]):
         what = "not a mapping" if not isinstance(stated, dict) else f"unknown {unknown[0]!r}"
         raise AssonanceError(f"{printable(path)}: {what}; it can have {', '.join(_FIELDS)}")
     return stated
+
+
+def _real(value: Any) -> float:
+    """Return a number as a float; NaN if it is none, or too large to be one."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
 
 
 def _natural_order(item: tuple[str, Any]) -> tuple[Any, ...]:
@@ -294,42 +303,3 @@ def _natural_order(item: tuple[str, Any]) -> tuple[Any, ...]:
     digits = [each.lstrip("0") for each in parts[1::2]]
     parts[1::2] = [(len(each), each) for each in digits]  # as numbers of any length compare
     return tuple(parts)
-
-
-def _npy(path: Path) -> dict[str, NDArray[Any]]:
-    with path.open("rb") as file:  # numpy leaves a file open that it cannot read
-        return {"": np.load(file, allow_pickle=False)}
-
-
-def _npz(path: Path) -> dict[str, NDArray[Any]]:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
-
-
-def _safetensors(path: Path) -> dict[str, NDArray[Any]]:
-    found = {}
-    for name, values in load_file(path).items():
-        short = values.is_floating_point() and values.dtype.itemsize < 4  # some that numpy lacks
-        found[name] = (values.float() if short else values).numpy()
-    return found
-
-
-def _hdf5(path: Path) -> dict[str, NDArray[Any]]:
-    found: dict[str, NDArray[Any]] = {}
-    with h5py.File(path, "r") as file:
-
-        def take(name: str, item: Any) -> None:
-            if isinstance(item, h5py.Dataset):
-                found[name] = np.asarray(item[()])
-
-        file.visititems(take)
-    return found
-
-
-_READERS: dict[str, Callable[[Path], dict[str, NDArray[Any]]]] = {
-    ".npy": _npy,
-    ".npz": _npz,
-    ".safetensors": _safetensors,
-    ".h5": _hdf5,
-    ".hdf5": _hdf5,
-}

@@ -1,9 +1,11 @@
 """The pass over attention maps: head measures of every pair of layers, utterance by utterance."""
 
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import reduce
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial, reduce
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from torch import Tensor
 
 from assonance.inference.resampling import Resampling
 from assonance.measures import Measure
+from assonance.scoring.attention_sums import AttentionSums, Batch, batches
 from assonance.scoring.caveats import ONE_GROUP, few_interval_groups
 from assonance.scoring.head_scores import head_descriptors, head_replicates, head_scores
 from assonance.scoring.map_source import MapSource
@@ -21,35 +24,13 @@ from assonance.scoring.pass_result import PassResult
 from assonance.settings import Settings
 from assonance.statistics import HeadProfiles, HeadSums, sample_queries
 from assonance.utils.cores import Map, worker_pool
+from assonance.utils.pieces import NOWHERE, Piece, Pieces
 from assonance.utils.progress import Progress
+from assonance.utils.work import HERE, Advance, Work
 
 _FLOAT32 = 4
-
-
-@dataclass
-class _Sums:
-    """Mergeable sums over utterances.
-
-    Attributes
-    ----------
-    heads
-        Comparisons of every two heads.
-    shapes
-        Descriptors of single heads; empty if they are not requested.
-    lengths
-        Number of frames of each piece.
-    """
-
-    heads: HeadSums
-    shapes: HeadProfiles
-    lengths: list[int]
-
-    def merge(self, other: "_Sums") -> "_Sums":
-        return _Sums(
-            self.heads.merge(other.heads),
-            self.shapes.merge(other.shapes),
-            self.lengths + other.lengths,
-        )
+# Seconds between two states of a batch that are kept.
+_PAUSE = 1.0
 
 
 class AttentionPass:
@@ -97,7 +78,25 @@ class AttentionPass:
             (a, b) for i, a in enumerate(names) for b in names[i:] if rules.is_scored(a, b)
         ]
 
-    def run(self, *, memory: float, progress: Progress) -> PassResult:
+    @property
+    def map_bytes(self) -> list[int]:
+        """Bytes of the maps of each utterance, or of the longest piece of it."""
+        heads = sum(self.heads.values())
+        return [_FLOAT32 * heads * frames**2 for frames in self.source.frames]
+
+    @property
+    def head_pairs(self) -> int:
+        """Number of pairs of heads that get a score."""
+        return sum(self.heads[a] * self.heads[b] for a, b in self.pairs)
+
+    def run(
+        self,
+        *,
+        memory: float,
+        progress: Progress,
+        work: Work = HERE,
+        pieces: Pieces = NOWHERE,
+    ) -> PassResult:
         """Score every pair.
 
         Parameters
@@ -107,6 +106,10 @@ class AttentionPass:
             does not fit alone is left out.
         progress
             Progress, in seconds of speech.
+        work
+            Where batches of utterances are computed.
+        pieces
+            Keeps the sums of batches.
 
         Returns
         -------
@@ -116,34 +119,30 @@ class AttentionPass:
         if not self.heads:
             return PassResult(caveats=["no model gives attention maps, so heads are not compared"])
         source = self.source
-        needed = [_FLOAT32 * sum(self.heads.values()) * frames**2 for frames in source.frames]
+        needed = self.map_bytes
         kept = [index for index, size in enumerate(needed) if size <= memory]
         too_long = [index for index, size in enumerate(needed) if size > memory]
         caveats = self._too_long(too_long, memory)
         if not kept:
             return PassResult(caveats=caveats)
-        at_once = int(min(len(kept), memory / max(needed[index] for index in kept)))
-        slots = threading.BoundedSemaphore(at_once)
-
-        by_group: dict[int, _Sums] = {}
-        broken: dict[str, list[str]] = {}
-        stage = progress.stage("comparing attention", sum(source.durations))
-        with stage as advance, worker_pool() as pool_map:
-            # Each core has an utterance, or all of them share one.
-            outer, inner = (pool_map, map) if at_once > 1 else (map, pool_map)
-
-            def compare(index: int) -> _Sums:
-                with slots:
-                    return self._sums(index, inner)
-
-            for index, sums in zip(kept, outer(compare, kept), strict=True):
-                group = int(self.resampling.group_of_utterance[index])
-                by_group[group] = by_group[group].merge(sums) if group in by_group else sums
-                for head in _broken(sums.heads):
-                    broken.setdefault(head, []).append(source.names[index])
-                advance(source.durations[index])
+        groups = self.resampling.group_of_utterance.tolist()
+        divided = batches(kept, groups, source.durations)
+        by_group: dict[int, AttentionSums] = {}
+        with progress.stage("comparing attention", sum(source.durations)) as advance:
             advance(sum(source.durations[index] for index in too_long))
-            result = self._scored(by_group, pool_map)
+            compute = partial(self.compute, memory=memory)
+            found = work.each(compute, divided, pieces, advance)
+            for batch, piece in zip(divided, found, strict=True):
+                sums, group = self._empty().restore(piece), batch.group
+                by_group[group] = by_group[group].merge(sums) if group in by_group else sums
+            total = reduce(AttentionSums.merge, by_group.values())
+            result = self._scored(by_group, total)
+        for utterance, noted in total.noted.items():
+            source.recall(utterance, noted)
+        broken: dict[str, list[str]] = {}
+        for utterance, heads in sorted(total.broken.items()):
+            for head in heads:
+                broken.setdefault(head, []).append(source.names[utterance])
         caveats += [*result.caveats, *_broken_maps(broken, len(kept))]
         if self.resampling.intervals and not self.resampling.weights:
             caveats.append(ONE_GROUP)
@@ -152,14 +151,67 @@ class AttentionPass:
             caveats = [*few_interval_groups(groups, self.measures, self.settings), *caveats]
         return replace(result, broken=broken, caveats=caveats)
 
-    def _sums(self, utterance: int, pool_map: Map) -> _Sums:
+    def compute(
+        self, divided: Sequence[Batch], pieces: Pieces, advance: Advance, *, memory: float
+    ) -> Iterator[Piece]:
+        """Compare the heads of batches of utterances, except what is kept.
+
+        The sums so far are kept after an utterance, at most once a second.
+        """
+        names = [pieces.name("attention", self._determined_by(batch)) for batch in divided]
+        begun = [pieces.read(name) for name in names]
+        todo = [
+            index
+            for batch, piece in zip(divided, begun, strict=True)
+            for index in batch.utterances[piece.about["done"] if piece else 0 :]
+        ]
+        needed = self.map_bytes
+        most = max((needed[index] for index in todo), default=1.0)
+        at_once = int(max(1, min(len(todo), memory / most)))
+        slots = threading.BoundedSemaphore(at_once)
+        with worker_pool() as pool_map:
+            # Each core has an utterance, or all of them share one.
+            outer, inner = (pool_map, map) if at_once > 1 else (map, pool_map)
+
+            def compare(index: int) -> AttentionSums:
+                with slots:
+                    return self._sums(index, inner)
+
+            compared = outer(compare, todo)
+            for batch, name, piece in zip(divided, names, begun, strict=True):
+                done = piece.about["done"] if piece else 0
+                sums = self._empty()
+                if piece:
+                    sums = sums.restore(piece)
+                durations = [self.source.durations[index] for index in batch.utterances]
+                advance(sum(durations[:done]))
+                written = time.monotonic()
+                while done < len(durations):
+                    one = next(compared)
+                    sums = sums.merge(one) if done else one
+                    done += 1
+                    advance(durations[done - 1])
+                    if done == len(durations) or time.monotonic() - written > _PAUSE:
+                        pieces.write(name, sums.piece(done))
+                        written = time.monotonic()
+                yield sums.piece(done)
+
+    def _determined_by(self, batch: Batch) -> Any:
+        """Return all that a batch's piece is determined by, besides the maps."""
+        parts = sorted({each.needs for each in self.measures})
+        about = [self.descriptors, self.rows, self.settings.seed, self.settings.attention_seconds]
+        return [self.heads, self.pairs, parts, about, batch.utterances]
+
+    def _sums(self, utterance: int, pool_map: Map) -> AttentionSums:
         """Read an utterance piece by piece, and compare its heads."""
-        sums = _Sums(self._empty(), HeadProfiles(sum(self.heads.values())), [])
+        sums = self._empty()
         for piece, maps in enumerate(self.source.read(utterance)):
             intact = sums.heads.update(maps, pool_map, self._queries(maps, utterance, piece))
             if self.descriptors:
                 sums.shapes.update(maps, intact, pool_map)
             sums.lengths.append(maps[0].shape[-1])
+        sums.note_broken(utterance)
+        sums.noted[utterance] = list(self.source.noted(utterance))
         return sums
 
     def _queries(
@@ -170,10 +222,9 @@ class AttentionPass:
             return None
         return sample_queries(maps[0].shape[-1], self.rows, [self.settings.seed, utterance, piece])
 
-    def _scored(self, by_group: Mapping[int, _Sums], pool_map: Map) -> PassResult:
+    def _scored(self, by_group: Mapping[int, AttentionSums], total: AttentionSums) -> PassResult:
         """Score the sums of all jackknife groups."""
-        total = reduce(_Sums.merge, by_group.values())
-        nothing = self._empty()
+        nothing = self._no_heads()
         groups = [
             by_group[group].heads if group in by_group else nothing
             for group in range(self.resampling.groups)
@@ -189,7 +240,9 @@ class AttentionPass:
         )
         if not self.descriptors:
             return result
-        position = head_scores([self._by_position(total, pool_map)], self.measures, self.settings)
+        with worker_pool() as pool_map:
+            by_position = self._by_position(total, pool_map)
+        position = head_scores([by_position], self.measures, self.settings)
         descriptors = head_descriptors(self.heads, total.shapes)
         return replace(
             result,
@@ -222,12 +275,15 @@ class AttentionPass:
             "allow more memory"
         ]
 
-    def _empty(self) -> HeadSums:
+    def _empty(self) -> AttentionSums:
+        return AttentionSums(self._no_heads(), HeadProfiles(sum(self.heads.values())))
+
+    def _no_heads(self) -> HeadSums:
         return HeadSums(self.heads, self.pairs, [each.needs for each in self.measures])
 
-    def _by_position(self, total: _Sums, pool_map: Map) -> HeadSums:
+    def _by_position(self, total: AttentionSums, pool_map: Map) -> HeadSums:
         """Compare heads that attend by position alone, at the median length."""
-        sums = self._empty()
+        sums = self._no_heads()
         maps = total.shapes.position_only(int(np.median(total.lengths)))
         sums.update(torch.split(maps, list(self.heads.values())), pool_map)
         return sums
@@ -238,15 +294,6 @@ def _by_position_alone(scores: xr.Dataset) -> xr.Dataset:
     for array in scores.data_vars.values():
         array.attrs["long_name"] += ", of heads that attend by position alone"
     return scores
-
-
-def _broken(sums: HeadSums) -> list[str]:
-    """Name the heads that have a broken map."""
-    return [
-        f"{name} head {head}"
-        for name, place in sums.slices().items()
-        for head in sums.broken[place].nonzero().flatten().tolist()
-    ]
 
 
 def _broken_maps(broken: Mapping[str, Sequence[str]], count: int) -> list[str]:

@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from assonance.errors import join_names
+from assonance.inference.resampling import Resampling
 from assonance.measures import Measure
 from assonance.measures.roles import NEEDS_MORE_FRAMES_THAN_NEURONS
 from assonance.settings import Settings
@@ -188,3 +191,32 @@ def miniatures(parameters: Mapping[str, int]) -> list[str]:
         f"{join_names(small)}: miniatures of less than {_MINIATURE // 10**6} million parameters, "
         "which show how a comparison works and not what models of useful size represent"
     ]
+
+
+def groups_caveats(
+    units: int, measures: Sequence[Measure], settings: Settings, resampling: Resampling
+) -> tuple[dict[str, str], list[str]]:
+    """Return measures without a score for want of speech, with reasons, and all such caveats.
+
+    Parameters
+    ----------
+    units
+        Number of units: recordings or speakers.
+    measures, settings, resampling
+        As for `FramePass`.
+    """
+    all_groups = _remaining([1] * resampling.groups, resampling, units)
+    unscored = too_few_groups(all_groups, measures, settings)
+    caveats = [*dict.fromkeys(unscored.values())]
+    if resampling.intervals:
+        caveats += few_interval_groups(resampling.groups, measures, settings)
+        left = [_remaining(weights, resampling, units) for weights in resampling.weights]
+        caveats += no_intervals(all_groups, left, measures, settings)
+    return unscored, caveats
+
+
+def _remaining(weights: Sequence[int], resampling: Resampling, units: int) -> Groups:
+    """Count the utterances and folds of the jackknife groups with a weight above 0."""
+    kept = np.asarray(weights) > 0
+    utterances = np.bincount(resampling.group_of_utterance)[kept].sum()
+    return Groups(int(utterances), units, len(set(resampling.fold_of_group[kept].tolist())))

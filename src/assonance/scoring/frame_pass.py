@@ -1,11 +1,13 @@
 """The pass over frames: neuron and layer measures of every pair of layers, tile by tile."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
+from torch import Tensor
 
 from assonance.inference.intervals import HELD
 from assonance.inference.localisation import LOCALISATION, ROTATED
@@ -14,12 +16,9 @@ from assonance.measures import Measure
 from assonance.measures.layer_descriptors import describe
 from assonance.measures.registry import SHIFTED
 from assonance.scoring.caveats import (
-    Groups,
     constant_neurons,
     few_effective_frames,
-    few_interval_groups,
-    no_intervals,
-    too_few_groups,
+    groups_caveats,
 )
 from assonance.scoring.frame_source import FrameReader, FrameSource
 from assonance.scoring.frame_sums import Ends, FrameSums, PairView, find_delicate
@@ -29,14 +28,15 @@ from assonance.scoring.pair_rules import EVERY_PAIR, PairRules
 from assonance.scoring.pass_result import PassResult
 from assonance.scoring.replicates import ReplicateScores
 from assonance.scoring.scores import Scores, half_scores
-from assonance.scoring.tiles import Tile, plan, stacks
+from assonance.scoring.tile_tables import LayerSummary, TileTables, TileWork
+from assonance.scoring.tiles import cut_tiles, is_held, stacks
 from assonance.settings import Settings
 from assonance.statistics import sample_indices
 from assonance.utils.cores import Map, worker_pool
 from assonance.utils.memory import trim_heap
+from assonance.utils.pieces import NOWHERE, Piece, Pieces
 from assonance.utils.progress import Progress
-
-Advance = Callable[[float], None]
+from assonance.utils.work import HERE, Advance, Work
 
 
 def resample_frames(
@@ -105,7 +105,9 @@ class FramePass:
         self.resampling = resampling
         self.rules = rules
         self.single_intervals = single_intervals
-        self.unscored, self._caveats = _groups_caveats(source, measures, settings, resampling)
+        self.unscored, self._caveats = groups_caveats(
+            len(set(source.units)), measures, settings, resampling
+        )
         self.reader = FrameReader(source, device)
         self.plan = SumsPlan(
             resampling=resampling,
@@ -116,8 +118,18 @@ class FramePass:
         )
         # Sums of the layers of the last tile: the next one may need them too.
         self._known: dict[str, LayerSums] = {}
+        # What is the same in every tile: whether a layer is delicate, and norms of `HeldScores`.
+        self._judged: dict[str, bool] = {}
+        self._norms: dict[str, list[Tensor]] = {}
 
-    def run(self, *, memory: float, progress: Progress) -> PassResult:
+    def run(
+        self,
+        *,
+        memory: float,
+        progress: Progress,
+        work: Work = HERE,
+        pieces: Pieces = NOWHERE,
+    ) -> PassResult:
         """Score every pair.
 
         Parameters
@@ -126,27 +138,36 @@ class FramePass:
             Bytes that sums and factors may take.
         progress
             Progress, in pairs.
+        work
+            Where tiles are computed.
+        pieces
+            Keeps finished tiles.
         """
-        widths = self.source.widths
-        tiles = plan(
-            widths,
-            self.rules.is_scored,
-            groups=self.resampling.groups,
-            folds=self.resampling.folds,
-            memory=memory,
-            sampled=len(self.plan.sampled),
-            kernels=sum(each.needs == "sample" for each in self.measures),
-            held=self.held,
-        )
-        tables = self._tables()
-        layers: dict[str, _LayerSummary] = {}
-        stage = progress.stage("comparing layers", sum(len(tile.pairs) for tile in tiles))
-        with stage as advance, worker_pool() as pool_map:
-            for tile in tiles:
-                new = [name for name in tile.layers if name not in layers]
-                layers |= self._add_tile(tile, new, tables, pool_map, advance)
+        tiles = self._tiles(memory)
+        every = self._tables(list(self.source.widths))
+        total = sum(tile.size for tile in tiles)
+        with progress.stage("comparing layers", total) as advance:
+            for tile, piece in zip(
+                tiles, work.each(self.compute, tiles, pieces, advance), strict=True
+            ):
+                every.merge(tile, piece)
+        return self._labelled(every)
+
+    def compute(
+        self, tiles: Sequence[TileWork], pieces: Pieces, advance: Advance
+    ) -> Iterator[Piece]:
+        """Score tiles one by one, except those that are kept."""
+        for tile in tiles:
+            name = pieces.name("layers", self._determined_by(tile))
+            piece = pieces.read(name)
+            if piece is None:
+                with worker_pool() as pool_map:
+                    piece = self._tile(tile, pool_map, advance)
+                pieces.write(name, piece)
                 trim_heap()
-        return self._labelled(tables, layers)
+            else:
+                advance(tile.size)
+            yield piece
 
     @property
     def held(self) -> bool:
@@ -155,41 +176,69 @@ class FramePass:
         With two folds, leaving a group out can leave a single fold: then the exact jackknife
         decides what has an interval.
         """
-        exact = self.settings.refit or self.settings.bootstrap is not None
-        return bool(self.resampling.weights) and self.resampling.folds > 2 and not exact
+        return is_held(self.settings, self.resampling)
 
-    def _tables(self) -> "_Tables":
-        """Make empty tables of scores, replicates and nulls."""
-        widths, names = self.source.widths, list(self.source.widths)
-        others = np.array([[self.rules.is_other(a, b) for b in names] for a in names], dtype=bool)
-        scores = Scores(widths, self.measures, others)
+    def _tiles(self, memory: float) -> list[TileWork]:
+        """Cut the pairs into tiles, and describe each layer with its first."""
+        tiles = cut_tiles(
+            *(self.source, self.measures, self.settings, self.resampling, self.rules, memory)
+        )
+        first = {name: tile for tile in reversed(tiles) for name in tile.layers}
+        return [
+            TileWork(tile, tuple(name for name in tile.layers if first[name] is tile))
+            for tile in tiles
+        ]
+
+    def _determined_by(self, work: TileWork) -> Any:
+        """Return all that a tile's piece is determined by, besides the frames."""
+        rules, resampling = self.rules, self.resampling
+        return [
+            [
+                (*pair, rules.gets_interval(*pair), rules.gets_null(*pair))
+                for pair in work.tile.pairs
+            ],
+            self._others(work.tile.layers),
+            work.first,
+            max(self.source.widths.values()),
+            [each.name for each in self.measures],
+            asdict(self.settings),
+            asdict(resampling),
+            self.single_intervals,
+        ]
+
+    def _others(self, names: Sequence[str]) -> NDArray[np.bool_]:
+        return np.array([[self.rules.is_other(a, b) for b in names] for a in names], dtype=bool)
+
+    def _tables(self, names: Sequence[str]) -> TileTables:
+        """Make empty tables of scores, replicates and nulls of some layers."""
+        widths = {name: self.source.widths[name] for name in names}
+        # The last bits of a mean over neurons depend on the padding, so all tiles have the same.
+        most = max(self.source.widths.values())
+        others = self._others(names)
+        scores = Scores(widths, self.measures, others, most)
         replicated = [each for each in self.measures if each.replicated(self.settings)]
         # Sums over the replicates give the jackknife's interval, but no quantiles of draws.
         summed = self.single_intervals and self.settings.bootstrap is None
         repeats = len(self.resampling.weights)
         replicates = ReplicateScores(
-            widths, replicated, others, repeats, scores if summed else None
+            widths, replicated, others, repeats, scores if summed else None, most
         )
-        return _Tables(
-            scores,
-            replicates,
-            HeldScores(replicates.rowwise, scores, replicates, self.settings)
-            if self.held
-            else None,
-            ReplicateScores(
-                widths,
-                # A floor needs no null: that of MaxCorr is the null of its rotated form, too.
-                [each for each in self.measures if each.needs in SHIFTED and each.name != ROTATED],
-                others,
-                self.resampling.shifts,
-            ),
-        )
+        held = None
+        if self.held:
+            held = HeldScores(replicates.rowwise, scores, replicates, self.settings, self._norms)
+        # A floor needs no null: that of MaxCorr is the null of its rotated form, too.
+        shifted = [each for each in self.measures if each.needs in SHIFTED and each.name != ROTATED]
+        nulls = ReplicateScores(widths, shifted, others, self.resampling.shifts, most=most)
+        return TileTables(scores, replicates, held, nulls)
 
-    def _labelled(self, tables: "_Tables", layers: Mapping[str, "_LayerSummary"]) -> PassResult:
+    def _labelled(self, tables: TileTables) -> PassResult:
         """Label the tables, and collect the layers' caveats in the order of the layers."""
         widths = self.source.widths
-        scored = [layers[name] for name in widths if name in layers]
-        effective = {name: each.effective_frames for name, each in layers.items()}
+        scored = [name for name in widths if name in tables.caveats]
+        index = tables.scores.index
+        effective = {
+            name: float(tables.scores.layers["effective_frames"][index[name]]) for name in scored
+        }
         return PassResult(
             scores=tables.scores.dataset(),
             singles=tables.scores.neuron_dataset(),
@@ -201,7 +250,7 @@ class FramePass:
             halves=tables.scores.halves_dataset(),
             caveats=(
                 *self._caveats,
-                *(caveat for each in scored for caveat in each.caveats),
+                *(caveat for name in scored for caveat in tables.caveats[name]),
                 *few_effective_frames(effective, widths),
             ),
         )
@@ -215,30 +264,21 @@ class FramePass:
                 labelled[name].attrs[HELD] = 1
         return labelled
 
-    def _add_tile(
-        self,
-        tile: Tile,
-        new: Sequence[str],
-        tables: "_Tables",
-        pool_map: Map,
-        advance: Advance,
-    ) -> dict[str, "_LayerSummary"]:
-        """Compute a tile's sums, score its pairs, and describe its new layers.
+    def _tile(self, work: TileWork, pool_map: Map, advance: Advance) -> Piece:
+        """Compute a tile's sums, score its pairs, and describe its layers that come first here.
 
         The sums of pairs are dropped on return: memory holds those of one tile.
         """
-        settings, resampling = self.settings, self.resampling
+        settings, resampling, tile = self.settings, self.resampling, work.tile
+        tables = self._tables(tile.layers)
         step = len(tile.pairs) / 2 / (1 + len(resampling.weights) + resampling.shifts)
-        delicate = find_delicate(self.reader, self.plan.means, new, pool_map)
-        self.plan = replace(self.plan, exact=self.plan.exact | delicate)
+        sums_plan = replace(self.plan, exact=self._delicate(tile.layers, pool_map))
         self._known = {name: self._known[name] for name in tile.layers if name in self._known}
-        sums = FrameSums(self.reader, self.plan, tile, pool_map, advance, self._known)
+        sums = FrameSums(self.reader, sums_plan, tile, pool_map, advance, self._known)
         self._known = sums.layers
-        summaries = pool_map(lambda name: self._summary(sums, name), new)
-        layers = dict(zip(new, summaries, strict=True))
-        for name, each in layers.items():
-            tables.scores.describe(name, each.descriptors)
-            tables.scores.halve(name, each.halves)
+        summaries = pool_map(lambda name: self._summary(sums, name), work.first)
+        for name, each in zip(work.first, summaries, strict=True):
+            tables.summarise(name, each)
         full = sums.full
 
         def add(ends: Ends) -> None:
@@ -263,7 +303,14 @@ class FramePass:
             view = sums.shifted((shift + 1) / (resampling.shifts + 1), pairs)
             self._add_repeat(tables.nulls, shift, view, pairs, pool_map)
             advance(step)
-        return layers
+        return tables.piece()
+
+    def _delicate(self, names: Sequence[str], pool_map: Map) -> frozenset[str]:
+        """Return the layers that float32 is not precise enough for; each is judged once."""
+        new = [name for name in names if name not in self._judged]
+        delicate = find_delicate(self.reader, self.plan.means, new, pool_map)
+        self._judged |= {name: name in delicate for name in new}
+        return frozenset(name for name in names if self._judged[name])
 
     def _add_repeat(
         self,
@@ -301,14 +348,14 @@ class FramePass:
         _run(pool_map, held.prepare, needed)
         _run(pool_map, add, pairs)
 
-    def _summary(self, sums: FrameSums, name: str) -> "_LayerSummary":
+    def _summary(self, sums: FrameSums, name: str) -> LayerSummary:
         """Describe a layer, and score one half of its neurons against the other."""
         moments = sums.moments
         layer, sample = moments.layer(name), sums.samples.get(name)
         utterances = len(self.source.sizes)
         descriptors = describe(layer, sample, sums.layers[name].utterance_squares, utterances)
         halved = [each for each in self.measures if each.needs in ("moments", "folds")]
-        return _LayerSummary(
+        return LayerSummary(
             descriptors,
             half_scores(moments, name, halved, self.settings)
             if halved and self.resampling.shifts
@@ -321,48 +368,3 @@ def _run(pool_map: Map, work: Callable[[Any], None], items: Sequence[Any]) -> No
     """Run work on every item, and wait for all."""
     for _ in pool_map(work, items):
         pass
-
-
-@dataclass(frozen=True)
-class _Tables:
-    """Tables that a pass fills in."""
-
-    scores: Scores
-    replicates: ReplicateScores
-    held: HeldScores | None
-    nulls: ReplicateScores
-
-
-@dataclass(frozen=True)
-class _LayerSummary:
-    """Descriptors, scores of halves and caveats of a single layer."""
-
-    descriptors: Mapping[str, float]
-    halves: Mapping[str, float]
-    caveats: Sequence[str]
-
-    @property
-    def effective_frames(self) -> float:
-        return self.descriptors["effective_frames"]
-
-
-def _groups_caveats(
-    source: FrameSource, measures: Sequence[Measure], settings: Settings, resampling: Resampling
-) -> tuple[dict[str, str], list[str]]:
-    """Return measures without a score for want of speech, with reasons, and all such caveats."""
-    units = len(set(source.units))
-    all_groups = _remaining([1] * resampling.groups, resampling, units)
-    unscored = too_few_groups(all_groups, measures, settings)
-    caveats = [*dict.fromkeys(unscored.values())]
-    if resampling.intervals:
-        caveats += few_interval_groups(resampling.groups, measures, settings)
-        left = [_remaining(weights, resampling, units) for weights in resampling.weights]
-        caveats += no_intervals(all_groups, left, measures, settings)
-    return unscored, caveats
-
-
-def _remaining(weights: Sequence[int], resampling: Resampling, units: int) -> Groups:
-    """Count the utterances and folds of the jackknife groups with a weight above 0."""
-    kept = np.asarray(weights) > 0
-    utterances = np.bincount(resampling.group_of_utterance)[kept].sum()
-    return Groups(int(utterances), units, len(set(resampling.fold_of_group[kept].tolist())))

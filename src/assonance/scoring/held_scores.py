@@ -75,6 +75,8 @@ class HeldScores:
         Receives the replicates.
     settings
         Settings of the measures.
+    norms
+        Norms of layers in the random bases, where those that are computed here are added.
     """
 
     def __init__(
@@ -83,14 +85,14 @@ class HeldScores:
         scores: Scores,
         replicates: ReplicateScores,
         settings: Settings,
+        norms: dict[str, list[Tensor]],
     ) -> None:
         self._names = [each.name for each in measures]
         self._regressions = {each.name: each.regression for each in measures if each.regression}
         self._scores = scores
         self._replicates = replicates
         self._settings = settings
-        # Norms of a layer in the random bases: computed once, whatever the tiles.
-        self._norms: dict[str, list[Tensor]] = {}
+        self._norms = norms
 
     def prepare(self, layer: LayerGroups) -> None:
         """Compute what all pairs of a layer need."""

@@ -37,6 +37,12 @@ class MapSource(Protocol):
             all float32 or all float64. A long utterance may be cut into several pieces.
         """
 
+    def noted(self, utterance: int) -> Sequence[str]:
+        """Return what a reader must know of an utterance that was read."""
+
+    def recall(self, utterance: int, noted: Sequence[str]) -> None:
+        """Take over what was noted of an utterance that another process read, or an earlier run."""
+
 
 class MapsInMemory:
     """Attention maps that are in memory, as a `MapSource`.
@@ -63,3 +69,10 @@ class MapsInMemory:
         """Yield the maps of one utterance on their coarsest grid, in one piece."""
         frames = self.frames[utterance]
         yield [on_grid(values[utterance], frames) for values in self._maps.values()]
+
+    def noted(self, utterance: int) -> tuple[str, ...]:
+        """Return nothing: the maps are as they were given."""
+        return ()
+
+    def recall(self, utterance: int, noted: Sequence[str]) -> None:
+        """Do nothing."""

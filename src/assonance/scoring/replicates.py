@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -23,6 +24,7 @@ from assonance.inference.neuron_intervals import (
     jackknife_of_sums,
 )
 from assonance.measures import MEASURES, Measure, NeuronScores
+from assonance.scoring.cells import Cells
 from assonance.scoring.scores import (
     CELL,
     Scores,
@@ -48,6 +50,8 @@ class ReplicateScores:
     full
         Scores of all frames, to compute intervals of single neurons; a pair must be in them before
         it is repeated. None for no such intervals.
+    most
+        As for `Scores`.
 
     Attributes
     ----------
@@ -63,6 +67,7 @@ class ReplicateScores:
         others: NDArray[np.bool_],
         repeats: int,
         full: Scores | None = None,
+        most: int | None = None,
     ) -> None:
         self.rowwise = [each for each in measures if each.rowwise]
         self.pairwise = [each for each in measures if not each.rowwise]
@@ -70,7 +75,8 @@ class ReplicateScores:
         self.repeats = repeats
         self.index = {name: number for number, name in enumerate(widths)}
         self.others = others
-        count, most = len(widths), max(widths.values())
+        self._most = most = most or max(widths.values())
+        count = len(widths)
         names = [each.name for each in measures if each.across is None]
         if is_localised({each.name for each in measures}):
             names.append(LOCALISATION)
@@ -151,7 +157,7 @@ class ReplicateScores:
             Replicates of the layer, if not the means over the neurons; (repeats,).
         """
         cell = i, j = self.index[row], self.index[column]
-        padded = np.full((self.repeats, max(self.widths.values())), np.nan)
+        padded = np.full((self.repeats, self._most), np.nan)
         padded[:, : values.shape[1]] = values
         if name in self.tables:
             self.tables[name][cell] = nan_mean(values) if means is None else means
@@ -215,9 +221,26 @@ class ReplicateScores:
     def _by_layer(self, rows: Sequence[str], scores: Tensor) -> NDArray[np.float64]:
         """Split the scores of stacked neurons by layer; (rows, most), padded with NaN."""
         widths = [self.widths[row] for row in rows]
-        result = np.full((len(rows), max(self.widths.values())), np.nan)
+        result = np.full((len(rows), self._most), np.nan)
         result[np.arange(result.shape[1]) < np.array(widths)[:, None]] = scores.cpu().numpy()
         return result
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all tables, under the names that `merge` takes."""
+        return {
+            **{f"table/{name}": table for name, table in self.tables.items()},
+            **{f"lowest/{name}": table for name, table in self._lowest.items()},
+            **{f"neurons/{name}": table for name, table in self._neurons.arrays().items()},
+        }
+
+    def merge(self, arrays: Mapping[str, NDArray[Any]], cells: Cells) -> None:
+        """Take over the tables of some pairs."""
+        for name, table in self.tables.items():
+            cells.copy(arrays[f"table/{name}"], table)
+        for name, lowest in self._lowest.items():
+            cells.lower(arrays[f"lowest/{name}"], lowest)
+        for name, sums in self._neurons.arrays().items():
+            cells.copy(arrays[f"neurons/{name}"], sums)
 
     def dataset(self, dim: str) -> xr.Dataset:
         """Label the repeated scores, with a last dimension of the name given; empty if none."""

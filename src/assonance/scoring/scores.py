@@ -16,12 +16,16 @@ from assonance.inference.localisation import (
 )
 from assonance.measures import LayerScore, Measure, NeuronScores
 from assonance.measures.layer_descriptors import DESCRIPTORS
+from assonance.scoring.cells import Cells
 from assonance.settings import Settings
 from assonance.statistics import FoldedMoments, Pair, halves
 
 CELL = ("layer_row", "layer_col")
 Value = NeuronScores | LayerScore | float
 LayerTable = NDArray[np.float64]
+# Attributes of `Scores` that hold a table for each measure: of pairs, and of single layers.
+_BY_PAIR = ("values", "neurons", "matches", "ranks", "draws", "deviations")
+_BY_LAYER = ("layers", "halves")
 
 
 class Scores:
@@ -36,6 +40,9 @@ class Scores:
     others
         Which layers count as others for consensus measures (`mincorr`); bool, shape (L, L). All
         but the layer itself if None.
+    most
+        Number of neurons that tables of single neurons have room for; that of the widest layer if
+        None.
     """
 
     def __init__(
@@ -43,10 +50,11 @@ class Scores:
         widths: Mapping[str, int],
         measures: Sequence[Measure],
         others: NDArray[np.bool_] | None = None,
+        most: int | None = None,
     ) -> None:
         self.measures = measures
         self.index = {name: number for number, name in enumerate(widths)}
-        count, most = len(widths), max(widths.values())
+        count, most = len(widths), most or max(widths.values())
         self.others = ~np.eye(count, dtype=bool) if others is None else others
         self.values = {each.name: np.full((count, count), np.nan) for each in measures}
         self.neurons = {
@@ -86,6 +94,29 @@ class Scores:
     def halve(self, name: str, values: Mapping[str, float]) -> None:
         """Store the scores of one half of a layer's neurons against the other, by measure."""
         self._store(self.halves, name, values)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all tables, under the names that `merge` takes."""
+        nested = {
+            f"{kind}/{name}": table
+            for kind in (*_BY_PAIR, *_BY_LAYER)
+            for name, table in getattr(self, kind).items()
+        }
+        return {"localised": self.localised, **nested}
+
+    def merge(self, arrays: Mapping[str, NDArray[Any]], cells: Cells) -> None:
+        """Take over the tables of some pairs, and of the layers that they describe first."""
+        cells.copy(arrays["localised"], self.localised)
+        for name, part in arrays.items():
+            kind, _, measure = name.partition("/")
+            if kind in _BY_PAIR:
+                shape = (*self.others.shape, *part.shape[2:])
+                fill = np.nan if part.dtype.kind == "f" else -1
+                tables = getattr(self, kind)
+                cells.copy(part, _table(tables, measure, shape, fill, part.dtype))
+            elif kind in _BY_LAYER:
+                table = _table(getattr(self, kind), measure, self.others.shape[:1], np.nan, float)
+                cells.copy_first(part, table)
 
     def dataset(self) -> xr.Dataset:
         """Label the scores of layers, the localisation index and the descriptors of layers."""

@@ -2,7 +2,13 @@
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from assonance.inference.resampling import Resampling
+from assonance.measures import Measure
+from assonance.scoring.frame_source import FrameSource
+from assonance.scoring.pair_rules import PairRules
+from assonance.settings import Settings
 from assonance.statistics import CHUNK_FRAMES
 
 # Number of matrices of a layer's width squared that are kept with its sums: scatter, correlations,
@@ -36,6 +42,50 @@ class Tile:
 
     layers: tuple[str, ...]
     pairs: tuple[tuple[str, str], ...]
+
+
+def cut_tiles(
+    source: FrameSource,
+    measures: Sequence[Measure],
+    settings: Settings,
+    resampling: Resampling,
+    rules: PairRules,
+    memory: float,
+) -> list[Tile]:
+    """Cut the pairs of layers into the tiles that `FramePass` takes one by one.
+
+    Parameters
+    ----------
+    source, measures, settings, resampling, rules
+        As for `FramePass`. No frame is read.
+    memory
+        Bytes that sums and factors may take.
+    """
+    return plan(
+        source.widths,
+        rules.is_scored,
+        memory=memory,
+        **kept_sums(source, measures, settings, resampling),
+    )
+
+
+def kept_sums(
+    source: FrameSource, measures: Sequence[Measure], settings: Settings, resampling: Resampling
+) -> dict[str, Any]:
+    """Return what sums a tile keeps, by the parameters of `tiles.plan` and `tiles.size`."""
+    return {
+        "groups": resampling.groups,
+        "folds": resampling.folds,
+        "sampled": min(sum(source.sizes), settings.sample_frames),
+        "kernels": sum(each.needs == "sample" for each in measures),
+        "held": is_held(settings, resampling),
+    }
+
+
+def is_held(settings: Settings, resampling: Resampling) -> bool:
+    """Return whether intervals of regressions hold their coefficients; see `FramePass.held`."""
+    exact = settings.refit or settings.bootstrap is not None
+    return bool(resampling.weights) and resampling.folds > 2 and not exact
 
 
 def plan(

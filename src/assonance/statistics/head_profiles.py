@@ -1,7 +1,7 @@
 """Add up, for each attention head, where it attends and how sharply."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -126,6 +126,15 @@ class HeadProfiles:
         for name in _PROFILES:
             setattr(result, name, _centred_sum(getattr(self, name), getattr(other, name)))
         return result
+
+    def sums(self) -> dict[str, Tensor]:
+        """Return all sums by name."""
+        return {name: getattr(self, name) for name in (*_SUMS, *_PROFILES)}
+
+    def set_sums(self, sums: Mapping[str, Tensor]) -> None:
+        """Take over sums as `sums` returns them."""
+        for name in (*_SUMS, *_PROFILES):
+            setattr(self, name, sums[name])
 
     def profile(self, reach: int) -> Tensor:
         """Compute the share of the attention at each offset from −reach to reach.

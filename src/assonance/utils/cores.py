@@ -14,6 +14,13 @@ from typing import Any
 Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 
 
+def cores() -> int:
+    """Return the number of worker threads of `worker_pool`."""
+    import torch  # not at the top: a corpus can be read without torch
+
+    return torch.get_num_threads()
+
+
 @contextmanager
 def worker_pool() -> Iterator[Map]:
     """Open a pool with as many worker threads as torch uses, and yield its `map`.
@@ -27,9 +34,9 @@ def worker_pool() -> Iterator[Map]:
         Called as ``pool_map(function, items)``. `function` must be safe to call from several
         threads.
     """
-    import torch  # not at the top: a corpus can be read without torch
+    import torch
 
-    workers = torch.get_num_threads()
+    workers = cores()
     if workers == 1:
         yield map
         return

@@ -4,6 +4,7 @@ import ctypes
 import os
 import re
 from collections.abc import Hashable
+from pathlib import Path
 from threading import get_ident
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,23 @@ class Scratch:
         if block is None or block.numel() < shape[0] * shape[1]:
             self._blocks[key] = block = values.new_empty(shape[0] * shape[1])
         return block[: shape[0] * shape[1]].view(shape)
+
+
+def machine_bytes() -> float:
+    """Return the memory of the machine in bytes, or infinity if unknown."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
+
+
+def resident_bytes() -> float:
+    """Return the memory in bytes that this process holds now, or 0 if unknown."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+        return float(pages * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):
+        return 0.0
 
 
 # Default limit for the sums and factors of a run.

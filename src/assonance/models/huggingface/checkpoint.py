@@ -324,7 +324,12 @@ def empty_encoder(checkpoint: Checkpoint) -> torch.nn.Module:
     AssonanceError
         The configuration is invalid.
     """
-    with quiet(), errors_named(checkpoint.where, "config.json"), torch.device("meta"):
+    with (
+        quiet(),
+        errors_named(checkpoint.where, "config.json"),
+        torch.random.fork_rng(devices=[]),
+        torch.device("meta"),
+    ):
         return _encoder_in(_model_class(checkpoint)._from_config(checkpoint.config), checkpoint)
 
 

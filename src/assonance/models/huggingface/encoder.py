@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from assonance.models.huggingface.inputs import Inputs
 from assonance.models.huggingface.precision import FULL, half_dtype, largest_rounding_error
 from assonance.models.huggingface.recording import DEFAULT, Recorder, check_kinds, find_taps
 from assonance.models.speech_model import Attend, LayerOutputs, ModelCard
+from assonance.utils.memory import machine_bytes
 from assonance.utils.progress import Progress
 
 _SIZES = {(12, 768): "base", (24, 1024): "large", (48, 1280): "extra large"}
@@ -133,22 +133,24 @@ class HuggingFaceModel:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of configuration, preprocessing, layers and weights, not of their location."""
+        digest = hashlib.sha256(self._architecture())
+        for key, weight in used_weights(self._encoder):
+            digest.update(f"{key} {tuple(weight.shape)} {weight.dtype}".encode())
+            digest.update(weight.cpu().contiguous().numpy().data)
+        return digest.hexdigest()
+
+    def _architecture(self) -> bytes:
+        """Return all that determines the activations besides the weights."""
         config = {
             key: value
             for key, value in self._config.to_dict().items()
             if key not in _BOOKKEEPING and not any(word in key for word in _TRAINING)
         }
-        digest = hashlib.sha256(
-            json.dumps(
-                [config, self._inputs.settings(), self.precision, *self.layers],
-                sort_keys=True,
-                default=str,
-            ).encode()
-        )
-        for key, weight in used_weights(self._encoder):
-            digest.update(f"{key} {tuple(weight.shape)} {weight.dtype}".encode())
-            digest.update(weight.cpu().contiguous().numpy().data)
-        return digest.hexdigest()
+        return json.dumps(
+            [config, self._inputs.settings(), self.precision, *self.layers],
+            sort_keys=True,
+            default=str,
+        ).encode()
 
     @property
     def device(self) -> str:
@@ -242,7 +244,7 @@ class HuggingFaceModel:
         # Attention scores and weights of one block. Allocating more than the machine has would end
         # the whole run, not only this utterance.
         needed = 2 * 4 * self._n_heads * at_once * frames**2
-        if self._device.type == "cpu" and needed > _physical_memory():
+        if self._device.type == "cpu" and needed > machine_bytes():
             raise self._too_long(n_samples)
 
     def _too_long(self, n_samples: int) -> UnusableAudio:
@@ -291,21 +293,38 @@ def load(
         See `load_encoder`.
     """
     encoder, origin = load_encoder(checkpoint, weights, progress)
-    info = _card(checkpoint, encoder, origin)
+    info = describe_encoder(checkpoint, encoder, origin)
     return HuggingFaceModel(encoder, checkpoint, name=checkpoint.name, info=info, how=how)
 
 
 def random_twin(checkpoint: Checkpoint, seed: int, how: Running) -> "HuggingFaceModel":
     """Return a model with a checkpoint's architecture and preprocessing and random weights."""
     encoder = random_encoder(checkpoint, seed)
-    checkpoint = replace(checkpoint, source=f"random:{checkpoint.source}@{seed}")
-    card = _card(checkpoint, encoder)
-    info = replace(card, objective="none", fine_tuned=False, task=None, base=None)
+    named = name_random(checkpoint, encoder, seed)
+    return HuggingFaceModel(encoder, named.checkpoint, name=named.name, info=named.info, how=how)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A checkpoint with the name and the description of a model made from it."""
+
+    checkpoint: Checkpoint
+    name: str
+    info: ModelCard
+
+
+def name_random(checkpoint: Checkpoint, encoder: torch.nn.Module, seed: int) -> Named:
+    """Name and describe the random twin of a checkpoint."""
     name = f"random:{checkpoint.name}@{seed}"
-    return HuggingFaceModel(encoder, checkpoint, name=name, info=info, how=how)
+    checkpoint = replace(checkpoint, source=f"random:{checkpoint.source}@{seed}")
+    card = describe_encoder(checkpoint, encoder)
+    info = replace(card, objective="none", fine_tuned=False, task=None, base=None)
+    return Named(checkpoint, name, info)
 
 
-def _card(checkpoint: Checkpoint, encoder: torch.nn.Module, weights: str = "") -> ModelCard:
+def describe_encoder(
+    checkpoint: Checkpoint, encoder: torch.nn.Module, weights: str = ""
+) -> ModelCard:
     """Describe the encoder of a checkpoint, whose weights come from the file named."""
     blocks = len(list(encoder.get_submodule(checkpoint.family.blocks).children()))
     config: Any = encoder.config
@@ -337,11 +356,3 @@ def describe_size(blocks: int, width: int) -> str:
     """Describe the size of an encoder, with its usual name if it has one."""
     words = f"{blocks} blocks of {width}"
     return f"{_SIZES[blocks, width]}, {words}" if (blocks, width) in _SIZES else words
-
-
-def _physical_memory() -> float:
-    """Return the memory of the machine in bytes, or infinity if unknown."""
-    try:
-        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, ValueError, OSError):
-        return float("inf")

@@ -1,0 +1,140 @@
+"""Sums over a batch of utterances' attention maps, as a piece of work."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from assonance.statistics import HeadProfiles, HeadSums
+from assonance.utils.pieces import Piece
+
+# A batch has this much speech or more, in seconds or another unit of length; and there are at most
+# about this many batches. They depend on the speech alone, as the order of summation does.
+_LEAST = 600.0
+_MOST_BATCHES = 256
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Utterances of one jackknife group whose maps are compared one after another.
+
+    Attributes
+    ----------
+    group
+        The group.
+    utterances
+        Their indices, ascending.
+    size
+        Their length, in seconds or another unit.
+    """
+
+    group: int
+    utterances: tuple[int, ...]
+    size: float
+
+
+def batches(
+    utterances: Sequence[int], groups: Sequence[int], durations: Sequence[float]
+) -> list[Batch]:
+    """Divide utterances into batches, in the order of their groups.
+
+    Parameters
+    ----------
+    utterances
+        Indices of the utterances to divide, ascending.
+    groups, durations
+        Jackknife group and length of every utterance.
+    """
+    most = max(_LEAST, sum(durations) / _MOST_BATCHES)
+    by_group: dict[int, list[int]] = {}
+    for index in utterances:
+        by_group.setdefault(int(groups[index]), []).append(index)
+    found = []
+    for group, members in sorted(by_group.items()):
+        waiting: list[int] = []
+        for index in members:
+            waiting.append(index)
+            size = sum(durations[each] for each in waiting)
+            if size >= most or index == members[-1]:
+                found.append(Batch(group, tuple(waiting), size))
+                waiting = []
+    return found
+
+
+@dataclass
+class AttentionSums:
+    """Mergeable sums over utterances.
+
+    Attributes
+    ----------
+    heads
+        Comparisons of every two heads.
+    shapes
+        Descriptors of single heads; empty if they are not requested.
+    lengths
+        Number of frames of each piece of an utterance.
+    broken
+        By the number of an utterance, names of the heads whose maps are broken.
+    noted
+        By the number of an utterance, what its source noted when it was read.
+    """
+
+    heads: HeadSums
+    shapes: HeadProfiles
+    lengths: list[int] = field(default_factory=list)
+    broken: dict[int, list[str]] = field(default_factory=dict)
+    noted: dict[int, list[str]] = field(default_factory=dict)
+
+    def merge(self, other: "AttentionSums") -> "AttentionSums":
+        """Return the sums over the utterances of both; neither is changed."""
+        return AttentionSums(
+            self.heads.merge(other.heads),
+            self.shapes.merge(other.shapes),
+            self.lengths + other.lengths,
+            self.broken | other.broken,
+            self.noted | other.noted,
+        )
+
+    def note_broken(self, utterance: int) -> None:
+        """Name the heads that have a broken map; the sums are of this utterance alone."""
+        names = [
+            f"{name} head {head}"
+            for name, place in self.heads.slices().items()
+            for head in self.heads.broken[place].nonzero().flatten().tolist()
+        ]
+        if names:
+            self.broken[utterance] = names
+
+    def piece(self, done: int) -> Piece:
+        """Return the sums as a piece, of which some utterances are done."""
+        # Tables of parts that were not requested are zero.
+        tables = {
+            f"heads/{name}": table for name, table in self.heads.tables.items() if table.any()
+        }
+        shapes = {f"shapes/{name}": table for name, table in self.shapes.sums().items()}
+        tensors = {**tables, **shapes, "broken": self.heads.broken}
+        arrays: dict[str, NDArray[Any]] = {name: each.numpy() for name, each in tensors.items()}
+        arrays["lengths"] = np.array(self.lengths, dtype=np.int64)
+        about = {"done": done, "broken": [*self.broken.items()], "noted": [*self.noted.items()]}
+        return Piece(arrays, about)
+
+    def restore(self, piece: Piece) -> "AttentionSums":
+        """Return the sums of a piece; these are empty sums of the same heads and pairs."""
+
+        def under(prefix: str) -> dict[str, Tensor]:
+            return {name: torch.from_numpy(array) for name, array in piece.under(prefix).items()}
+
+        self.heads.tables |= under("heads/")
+        self.heads.broken = torch.from_numpy(piece.arrays["broken"])
+        self.shapes.set_sums(under("shapes/"))
+        return AttentionSums(
+            self.heads,
+            self.shapes,
+            piece.arrays["lengths"].tolist(),
+            dict(piece.about["broken"]),
+            dict(piece.about["noted"]),
+        )

@@ -1,0 +1,89 @@
+"""Tables that a tile's pairs are scored into, and their merging into those of all layers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+from assonance.scoring.cells import Cells
+from assonance.scoring.held_scores import HeldScores
+from assonance.scoring.replicates import ReplicateScores
+from assonance.scoring.scores import Scores
+from assonance.scoring.tiles import Tile
+from assonance.utils.pieces import Piece
+
+
+@dataclass(frozen=True)
+class TileWork:
+    """A tile, as a piece of work.
+
+    Attributes
+    ----------
+    tile
+        The tile.
+    first
+        Its layers that no earlier tile has; they are described here.
+    """
+
+    tile: Tile
+    first: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of pairs."""
+        return len(self.tile.pairs)
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """Descriptors, scores of halves and caveats of a single layer."""
+
+    descriptors: Mapping[str, float]
+    halves: Mapping[str, float]
+    caveats: Sequence[str]
+
+
+@dataclass(frozen=True)
+class TileTables:
+    """Scores, replicates and nulls of some layers.
+
+    Attributes
+    ----------
+    scores, replicates, nulls
+        Tables of these layers.
+    held
+        Fills in replicates without fitting anything again; None if everything is fitted again.
+    caveats
+        Caveats about single layers, by layer.
+    """
+
+    scores: Scores
+    replicates: ReplicateScores
+    held: HeldScores | None
+    nulls: ReplicateScores
+    caveats: dict[str, Sequence[str]] = field(default_factory=dict)
+
+    def summarise(self, layer: str, summary: LayerSummary) -> None:
+        """Store what is known of a single layer."""
+        self.scores.describe(layer, summary.descriptors)
+        self.scores.halve(layer, summary.halves)
+        self.caveats[layer] = summary.caveats
+
+    def piece(self) -> Piece:
+        """Return everything as a piece."""
+        arrays: dict[str, NDArray[Any]] = {}
+        for kind, tables in self._kinds().items():
+            arrays |= {f"{kind}/{name}": table for name, table in tables.arrays().items()}
+        return Piece(arrays, {"caveats": self.caveats})
+
+    def merge(self, work: TileWork, piece: Piece) -> None:
+        """Take over the piece of a tile of these layers."""
+        here = {name: number for number, name in enumerate(work.tile.layers)}
+        cells = Cells(work.tile.pairs, work.first, here, self.scores.index)
+        for kind, tables in self._kinds().items():
+            tables.merge(piece.under(f"{kind}/"), cells)
+        self.caveats.update(piece.about["caveats"])
+
+    def _kinds(self) -> dict[str, Scores | ReplicateScores]:
+        return {"scores": self.scores, "replicates": self.replicates, "nulls": self.nulls}

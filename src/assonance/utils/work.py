@@ -1,0 +1,55 @@
+"""Run pieces of work: on the cores of this process. Nothing else says where a piece is computed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from assonance.utils.pieces import Piece, Pieces
+
+Advance = Callable[[float], None]
+
+
+class Item(Protocol):
+    """What one piece is computed from."""
+
+    @property
+    def size(self) -> float:
+        """Amount of work, in the units of the stage."""
+
+
+Of = TypeVar("Of", bound=Item)
+# Computes the pieces of some items, in their order. It takes kept pieces for finished, keeps what
+# it computes, and tells the amount of work that is done.
+Compute = Callable[[Sequence[Of], Pieces, Advance], Iterator[Piece]]
+
+
+class Work(Protocol):
+    """What runs pieces of work."""
+
+    def each(
+        self, compute: Compute[Of], items: Sequence[Of], pieces: Pieces, advance: Advance
+    ) -> Iterator[Piece]:
+        """Yield the pieces of all items, in their order."""
+        ...
+
+
+class Here:
+    """Work in this process: each piece on all its cores."""
+
+    def each(
+        self, compute: Compute[Of], items: Sequence[Of], pieces: Pieces, advance: Advance
+    ) -> Iterator[Piece]:
+        """Yield the pieces of all items, in their order."""
+        return compute(items, pieces, advance)
+
+
+HERE = Here()
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where pieces of work are computed, and in which folder they are kept, if in any."""
+
+    work: Work = HERE
+    folder: Path | None = None

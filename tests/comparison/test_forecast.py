@@ -1,0 +1,127 @@
+"""A forecast adds up costs, and refuses what cannot fit."""
+
+import shutil
+from collections import namedtuple
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from torch.utils.flop_counter import FlopCounterMode
+
+from assonance.comparison import forecast as module
+from assonance.comparison.compare import prepare
+from assonance.comparison.counts import count_comparison
+from assonance.comparison.forecast import Forecast, check_disk, make_forecast
+from assonance.comparison.layer_probe import PairCosts, layers_seconds
+from assonance.comparison.model_probe import AttentionCosts, ReadingCosts, attention_seconds
+from assonance.comparison.request import Request
+from assonance.errors import AssonanceError
+from assonance.models.loading import Loading, load_model, outline_all
+from assonance.utils.progress import Silent
+
+SILENT = Silent()
+MEASURES = ("cka", "linreg_heldout", "attn_frobenius")
+
+
+@pytest.fixture(scope="module")
+def counts(checkpoint, speech):
+    outlines = outline_all([checkpoint(seed=1), checkpoint("hubert")], Loading(), SILENT)
+    return count_comparison(prepare(outlines, speech, Request(measures=MEASURES), SILENT))
+
+
+def test_layers_cost_what_their_layers_pairs_intervals_nulls_and_products_do(counts):
+    def alone(**cost):
+        return layers_seconds(counts, dict.fromkeys((32, 80), PairCosts(**cost)))
+
+    # Two models of 4 layers, 3 layers of a random twin of each, and log-mel.
+    within, between = 2 * 10, 16
+    floors = 8 * 6 + 8
+    twins_of_their_own = 2 * 4 * 3
+    pairs = within + between + floors
+    shifts, tiles = counts.resampling.shifts, len(counts.tiles)
+    assert tiles == 1
+    assert alone(tile=1.0) == 1
+    assert alone(layer=1.0) == 15
+    assert alone(layer_interval=1.0) == 15
+    assert alone(pair=1.0) == pytest.approx(pairs)
+    assert alone(pair_interval=1.0) == pytest.approx(pairs - twins_of_their_own)
+    assert alone(null=1.0) == pytest.approx(between)
+    assert alone(product=1.0) == pytest.approx(counts.frames * (15 + pairs + shifts * between))
+
+
+def test_a_pair_of_two_widths_costs_the_mean_of_both(counts):
+    one = PairCosts(pair=1.0)
+    both = layers_seconds(counts, {32: one, 80: replace(one, pair=4.0)})
+    assert both == pytest.approx(20 + 16 + 48 + 8 * 2)
+
+
+def test_attention_costs_what_its_speech_pairs_and_maps_do(counts):
+    heads = 4 * 3 * 2
+    pairs = 2 * (4 * 4 * 6) + heads**2 // 4 + heads**2
+    seconds = sum(each.duration for each in counts.speech)
+    squares = sum(frames**2 for frames in counts.attention.source.frames)
+    assert attention_seconds(counts, AttentionCosts(1.0, 0.0, 0.0)) == pytest.approx(seconds)
+    assert attention_seconds(counts, AttentionCosts(0.0, 1.0, 0.0)) == pairs == counts.head_pairs
+    assert attention_seconds(counts, AttentionCosts(0.0, 0.0, 1.0)) == pairs * squares
+
+
+def test_costs_are_measured_of_every_model_width_and_head(counts):
+    found = make_forecast(counts, SILENT)
+    assert set(found.reading) == set(counts.extracted.roster)
+    assert set(found.layers) == {32, 80}
+    assert found.attention is not None
+    stages = {each.name: each for each in found.stages}
+    assert list(stages) == ["reading speech", "comparing layers", "comparing attention"]
+    assert all(each.seconds > 0 for each in stages.values())
+    assert found.seconds == sum(each.seconds for each in stages.values())
+    assert stages["reading speech"].disk == counts.disk
+
+
+def test_operations_of_a_model_are_those_that_torch_counts(counts, checkpoint):
+    found = make_forecast(counts, SILENT).reading
+    encoder = transformers.AutoModel.from_pretrained(
+        checkpoint("hubert"), attn_implementation="eager"
+    ).requires_grad_(False)
+    name = load_model(checkpoint("hubert")).name
+    utterance = sorted(counts.speech, key=lambda each: each.duration)[-1]
+    samples = torch.from_numpy(utterance.read(16000))[None]
+    with torch.no_grad(), FlopCounterMode(display=False) as counted:
+        encoder(samples)
+    # Products of attention maps grow faster than the speech, and few frames are lost at its end.
+    assert found[name].operations * utterance.duration == pytest.approx(
+        counted.get_total_flops(), rel=0.1
+    )
+
+
+class Disk(namedtuple("Disk", "total used free")):
+    """What `shutil.disk_usage` returns."""
+
+
+def test_a_full_disk_is_refused_with_the_numbers(counts, monkeypatch, tmp_path):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Disk(0, 0, counts.disk - 1))
+    with pytest.raises(AssonanceError, match=r"need .*B of disk, and .*B are free; .*--max-hours"):
+        check_disk(counts, tmp_path / "run")
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Disk(0, 0, counts.disk))
+    check_disk(counts, tmp_path / "run")
+
+
+def test_activations_of_an_earlier_run_need_no_disk_again(counts, monkeypatch, tmp_path):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Disk(0, 0, counts.disk - 1000))
+    kept = tmp_path / "run" / "activations" / "one" / "shard.safetensors"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"0" * 1000)
+    check_disk(counts, tmp_path / "run")
+
+
+def test_too_little_memory_is_refused_with_the_numbers(counts, monkeypatch, tmp_path):
+    reading = dict.fromkeys(counts.extracted.roster, ReadingCosts(1.0, 1.0))
+    layers = dict.fromkeys((32, 80), PairCosts())
+    found = Forecast(counts, 1e9, reading, layers, AttentionCosts(0.0, 0.0, 0.0))
+    assert found.memory == 1e9 + counts.models + max(counts.largest_tile, counts.maps)
+    monkeypatch.setattr(module, "machine_bytes", lambda: found.memory - 1)
+    with pytest.raises(AssonanceError, match=r"memory: .* are needed, .* the machine has .*"):
+        found.check(tmp_path)
+    monkeypatch.setattr(module, "machine_bytes", lambda: np.inf)
+    found.check(tmp_path)

@@ -1,0 +1,79 @@
+"""Batches depend on the speech alone, and sums survive their way through a piece."""
+
+import numpy as np
+import pytest
+import torch
+
+from assonance.scoring.attention_sums import AttentionSums, batches
+from assonance.statistics import HeadProfiles, HeadSums
+
+HEADS = {"a": 2, "b": 3}
+
+
+def sums_of(*lengths, seed=0):
+    rng = np.random.default_rng(seed)
+    sums = AttentionSums(HeadSums(HEADS, [("a", "b")], ["head distances"]), HeadProfiles(5))
+    for number, length in enumerate(lengths):
+        maps = [
+            torch.from_numpy(rng.dirichlet(np.ones(length), size=(count, length)))
+            for count in HEADS.values()
+        ]
+        maps[0][1, 0, 0] += number  # broken but in the first
+        sums.shapes.update(maps, sums.heads.update(maps))
+        sums.lengths.append(length)
+    sums.note_broken(7)
+    sums.noted[7] = ["coarser"]
+    return sums
+
+
+def test_utterances_of_a_group_are_divided_in_order():
+    found = batches([0, 1, 2, 3, 5], [1, 0, 1, 1, 0, 0], [400.0, 10, 300, 50, 9, 20])
+    assert [(each.group, each.utterances, each.size) for each in found] == [
+        (0, (1, 5), 30),
+        (1, (0, 2), 700),
+        (1, (3,), 50),
+    ]
+
+
+def test_much_speech_has_some_hundred_batches_at_most():
+    found = batches(range(5000), np.arange(5000) % 20, [3600.0] * 5000)
+    assert 200 < len(found) <= 256 + 20
+    assert sorted(index for each in found for index in each.utterances) == list(range(5000))
+
+
+def test_sums_are_restored_from_their_piece():
+    sums = sums_of(4, 6)
+    piece = sums.piece(2)
+    assert piece.about["done"] == 2
+    assert not any("divergence" in name for name in piece.arrays)  # not requested: zero
+    empty = AttentionSums(HeadSums(HEADS, [("a", "b")], ["head distances"]), HeadProfiles(5))
+    found = empty.restore(piece)
+    for one, two in (
+        (found.heads.tables, sums.heads.tables),
+        (found.shapes.sums(), sums.shapes.sums()),
+    ):
+        assert one.keys() == two.keys()
+        for name, table in two.items():
+            assert torch.equal(one[name], table)
+    assert torch.equal(found.heads.broken, sums.heads.broken)
+    assert (found.lengths, found.broken, found.noted) == (
+        [4, 6],
+        {7: ["a head 1"]},
+        {7: ["coarser"]},
+    )
+
+
+def test_sums_are_merged_with_all_that_they_noted():
+    one, two = sums_of(4), sums_of(5, 3, seed=1)
+    both = one.merge(two)
+    assert both.lengths == [4, 5, 3]
+    assert both.noted == {7: ["coarser"]}
+    assert both.broken == {7: ["a head 1"]}
+    torch.testing.assert_close(
+        both.heads.total.frobenius, one.heads.total.frobenius + two.heads.total.frobenius
+    )
+
+
+@pytest.mark.parametrize("lengths", [(), (4,)])
+def test_no_broken_map_has_no_name(lengths):
+    assert sums_of(*lengths).broken == {}
