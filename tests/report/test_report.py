@@ -8,6 +8,7 @@ from pages import small
 from assonance import report
 from assonance.errors import AssonanceError
 from assonance.report import write_report
+from assonance.report.page import SCRIPTS, STYLES
 
 SENTENCES = ("They share a space.",)
 
@@ -31,5 +32,6 @@ def test_a_page_that_cannot_be_written_is_an_error_of_ours(tmp_path):
 
 
 def test_the_template_and_style_travel_with_the_package():
-    folder = Path(report.__file__).parent
-    assert {"page.html.j2", "script.js", "style.css"} <= {each.name for each in folder.iterdir()}
+    folder = Path(report.__file__).parent / "browser"
+    files = {each.name for each in folder.iterdir()}
+    assert {"page.html.j2", *SCRIPTS, *STYLES} <= files

@@ -9,7 +9,8 @@ from drawn import lines, texts
 from assonance.plots import matches as match_plots
 from assonance.plots import trust as trust_plots
 from assonance.report import summary
-from assonance.report.sections import sections
+from assonance.report.appendix import tables
+from assonance.report.matches import Matches
 from assonance.tables import cells, floors_and_ceilings
 from assonance.tables import matches as match_tables
 from assonance.tables import trust as trust_tables
@@ -116,14 +117,8 @@ def test_a_new_floor_is_one_entry(monkeypatch):
     assert "floor: frames of silence" in texts(figure)
     assert (trust_tables.chance_by_measure(found)["silence"] == 0.125).all()
     assert "floor: frames of silence" in texts(trust_plots.chance(found))
-    pictures = {
-        picture.id: picture
-        for section in sections(found, ())
-        for panel in section.panels
-        for picture in panel.pictures
-    }
-    for name in ("curves-cka", "chance"):
-        headings = [each.text for each in pictures[name].grid.head[-1]]
+    appendix = {each.id: each.grid for each in tables(Matches(found), ())}
+    for name in ("table-depth-0", "table-chance"):
+        headings = [each.text for each in appendix[name].head[-1]]
         assert "floor: frames of silence" in headings
-    assert "sparsely dotted: floor (frames of silence)" in pictures["curves-cka"].caption
     assert any("with silence: 0.1" in sentence for sentence in summary.sentences(found))

@@ -1,24 +1,31 @@
-"""Render the page: models and speech, summary, sections, methods."""
+"""Render the page: headline, views that a script draws, methods, tables."""
 
 import base64
 import hashlib
-import math
 from collections.abc import Iterator, Sequence
 from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from assonance.comparison.records import ModelRecord
 from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import Comparison
 from assonance.errors import join_names, printable
-from assonance.report.pictures import cell
-from assonance.report.sections import sections
-from assonance.report.words import level
+from assonance.report import appendix, headline, methods, views
+from assonance.report.matches import Matches
+from assonance.report.static_matrix import static_matrix
+from assonance.report.words import bounds, level, title
 from assonance.tables import changes as change_tables
+from assonance.tables import heads as head_tables
 
 MOST_LEFT_OUT = 50
+# The parts of the page's script, in the order in which they run; they share one scope.
+SCRIPTS = (
+    *("numbers.js", "state.js", "drawing.js", "tooltip.js"),
+    *("matrix.js", "depth.js", "neurons.js", "neuron.js", "heads.js", "changes.js", "trust.js"),
+    *("headline.js", "toolbar.js", "tables.js", "start.js"),
+)
+STYLES = ("page.css", "print.css")
 
 
 def render(
@@ -31,7 +38,7 @@ def render(
     comparison
         Scores to report.
     sentences
-        The summary, one list item each.
+        The findings in words, one list item each.
     pairs
         Models before and after fine-tuning; by default those that `assonance.tables.changes.pairs`
         finds.
@@ -39,59 +46,51 @@ def render(
     Returns
     -------
     str
-        HTML.
+        HTML that loads nothing from outside. The same comparison gives the same bytes.
     """
+    pairs = change_tables.pairs(comparison) if pairs is None else pairs
     environment = Environment(
         autoescape=True,
-        loader=PackageLoader("assonance.report", "."),
+        loader=PackageLoader("assonance.report", "browser"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"one_line": printable, "cell": cell}
+    environment.filters |= {"one_line": printable}
     record = comparison.provenance
-    script, style = _package_file("script.js"), _package_file("style.css")
+    script = script_text()
+    matches = Matches(comparison)
+    several = len(comparison.models) > 1
     return environment.get_template("page.html.j2").render(
         record=record,
         question=_question(comparison),
+        verdict=headline.verdict(matches, pairs),
+        numbers=headline.numbers(matches, *comparison.models[:2]) if several else [],
         models=[model for model in record.models if model.name in comparison.models],
         layers=_layers(comparison),
-        baseline=comparison.baseline,
-        twins=[model for model in record.models if model.twin_of],
-        facts=facts,
+        facts=methods.facts,
         sentences=sentences,
-        sections=sections(comparison, change_tables.pairs(comparison) if pairs is None else pairs),
+        shown=_shown(comparison, pairs),
         measures=list(_measures(comparison)),
+        methods=methods.paragraph(comparison),
+        headless=[model for model in comparison.models if model not in _with_heads(comparison)],
+        references=methods.references_text(comparison),
+        intervals=methods.intervals_text(comparison),
+        tables=appendix.tables(matches, pairs),
+        matrix=static_matrix(comparison),
+        packed=views.pack(matches, pairs),
         left_out=record.left_out[:MOST_LEFT_OUT],
         more_left_out=max(len(record.left_out) - MOST_LEFT_OUT, 0),
-        style=style,
-        script=script,
+        style=Markup("\n".join(_package_file(name) for name in STYLES)),  # noqa: S704
+        script=Markup(script),  # noqa: S704
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
 
 
-def facts(model: ModelRecord) -> list[str]:
-    """List what a reader must know of a model, a few words each."""
-    layers = f"{len(model.layers)} layer{'s' if len(model.layers) != 1 else ''}"
-    if not model.n_parameters:
-        return [model.family, model.size, "no learned weights", layers]
-    purpose = f" for {model.task}" if model.fine_tuned and model.task else ""
-    weights = f"fine-tuned{purpose}" if model.fine_tuned else "pretrained"
-    if base := model.tuned_from or model.base:
-        weights = f"fine-tuned from {base}{purpose}"
-    if model.objective == "none":
-        weights = "random weights"
-    return [
-        model.family,
-        *([] if model.objective == "none" else [f"{model.objective} objective"]),
-        model.size,
-        f"{model.n_parameters / 1e6:.1f} M parameters",
-        weights,
-        *([f"another seed of {model.seed_of}"] if model.seed_of else []),
-        layers,
-        *([model.input] if model.input else []),
-        *([f"weights {model.weights}"] if model.weights.startswith("converted") else []),
-    ]
+def script_text() -> str:
+    """Return the page's script: its parts, in one scope."""
+    parts = "\n".join(_package_file(name) for name in SCRIPTS)
+    return f'(() => {{\n"use strict";\n{parts}\n}})();\n'
 
 
 def _question(comparison: Comparison) -> str:
@@ -103,40 +102,53 @@ def _question(comparison: Comparison) -> str:
     return f"Do {names} represent speech the same way?"
 
 
-def _layers(comparison: Comparison) -> list[tuple[str, str]]:
-    """List the layers of the first model with their definitions, worded as part of a sentence."""
+def _layers(comparison: Comparison) -> str:
+    """Say what the first layers of a model are, and that the last is numbered likewise."""
     models = {model.name: model for model in comparison.provenance.models}
-    layers = models[comparison.models[0]].layers
-    return [(layer, _within_a_sentence(text)) for layer, text in layers.items()]
+    layers = list(models[comparison.models[0]].layers.items()) if comparison.models else []
+    if not layers:
+        return ""
+    shown = [layers[0], *layers[1:2], *(layers[-1:] if len(layers) > 2 else [])]
+    return "; ".join(f"{printable(name)} is {_within_a_sentence(text)}" for name, text in shown)
 
 
 def _within_a_sentence(text: str) -> str:
     """Drop the final period, and the capital of the first word unless it is an acronym."""
     first = text[:1].lower() if text[1:2].islower() else text[:1]
-    return f"{first}{text[1:]}".removesuffix(".")
+    return printable(f"{first}{text[1:]}".removesuffix("."))
+
+
+def _shown(comparison: Comparison, pairs: Sequence[FineTuning]) -> dict[str, bool]:
+    """Tell which views have numbers."""
+    layers = bool(views.shown(comparison))
+    return {
+        "matrix": layers,
+        "depth": layers and len(comparison.models) > 1,
+        "neurons": views.has_neurons(comparison),
+        "heads": "entropy" in comparison.heads,
+        "change": bool(pairs),
+        "trust": bool(views.trust(comparison)),
+    }
+
+
+def _with_heads(comparison: Comparison) -> tuple[str, ...]:
+    return head_tables.with_heads(comparison) if "entropy" in comparison.heads else ()
 
 
 def _measures(comparison: Comparison) -> Iterator[dict[str, str]]:
     """Yield the rows of the table of measures, from the attributes of the scores."""
     for name, array in comparison.scores.data_vars.items():
+        low, high = array.attrs.get("range", (float("-inf"), float("inf")))
         yield {
             "name": str(name),
-            "title": str(array.attrs.get("long_name", name)),
+            "title": title(comparison, str(name)),
             "level": level(str(name)),
             "definition": str(array.attrs.get("description", "")),
-            "range": _bounds(*array.attrs.get("range", (-math.inf, math.inf))),
+            "range": bounds(low, high),
             "source": str(array.attrs.get("source", "")),
         }
 
 
-def _bounds(low: float, high: float) -> str:
-    """Format the range of a measure."""
-    if math.isinf(low):
-        return "unbounded" if math.isinf(high) else f"at most {high:.3g}"
-    return f"at least {low:.3g}" if math.isinf(high) else f"{low:.3g} to {high:.3g}"
-
-
-def _package_file(name: str) -> Markup:
-    """Read a file of this package, to insert into the page unescaped."""
-    text = resources.files("assonance.report").joinpath(name).read_text("utf-8")
-    return Markup(text)  # noqa: S704
+def _package_file(name: str) -> str:
+    """Read a file of the page."""
+    return resources.files("assonance.report").joinpath("browser", name).read_text("utf-8")

@@ -1,10 +1,14 @@
 """Words and number formats that the sections of the report share."""
 
+import math
+
 import pandas as pd
 
+from assonance.comparison.result import Comparison
 from assonance.measures.names import LEVELS
 from assonance.measures.roles import MATCHED, PREDICTED_R, ROTATED
 from assonance.tables import floors_and_ceilings
+from assonance.tables.changes import OWN
 
 COLUMNS = {
     "model_row": "model",
@@ -63,3 +67,30 @@ def span(values: "pd.Series[float]", digits: int = 2) -> str:
 def percent(value: float, precise: bool = False) -> str:
     """Format a fraction in per cent, to whole numbers or to one decimal."""
     return f"{100 * value:.{int(precise)}f} %"
+
+
+def title(comparison: Comparison, measure: str) -> str:
+    """Return the title of a measure, also of one with ``_own`` after its name."""
+    if measure == f"{MATCHED}{OWN}":
+        return "Share of neurons that are their own best match"
+    if measure.endswith(OWN):
+        return f"{title(comparison, measure.removesuffix(OWN))}, each head with itself"
+    return str(comparison.scores[measure].attrs.get("long_name", measure))
+
+
+def definition(comparison: Comparison, measure: str) -> str:
+    """Word the definition, the range and the source of a measure."""
+    attributes = comparison.scores[measure].attrs
+    parts = [
+        f"{attributes['description']}." if attributes.get("description") else "",
+        f"Range: {bounds(*attributes.get('range', (-math.inf, math.inf)))}.",
+        f"Source: {attributes['source']}." if attributes.get("source") else "",
+    ]
+    return " ".join(filter(None, parts))
+
+
+def bounds(low: float, high: float) -> str:
+    """Format the range of a measure."""
+    if math.isinf(low):
+        return "unbounded" if math.isinf(high) else f"at most {high:.3g}"
+    return f"at least {low:.3g}" if math.isinf(high) else f"{low:.3g} to {high:.3g}"

@@ -65,7 +65,11 @@ def best_sets(comparison: Comparison, measure: str) -> pd.DataFrame:
     AssonanceError
         As `behind_best`.
     """
-    table = behind_best(comparison, measure)
+    return sets_of(behind_best(comparison, measure))
+
+
+def sets_of(table: pd.DataFrame) -> pd.DataFrame:
+    """Summarise a table of `behind_best` as sets; see `best_sets`."""
     rows = {}
     for place, group in table.groupby(level=list(table.index.names[:3]), sort=False):
         labels = group.index.get_level_values("layer_col")

@@ -1,0 +1,99 @@
+"""Attention heads: kind, offset profile and best matches."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from assonance.comparison.result import Comparison
+from assonance.errors import printable
+from assonance.report.packing import Packer
+from assonance.report.views.layers import places
+from assonance.report.words import title
+from assonance.tables import heads as head_tables
+
+# Frames before and after the query that profiles show.
+REACH = 25
+
+
+def heads(comparison: Comparison, packer: Packer) -> dict[str, Any] | None:
+    """Collect every head with its kind, profile and descriptors, and its matches by measure.
+
+    Returns
+    -------
+    dict or None
+        None if no attention was compared.
+    """
+    if "entropy" not in comparison.heads:
+        return None
+    table = head_tables.heads(comparison)
+    if table.empty:
+        return None
+    place = {each: k for k, each in enumerate(places(comparison))}
+    profiles = comparison.heads["profile"].sel(offset=slice(-REACH, REACH))
+    shapes = np.stack(
+        [
+            profiles.sel(model_row=model, layer_row=layer).isel(head_row=int(head)).to_numpy()
+            for model, layer, head in zip(*_labels(table), strict=True)
+        ]
+    )
+    kinds = [*head_tables.KINDS, head_tables.CONTENT]
+    index = {key: k for k, key in enumerate(zip(*_labels(table), strict=True))}
+    return {
+        "kinds": kinds,
+        "reach": REACH,
+        "layer": [place[model, layer] for model, layer, _ in index],
+        "head": [int(head) for *_, head in index],
+        "kind": [kinds.index(kind) for kind in table["kind"]],
+        "profile": packer.scores(shapes / np.nanmax(shapes, 1, keepdims=True)),
+        "descriptors": [
+            {
+                "title": printable(str(comparison.heads[name].attrs.get("long_name", name))),
+                "values": packer.scores(table[name].to_numpy(float)),
+            }
+            for name in head_tables.DESCRIPTORS
+        ],
+        "matches": _matches(comparison, index, packer),
+    }
+
+
+def _labels(table: pd.DataFrame) -> list["pd.Index[Any]"]:
+    """List model, layer and index of each head."""
+    return [table.index.get_level_values(name) for name in ("model_row", "layer_row", "head_row")]
+
+
+def _matches(
+    comparison: Comparison, index: dict[tuple[Any, ...], int], packer: Packer
+) -> list[dict[str, Any]]:
+    """Collect the best match of each head in each other model, by measure."""
+    if len(head_tables.with_heads(comparison)) < 2:
+        return []
+    models = list(comparison.models)
+    found = []
+    for measure in head_tables.head_measures(comparison):
+        table = head_tables.head_matches(comparison, measure)
+        shape = (len(index), len(models))
+        columns = {name: np.full(shape, np.nan) for name in ("head", "score", "position", "mutual")}
+        for match in table.reset_index().to_dict("records"):
+            row, col, layer, head = (match[str(name)] for name in table.index.names)
+            at = index[row, layer, head], models.index(col)
+            other = index.get((col, match["layer_col"], match["head_col"]))
+            columns["head"][at] = np.nan if other is None else other
+            columns["score"][at] = match["value"]
+            columns["position"][at] = match["position"]
+            columns["mutual"][at] = match["mutual"]
+        known = {name for name, values in columns.items() if not np.isnan(values).all()}
+        found.append(
+            {
+                "measure": measure,
+                "title": printable(title(comparison, measure)),
+                **{
+                    name: packer.scores(columns[name])
+                    if name in ("score", "position")
+                    else packer.integers(columns[name])
+                    for name in columns
+                    if name in known
+                },
+            }
+        )
+    return found
