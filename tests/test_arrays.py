@@ -642,3 +642,20 @@ def test_a_layer_of_one_neuron_has_an_interval(measure):
     groups = np.repeat(np.arange(20), 20)
     found = similarity_matrix({"one": X, "three": Y}, [measure], groups=groups, intervals=True)
     assert np.isfinite(found[f"{measure}_interval"].sel(layer_row="one", layer_col="three")).all()
+
+
+def test_the_order_of_utterances_is_of_no_consequence_to_held_out_scores_and_intervals():
+    names = ["linreg_heldout", "linreg_heldout_r", "ridge_heldout", "maxcorr", "cka_utterance"]
+    order = np.random.default_rng(0).permutation(12)
+    rows = np.concatenate([np.flatnonzero(GROUPS == group) for group in order])
+    settings = Settings("few", folds=4, groups=10)
+    before = similarity_matrix(LAYERS, names, groups=GROUPS, settings=settings, intervals=True)
+    permuted = {name: values[rows] for name, values in LAYERS.items()}
+    after = similarity_matrix(
+        permuted, names, groups=GROUPS[rows], settings=settings, intervals=True
+    )
+    for name in before:
+        np.testing.assert_allclose(after[name], before[name], rtol=0, atol=1e-9, err_msg=str(name))
+    # Other names hold other groups out together.
+    other = similarity_matrix(LAYERS, names, groups=[f"u{each}" for each in GROUPS])
+    assert (abs(other["linreg_heldout"] - before["linreg_heldout"]) > 1e-4).any()

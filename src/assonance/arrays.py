@@ -95,7 +95,8 @@ def similarity_matrix(
         Names of neuron and layer measures.
     groups
         What each frame belongs to, length T: its speaker, or its utterance if speakers are unknown.
-        Held-out measures hold out whole groups, and intervals generalise to other groups. By
+        Held-out measures hold out whole groups, and intervals generalise to other groups. The names
+        decide which groups are held out together, and their order is of no consequence. By
         utterance they are too short for other speakers. For `cka_utterance`, groups are the
         utterances.
     settings
@@ -169,18 +170,24 @@ class _Arrays:
     arrays
         Layer name to frames, shape (T, D).
     groups
-        Number of each frame's utterance, from 0 on; None to cut frames into chunks instead.
+        Number of each frame's utterance, from 0 on, and the names of the utterances; None to cut
+        frames into chunks instead.
     """
 
-    def __init__(self, arrays: Mapping[str, Tensor], groups: NDArray[np.int64] | None) -> None:
+    def __init__(
+        self,
+        arrays: Mapping[str, Tensor],
+        groups: tuple[NDArray[np.int64], Sequence[Hashable]] | None,
+    ) -> None:
         self.arrays = arrays
         self.widths = {name: values.shape[1] for name, values in arrays.items()}
         if groups is None:
-            groups = np.arange(len(next(iter(arrays.values())))) // CHUNK_FRAMES
-        self.sizes = np.bincount(groups).tolist()
-        self.units = range(len(self.sizes))
+            numbers = np.arange(len(next(iter(arrays.values())))) // CHUNK_FRAMES
+            groups = numbers, range(int(numbers[-1]) + 1)
+        numbers, self.units = groups
+        self.sizes = np.bincount(numbers).tolist()
         self._starts = np.cumsum([0, *self.sizes])
-        self._order = np.argsort(groups, kind="stable")
+        self._order = np.argsort(numbers, kind="stable")
 
     def read(self, utterance: int, names: Sequence[str]) -> dict[str, Tensor]:
         """Return the rows of one utterance; a view if they are contiguous."""
@@ -212,7 +219,8 @@ def head_similarity_matrix(
     ----------
     layers
         Name to one array an utterance, heads × queries × keys, shape (H, T, T), rows summing to
-        one; the same utterances, in the same order, for every layer. Maps of one utterance that
+        one; the same utterances, in the same order, for every layer. Intervals depend a little on
+        that order: utterances are put into jackknife groups by their places. Maps of one utterance that
         differ in T are compared on the coarsest grid: queries averaged, keys summed. If no map is
         more precise than float32, maps are compared in float32 and scores are accurate to a few
         millionths; otherwise in float64.
@@ -352,8 +360,8 @@ def _needing_groups(measures: Sequence[Measure], *, resampled: bool) -> list[str
 
 def _group_numbers(
     groups: Sequence[Hashable] | None, n: int, needing: Sequence[str]
-) -> NDArray[np.int64]:
-    """Return the number of each frame's utterance, or raise if none is given."""
+) -> tuple[NDArray[np.int64], list[Hashable]]:
+    """Number the utterances of the frames, or raise if none are given."""
     if groups is None:
         verb = "needs" if needing[0] in MEASURES else "need"
         raise AssonanceError(

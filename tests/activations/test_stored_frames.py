@@ -53,7 +53,7 @@ def test_frames_of_an_utterance_are_those_of_the_stores(stores):
     source = StoredFrames(layers(stores), list(SIZES))
     assert source.widths == {"m 0": 2, "m 1": 4, "n 0": 2, "n 1": 4}
     assert source.sizes == [3, 5]
-    assert list(source.units) == [0, 1]
+    assert list(source.units) == list(SIZES)
     found = source.read(1, ["m 0", "n 1", "m 1"])
     assert found.keys() == {"m 0", "n 1", "m 1"}
     np.testing.assert_array_equal(found["n 1"], stores["n"].frames["two"]["1"])
@@ -61,7 +61,7 @@ def test_frames_of_an_utterance_are_those_of_the_stores(stores):
 
 
 def test_means_are_over_all_frames(stores):
-    means = StoredFrames(layers(stores), list(SIZES), units=[0, 0]).means()
+    means = StoredFrames(layers(stores), list(SIZES), units=["who", "who"]).means()
     frames = np.concatenate([each["1"] for each in stores["m"].frames.values()])
     torch.testing.assert_close(means["m 1"], torch.from_numpy(frames.mean(0, dtype=np.float64)))
     assert all(store.reads == 0 for store in stores.values())

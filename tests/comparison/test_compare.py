@@ -215,9 +215,10 @@ def test_the_record_says_what_was_run_on_what(pair, speech, whole):
     assert (first.name, first.source) == (pair[0].name, str(pair[0]))
     assert (first.fingerprint, first.layers) == (model.fingerprint, dict(model.meanings))
     assert first.n_parameters == model.info.n_parameters
-    first, second = record.notes
-    assert first.startswith(f"{' and '.join(whole.models)}: miniatures")
-    assert "independent" in second
+    rough, dependent, small = record.notes
+    assert rough == "intervals are rough: 6 groups of utterances are few; add speech"
+    assert "independent" in dependent
+    assert small.startswith(f"{' and '.join(whole.models)}: miniatures")
     assert record.population.startswith("other recordings")
 
 

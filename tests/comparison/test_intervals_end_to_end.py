@@ -17,7 +17,7 @@ from assonance.inference.intervals import (
     jackknife,
     rank_p_value,
 )
-from assonance.inference.resampling import assign_folds, assign_groups, replicate_weights
+from assonance.inference.resampling import assign_groups, replicate_weights
 from assonance.measures import MEASURES
 from assonance.scoring.scores import attributes
 from assonance.settings import Settings
@@ -27,6 +27,7 @@ SIZES = [17, 30, 22, 25, 40, 22, 16, 28, 35, 25]
 GROUPS = np.repeat(range(len(SIZES)), SIZES)
 LAYERS = make_layers({"a": 5, "b": 4, "c": 6}, sum(SIZES))
 PARTS, FOLD_OF_PART = assign_groups(SIZES, range(len(SIZES)), folds=3, groups=6, seed=0)
+FOLDS = FOLD_OF_PART[PARTS]
 WEIGHTS = replicate_weights(FOLD_OF_PART.tolist(), 40, 0)
 # Held-out measures have folds of their own where an utterance is missing.
 REPLICATED = [
@@ -70,7 +71,7 @@ def test_replicates_of_distinct_utterances_are_near_those_about_their_own_mean(f
 
 
 def test_replicates_of_held_out_scores_keep_the_folds(found):
-    folds = assign_folds(SIZES, 3, 0)[GROUPS]
+    folds = FOLDS[GROUPS]
     part = 3
     rest = PARTS[GROUPS] != part
     x, y, folds = LAYERS["a"][rest], LAYERS["b"][rest], folds[rest]
@@ -108,7 +109,7 @@ def test_a_draw_is_the_score_of_the_groups_as_often_as_they_were_drawn(drawn, me
 
 
 def test_no_utterance_is_in_two_folds_of_a_draw(drawn):
-    folds = assign_folds(SIZES, 3, 0)[GROUPS]
+    folds = FOLDS[GROUPS]
     for draw in (0, 7):
         rows = np.repeat(np.arange(len(GROUPS)), WEIGHTS[draw][PARTS[GROUPS]])
         expected = oracles.linreg_heldout(LAYERS["a"][rows], LAYERS["b"][rows], folds[rows])
@@ -130,7 +131,7 @@ def test_measures_without_an_honest_interval_have_none(found):
 
 def turned(shift):
     """The frames in the order of those they are paired with."""
-    folds = assign_folds(SIZES, 3, 0)
+    folds = FOLDS
     order = np.empty(len(GROUPS), dtype=int)
     for fold in range(3):
         own = np.flatnonzero(folds == fold)

@@ -1,5 +1,7 @@
 """Folds and jackknife groups hold whole units; replicates leave groups out or draw them."""
 
+from hashlib import blake2b
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,8 +9,8 @@ from hypothesis import strategies as st
 
 from assonance.inference.resampling import (
     Resampling,
-    assign_folds,
     assign_groups,
+    hash_name,
     replicate_weights,
 )
 from assonance.settings import Settings
@@ -18,9 +20,14 @@ UTTERANCES = [17, 30, 12, 25, 40, 22]
 SETTINGS = Settings("few", folds=3, groups=5, shifts=4)
 
 
+def fold_of_utterance(sizes, units, folds, seed=0):
+    group, fold = assign_groups(sizes, units, folds=folds, groups=folds, seed=seed)
+    return fold[group]
+
+
 @given(SIZES, st.integers(1, 8), st.integers(0, 5))
-def test_folds_differ_by_no_more_than_the_largest_group(sizes, folds, seed):
-    assigned = assign_folds(sizes, folds, seed)
+def test_folds_differ_by_no_more_than_the_largest_unit(sizes, folds, seed):
+    assigned = fold_of_utterance(sizes, range(len(sizes)), folds, seed)
     filled = np.bincount(assigned, weights=sizes, minlength=min(folds, len(sizes)))
     assert assigned.shape == (len(sizes),)
     assert len(filled) == min(folds, len(sizes))
@@ -28,18 +35,42 @@ def test_folds_differ_by_no_more_than_the_largest_group(sizes, folds, seed):
     assert filled.max() - filled.min() <= max(sizes)
 
 
-@given(SIZES, st.integers(1, 8))
-def test_a_seed_always_gives_the_same_folds(sizes, folds):
-    np.testing.assert_array_equal(assign_folds(sizes, folds, 3), assign_folds(sizes, folds, 3))
+@given(st.data(), st.integers(1, 8), st.integers(1, 20))
+def test_the_order_of_utterances_is_of_no_consequence(data, folds, groups):
+    utterances = data.draw(
+        st.lists(st.tuples(st.integers(1, 100), st.text(max_size=2)), min_size=1, max_size=30)
+    )
+    order = data.draw(st.permutations(range(len(utterances))))
+    sizes, units = zip(*utterances, strict=True)
+    group, fold = assign_groups(sizes, units, folds=folds, groups=groups, seed=0)
+    sizes, units = zip(*(utterances[place] for place in order), strict=True)
+    again, same = assign_groups(sizes, units, folds=folds, groups=groups, seed=0)
+    np.testing.assert_array_equal(fold, same)
+    np.testing.assert_array_equal(group[list(order)], again)
 
 
-def test_another_seed_gives_other_folds():
-    sizes = np.arange(1, 20)
-    assert (assign_folds(sizes, 4, 0) != assign_folds(sizes, 4, 1)).any()
+def test_another_seed_or_other_names_give_other_folds():
+    sizes = np.arange(1, 20).tolist()
+    folds = fold_of_utterance(sizes, range(19), 4)
+    assert (folds != fold_of_utterance(sizes, range(19), 4, seed=1)).any()
+    assert (folds != fold_of_utterance(sizes, [f"u{number}" for number in range(19)], 4)).any()
 
 
-def test_equal_groups_make_equal_folds():
-    assert np.bincount(assign_folds([7] * 20, 5, 0)).tolist() == [4] * 5
+@pytest.mark.parametrize("kind", [float, np.int16, np.float32])
+def test_equal_numbers_of_any_type_give_the_same_folds(kind):
+    sizes = np.arange(1, 20).tolist()
+    folds = fold_of_utterance(sizes, range(19), 4)
+    np.testing.assert_array_equal(
+        folds, fold_of_utterance(sizes, [kind(each) for each in range(19)], 4)
+    )
+
+
+def test_folds_are_the_same_on_every_machine():
+    assert hash_name("ann", 0) == int.from_bytes(blake2b(b"0 'ann'", digest_size=16).digest())
+
+
+def test_equal_units_make_equal_folds():
+    assert np.bincount(fold_of_utterance([7] * 20, range(20), 5)).tolist() == [4] * 5
 
 
 @given(
@@ -60,7 +91,7 @@ def test_units_are_never_split_and_groups_lie_within_folds(utterances, folds, pa
 
 def test_folds_do_not_depend_on_the_number_of_groups():
     sizes = np.random.default_rng(0).integers(5, 80, 37).tolist()
-    expected = assign_folds(sizes, 5, 3)
+    expected = fold_of_utterance(sizes, range(37), 5, seed=3)
     for parts in (5, 12, 20):
         part, fold = assign_groups(sizes, range(37), folds=5, groups=parts, seed=3)
         assert len(fold) == parts

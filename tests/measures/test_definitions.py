@@ -7,10 +7,9 @@ import oracles
 import pytest
 import scipy.stats
 import torch
-from material import make_groups, make_layers, make_maps, make_moments
+from material import make_folds, make_groups, make_layers, make_maps, make_moments
 
 from assonance import head_similarity_matrix, similarity, similarity_matrix
-from assonance.inference.resampling import assign_folds
 from assonance.measures import MEASURES
 from assonance.measures.neurons import rotated_bases
 from assonance.settings import SETTINGS, find_settings
@@ -74,7 +73,7 @@ def test_mincorr_is_the_lowest_best_match_over_all_other_layers(layers, settings
 def test_held_out_measures_predict_frames_of_groups_never_seen(measure, layers, settings):
     groups = make_groups(FRAMES)
     choices = find_settings(settings)
-    folds = assign_folds(np.bincount(groups), choices.folds, choices.seed)[groups]
+    folds = make_folds(groups, choices.folds, choices.seed)
     found = similarity_matrix(layers, [measure], groups=groups, settings=settings, per_neuron=True)
     for row, col in pairs_of(layers):
         expected = getattr(oracles, measure)(layers[row], layers[col], folds)

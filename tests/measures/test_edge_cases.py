@@ -6,10 +6,9 @@ import numpy as np
 import oracles
 import pytest
 import torch
-from material import make_groups, make_layers, make_maps
+from material import make_folds, make_groups, make_layers, make_maps
 
 from assonance import AssonanceWarning, head_similarity_matrix, similarity, similarity_matrix
-from assonance.inference.resampling import assign_folds
 from assonance.measures import MEASURES
 from assonance.measures.attention import best_match
 from assonance.measures.roles import NEEDS_MORE_FRAMES_THAN_NEURONS
@@ -142,7 +141,7 @@ def test_a_neuron_that_varies_in_one_group_alone_does_not_spoil_its_prediction(
     layers = make_layers({"a": 6, "b": 3}, frames=FRAMES, seed=seed)
     burst = (GROUPS == 4) * np.random.default_rng(seed).standard_normal(FRAMES)
     layers["b"] = np.column_stack([layers["b"], size * burst + base])
-    folds = assign_folds(np.bincount(GROUPS), 5, 0)[GROUPS]
+    folds = make_folds(GROUPS, 5, 0)
     expected = getattr(oracles, measure)(layers["a"], layers["b"], folds)
     found = neurons_of(layers["a"], layers["b"], measure)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
@@ -153,7 +152,7 @@ def test_neurons_that_part_in_one_group_alone_do_not_spoil_its_prediction():
     rng = np.random.default_rng(0)
     burst = (GROUPS == 4)[:, None] * rng.standard_normal((FRAMES, 10))
     layers["b"] = np.hstack([layers["b"], layers["b"] @ rng.standard_normal((20, 10)) + burst])
-    folds = assign_folds(np.bincount(GROUPS), 5, 0)[GROUPS]
+    folds = make_folds(GROUPS, 5, 0)
     expected = oracles.linreg_heldout(layers["a"], layers["b"], folds)
     found = neurons_of(layers["a"], layers["b"], "linreg_heldout")
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)

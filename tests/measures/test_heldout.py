@@ -5,12 +5,11 @@ from dataclasses import replace
 import numpy as np
 import oracles
 import pytest
-from material import make_groups, make_layers
+from material import make_folds, make_groups, make_layers
 from sklearn.cross_decomposition import CCA
 from sklearn.linear_model import Ridge
 
 from assonance import AssonanceError, similarity, similarity_matrix
-from assonance.inference.resampling import assign_folds
 from assonance.settings import SETTINGS, find_settings
 
 FRAMES = 200
@@ -37,7 +36,7 @@ def settings(request):
 
 def folds_of(settings):
     choices = find_settings(settings)
-    return assign_folds(np.bincount(GROUPS), choices.folds, choices.seed)[GROUPS]
+    return make_folds(GROUPS, choices.folds, choices.seed)
 
 
 def pairs_of(layers):

@@ -6,10 +6,9 @@ import numpy as np
 import oracles
 import pytest
 import torch
-from material import make_groups, make_layers
+from material import make_folds, make_groups, make_layers
 
 from assonance import similarity_matrix
-from assonance.inference.resampling import assign_folds
 from assonance.measures import MEASURES
 from assonance.measures.neurons import rotations
 from assonance.settings import SETTINGS
@@ -118,7 +117,7 @@ def by_definition(measure, x, y, groups):
     varying = [values[:, np.ptp(values, axis=0) > 0].astype(np.float64) for values in (x, y)]
     more = []
     if MEASURES[measure].needs == "folds":
-        more = [assign_folds(np.bincount(groups), CHOICES.folds, CHOICES.seed)[groups]]
+        more = [make_folds(groups, CHOICES.folds, CHOICES.seed)]
     elif MEASURES[measure].needs == "blocks":
         more = [groups]
     elif measure == "maxcorr_rotated":

@@ -8,12 +8,12 @@ from itertools import combinations_with_replacement
 import numpy as np
 import oracles
 import pytest
+from material import make_folds
 from told import Told
 
 from assonance import Corpus, load_model, similarity_matrix
 from assonance.activations.extraction import extract
 from assonance.activations.stored_frames import Layer, StoredFrames
-from assonance.inference.resampling import assign_folds
 from assonance.measures import MEASURES, find
 from assonance.scoring import frame_pass, frame_source, frame_sums, layer_sums
 from assonance.scoring.frame_pass import FramePass, resample_frames
@@ -74,14 +74,14 @@ def layers(models, corpus, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def plain(layers, corpus):
-    """The same frames in plain arrays, and the number of each frame's utterance."""
+    """The same frames in plain arrays, and the id of each frame's utterance."""
     arrays = {
         name: np.concatenate([layer.store.read(each.id)[layer.label] for each in corpus])
         for name, layer in layers.items()
     }
     store = layers["a encoder.0"].store
     sizes = [store.n_frames(each.id) for each in corpus]
-    return arrays, np.repeat(np.arange(len(corpus)), sizes), sizes
+    return arrays, np.repeat([each.id for each in corpus], sizes), sizes
 
 
 def frame_scores(layers, corpus, measures=OF_FRAMES, *, memory=1e9, wanted=always, told=None):
@@ -121,7 +121,7 @@ def test_scores_are_those_of_all_frames_at_once(whole, plain, measure):
 @pytest.mark.parametrize("measure", ["maxcorr", "linreg", "linreg_heldout", "linreg_heldout_r"])
 def test_scores_of_neurons_are_those_of_the_definition(whole, plain, measure):
     arrays, groups, sizes = plain
-    folds = assign_folds(sizes, SETTINGS.folds, SETTINGS.seed)[groups]
+    folds = make_folds(groups, SETTINGS.folds, SETTINGS.seed)
     assert len(set(folds)) == SETTINGS.folds < len(sizes)
     more = {"folds": folds} if "heldout" in measure else {}
     # b's layers are not normalised: no neuron follows from the others up to rounding alone.

@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-from material import make_groups, make_layers, make_moments
+from material import make_folds, make_groups, make_layers, make_moments
 
-from assonance.inference.resampling import assign_folds
 from assonance.statistics import FoldedMoments, Moments
 
 FRAMES = 90
 LAYERS = make_layers({"a": 4, "b": 6}, frames=FRAMES, mean=3)
-FOLDS = assign_folds(np.bincount(make_groups(FRAMES)), 3, 0)[make_groups(FRAMES)]
+FOLDS = make_folds(make_groups(FRAMES), 3, 0)
 
 
 def test_statistics_of_a_layer_are_those_of_its_frames():

@@ -4,14 +4,13 @@ import numpy as np
 import oracles
 import pytest
 import torch
-from material import make_groups, make_layers, make_moments
+from material import make_folds, make_groups, make_layers, make_moments
 
-from assonance.inference.resampling import assign_folds
 from assonance.statistics.ridge import STRENGTHS, RidgePath, choose_strengths, ridge_held_out
 
 FRAMES = 200
 GROUPS = make_groups(FRAMES)
-FOLDS = assign_folds(np.bincount(GROUPS), 5, 0)[GROUPS]
+FOLDS = make_folds(GROUPS, 5, 0)
 LAYERS = make_layers({"a": 4, "b": 9}, frames=FRAMES, mean=2)
 
 

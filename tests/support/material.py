@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from assonance.inference.resampling import assign_groups
 from assonance.statistics import FoldedMoments, Moments
 
 torch.set_num_threads(1)  # threads slow down work on arrays this small
@@ -25,6 +26,13 @@ def make_groups(frames, groups=12, seed=0):
     """Return the utterance of each frame, for utterances of various lengths in order."""
     cuts = np.random.default_rng(seed).choice(np.arange(1, frames), groups - 1, replace=False)
     return np.searchsorted(np.sort(cuts), np.arange(frames), side="right")
+
+
+def make_folds(groups, folds, seed=0):
+    """Return the fold of each frame, from the name of its utterance, as every measure has it."""
+    names, numbers, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    group, fold = assign_groups(sizes, names, folds=folds, groups=folds, seed=seed)
+    return fold[group][numbers]
 
 
 def make_maps(heads, lengths=(7, 12, 5), seed=0, sharpness=1.5):

@@ -12,12 +12,14 @@ def measured(scores):
 
 
 def activations(spec, speech):
-    """Frames of every layer, utterance after utterance, and the utterance of each frame."""
+    """Frames of every layer, utterance after utterance, and the id of each frame's utterance."""
     model = load_model(spec)
     outputs, maps = [], {label: [] for label in model.layers[1:]}
-    for each in Corpus.from_path(speech):
+    corpus = Corpus.from_path(speech)
+    for each in corpus:
         made = model.run(each.read(16000), attend=lambda label, one: maps[label].append(one))
         outputs.append(made.activations)
     layers = {label: np.concatenate([each[label] for each in outputs]) for label in model.layers}
-    groups = np.repeat(np.arange(len(outputs)), [len(each["encoder.0"]) for each in outputs])
+    sizes = [len(each["encoder.0"]) for each in outputs]
+    groups = np.repeat([each.id for each in corpus], sizes)
     return layers, maps, groups

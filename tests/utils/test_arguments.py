@@ -27,7 +27,9 @@ NUMBERS = [0, 0, 1, 0, 2]
     ids=lambda groups: type(groups).__name__,
 )
 def test_groups_are_numbered_in_the_order_of_their_first_frames(groups):
-    assert group_numbers(groups, 5).tolist() == NUMBERS
+    numbers, names = group_numbers(groups, 5)
+    assert numbers.tolist() == NUMBERS
+    assert len(names) == max(NUMBERS) + 1
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ class StoredFrames:
     ids
         Utterances that every store holds, in the order of the corpus.
     units
-        Number of the unit of each utterance; None if each is a unit of its own.
+        Name of the unit of each utterance; None if each is a unit of its own.
     rows
         By model, the frames that are pooled to the rows of each utterance, as many rows for every
         model. None, or a model left out, if each frame is a row.
@@ -45,12 +45,12 @@ class StoredFrames:
         self,
         layers: Mapping[str, Layer],
         ids: Sequence[str],
-        units: Sequence[int] | None = None,
+        units: Sequence[str] | None = None,
         rows: Mapping[str, Sequence[FrameGroups | None]] | None = None,
     ) -> None:
         self.layers = layers
         self.ids = ids
-        self.units = range(len(ids)) if units is None else units
+        self.units = ids if units is None else units
         self.widths = {name: layer.store.layers[layer.label] for name, layer in layers.items()}
         self._rows = rows or {}
         self.sizes = [self._size(utterance) for utterance in range(len(ids))]

@@ -1,15 +1,13 @@
 """Find the units of a corpus, speakers or recordings, that resampling never splits."""
 
-from collections.abc import Iterable
-
 from assonance.corpus import Corpus
 
 # With fewer speakers the variance of scores between speakers cannot be estimated.
 LEAST_SPEAKERS = 10
 
 
-def units_of(corpus: Corpus) -> list[int]:
-    """Return the unit of each utterance.
+def units_of(corpus: Corpus) -> list[str]:
+    """Return the name of each utterance's unit.
 
     A unit is never split between training and held-out folds, nor between jackknife groups. Units
     are speakers if every utterance names one and there are at least `LEAST_SPEAKERS`. Otherwise
@@ -18,14 +16,14 @@ def units_of(corpus: Corpus) -> list[int]:
 
     Returns
     -------
-    list of int
-        Number of the unit, from 0, in the order of first appearance.
+    list of str
+        The speaker, the recording, or the utterance's own id.
     """
     if by_speaker(corpus):
-        return _numbers(utterance.speaker for utterance in corpus)
+        return [str(utterance.speaker) for utterance in corpus]
     if len({utterance.recording for utterance in corpus}) > 1:
-        return _numbers(utterance.recording for utterance in corpus)
-    return list(range(len(corpus)))
+        return [utterance.recording for utterance in corpus]
+    return [utterance.id for utterance in corpus]
 
 
 def by_speaker(corpus: Corpus) -> bool:
@@ -57,8 +55,3 @@ def few_speakers(corpus: Corpus) -> list[str]:
     return [
         f"intervals hold for other speech of the speakers heard here, not for other speakers: {why}"
     ]
-
-
-def _numbers(labels: Iterable[str | None]) -> list[int]:
-    index: dict[str | None, int] = {}
-    return [index.setdefault(label, len(index)) for label in labels]

@@ -1,6 +1,7 @@
 """Assign utterances to folds and jackknife groups, and weight the groups of each replicate."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -39,7 +40,7 @@ class Resampling:
     shifts: int = 0
 
     @classmethod
-    def of_groups(cls, sizes: Sequence[int], units: Sequence[int], settings: Settings) -> Self:
+    def of_groups(cls, sizes: Sequence[int], units: Sequence[Hashable], settings: Settings) -> Self:
         """Assign utterances to the settings' jackknife groups, and weight their replicates.
 
         Parameters
@@ -58,7 +59,7 @@ class Resampling:
 
     @classmethod
     def of_folds(
-        cls, sizes: Sequence[int], units: Sequence[int], settings: Settings, *, held_out: bool
+        cls, sizes: Sequence[int], units: Sequence[Hashable], settings: Settings, *, held_out: bool
     ) -> Self:
         """Assign utterances to folds alone: one jackknife group a fold, and no replicates.
 
@@ -67,7 +68,7 @@ class Resampling:
         sizes
             Number of frames of each utterance.
         units
-            Number of the unit (speaker or recording) of each utterance, from 0 on.
+            Name of the unit (speaker or recording) of each utterance.
         settings
             Number of folds and groups, and the seed.
         held_out
@@ -109,69 +110,66 @@ class Resampling:
         return len(self.fold_of_group)
 
 
-def assign_folds(sizes: Sequence[int], folds: int, seed: int) -> NDArray[np.int64]:
-    """Assign utterances (or units) to folds of about equal size.
-
-    Neighbouring frames are dependent, so an utterance is never split.
-
-    Parameters
-    ----------
-    sizes
-        Number of frames of each utterance.
-    folds
-        Number of folds; at most one an utterance is used.
-    seed
-        Seed of the order in which utterances are placed, each into the smallest fold so far.
-
-    Returns
-    -------
-    numpy.ndarray
-        Fold of each utterance, shape (len(sizes),).
-    """
-    filled = np.zeros(min(folds, len(sizes)), dtype=np.int64)
-    assigned = np.zeros(len(sizes), dtype=np.int64)
-    for utterance in np.random.default_rng(seed).permutation(len(sizes)):
-        assigned[utterance] = filled.argmin()
-        filled[assigned[utterance]] += sizes[utterance]
-    return assigned
-
-
 def assign_groups(
-    sizes: Sequence[int], units: Sequence[int], *, folds: int, groups: int, seed: int
+    sizes: Sequence[int], units: Sequence[Hashable], *, folds: int, groups: int, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Assign utterances to folds of about equal size, and those of each fold to jackknife groups.
 
     Utterances that depend on each other (of one recording or speaker) form a unit, which is never
-    split. The folds do not depend on the number of groups.
+    split: neither are utterances, since neighbouring frames are dependent. Units are placed in the
+    order of a hash of their names, so that the order of utterances is of no consequence. The folds
+    do not depend on the number of groups.
 
     Parameters
     ----------
     sizes
         Number of frames of each utterance.
     units
-        Number of the unit of each utterance, from 0 on.
+        Name of the unit of each utterance: a word or number.
     folds, groups
         Number of folds and of groups; fewer if there are fewer units.
     seed
-        Seed of the order in which units are placed.
+        Hashed with the names.
 
     Returns
     -------
     tuple of numpy.ndarray
         Jackknife group of each utterance, shape (len(sizes),), and fold of each group, ascending.
     """
-    weights = np.bincount(units, weights=sizes).astype(np.int64)
-    fold_of_unit = assign_folds(weights.tolist(), folds, seed)
+    names = sorted(set(units), key=lambda name: hash_name(name, seed))
+    place = {name: number for number, name in enumerate(names)}
+    unit_of_utterance = np.array([place[name] for name in units])
+    weights = np.bincount(unit_of_utterance, weights=sizes).astype(np.int64)
+    fold_of_unit = _spread(weights, folds)
     group_of_unit = np.zeros(len(weights), dtype=np.int64)
     fold_of_group: list[int] = []
     count = int(fold_of_unit.max()) + 1
     for fold in range(count):
         members = np.flatnonzero(fold_of_unit == fold)
-        groups_of_fold = max(1, groups // count + (fold < groups % count))
-        within = assign_folds(weights[members].tolist(), groups_of_fold, seed)
+        within = _spread(weights[members], max(1, groups // count + (fold < groups % count)))
         group_of_unit[members] = len(fold_of_group) + within
         fold_of_group += [fold] * (int(within.max()) + 1)
-    return group_of_unit[np.asarray(units)], np.array(fold_of_group)
+    return group_of_unit[unit_of_utterance], np.array(fold_of_group)
+
+
+def hash_name(name: Hashable, seed: int) -> int:
+    """Hash a name with a seed: the same on every machine, and for equal numbers of any type."""
+    if isinstance(name, np.generic):
+        name = name.item()
+    if isinstance(name, float) and name.is_integer():
+        name = int(name)
+    digest = hashlib.blake2b(f"{seed} {name!r}".encode(), digest_size=16).digest()
+    return int.from_bytes(digest)
+
+
+def _spread(sizes: NDArray[np.int64], parts: int) -> NDArray[np.int64]:
+    """Place units in their order, each into the smallest part so far; return the part of each."""
+    filled = np.zeros(min(parts, len(sizes)), dtype=np.int64)
+    assigned = np.zeros(len(sizes), dtype=np.int64)
+    for unit, size in enumerate(sizes):
+        assigned[unit] = filled.argmin()
+        filled[assigned[unit]] += size
+    return assigned
 
 
 def replicate_weights(folds: Sequence[int], draws: int | None, seed: int) -> NDArray[np.int64]:

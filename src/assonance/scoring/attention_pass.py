@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
-from assonance.inference.resampling import Resampling
+from assonance.inference.resampling import Resampling, hash_name
 from assonance.measures import Measure
 from assonance.scoring.attention_sums import AttentionSums, Batch, batches
 from assonance.scoring.caveats import ONE_GROUP, few_interval_groups
@@ -220,7 +220,8 @@ class AttentionPass:
         """Sample the query frames of a piece; None for all."""
         if not self.rows:
             return None
-        return sample_queries(maps[0].shape[-1], self.rows, [self.settings.seed, utterance, piece])
+        drawn_by = hash_name(self.source.names[utterance], self.settings.seed)
+        return sample_queries(maps[0].shape[-1], self.rows, [drawn_by, piece])
 
     def _scored(self, by_group: Mapping[int, AttentionSums], total: AttentionSums) -> PassResult:
         """Score the sums of all jackknife groups."""

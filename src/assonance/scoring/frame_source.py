@@ -1,6 +1,6 @@
 """Frames of layers, read utterance by utterance: in chunks, or paired with shifted frames."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -23,8 +23,8 @@ class FrameSource(Protocol):
         """Number of frames of each utterance."""
 
     @property
-    def units(self) -> Sequence[int]:
-        """Number of the unit of each utterance, from 0 on: a unit is never split."""
+    def units(self) -> Sequence[Hashable]:
+        """Name of the unit of each utterance: a unit is never split."""
 
     def read(self, utterance: int, names: Sequence[str]) -> Mapping[str, Tensor]:
         """Return frames of one utterance, shape (T, D) by layer name, float32 or float64."""

@@ -55,8 +55,8 @@ def frames(name: str, values: ArrayLike) -> Tensor:
     return torch.from_numpy(copy)
 
 
-def group_numbers(groups: Sequence[Hashable], n: int) -> NDArray[np.int64]:
-    """Return the number of each frame's utterance, from 0 in the order of first appearance.
+def group_numbers(groups: Sequence[Hashable], n: int) -> tuple[NDArray[np.int64], list[Hashable]]:
+    """Number the utterances in the order of first appearance.
 
     Parameters
     ----------
@@ -65,6 +65,11 @@ def group_numbers(groups: Sequence[Hashable], n: int) -> NDArray[np.int64]:
         utterance.
     n
         Number of frames.
+
+    Returns
+    -------
+    tuple of numpy.ndarray and list
+        Number of each frame's utterance, from 0; names of the utterances in that order.
 
     Raises
     ------
@@ -83,11 +88,12 @@ def group_numbers(groups: Sequence[Hashable], n: int) -> NDArray[np.int64]:
         )
     index: dict[Hashable, int] = {}
     try:
-        return np.fromiter((index.setdefault(each, len(index)) for each in labels), np.int64, n)
+        numbers = np.fromiter((index.setdefault(each, len(index)) for each in labels), np.int64, n)
     except TypeError as error:
         raise AssonanceError(
             f"groups= must name the utterance of each frame by a word or number: {error}"
         ) from error
+    return numbers, list(index)
 
 
 def _labels(groups: Any) -> list[Any]:
