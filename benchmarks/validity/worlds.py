@@ -46,7 +46,7 @@ class World:
     Attributes
     ----------
     x, y
-        Weights of the shared series in the neurons of each layer, shape (SHARED, width). Each
+        Weights of the shared series in the neurons of each layer, shape (K, width). Each
         neuron has a series of its own besides.
     heavy
         Whether innovations have heavy tails.
@@ -87,7 +87,7 @@ class World:
 
     def frames(self, rng: np.random.Generator, speech: Speech) -> Array:
         """Draw the frames of both layers; (Σ frames, 2, width)."""
-        common = self._series(rng, speech, SHARED)
+        common = self._series(rng, speech, len(self.x))
         layers = [
             common @ weights + self._series(rng, speech, weights.shape[1])
             for weights in (self.x, self.y)
