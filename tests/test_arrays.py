@@ -647,7 +647,7 @@ def test_a_layer_of_one_neuron_has_an_interval(measure):
 def test_the_order_of_utterances_is_of_no_consequence_to_held_out_scores_and_intervals():
     names = ["linreg_heldout", "linreg_heldout_r", "ridge_heldout", "maxcorr", "cka_utterance"]
     order = np.random.default_rng(0).permutation(12)
-    rows = np.concatenate([np.flatnonzero(GROUPS == group) for group in order])
+    rows = np.concatenate([np.flatnonzero(group == GROUPS) for group in order])
     settings = Settings("few", folds=4, groups=10)
     before = similarity_matrix(LAYERS, names, groups=GROUPS, settings=settings, intervals=True)
     permuted = {name: values[rows] for name, values in LAYERS.items()}

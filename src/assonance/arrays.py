@@ -220,9 +220,9 @@ def head_similarity_matrix(
     layers
         Name to one array an utterance, heads × queries × keys, shape (H, T, T), rows summing to
         one; the same utterances, in the same order, for every layer. Intervals depend a little on
-        that order: utterances are put into jackknife groups by their places. Maps of one utterance that
-        differ in T are compared on the coarsest grid: queries averaged, keys summed. If no map is
-        more precise than float32, maps are compared in float32 and scores are accurate to a few
+        that order: utterances are put into jackknife groups by their places. Maps of one utterance
+        that differ in T are compared on the coarsest grid: queries averaged, keys summed. If no map
+        is more precise than float32, maps are compared in float32 and scores are accurate to a few
         millionths; otherwise in float64.
     measures
         Names of head measures.
@@ -361,7 +361,7 @@ def _needing_groups(measures: Sequence[Measure], *, resampled: bool) -> list[str
 def _group_numbers(
     groups: Sequence[Hashable] | None, n: int, needing: Sequence[str]
 ) -> tuple[NDArray[np.int64], list[Hashable]]:
-    """Number the utterances of the frames, or raise if none are given."""
+    """Return numbers and names of the frames' utterances, or raise if none are given."""
     if groups is None:
         verb = "needs" if needing[0] in MEASURES else "need"
         raise AssonanceError(

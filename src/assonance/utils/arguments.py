@@ -56,7 +56,7 @@ def frames(name: str, values: ArrayLike) -> Tensor:
 
 
 def group_numbers(groups: Sequence[Hashable], n: int) -> tuple[NDArray[np.int64], list[Hashable]]:
-    """Number the utterances in the order of first appearance.
+    """Return the number of each frame's utterance, in the order of first appearance.
 
     Parameters
     ----------
