@@ -6,7 +6,7 @@ the share that the other layer explains, on held-out speech (Cohen & Cohen 1975)
 between the residuals of the two layers after regression on the spectrum.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,8 +80,8 @@ class BesideSpectrum:
         return self.source.sizes
 
     @property
-    def units(self) -> Sequence[int]:
-        """Number of the unit of each utterance."""
+    def units(self) -> Sequence[Hashable]:
+        """Name of the unit of each utterance."""
         return self.source.units
 
     def read(self, utterance: int, names: Sequence[str]) -> dict[str, Tensor]:
