@@ -40,7 +40,7 @@ def test_chunks_end_when_they_have_enough_frames(monkeypatch):
 @pytest.mark.parametrize(("shift", "first"), [(0.01, 1), (0.5, 2), (0.99, 3)])
 def test_shifted_frames_are_those_of_later_utterances_round_in_a_circle(monkeypatch, shift, first):
     monkeypatch.setattr(frame_source, "CHUNK_FRAMES", 6)
-    pairs = list(READER.shifted(range(4), ["a"], shift))
+    pairs = list(READER.shifted(range(4), ["a"], ["a"], shift))
     assert all(length(rows) == length(columns) for rows, columns in pairs)
     everything = list(range(sum(SIZES)))
     assert [number for rows, _ in pairs for number in numbers(rows)] == everything
@@ -50,6 +50,6 @@ def test_shifted_frames_are_those_of_later_utterances_round_in_a_circle(monkeypa
 
 
 def test_a_single_utterance_is_rolled_along_time():
-    ((rows, columns),) = READER.shifted([3], ["a"], 0.4)
+    ((rows, columns),) = READER.shifted([3], ["a"], ["a"], 0.4)
     assert numbers(rows) == [9, 10, 11, 12, 13]
     assert numbers(columns) == [11, 12, 13, 9, 10]

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from torch import Tensor
 
 from assonance.inference.intervals import HELD
 from assonance.inference.localisation import LOCALISATION, ROTATED
@@ -22,7 +21,8 @@ from assonance.scoring.caveats import (
 )
 from assonance.scoring.frame_source import FrameReader, FrameSource
 from assonance.scoring.frame_sums import Ends, FrameSums, PairView, find_delicate
-from assonance.scoring.held_scores import HeldScores
+from assonance.scoring.held_alignments import ALIGNED
+from assonance.scoring.held_scores import HeldLayers, HeldScores
 from assonance.scoring.layer_sums import LayerSums, SumsPlan
 from assonance.scoring.pair_rules import EVERY_PAIR, PairRules
 from assonance.scoring.pass_result import PassResult
@@ -32,6 +32,7 @@ from assonance.scoring.tile_tables import LayerSummary, TileTables, TileWork
 from assonance.scoring.tiles import cut_tiles, is_held, stacks
 from assonance.settings import Settings
 from assonance.statistics import sample_indices
+from assonance.statistics.layer_groups import LayerGroups
 from assonance.utils.cores import Map, worker_pool
 from assonance.utils.memory import trim_heap
 from assonance.utils.pieces import NOWHERE, Piece, Pieces
@@ -118,9 +119,9 @@ class FramePass:
         )
         # Sums of the layers of the last tile: the next one may need them too.
         self._known: dict[str, LayerSums] = {}
-        # What is the same in every tile: whether a layer is delicate, and norms of `HeldScores`.
+        # What is the same in every tile: whether a layer is delicate, and parts of `HeldScores`.
         self._judged: dict[str, bool] = {}
-        self._norms: dict[str, list[Tensor]] = {}
+        self._layers = HeldLayers()
 
     def run(
         self,
@@ -225,7 +226,11 @@ class FramePass:
         )
         held = None
         if self.held:
-            held = HeldScores(replicates.rowwise, scores, replicates, self.settings, self._norms)
+            aligned = [each for each in replicates.pairwise if each.name in ALIGNED]
+            held = HeldScores(
+                [*replicates.rowwise, *aligned], scores, replicates, self.settings, self._layers
+            )
+            replicates.pairwise = [each for each in replicates.pairwise if each not in aligned]
         # A floor needs no null: that of MaxCorr is the null of its rotated form, too.
         shifted = [each for each in self.measures if each.needs in SHIFTED and each.name != ROTATED]
         nulls = ReplicateScores(widths, shifted, others, self.resampling.shifts, most=most)
@@ -342,10 +347,15 @@ class FramePass:
         layers = {name: each.groups for name, each in sums.layers.items()}
         needed = [layers[name] for name in layers if any(name in pair for pair in pairs)]
 
-        def add(ends: Ends) -> None:
-            held.add(layers[ends[0]], layers[ends[1]], sums.products(*ends))
+        blocks = sums.blocks_without()
 
-        _run(pool_map, held.prepare, needed)
+        def prepare(layer: LayerGroups) -> None:
+            held.prepare(layer, blocks)
+
+        def add(ends: Ends) -> None:
+            held.add(layers[ends[0]], layers[ends[1]], sums.products(*ends), blocks)
+
+        _run(pool_map, prepare, needed)
         _run(pool_map, add, pairs)
 
     def _summary(self, sums: FrameSums, name: str) -> LayerSummary:

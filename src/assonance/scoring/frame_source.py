@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from assonance.statistics import CHUNK_FRAMES
+from assonance.utils.cores import Map
 
 Frames = Mapping[str, Tensor]
 
@@ -49,20 +50,34 @@ class FrameReader:
         self.device = device
 
     def chunks(
-        self, utterances: Sequence[int], names: Sequence[str]
-    ) -> Iterator[list[tuple[int, Mapping[str, Tensor]]]]:
-        """Yield chunks of at least `CHUNK_FRAMES` frames: utterances, each with its number."""
-        waiting: list[tuple[int, Mapping[str, Tensor]]] = []
+        self, utterances: Sequence[int], names: Sequence[str], pool_map: Map = map
+    ) -> Iterator[list[tuple[int, Frames]]]:
+        """Yield chunks of at least `CHUNK_FRAMES` frames: utterances, each with its number.
+
+        Parameters
+        ----------
+        utterances, names
+            Utterances and layers to read.
+        pool_map
+            A `map` that may call its function from several threads.
+        """
+        waiting: list[int] = []
         frames = 0
         for number, utterance in enumerate(utterances):
-            waiting.append((utterance, self._read(utterance, names)))
+            waiting.append(utterance)
             frames += self.source.sizes[utterance]
             if frames >= CHUNK_FRAMES or number == len(utterances) - 1:
-                yield waiting
+                read = pool_map(lambda each: self._read(each, names), waiting)
+                yield list(zip(waiting, read, strict=True))
                 waiting, frames = [], 0
 
     def shifted(
-        self, utterances: Sequence[int], names: Sequence[str], shift: float
+        self,
+        utterances: Sequence[int],
+        rows: Sequence[str],
+        columns: Sequence[str],
+        shift: float,
+        pool_map: Map = map,
     ) -> Iterator[tuple[Frames, Frames]]:
         """Yield chunks of frames paired with as many frames from later utterances.
 
@@ -70,22 +85,28 @@ class FrameReader:
 
         Parameters
         ----------
-        utterances, names
-            Utterances and layers to read.
+        utterances, rows, columns
+            Utterances to read, the layers whose frames stay and those whose frames are shifted.
         shift
             Size of the shift, as a fraction of the utterances, between 0 and 1.
+        pool_map
+            A `map` that may call its function from several threads.
         """
         if len(utterances) == 1:
-            frames = self._read(utterances[0], names)
+            frames = self._read(utterances[0], [*dict.fromkeys([*rows, *columns])])
             roll = -max(1, round(shift * self.source.sizes[utterances[0]]))
-            yield frames, {name: values.roll(roll, 0) for name, values in frames.items()}
+            yield (
+                {name: frames[name] for name in rows},
+                {name: frames[name].roll(roll, 0) for name in columns},
+            )
             return
         first = min(max(1, round(shift * len(utterances))), len(utterances) - 1)
         order = (*utterances[first:], *utterances[:first])
-        later = _Stream((self._read(utterance, names) for utterance in order), names)
-        for chunk in self.chunks(utterances, names):
-            rows = {name: torch.cat([layers[name] for _, layers in chunk]) for name in names}
-            yield rows, later.take(length(rows))
+        chunks = self.chunks(order, columns, pool_map)
+        later = _Stream((layers for chunk in chunks for _, layers in chunk), columns)
+        for chunk in self.chunks(utterances, rows, pool_map):
+            stays = {name: torch.cat([layers[name] for _, layers in chunk]) for name in rows}
+            yield stays, later.take(length(stays))
 
     def _read(self, utterance: int, names: Sequence[str]) -> Frames:
         layers = self.source.read(utterance, names)

@@ -147,7 +147,7 @@ class FrameSums:
         for layer in new:
             layer.open_group()
         utterances = np.flatnonzero(plan.resampling.group_of_utterance == group).tolist()
-        for chunk in self._reader.chunks(utterances, tile.layers):
+        for chunk in self._reader.chunks(utterances, tile.layers, self._map):
             before = moments.n
             firsts = [int(self._offsets[utterance]) for utterance, _ in chunk]
             frames = [layers for _, layers in chunk]
@@ -187,6 +187,14 @@ class FrameSums:
         blocks = weighted_blocks(self._blocks, weights) if self._blocks else None
         return PairView(self._grouped.without(group), blocks)
 
+    def blocks_without(self) -> list[HsicBlockSums]:
+        """Return sums over utterances with each jackknife group left out, if measures need them."""
+        count = len(self._blocks)
+        return [
+            weighted_blocks(self._blocks, [int(each != group) for each in range(count)])
+            for group in range(count)
+        ]
+
     def products(self, a: str, b: str) -> list[Tensor]:
         """Return Σxyᵀ of two layers in each jackknife group, about the pilot shifts."""
         return [group.product(a, b) for group in self._grouped.groups]
@@ -222,14 +230,20 @@ class FrameSums:
         self, fold: int, shift: float, pairs: Sequence[Ends], scratch: Scratch
     ) -> dict[Ends, Tensor]:
         """Compute products of row layers with shifted column layers over one fold."""
-        names = [name for name in self._tile.layers if any(name in pair for pair in pairs)]
+        named_rows, named_columns = (
+            [*dict.fromkeys(pair[side] for pair in pairs)] for side in (0, 1)
+        )
         utterances = np.flatnonzero(self._plan.resampling.fold_of_utterance == fold).tolist()
         added = {
             (a, b): self._means[a].new_zeros(len(self._means[a]), len(self._means[b]))
             for a, b in pairs
         }
-        for rows, columns in self._reader.shifted(utterances, names, shift) if names else ():
-            x, y = (self._about_mean(frames) for frames in (rows, columns))
+        read = self._reader.shifted(utterances, named_rows, named_columns, shift, self._map)
+        for rows, columns in read if pairs else ():
+            x, y = (
+                dict(zip(frames, self._map(self._about_mean, frames.items()), strict=True))
+                for frames in (rows, columns)
+            )
 
             def add(pair: Ends, x: Frames = x, y: Frames = y) -> None:
                 a, b = x[pair[0]], y[pair[1]]
@@ -241,17 +255,14 @@ class FrameSums:
             list(self._map(add, added))
         return added
 
-    def _about_mean(self, frames: Frames) -> Frames:
-        """Subtract the means, in float32 unless the layer's products are float64.
+    def _about_mean(self, frames: tuple[str, Tensor]) -> Tensor:
+        """Subtract a layer's mean, in float32 unless the layer's products are float64.
 
         A null needs no more digits. The choice follows from the layer alone.
         """
-        return {
-            name: (values - self._means[name]).to(
-                torch.float64 if name in self._plan.exact else torch.float32
-            )
-            for name, values in frames.items()
-        }
+        name, values = frames
+        exact = name in self._plan.exact
+        return (values - self._means[name]).to(torch.float64 if exact else torch.float32)
 
 
 def find_delicate(
@@ -281,7 +292,7 @@ def find_delicate(
     steps = {name: max(1, total // (_FRAMES_A_NEURON * len(means[name]))) for name in wide}
     kept: dict[str, list[Tensor]] = {name: [] for name in wide}
     seen = 0
-    for chunk in reader.chunks(utterances, wide) if wide else ():
+    for chunk in reader.chunks(utterances, wide, pool_map) if wide else ():
         for _, layers in chunk:
             for name, frames in layers.items():
                 kept[name].append(frames[-seen % steps[name] :: steps[name]].clone())

@@ -1,7 +1,7 @@
 """Replicates of single neurons' measures that fit nothing again."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -28,10 +28,11 @@ from assonance.inference.localisation import (
 )
 from assonance.measures import Measure
 from assonance.measures.neurons import rotations
+from assonance.scoring.held_alignments import AlignedTerms, HeldAlignments
 from assonance.scoring.replicates import ReplicateScores
 from assonance.scoring.scores import Scores
 from assonance.settings import Settings
-from assonance.statistics import sample_indices
+from assonance.statistics import HsicBlockSums, sample_indices
 from assonance.statistics.held_regression import held_errors
 from assonance.statistics.layer_groups import LayerGroups
 from assonance.statistics.left_out import correlations_without, rotated_norms
@@ -58,6 +59,22 @@ class _Way:
     )
 
 
+@dataclass(frozen=True)
+class HeldLayers:
+    """What replicates need of single layers, the same in all tiles.
+
+    Attributes
+    ----------
+    norms
+        Norms of each layer in the random bases.
+    aligned
+        Terms of each layer with itself; see `HeldAlignments`.
+    """
+
+    norms: dict[str, list[Tensor]] = field(default_factory=dict)
+    aligned: dict[str, list[AlignedTerms]] = field(default_factory=dict)
+
+
 class HeldScores:
     """Replicates of measures of single neurons, by a jackknife that fits nothing again.
 
@@ -68,15 +85,16 @@ class HeldScores:
     Parameters
     ----------
     measures
-        Measures of single neurons that need no layer whole (`rowwise`).
+        Measures of single neurons that need no layer whole (`rowwise`), and of linear alignment
+        (`assonance.scoring.held_alignments.ALIGNED`).
     scores
         Scores of all frames; a pair must be in them before it is added here.
     replicates
         Receives the replicates.
     settings
         Settings of the measures.
-    norms
-        Norms of layers in the random bases, where those that are computed here are added.
+    layers
+        What is known of single layers, to which that of further layers is added.
     """
 
     def __init__(
@@ -85,23 +103,37 @@ class HeldScores:
         scores: Scores,
         replicates: ReplicateScores,
         settings: Settings,
-        norms: dict[str, list[Tensor]],
+        layers: HeldLayers,
     ) -> None:
         self._names = [each.name for each in measures]
         self._regressions = {each.name: each.regression for each in measures if each.regression}
         self._scores = scores
         self._replicates = replicates
         self._settings = settings
-        self._norms = norms
+        self._norms = layers.norms
+        self._alignments = HeldAlignments(self._names, replicates, layers.aligned)
 
-    def prepare(self, layer: LayerGroups) -> None:
-        """Compute what all pairs of a layer need."""
+    def prepare(self, layer: LayerGroups, blocks: Sequence[HsicBlockSums]) -> None:
+        """Compute what all pairs of a layer need.
+
+        Parameters
+        ----------
+        layer, blocks
+            The layer, and sums over utterances with each group left out, if measures need them.
+        """
+        self._alignments.prepare(layer, blocks)
         if self._regressions:
             _ = layer.fits, layer.fit_dtype
         if ROTATED in self._names and layer.name not in self._norms:
             self._norms[layer.name] = [rotated_norms(layer, each) for each in self._bases(layer)]
 
-    def add(self, x: LayerGroups, y: LayerGroups, products: Sequence[Tensor]) -> None:
+    def add(
+        self,
+        x: LayerGroups,
+        y: LayerGroups,
+        products: Sequence[Tensor],
+        blocks: Sequence[HsicBlockSums],
+    ) -> None:
         """Add all replicates of a pair of layers, in both directions.
 
         Parameters
@@ -110,8 +142,14 @@ class HeldScores:
             The row and the column layer.
         products
             Their products in each group; see `LayerGroups.cross`.
+        blocks
+            As for `prepare`.
         """
-        for way in _ways(x, y, x.cross(y, products), self._settings):
+
+        def align(group: int, table: Tensor) -> None:
+            self._alignments.add(x, y, group, table, blocks)
+
+        for way in _ways(x, y, x.cross(y, products), self._settings, align):
             best = _numpy(way.best)
             for name in _MATCHED:
                 if name in self._names:
@@ -201,8 +239,17 @@ class HeldScores:
         return scores
 
 
-def _ways(x: LayerGroups, y: LayerGroups, cross: Tensor, settings: Settings) -> list[_Way]:
-    """Compute the correlations of a pair with each group left out, for both directions."""
+def _ways(
+    x: LayerGroups,
+    y: LayerGroups,
+    cross: Tensor,
+    settings: Settings,
+    align: Callable[[int, Tensor], None],
+) -> list[_Way]:
+    """Compute the correlations of a pair with each group left out, for both directions.
+
+    `align` is called with each group and the correlations without it.
+    """
     ways = [_empty(x, y, cross, settings)]
     if x is not y:
         ways.append(_empty(y, x, cross.transpose(1, 2), settings))
@@ -210,6 +257,7 @@ def _ways(x: LayerGroups, y: LayerGroups, cross: Tensor, settings: Settings) -> 
         for way, view in zip(ways, (table, table.T), strict=False):
             way.tables[group] = view[way.neurons]
         if group < len(cross):
+            align(group, table)
             table.abs_()
             for dim, way in enumerate(ways):
                 way.best[group] = table.amax(1 - dim).clamp_(max=1)

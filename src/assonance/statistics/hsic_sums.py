@@ -11,6 +11,7 @@ from itertools import chain
 import torch
 from torch import Tensor
 
+from assonance.statistics.cross import Cross, WholeCross
 from assonance.statistics.hsic import BlockPair, Hsic, HsicSums, Powers
 from assonance.statistics.order import in_order
 from assonance.statistics.outer_sums import OuterSums, weighted_outer
@@ -227,24 +228,30 @@ class HsicBlockSums:
         own = []
         for name, scatter in ((a, x_scatter), (b, y_scatter)):
             if name not in self._own:
-                self._own[name] = self._hsic(name, name, scatter)
+                self._own[name] = self.hsic(name, name, WholeCross(scatter))
             own.append(self._own[name])
-        both = own[0] if a == b else self._hsic(a, b, cross)
+        both = own[0] if a == b else self.hsic(a, b, WholeCross(cross))
         of_frames, of_utterances = (
             Hsic(*values) for values in zip(both, own[0], own[1], strict=True)
         )
         return BlockPair(of_frames, of_utterances if self.utterances else None)
 
-    def _hsic(self, a: str, b: str, cross: Tensor) -> tuple[float, float]:
-        """Estimate HSIC over distinct frames, and over distinct utterances (NaN if not kept)."""
+    def hsic(self, a: str, b: str, cross: Cross) -> tuple[float, float]:
+        """Estimate HSIC over distinct frames, and over distinct utterances (NaN if not kept).
+
+        Parameters
+        ----------
+        a, b, cross
+            As for `pair`.
+        """
         n, i, j = self.n, self.index[a], self.index[b]
         number = self._number[(a, b) if i <= j else (b, a)]
         if not n:
             return float("nan"), float("nan")
         s, t = self._total(a), self._total(b)
         x_total, y_total = float(s @ s), float(t @ t)
-        ends = float(s @ cross @ t)
-        total = float(cross.square().sum()) + 2 * ends / n + x_total * y_total / n**2
+        ends = float(cross.rows(s[None])[0] @ t)
+        total = cross.squares + 2 * ends / n + x_total * y_total / n**2
         ends += x_total * y_total / n
         x_ends = (self._vectors[a][..., j] @ s).tolist()
         y_ends = (self._vectors[b][..., i] @ t).tolist()
@@ -269,8 +276,8 @@ class HsicBlockSums:
         ).hsic(Powers(n, n, n, n))
         if not self.utterances:
             return of_frames, float("nan")
-        between = self._outer.product(a, b)
-        joint = float(s @ between @ t)
+        outer = self._outer.against(a, b, cross)
+        joint = outer.between(s, t)
         of_utterances = HsicSums(
             total=total,
             within=tables[1],
@@ -278,8 +285,8 @@ class HsicBlockSums:
             x_end=x_ends[1],
             y_end=y_ends[1],
             chain=tables[2],
-            mixed=float(torch.dot(cross.flatten(), between.flatten())) + joint / n,
-            between=float(between.square().sum()),
+            mixed=outer.inner + joint / n,
+            between=outer.squares,
             x_total=x_total,
             y_total=y_total,
             x_squares=float(self._norms[1, i]),

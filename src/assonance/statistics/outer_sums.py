@@ -1,13 +1,36 @@
 """Sum outer products of one row per utterance and layer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from assonance.statistics.cross import Cross
+from assonance.statistics.lazy import once
+
 # Rows collected before they are multiplied: one product of many rows costs less than many products
 # of one.
 ROWS_KEPT = 1024
+
+
+@dataclass(frozen=True)
+class Outer:
+    """What estimates of HSIC need of M = Σ s_u t_uᵀ.
+
+    Attributes
+    ----------
+    inner
+        Inner product of M with the cross-products of the layers.
+    squares
+        Sum of the squares of all entries, ‖M‖².
+    between
+        From vectors s, (Dx,), and t, (Dy,), to sᵀMt.
+    """
+
+    inner: float
+    squares: float
+    between: Callable[[Tensor, Tensor], float]
 
 
 class OuterSums:
@@ -39,21 +62,55 @@ class OuterSums:
 
         At least one row must have been added.
         """
-        for name in (a, b):
-            if len(self._rows[name]) > 1:
-                self._rows[name] = [torch.cat(self._rows[name])]
         product = self._products.get((a, b))
         if product is None and (b, a) in self._products:
             product = self._products[b, a].T
         if not self._waiting:
             assert product is not None  # noqa: S101 - rows were added
             return product
-        rows, columns = self._rows[a][0], self._rows[b][0]
+        rows, columns = self._joined(a), self._joined(b)
         return rows.T @ columns if product is None else torch.addmm(product, rows.T, columns)
+
+    def against(self, a: str, b: str, cross: Cross) -> Outer:
+        """Compare Σ s_u t_uᵀ of layers a and b, a pair in either order, with their products.
+
+        Fewer utterances than neurons are compared row by row, without the sum itself.
+        """
+        if self._products or self._waiting >= min(self._width(a), self._width(b)):
+            between = self.product(a, b)
+            return Outer(
+                cross.inner(between),
+                float(between.square().sum()),
+                lambda s, t: float(s @ between @ t),
+            )
+        rows, columns = self._joined(a), self._joined(b)
+        return Outer(
+            float((cross.rows(rows) * columns).sum()),
+            float((self._gram(a) * self._gram(b)).sum()),
+            lambda s, t: float((rows @ s) @ (columns @ t)),
+        )
+
+    def _width(self, name: str) -> int:
+        return self._rows[name][0].shape[1]
+
+    def _joined(self, name: str) -> Tensor:
+        """Return all collected rows of a layer, (U, D)."""
+        if len(self._rows[name]) > 1:
+            self._rows[name] = [torch.cat(self._rows[name])]
+        return self._rows[name][0]
+
+    def _gram(self, name: str) -> Tensor:
+        """Return the products of every two collected rows of a layer; (U, U)."""
+
+        def make() -> Tensor:
+            rows = self._joined(name)
+            return rows @ rows.T
+
+        return once(self, ("gram", name, self._waiting), make)
 
     def _add_weighted(self, other: "OuterSums", weight: int) -> None:
         for name, rows in other._rows.items():
-            self._rows[name] += [block * weight for block in rows]
+            self._rows[name] += rows if weight == 1 else [block * weight for block in rows]
         self._waiting += other._waiting
         for pair, product in other._products.items():
             own = self._products.get(pair)
