@@ -1,5 +1,6 @@
 """A finished run is never harmed: not by another command, nor by one that fails, or a full disk."""
 
+import json
 import os
 import re
 import resource
@@ -16,6 +17,7 @@ from signals import voice
 
 from assonance import Comparison
 from assonance.cli.run_folder import _flat
+from assonance.utils.lock import locked
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +177,40 @@ def test_an_unfinished_run_goes_on_whatever_it_was(pair, speech, out):
     assert run(*command("compare", pair, speech, out, "--shifts", "1", "-m", "cka")).status == 0
     config = yaml.safe_load((out / "config.yaml").read_text("utf-8"))
     assert config["measures"] == ["cka"]
+
+
+def test_a_second_run_into_a_folder_is_refused_at_once(pair, speech, out):
+    before = files(out)
+    with locked(out):
+        outcome = run(*command("compare", pair, speech, out, *FEW, "--overwrite"))
+    check_error(outcome, f"{out}: process {os.getpid()} on ", " writes here; wait for it")
+    assert files(out) == before
+
+
+def test_what_a_killed_run_left_is_finished_or_goes(pair, speech, out):
+    before = files(out)
+    store = next(each for each in (out / "activations").iterdir() if each.is_dir())
+    (out / "pieces").mkdir()
+    leftovers = [
+        out / "report.html.7.tmp",
+        store / "a.safetensors.7.tmp",
+        out / "pieces" / "b.7.tmp",
+    ]
+    for each in leftovers:
+        each.write_bytes(b"half")
+    # Killed between two of its last renames.
+    (out / "results.csv").unlink()
+    (out / "results.csv.7.tmp").write_bytes(before["results.csv"])
+    record = {"rename": [["results.csv.7.tmp", "results.csv"]], "remove": ["changes.csv"]}
+    (out / "replacing.json").write_text(json.dumps(record))
+    (out / "changes.csv").write_text("of a diff")
+    refused = run(*command("compare", pair, speech, out, "-m", "rsa"))
+    check_error(refused, "holds finished results")
+    assert run(*command("compare", pair, speech, out, *FEW)).status == 0
+    assert files(out).keys() == before.keys()
+    assert files(out)["results.csv"] == before["results.csv"]
+    assert not any(each.exists() for each in leftovers)
+    assert not (out / "pieces").exists()
 
 
 def limited(size: int, *arguments: object) -> subprocess.CompletedProcess[str]:

@@ -1,7 +1,5 @@
 """The terminal shows what a run found, and what it left out, in a few lines."""
 
-import pytest
-import typer
 from comparisons import comparison
 
 from assonance.cli import run as runs
@@ -14,16 +12,6 @@ from assonance.corpus import LeftOut
 def start(monkeypatch, tmp_path, outcome):
     monkeypatch.setattr(runs, "run", outcome)
     terminal.run(["a", "b"], "speech", RunFolder(tmp_path), Request())
-
-
-def test_an_interrupted_run_says_how_to_go_on(monkeypatch, tmp_path, capsys):
-    def interrupted(*given, **options):
-        raise KeyboardInterrupt
-
-    with pytest.raises(typer.Exit) as end:
-        start(monkeypatch, tmp_path, interrupted)
-    assert end.value.exit_code == 130
-    assert capsys.readouterr().err == "interrupted; the same command goes on from here\n"
 
 
 def test_findings_and_files_are_on_standard_output_and_notes_are_not(monkeypatch, tmp_path, capsys):

@@ -10,6 +10,7 @@ import typer
 from assonance.__about__ import __version__
 from assonance.cli import corpus, model
 from assonance.cli.checks import check_names
+from assonance.cli.interruption import leaving_soon
 from assonance.cli.lines import say
 from assonance.cli.option_groups import spread
 from assonance.cli.options import (
@@ -29,6 +30,7 @@ from assonance.cli.options import (
     Unusable,
 )
 from assonance.errors import AssonanceError, printable
+from assonance.utils.memory import lacks_memory, too_little_memory
 
 # torch, transformers and matplotlib take seconds to import, so commands import them when they run.
 app = typer.Typer(
@@ -298,8 +300,14 @@ def _parse_pairs(option: str, form: str, texts: Sequence[str]) -> dict[str, str]
 
 def main() -> None:
     """Run the command line; print an AssonanceError as one line and exit with status 1."""
-    try:
-        app()
-    except AssonanceError as error:
-        say(f"error: {error}", err=True)
-        sys.exit(1)
+    with leaving_soon():
+        try:
+            app()
+        except AssonanceError as error:
+            say(f"error: {error}", err=True)
+            sys.exit(1)
+        except (MemoryError, RuntimeError, ImportError) as error:
+            if not lacks_memory(error):
+                raise
+            say(f"error: {too_little_memory(error)}", err=True)
+            sys.exit(1)

@@ -82,6 +82,7 @@ def run(
     AssonanceError
         See `assonance.compare` and `RunFolder`.
     """
+    out.refuse_running()
     config = configuration(models, audio, out.path, request, diff=diff)
     given: Sequence[str | SpeechModel] = models
     if diff:
@@ -89,13 +90,13 @@ def run(
         request = replace(request, tuned_from=_base_of_the_second(loaded))
     prepared = prepare(given, audio, request, progress)
     check_disk(count_comparison(prepared), out.path)
-    out.start(config, prepared)
-    comparison = prepared.run(out.path, progress)
-    out.check_scores(comparison)
-    with progress.stage("writing the report", 1) as advance:
-        texts = _texts(comparison, pairs_of(comparison, diff=diff))
-        out.finish(comparison, {CONFIG: as_yaml(config), **texts})
-        advance(1)
+    with out.start(config, prepared):
+        comparison = prepared.run(out.path, progress)
+        out.check_scores(comparison)
+        with progress.stage("writing the report", 1) as advance:
+            texts = _texts(comparison, pairs_of(comparison, diff=diff))
+            out.finish(comparison, {CONFIG: as_yaml(config), **texts})
+            advance(1)
     return comparison
 
 

@@ -1,6 +1,7 @@
 """Keep the finished results in a run's folder safe from runs that would give other results."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import yaml
 from assonance.comparison.compare import PIECES, Prepared
 from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceError, error_text, printable
-from assonance.utils.files import encoded, write_text, write_together
+from assonance.utils.files import encoded, finish_replacing, replace_together, write_text
+from assonance.utils.lock import locked, refuse_locked
 from assonance.utils.pieces import Pieces
 from assonance.utils.yaml_files import read_yaml
 
@@ -20,6 +22,9 @@ CLAIMS = "claims.csv"
 CHANGES, CHANGED_HEADS, CHANGES_FIGURE = "changes.csv", "changed_heads.csv", "changes.svg"
 # Files that only `diff` writes.
 _DIFF_ONLY = (CHANGES, CHANGED_HEADS, CHANGES_FIGURE)
+# Lists result files while they are replaced; temporary files of killed runs.
+_JOURNAL = "replacing.json"
+_LEFTOVERS = ("*.tmp", f"{PIECES}/*.tmp", "activations/*/*.tmp")
 # Parts of a configuration that no result depends on.
 _IRRELEVANT = ("out", "memory", "offline", "pickles")
 _LONGEST = 60  # characters of a value in a message
@@ -42,22 +47,43 @@ class RunFolder:
     path: Path
     overwrite: bool = False
 
-    def start(self, config: Mapping[str, Any], prepared: Prepared) -> None:
-        """Check that a run may write here, then make the folder and write its configuration.
-
-        A folder with finished results keeps its configuration until they are replaced.
+    def refuse_running(self) -> None:
+        """Check that no other run writes here, before anything that takes time.
 
         Raises
         ------
         AssonanceError
-            If the folder holds results of another run, or cannot be written.
+            One does.
+        """
+        refuse_locked(self.path)
+
+    @contextmanager
+    def start(self, config: Mapping[str, Any], prepared: Prepared) -> Iterator[None]:
+        """Check that a run may write here, then hold the folder and write its configuration.
+
+        A folder with finished results keeps its configuration until they are replaced. What a
+        killed run left unfinished is finished or removed.
+
+        Raises
+        ------
+        AssonanceError
+            If another run writes here, or the folder holds results of another run, or cannot be
+            written.
         """
         if self._protected:
             self._check_config(config)
             self._check_models_and_speech(prepared)
         self._make()
-        if not self._finished:
-            write_text(self.path / CONFIG, as_yaml(config))
+        with locked(self.path):
+            finish_replacing(self.path / _JOURNAL)
+            for pattern in _LEFTOVERS:
+                for leftover in self.path.glob(pattern):
+                    leftover.unlink(missing_ok=True)
+            if self._protected:
+                self._check_config(config)
+            if not self._finished:
+                write_text(self.path / CONFIG, as_yaml(config))
+            yield
 
     def finish(self, comparison: Comparison, texts: Mapping[str, str]) -> None:
         """Write results and other files together, after all of them are made.
@@ -75,10 +101,10 @@ class RunFolder:
             If a file cannot be written. Then the folder stays as it was.
         """
         files = {self.path / name: encoded(text) for name, text in texts.items()}
-        write_together({self.path / RESULTS: comparison.to_bytes(), **files})
-        for name in _DIFF_ONLY:
-            if name not in texts:  # left by the results that were replaced
-                (self.path / name).unlink(missing_ok=True)
+        # Of the results that are replaced, nothing stays.
+        removed = [self.path / name for name in _DIFF_ONLY if name not in texts]
+        results = {self.path / RESULTS: comparison.to_bytes()}
+        replace_together({**results, **files}, removed, self.path / _JOURNAL)
         Pieces(self.path / PIECES).clear()
 
     def check_scores(self, comparison: Comparison) -> None:

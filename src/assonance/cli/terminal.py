@@ -3,8 +3,6 @@
 import warnings
 from collections.abc import Sequence
 
-import typer
-
 from assonance.cli import run as runs
 from assonance.cli.lines import say
 from assonance.cli.progress_bars import Bars
@@ -25,16 +23,10 @@ def run(
     ------
     AssonanceError
         See `assonance.cli.run.run`.
-    typer.Exit
-        If the run is interrupted.
     """
-    try:
-        with Bars() as bars, warnings.catch_warnings():
-            warnings.simplefilter("ignore", AssonanceWarning)  # printed with the notes below
-            comparison = runs.run(models, audio, out, request, bars, diff=diff)
-    except KeyboardInterrupt:
-        say("interrupted; the same command goes on from here", err=True)
-        raise typer.Exit(130) from None
+    with Bars() as bars, warnings.catch_warnings():
+        warnings.simplefilter("ignore", AssonanceWarning)  # printed with the notes below
+        comparison = runs.run(models, audio, out, request, bars, diff=diff)
     _print_summary(comparison, out, diff=diff)
 
 

@@ -1,6 +1,5 @@
 """Compare models on speech, from names of models to labelled scores: the whole way on one page."""
 
-import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -44,6 +43,7 @@ from assonance.settings import By, OnError, Pool, Settings, find_settings
 from assonance.utils.memory import MEMORY, parse_bytes
 from assonance.utils.pieces import Pieces
 from assonance.utils.progress import Progress, Silent
+from assonance.utils.temporary import temporary_folder
 from assonance.utils.work import Workplace
 
 # Libraries that the numbers depend on; their versions are recorded.
@@ -263,9 +263,7 @@ class Prepared:
     def run(self, out: Path | None, progress: Progress) -> Comparison:
         """Extract activations into a folder and score them; see `compare`."""
         with ExitStack() as stack:
-            folder = out or Path(
-                stack.enter_context(tempfile.TemporaryDirectory(prefix="assonance-"))
-            )
+            folder = out or stack.enter_context(temporary_folder())
             extracted = extract_all(
                 self.roster, self.speech, self.measures, self.request, folder, progress
             )

@@ -1,6 +1,5 @@
 """Measure what models and their attention cost on this machine, on a few seconds of speech."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from assonance.models import SpeechModel, is_precomputed
 from assonance.scoring.attention_pass import AttentionPass
 from assonance.utils.cores import cores
 from assonance.utils.progress import Silent
+from assonance.utils.temporary import temporary_folder
 
 _LONGEST = 10.0  # seconds of an utterance that models read, at most
 _FEW = 3  # blocks of each model whose heads are compared, at least
@@ -61,9 +61,9 @@ def measure_reading(counts: Counts) -> dict[str, ReadingCosts]:
     """
     speech = _sample(counts)
     found: dict[str, ReadingCosts] = {}
-    with tempfile.TemporaryDirectory(prefix="assonance-") as folder:
+    with temporary_folder() as folder:
         for key, model in _distinct(counts).items():
-            found[key] = _read(model, speech, Path(folder) / f"{len(found)}")
+            found[key] = _read(model, speech, folder / f"{len(found)}")
     roster = counts.extracted.roster
     return {name: found[each.model.fingerprint] for name, each in roster.items()}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import get_ident
 from typing import TYPE_CHECKING
 
-from assonance.errors import AssonanceError
+from assonance.errors import AssonanceError, error_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,6 +71,30 @@ def resident_bytes() -> float:
         return float(pages * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, ValueError, OSError):
         return 0.0
+
+
+# Words of libraries that were refused memory or a thread.
+_REFUSED = re.compile("alloc|map segment|memory|new thread|create thread", re.IGNORECASE)
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Return whether an error means that the process was refused memory."""
+    return isinstance(error, MemoryError) or bool(_REFUSED.search(str(error)))
+
+
+def too_little_memory(error: Exception) -> str:
+    """Say in one line that memory was refused, under which limit, and what to do."""
+    limit = ""
+    if os.name == "posix":
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if most != resource.RLIM_INFINITY:
+            limit = f" (limited to {format_bytes(most)} by ulimit -v)"
+    return (
+        f"the process was refused memory{limit}: {error_text(error) or 'out of memory'}; raise the "
+        "limit, lower --memory, or compare fewer models; the same command goes on from here"
+    )
 
 
 # Default limit for the sums and factors of a run.
