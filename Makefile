@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup demo test test-slow benchmarks pictures check clean
+.PHONY: setup demo test test-slow fuzz benchmarks pictures check clean
 
 setup: $(VENV)/ready
 
@@ -40,6 +40,10 @@ benchmarks: setup
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
+
+# Ten thousand damaged files of all kinds, at random; the ordinary tests try a few of each.
+fuzz: setup
+	ASSONANCE_FUZZ=$${ASSONANCE_FUZZ:-600} $(BIN)/python -m pytest tests/test_fuzz.py
 
 # The pictures of the README, from the demo's results.
 pictures: demo

@@ -30,6 +30,7 @@ from assonance.cli.options import (
     Unusable,
 )
 from assonance.errors import AssonanceError, printable
+from assonance.utils.files import exists
 from assonance.utils.memory import lacks_memory, too_little_memory
 
 # torch, transformers and matplotlib take seconds to import, so commands import them when they run.
@@ -252,7 +253,7 @@ def claims(
     ] = None,
 ) -> None:
     """Evaluate claims on a finished run: contrasts of its scores, with intervals."""
-    if not run.exists():
+    if not exists(run):
         raise AssonanceError(f"{printable(run)}: no such run; give its folder or its results.nc")
 
     from assonance.claims.claim import load_claims

@@ -27,6 +27,7 @@ from assonance.comparison import relations
 from assonance.comparison.compare import prepare
 from assonance.comparison.counts import count_comparison
 from assonance.comparison.forecast import check_disk
+from assonance.comparison.lookup import open_run
 from assonance.comparison.relations import FineTuning
 from assonance.comparison.request import Request
 from assonance.comparison.result import Comparison
@@ -39,7 +40,7 @@ from assonance.report.page import render
 from assonance.report.summary import sentences
 from assonance.tables import changes as change_tables
 from assonance.tables.heads import head_measures
-from assonance.utils.files import slug, write_text
+from assonance.utils.files import is_folder, slug, write_text
 from assonance.utils.progress import Progress
 
 
@@ -224,8 +225,8 @@ def evaluate(run: Path, config: Path | None) -> tuple[list[ClaimResult], Path]:
         If there is no such run, the claims cannot be read, or the table cannot be written.
     """
     claims = load_claims(config)
-    results = run / RESULTS if run.is_dir() else run
-    verdicts = evaluate_claims(Comparison.load(results), claims)
+    results = run / RESULTS if is_folder(run) else run
+    verdicts = evaluate_claims(open_run(run), claims)
     table = results.with_name(CLAIMS)
     write_text(table, _csv(to_dataframe(verdicts)))
     return verdicts, table

@@ -12,7 +12,7 @@ import yaml
 from assonance.comparison.compare import PIECES, Prepared
 from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceError, error_text, printable
-from assonance.utils.files import encoded, finish_replacing, replace_together, write_text
+from assonance.utils.files import encoded, exists, finish_replacing, replace_together, write_text
 from assonance.utils.lock import locked, refuse_locked
 from assonance.utils.pieces import Pieces
 from assonance.utils.yaml_files import read_yaml
@@ -210,7 +210,7 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _absolute(name: str) -> str:
     """Return the absolute path if there is such a file or folder, else the name."""
-    return str(Path(name).resolve()) if Path(name).exists() else name
+    return str(Path(name).resolve()) if exists(name) else name
 
 
 def _short(value: object) -> str:

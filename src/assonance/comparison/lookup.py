@@ -9,7 +9,6 @@ name that exists. Commands and Python methods that take such names use these fun
 - `find_neuron` and `find_head` take numbers counted from 0.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import xarray as xr
 
 from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceError, check_path, did_you_mean, join_names, printable
+from assonance.utils.files import exists
 
 RESULTS = "results.nc"
 _SHOWN = 12  # names in a message
@@ -41,7 +41,7 @@ def open_run(run: str | Path) -> Comparison:
     """
     check_path(run, "the run")
     path = Path(run)
-    if not os.path.exists(path):  # noqa: PTH110 - never raises
+    if not exists(path):
         meant = did_you_mean(path.name, _runs_in(path.parent), _ALIKE)
         raise AssonanceError(f"{printable(path)}: no such run{meant or f'; {_GIVE}'}")
     if not path.is_dir():

@@ -12,7 +12,7 @@ from assonance.comparison import results_file
 from assonance.comparison.records import Provenance
 from assonance.errors import AssonanceError, check_path, printable
 from assonance.inference.intervals import STATISTICS, method_text
-from assonance.utils.files import write_together
+from assonance.utils.files import is_file, write_together
 
 CELL = results_file.CELL
 
@@ -222,7 +222,7 @@ class Comparison:
         """
         check_path(path, "the file of results")
         path = Path(path)
-        if not os.path.isfile(path):  # noqa: PTH113 - never raises
+        if not is_file(path):
             raise AssonanceError(f"{printable(path)}: no such file; give a results.nc")
         datasets, provenance = results_file.read(path)
         return cls(provenance=provenance, **datasets)

@@ -12,6 +12,7 @@ from assonance.corpus import Utterance
 from assonance.corpus.formats.entry import read_text
 from assonance.corpus.textgrid import read_textgrid
 from assonance.errors import AssonanceError, UnusableAudio, error_text, printable
+from assonance.utils.files import exists, is_file
 
 Level = Literal["phone", "word"]
 # Names of tiers, in lower case.
@@ -70,9 +71,9 @@ class Alignments:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         shown = printable(self.path)
-        if not self.path.exists():
+        if not exists(self.path):
             raise AssonanceError(f"{shown}: no such alignments; give a folder or a .ctm file")
-        if self.path.is_file():
+        if is_file(self.path):
             if self.path.suffix.lower() != ".ctm":
                 raise AssonanceError(
                     f"{shown}: neither a folder of TextGrids nor a .ctm file; give one of these"

@@ -18,6 +18,7 @@ from assonance.corpus import Utterance
 from assonance.errors import AssonanceError, UnusableAudio, check_path, error_text, printable
 from assonance.models.speech_model import Attend, LayerOutputs, ModelCard
 from assonance.utils.array_files import READERS, read_arrays
+from assonance.utils.files import is_file, is_folder
 from assonance.utils.yaml_files import read_yaml
 
 CARD = "activations.yaml"
@@ -31,7 +32,7 @@ _NUMBER = re.compile(r"([0-9]+)")
 
 def is_one(spec: str | Path) -> bool:
     """Return whether a path is a directory with an ``activations.yaml``."""
-    return os.path.isfile(os.path.join(spec, CARD))  # noqa: PTH113, PTH118 - never raise
+    return is_file(Path(spec) / CARD)
 
 
 class Precomputed:
@@ -273,7 +274,7 @@ class Precomputed:
 
 def _card(folder: Path) -> dict[str, Any]:
     """Read the settings in a folder's ``activations.yaml``; empty if there is none."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise AssonanceError(
             f"{printable(folder)}: no such directory; give a directory of activations"
         )

@@ -154,6 +154,24 @@ def _explained(path: Path, size: int) -> Iterator[None]:
         raise AssonanceError(f"{what}; name another place") from error
 
 
+def exists(path: str | os.PathLike[str]) -> bool:
+    """Return whether there is such a file or folder; False for what cannot be a path.
+
+    `Path.exists` raises an error for a name that is too long, or in a folder that is closed.
+    """
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Return whether there is such a folder; see `exists`."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Return whether there is such a file; see `exists`."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
 def size_of_regular(path: Path) -> int:
     """Return the size of a file in bytes; refuse what is no file, such as a pipe, which may hang.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from assonance.corpus.formats import folder, huggingface_dataset, kaldi, lhotse_cuts, manifest
 from assonance.corpus.formats.entry import Entry, Format
 from assonance.errors import AssonanceError, printable
+from assonance.utils.files import exists
 
 # The most specific first: the first format that recognises a path reads it.
 FORMATS: tuple[Format, ...] = (
@@ -58,7 +59,7 @@ def find_format(path: Path) -> Format:
     AssonanceError
         The path does not exist, or has none of the formats.
     """
-    if not os.path.exists(path):  # noqa: PTH110 - unlike Path.exists, never raises
+    if not exists(path):
         raise AssonanceError(
             f"{printable(path)}: no such folder or manifest; give {supported_formats()}"
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from assonance.errors import AssonanceError, error_text, printable
+from assonance.utils.files import exists
 
 
 class About(TypedDict):
@@ -122,7 +123,7 @@ def resolve(path: Path, folder: Path) -> Path:
 
     Kaldi and lhotse resolve relative paths from the folder they are started in.
     """
-    return path if path.is_absolute() or path.exists() else folder / path
+    return path if path.is_absolute() or exists(path) else folder / path
 
 
 def read_text(path: Path) -> str:
