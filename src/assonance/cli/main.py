@@ -29,6 +29,7 @@ from assonance.cli.options import (
     Speech,
     Unusable,
 )
+from assonance.cli.reading import export, plot, report, show
 from assonance.errors import AssonanceError, printable
 from assonance.utils.files import exists
 from assonance.utils.memory import lacks_memory, too_little_memory
@@ -45,6 +46,8 @@ app = typer.Typer(
 
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(model.app, name="model")
+for reads in (show.show, export.export, plot.plot, report.report):
+    app.command()(reads)
 
 
 def _version(requested: bool) -> None:

@@ -10,6 +10,7 @@ import xarray as xr
 
 from assonance.comparison import results_file
 from assonance.comparison.records import Provenance
+from assonance.comparison.views import Views
 from assonance.errors import AssonanceError, check_path, printable
 from assonance.inference.intervals import STATISTICS, method_text
 from assonance.utils.files import is_file, write_together
@@ -17,8 +18,8 @@ from assonance.utils.files import is_file, write_together
 CELL = results_file.CELL
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Views):
     """Labelled similarities of all layers of all models, with a record of what was compared.
 
     Scores of two layers have the dimensions model_row, layer_row, model_col, layer_col; where a

@@ -87,7 +87,7 @@ def _column(axes: Axes, heads: pd.DataFrame, profiles: xr.DataArray, column: int
     for line, (head, row) in enumerate(ranked.iterrows()):
         letter, color = LOOKS[row["kind"]]
         heights = profiles.to_numpy()[int(str(head))]
-        across = column + 0.12 + 0.76 * np.linspace(0, 1, len(heights))
+        across = column + 0.27 + 0.68 * np.linspace(0, 1, len(heights))
         up = line + 0.72 * heights / max(np.nanmax(heights), 1e-12)
         drawn = LineCollection([np.column_stack([across, up])], colors=color, lw=1.1)
         drawn.set_label(f"{profiles['layer_row'].item()} {head}")

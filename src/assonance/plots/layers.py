@@ -67,7 +67,7 @@ def matrix(comparison: Comparison, measure: str, *, twins: bool = False) -> Figu
     bar = figure.colorbar(
         image, ax=axes, extend="min" if limits.clipped else "neither", shrink=0.8, pad=0.02
     )
-    bar.set_label(f"{title(comparison, measure)}\ncolours: {limits}", labelpad=8)
+    bar.set_label(f"{title(comparison, measure)}\n(colours: {limits})", labelpad=8)
     axes.set_xlabel("column layer: model and layer")
     axes.set_ylabel("row layer: model and layer")
     figure.suptitle(f"Which layers are similar? {title(comparison, measure)}", weight="bold")

@@ -8,11 +8,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from assonance.comparison.lookup import find_measure
 from assonance.comparison.result import CELL, Comparison
 from assonance.errors import AssonanceError
 from assonance.inference.intervals import METHODS, Method
 from assonance.measures.names import LEVELS
-from assonance.measures.roles import PREDICTING
+from assonance.measures.roles import LEADING, PREDICTING
 
 BOUNDS = ("low", "high")
 
@@ -206,3 +207,20 @@ def of_layers(comparison: Comparison, measure: str) -> xr.DataArray:
             f"{', '.join(measures(comparison)) or 'nothing'}"
         )
     return comparison.scores[measure]
+
+
+def leading_measure(comparison: Comparison, measure: str | None = None) -> str:
+    """Return the name of a measure of pairs of layers; the leading one that was taken if None.
+
+    Raises
+    ------
+    AssonanceError
+        The measure was not taken, or none of pairs of layers was.
+    """
+    if measure is not None:
+        return find_measure(comparison, measure)
+    taken = measures(comparison)
+    found = next((name for name in LEADING if name in taken), next(iter(taken), None))
+    if found is None:
+        raise AssonanceError("no measure of pairs of layers was taken")
+    return found

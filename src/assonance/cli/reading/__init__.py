@@ -1,0 +1,1 @@
+"""Define the commands that read a finished run: show, export, plot, report and explore."""
