@@ -1,6 +1,7 @@
 """Options that several commands on a finished run share."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,15 @@ Layers = Annotated[
         help="Layers to show, by label or number: 0,3,6 or 0-6. All by default.", metavar="LAYERS"
     ),
 ]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Options for what a figure shows."""
+
+    measure: Measure = None
+    models: Models = None
+    layers: Layers = None
 
 
 def refuse_missing(run: Path) -> None:

@@ -5,18 +5,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from assonance.cli.reading.options import (
-    Layers,
-    Measure,
-    Models,
-    Run,
-    listed,
-    parse_layers,
-    refuse_missing,
-)
+from assonance.cli.option_groups import spread
+from assonance.cli.reading.options import Run, Shown, listed, parse_layers, refuse_missing
 
 
+@spread
 def plot(
+    *,
     run: Run,
     kind: Annotated[
         str,
@@ -29,9 +24,7 @@ def plot(
         Path,
         typer.Option("--out", "-o", help="File to write: .pdf, .svg or .png.", metavar="FILE"),
     ],
-    measure: Measure = None,
-    models: Models = None,
-    layers: Layers = None,
+    shown: Shown,
     pair: Annotated[
         tuple[str, str] | None,
         typer.Option(
@@ -65,10 +58,10 @@ def plot(
     more: dict[str, Any] = {"row": pair[0], "col": pair[1]} if pair else {}
     figure = Gallery(open_run(run)).draw(
         kind,
-        measure,
+        shown.measure,
         width=width,
-        models=listed(models),
-        layers=parse_layers(layers),
+        models=listed(shown.models),
+        layers=parse_layers(shown.layers),
         title=title,
         **more,
     )
