@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup demo test test-slow fuzz benchmarks pictures check clean
+.PHONY: setup demo test test-slow fuzz benchmarks pictures check wheel-check clean
 
 setup: $(VENV)/ready
 
@@ -54,6 +54,12 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Builds wheel and source distribution, and tries the wheel in a fresh environment; INTERPRETER
+# names another Python for that.
+INTERPRETER ?= $(BIN)/python
+wheel-check: setup
+	$(BIN)/python .ci/check_wheel.py --python $(INTERPRETER)
 
 clean:
 	rm -rf $(VENV) runs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,11 +1,16 @@
 """Imports are cheap for help and saved results, and have no circle."""
 
+import runpy
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
 
 import grimp
 import pytest
 from comparisons import comparison
+
+import assonance
 
 HEAVY = ("torch", "transformers", "matplotlib")
 
@@ -115,3 +120,12 @@ def test_no_module_imports_itself_through_others():
     """Imports inside functions count; imports for type checkers do not."""
     graph = grimp.build_graph("assonance", exclude_type_checking_imports=True, cache_dir=None)
     assert circles(graph) == []
+
+
+def test_every_import_is_of_a_declared_dependency():
+    check = runpy.run_path(str(Path(__file__).parents[1] / ".ci" / "check_wheel.py"))
+    needed, extras = check["declared"]()
+    distributions = packages_distributions()
+    for name, file in check["imported"](Path(assonance.__file__).parent).items():
+        by = {check["normal"](each) for each in distributions.get(name, [name])}
+        assert name == "assonance" or by & (needed | extras), f"{file} imports {name}"

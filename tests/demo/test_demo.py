@@ -13,7 +13,7 @@ from assonance import Comparison, Corpus, compare, load_model
 from assonance.cli.main import app
 from assonance.comparison.records import ModelRecord
 from assonance.comparison.relations import Relations
-from assonance.demo import MODELS, SPEECH, find, miniatures
+from assonance.demo import MODELS, SPEECH, elsewhere, find, miniatures
 from assonance.errors import AssonanceError, AssonanceWarning
 from assonance.report.summary import sentences
 
@@ -25,6 +25,20 @@ def test_the_bundled_speech_is_whole():
     assert len(corpus.speakers) == 4
     assert len(corpus.languages) == 5
     assert corpus.sampling_rates == (16000,)
+
+
+def test_the_installed_package_has_the_same_recordings_as_opus():
+    lossless, compressed = (
+        Corpus.from_path(SPEECH.with_name(n)) for n in ("speech", "speech_opus")
+    )
+    assert [each.id for each in compressed] == [each.id for each in lossless]
+    for one, other in zip(lossless, compressed, strict=True):
+        assert (other.duration, other.sampling_rate) == (one.duration, one.sampling_rate)
+        assert (other.speaker, other.language, other.text) == (one.speaker, one.language, one.text)
+    for place in (0, 40, 80, 120):
+        sent, heard = (each.utterances[place].read(16000) for each in (lossless, compressed))
+        # A codec that keeps the waveform: delayed by a single sample it would be far below.
+        assert np.corrcoef(sent, heard)[0, 1] > 0.98
 
 
 ALL = [each.path for each in miniatures()]
@@ -125,6 +139,23 @@ def test_models_lists_each_with_its_folder(capsys):
         assert first == f"{each.name}  [{each}]"
         assert second.strip() == str(each.path)
     assert "predictive, pretrained, 6 layers × 128, 1.42 M parameters" in lines[0]
+
+
+def test_miniatures_that_are_not_installed_are_named_with_their_place(
+    tmp_path, monkeypatch, capsys
+):
+    for path in MODELS:
+        shutil.copytree(path, tmp_path / path.name)
+    assert elsewhere() == ()
+    others = {path.name for path in ALL} - {path.name for path in MODELS}
+    monkeypatch.setattr("assonance.demo._MODELS", tmp_path)
+    assert set(elsewhere()) == others
+    app(["models"], standalone_mode=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 * len(MODELS) + 1
+    assert all(name in lines[-1] for name in others)
+    with pytest.raises(AssonanceError, match=r"not part of the installed package; .*demo/models"):
+        load_model(sorted(others)[0], offline=True)
 
 
 def test_the_rule_finds_the_bases_that_the_bundled_models_were_made_from():

@@ -238,11 +238,16 @@ def demo(
 @app.command()
 def models() -> None:
     """List the bundled miniature models; any command takes their names as models."""
-    from assonance.demo import miniatures
+    from assonance.demo import elsewhere, miniatures
 
     for each in miniatures():
         say(f"{each.name}  [{each}]")
         say(f"    {each.path}")
+    if more := elsewhere():
+        say(
+            f"{', '.join(more)} come with the sources alone: in src/assonance/demo/models of a "
+            "checkout or of the source distribution. Any command takes their folders."
+        )
 
 
 @app.command()

@@ -8,9 +8,22 @@ from typing import Any
 
 _HERE = Path(__file__).parent
 _MODELS = _HERE / "models"
-SPEECH = _HERE / "speech"
+# An installed package has the same recordings as Opus: FLAC alone would double its size.
+_LOSSLESS, _COMPRESSED = _HERE / "speech", _HERE / "speech_opus"
+SPEECH = _LOSSLESS if _LOSSLESS.is_dir() else _COMPRESSED
 # Compared by default: both objectives, and a second seed of one as a ceiling. Takes minutes.
 MODELS = tuple(_MODELS / name for name in ("hubert-mini", "hubert-mini-seed1", "wav2vec2-mini"))
+# The other miniatures, which only the sources have: an installed package would be three times as
+# large with them.
+_OTHERS = (
+    "hubert-mini-large",
+    "hubert-mini-large-ctc",
+    "wav2vec2-mini-large",
+    "wav2vec2-mini-large-ctc",
+    "wav2vec2-mini-large-ctc-step200",
+    "wav2vec2-mini-large-ctc-step700",
+    "wav2vec2-mini-seed2",
+)
 # Pretraining objective of each architecture.
 _OBJECTIVES = {"wav2vec2": "contrastive", "hubert": "predictive"}
 
@@ -76,6 +89,11 @@ def miniatures() -> tuple[Miniature, ...]:
         models.append(_miniature(path.parent, result, first.get(recipe)))
         first.setdefault(recipe, name)
     return tuple(models)
+
+
+def elsewhere() -> tuple[str, ...]:
+    """Return the names of the miniatures that are not here, but come with the sources."""
+    return tuple(name for name in _OTHERS if find(name) is None)
 
 
 def find(name: str) -> Path | None:

@@ -62,6 +62,11 @@ def refuse_nowhere(spec: str | Path) -> None:
 
 
 def _nowhere(source: str) -> AssonanceError:
+    if source in demo.elsewhere():
+        return AssonanceError(
+            f"{printable(source)}: is not part of the installed package; give its folder, which is "
+            "src/assonance/demo/models in a checkout or in the source distribution"
+        )
     return AssonanceError(
         f"{printable(source)}: no such directory or file; give a model's directory, a checkpoint "
         "file, a hub id such as facebook/wav2vec2-base-960h, or a name that `assonance models` "
