@@ -236,6 +236,51 @@ def demo(
 
 
 @app.command()
+@spread
+def study(
+    *,
+    study: Annotated[
+        str,
+        typer.Argument(
+            help="The study: elkheir2024, or a YAML file in its format.", metavar="STUDY"
+        ),
+    ],
+    models: Annotated[
+        str | None,
+        typer.Option(
+            help="Which models of the study: in elkheir2024 mini (bundled, offline; the default) "
+            "or paper (public checkpoints, which are downloaded).",
+            metavar="NAME",
+        ),
+    ] = None,
+    audio: Annotated[
+        str | None, typer.Option(help=f"{AUDIO} By default that of the study.", metavar="PATH")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results; runs/STUDY by default.")
+    ] = None,
+    overwrite: Overwrite = False,
+    dry_run: DryRun = False,
+    machine: Machine,
+) -> None:
+    """Repeat a published study, and hold it against the published figures."""
+    path = Path(study)
+    if not path.is_file():
+        from assonance.report.study import bundled_study
+
+        path = bundled_study(study)
+
+    from assonance.cli.study import Asked
+    from assonance.cli.study import study as repeat
+    from assonance.models.loading import Loading
+
+    loading = Loading(device=machine.device, offline=machine.offline)
+    folder = out or Path("runs") / path.stem
+    asked = Asked(path, models, audio, folder, overwrite, machine.memory, loading)
+    repeat(asked, dry_run=dry_run)
+
+
+@app.command()
 def models() -> None:
     """List the bundled miniature models; any command takes their names as models."""
     from assonance.demo import elsewhere, miniatures

@@ -92,7 +92,7 @@ def run(
     prepared = prepare(given, audio, request, progress)
     check_disk(count_comparison(prepared), out.path)
     with out.start(config, prepared):
-        comparison = prepared.run(out.path, progress)
+        comparison = prepared.run(out.path, progress, out.activations)
         out.check_scores(comparison)
         with progress.stage("writing the report", 1) as advance:
             texts = _texts(comparison, pairs_of(comparison, diff=diff))

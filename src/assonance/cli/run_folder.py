@@ -42,10 +42,13 @@ class RunFolder:
     overwrite
         Whether finished results of another run may be replaced. They stay until all new results
         are on the disk.
+    activations
+        Another folder for the activations, which several runs share; None for this one.
     """
 
     path: Path
     overwrite: bool = False
+    activations: Path | None = None
 
     def refuse_running(self) -> None:
         """Check that no other run writes here, before anything that takes time.

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from assonance.comparison.compare import Prepared
 from assonance.comparison.extracted import extract_all
-from assonance.comparison.plan import ComparisonPlan
 from assonance.errors import AssonanceError, printable
 from assonance.measures import find
 from assonance.scoring.frame_pass import FramePass, resample_frames
@@ -232,16 +231,7 @@ def of_models(
             "nothing can be partialled out; compare with random twins and speech that log-mel can "
             "use"
         )
-    plan = ComparisonPlan(
-        extracted.roster,
-        extracted.extractions,
-        extracted.shared,
-        prepared.measures,
-        prepared.request.settings,
-        prepared.memory,
-        prepared.request.loading.device,
-        True,
-    )
+    plan = prepared.plan(extracted)
     (spectrum,) = (name for name, each in plan.source.layers.items() if each.model == baseline)
     named = [(f"{row} {of_row}", f"{col} {of_col}") for (row, of_row), (col, of_col) in pairs]
     return partial_similarity(plan.source, spectrum, named, prepared.request.settings, progress)

@@ -260,10 +260,20 @@ class Prepared:
     memory: float
     records: Mapping[str, ModelRecord]
 
-    def run(self, out: Path | None, progress: Progress) -> Comparison:
-        """Extract activations into a folder and score them; see `compare`."""
+    def run(
+        self, out: Path | None, progress: Progress, activations: Path | None = None
+    ) -> Comparison:
+        """Extract activations into a folder and score them; see `compare`.
+
+        Parameters
+        ----------
+        out, progress
+            As for `compare`.
+        activations
+            Folder for the activations, if several runs share them; `out` by default.
+        """
         with ExitStack() as stack:
-            folder = out or stack.enter_context(temporary_folder())
+            folder = activations or out or stack.enter_context(temporary_folder())
             extracted = extract_all(
                 self.roster, self.speech, self.measures, self.request, folder, progress
             )
