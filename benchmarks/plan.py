@@ -1,7 +1,8 @@
 """Hold what `assonance plan` states against what the same comparison then takes, by stage.
 
     python -m benchmarks.plan [--models NAME ...] [--audio PATH] [--max-hours H] [--memory AMOUNT]
-                              [--measure NAME ...] [--no-uncertainty] [--device cpu] [--out FILE]
+                              [--measure NAME ...] [--no-uncertainty] [--no-twins] [--device cpu]
+                              [--out FILE]
 
 The comparison runs first, so that the largest memory of the process is its own. Times are those of
 all cores that the process used, divided by their number, as the plan states them; the time on the
@@ -71,6 +72,7 @@ def rows(args: argparse.Namespace) -> list[dict[str, Any]]:
         loading=Loading(device=args.device, offline=True),
         memory=args.memory,
         uncertainty=args.uncertainty,
+        twins=args.twins,
     )
     clock = Clock()
     with tempfile.TemporaryDirectory(dir=args.folder) as scratch:
@@ -124,6 +126,7 @@ def main() -> None:
     parser.add_argument("--memory", default="4GB")
     parser.add_argument("--measure", nargs="*")
     parser.add_argument("--no-uncertainty", dest="uncertainty", action="store_false")
+    parser.add_argument("--no-twins", dest="twins", action="store_false")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--folder", type=Path, default=Path("runs/real"))
     parser.add_argument("--out")

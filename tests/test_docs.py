@@ -24,7 +24,10 @@ from assonance.settings import Settings
 from assonance.tables import changes
 
 ROOT = Path(__file__).parents[1]
-DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = [
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 FORMATS = (ROOT / "docs" / "formats.md").read_text("utf-8")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -115,6 +118,13 @@ def test_claims_and_cards_have_the_keys_that_are_described():
     }
     assert found <= set(keys)
     assert set(first_cells("## `activations.yaml`")) == set(CARD_FIELDS)
+
+
+def test_the_readme_is_short_and_the_index_names_every_page():
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 90
+    index = ROOT / "docs" / "index.md"
+    linked = {(index.parent / link).resolve() for link in LINK.findall(index.read_text("utf-8"))}
+    assert {page for page in DOCS if page != index} <= linked
 
 
 def test_the_page_of_measures_is_what_their_declarations_say():
