@@ -121,4 +121,4 @@ def test_a_new_floor_is_one_entry(monkeypatch):
     for name in ("table-depth-0", "table-chance"):
         headings = [each.text for each in appendix[name].head[-1]]
         assert "floor: frames of silence" in headings
-    assert any("with silence: 0.1" in sentence for sentence in summary.sentences(found))
+    assert any("with silence 0.1" in sentence for sentence in summary.sentences(found))

@@ -14,6 +14,7 @@ from assonance.report.words import percent
 from assonance.tables import floors_and_ceilings
 from assonance.tables import matches as match_tables
 from assonance.tables import trust as trust_tables
+from assonance.tables.best_layers import best_sets
 
 
 def sentences(comparison: Comparison) -> list[str]:
@@ -47,7 +48,7 @@ def sentences(comparison: Comparison) -> list[str]:
             which = "independently trained model" if related else "model"
             lines.append(_most_similar(leading, directions, which))
         else:
-            lines.append(_matching(leading, directions))
+            lines.append(_matching(comparison, leading, directions))
         lines.append(_shared_space(comparison, leading, "Shared space", directions))
         if related:
             heading = "Shared space with another seed or a fine-tuned model"
@@ -101,26 +102,39 @@ def _extremes(directions: _Directions) -> tuple[str, _Directions]:
 
 def _most_similar(measure: str, directions: _Directions, which: str) -> str:
     """Name the most similar other model of each."""
+    by = (
+        "share of variance predicted in unseen sentences"
+        if measure in EXPLAINED
+        else MEASURES[measure].title
+    )
     best: dict[str, tuple[float, str]] = {}
     for row, col, table in directions:
         if table["value"].notna().any():
             best[row] = max(best.get(row, (-math.inf, "")), (table["value"].mean(), col))
     parts = [f"{row} → {col}" for row, (_, col) in best.items()]
-    return f"Most similar {which} ({MEASURES[measure].title}): {', '.join(parts) or 'none'}."
+    return f"Most similar {which} ({by}): {', '.join(parts) or 'none'}."
 
 
-def _matching(measure: str, directions: _Directions) -> str:
-    """Name the best match of each layer; successive layers with the same match are one item."""
+def _matching(comparison: Comparison, measure: str, directions: _Directions) -> str:
+    """Name the best matches of each layer; successive layers with the same ones are one item."""
     parts = []
-    for row, col, best in directions:
+    sets = best_sets(comparison, measure)["layers"]
+    for row, col, _ in directions:
         runs = []
-        defined = best.dropna(subset="value").droplevel(["model_row", "model_col"])
-        for target, group in groupby(defined["layer_col"].items(), key=lambda item: item[1]):
+        here = [(layer, found) for (a, b, layer), found in sets.items() if (a, b) == (row, col)]
+        for found, group in groupby(here, key=lambda item: item[1]):
             layers = [str(layer) for layer, _ in group]
             last = f"–{layers[-1].rpartition('.')[2]}" if len(layers) > 1 else ""
-            runs.append(f"{layers[0]}{last} → {target}")
+            runs.append(f"{layers[0]}{last} → {_either(found)}")
         parts.append(f"of {row} in {col}: {', '.join(runs) or 'none'}")
     return f"Best-matching layers ({MEASURES[measure].title}) {'; '.join(parts)}."
+
+
+def _either(layers: tuple[str, ...]) -> str:
+    """Name the layers of a set; of many, the first and the last."""
+    if len(layers) > 3:
+        return f"one of {len(layers)} from {layers[0]} to {layers[-1]}"
+    return " or ".join(layers)
 
 
 def _shared_space(
@@ -132,14 +146,15 @@ def _shared_space(
     for row, col, best in directions:
         score = _with_interval(comparison, measure, best)
         stated = (
-            f"{col} predicts {score} of the variance of {row}"
+            f"A linear map from {col} predicts {score} of {row}'s variance."
             if measure in EXPLAINED
-            else f"layers of {row} reach {score} in {col}"
+            else f"Layers of {row} reach {score} in {col}."
         )
-        parts.append(stated + _references(measure, best))
+        verb = "predicts" if measure in EXPLAINED else "reaches"
+        parts.append(stated + _references(measure, best, verb))
     return (
         f"{heading}{which} ({MEASURES[measure].title}, mean over best-matching layers): "
-        f"{'; '.join(parts) or 'no scores'}."
+        f"{' '.join(parts) or 'no scores.'}"
     )
 
 
@@ -147,13 +162,13 @@ def _shared_neurons(comparison: Comparison, directions: _Directions) -> str:
     """State how well single neurons match, against rotated neurons, and how localised that is."""
     which, directions = _extremes(directions)
     parts = [
-        f"a neuron of {row} correlates at {_with_interval(comparison, MATCHED, best)} with its "
-        f"best single match in {col}" + _references(MATCHED, best)
+        f"A neuron of {row} correlates at {_with_interval(comparison, MATCHED, best)} with its "
+        f"best single match in {col}." + _references(MATCHED, best, "reaches")
         for row, col, best in directions
     ]
     return (
         f"Shared neurons{which} ({MEASURES['maxcorr'].title}, mean over best-matching layers): "
-        f"{'; '.join(parts) or 'no scores'}."
+        f"{' '.join(parts) or 'no scores.'}"
         + _localisation(comparison, [(row, col) for row, col, _ in directions])
     )
 
@@ -169,19 +184,23 @@ def _localisation(comparison: Comparison, pairs: _Pairs) -> str:
     if not defined:
         return ""
     return (
-        f" Localisation index {' and '.join(defined)} (0: shared space, but no shared neurons; "
-        "1: single neurons carry all that is shared)."
+        f" Localisation index {' and '.join(defined)} (0: same information, no common neurons; "
+        "1: neurons match one to one)."
     )
 
 
-def _references(measure: str, best: pd.DataFrame) -> str:
-    """Format the means of the references that the sentence mentions."""
+def _references(measure: str, best: pd.DataFrame, verb: str) -> str:
+    """State the means of the references, such as ``An untrained copy predicts 17 %``."""
     known = [
-        f"{each.phrase(measure)}: {_format(measure, float(best[each.column].mean()))}"
+        (each.phrase(measure) or "", _format(measure, float(best[each.column].mean())))
         for each in floors_and_ceilings.known(best, measure)
         if each.phrase(measure) and best[each.column].notna().any()
     ]
-    return f" ({', '.join(known)})" if known else ""
+    if not known:
+        return ""
+    (first, value), *others = known
+    more = "".join(f", {words} {number}" for words, number in others)
+    return f" {first[:1].upper()}{first[1:]} {verb} {value}{more}."
 
 
 def _overfitting(comparison: Comparison, pairs: _Pairs) -> list[str]:
@@ -202,8 +221,8 @@ def _overfitting(comparison: Comparison, pairs: _Pairs) -> list[str]:
         return []
     (a, b), rows = max(means.items(), key=lambda each: float(each[1]["overfitting"]))
     return [
-        f"Overfitting{', at most' if len(means) > 1 else ''}: {rows['overfitting']:.2f} of the "
-        f"in-sample correlation ({MEASURES['linreg'].title} {rows['in_sample']:.2f} in sample, "
+        f"{'At most ' if len(means) > 1 else ''}{rows['overfitting']:.2f} of the in-sample score "
+        f"is overfitting ({MEASURES['linreg'].title} {rows['in_sample']:.2f} in sample, "
         f"{rows['held_out']:.2f} on held-out speech; {a} and {b}, mean over layers)."
     ]
 

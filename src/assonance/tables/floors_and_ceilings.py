@@ -282,7 +282,7 @@ ROTATED_NEURONS = Reference(
     words="randomly rotated neurons",
     of=_rotated,
     line=Line("--", "dashed"),
-    phrase=lambda _: "randomly rotated neurons",
+    phrase=lambda _: "a random rotation of the neurons",
     suits=lambda measure: measure == MATCHED,
 )
 
@@ -294,7 +294,7 @@ RANDOM_WEIGHTS = Reference(
     of=_random_weights,
     line=Line("--", "dashed"),
     mean=_mean_random_weights,
-    phrase=lambda _: "random weights",
+    phrase=lambda _: "an untrained copy",
     suits=lambda measure: measure not in (MATCHED, ROTATED),
 )
 

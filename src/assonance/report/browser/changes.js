@@ -39,13 +39,13 @@ function drawChange(change, number) {
   const x = linear([0, Math.max(at.length - 1, 1)], [frame.left + 10, frame.right - 10]);
   const y = linear(limits, [frame.bottom, frame.top]);
   const points = (array) => at.map((k) => [x(k), y(array.get(k))]);
-  const step = Math.ceil((at.length * 60) / width);
+  const step = Math.ceil((at.length * 22) / width);
   const nodes = axes(frame, {
     x,
     y,
-    xTicks: at.filter((k) => k % step === 0).map((k) => [k, clipped(curve.layers[k], 10)]),
+    xTicks: at.filter((k) => k % step === 0).map((k) => [k, String(k)]),
     yTicks: ticks(limits).map((value) => [value, short(value)]),
-    xTitle: "layer",
+    xTitle: `layer, from ${clipped(curve.layers[0], 16)} to ${clipped(curve.layers.at(-1), 16)}`,
     yTitle: clipped(curve.title, 34),
   });
   if (curve.low) nodes.push(shape("path", { class: "band", d: band(points(curve.low), points(curve.high)) }));

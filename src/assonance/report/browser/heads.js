@@ -79,15 +79,15 @@ function drawHeads() {
   drawHead(marks[at].place);
 }
 
-/** Move to the nearest head in the direction of an arrow. */
+/** Move to the next head of the row, or to the nearest one of the next row. */
 function nextHead(marks, k, dx, dy) {
   const from = marks[k];
   let [best, least] = [k, Infinity];
   marks.forEach((mark, place) => {
     const [across, up] = [mark.x - from.x, from.y - mark.y];
     const [on, aside] = dx ? [across * dx, Math.abs(up)] : [up * dy, Math.abs(across)];
-    const distance = on + 8 * aside;
-    if (on > 0.5 && distance < least) [best, least] = [place, distance];
+    const distance = dx ? on : 1000 * on + aside;
+    if (on > 0.5 && !(dx && aside > 1) && distance < least) [best, least] = [place, distance];
   });
   return best;
 }

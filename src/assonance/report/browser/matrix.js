@@ -72,7 +72,7 @@ function matrixLabels(cell, left, top, side) {
   for (const { name, layers: labels } of data.models) {
     const width = labels.length * cell;
     const middle = start + width / 2;
-    const letters = Math.floor(width / 6.2);
+    const letters = Math.floor(width / 7.5);
     nodes.push(textAt(left + middle, top + side + 29, clipped(name, letters), { "text-anchor": "middle" }));
     const [x, y] = [12, top + side - middle];
     const turned = { "text-anchor": "middle", transform: `rotate(-90 ${x} ${y})` };

@@ -5,7 +5,7 @@ function setUpToolbar() {
   byId("measure").addEventListener("change", (event) => choose({ measure: Number(event.target.value) }));
   for (const side of ["row", "col"]) {
     byId(side).append(...data.models.map(({ name }, k) => element("option", { value: k }, name)));
-    byId(side).addEventListener("change", (event) => choose({ [side]: sameDepth(Number(event.target.value), state[side]) }));
+    byId(side).addEventListener("change", (event) => chooseModel(side, Number(event.target.value)));
   }
   for (const input of document.querySelectorAll("#scale input")) {
     input.addEventListener("change", () => choose({ scale: input.value }));
@@ -22,6 +22,13 @@ function drawToolbar() {
   byId("measure").value = state.measure;
   for (const side of ["row", "col"]) byId(side).value = layers[state[side]].model;
   for (const input of document.querySelectorAll("#scale input")) input.checked = input.value === state.scale;
+}
+
+/** Choose the model of one side; if the other side has it, the two change places. */
+function chooseModel(side, model) {
+  const other = side === "row" ? "col" : "row";
+  if (layers[state[other]].model === model) choose({ row: state.col, col: state.row });
+  else choose({ [side]: sameDepth(model, state[side]) });
 }
 
 /** Return the layer of a model at the same place as another layer, or its last. */
