@@ -118,10 +118,14 @@ def _most_similar(measure: str, directions: _Directions, which: str) -> str:
 def _matching(comparison: Comparison, measure: str, directions: _Directions) -> str:
     """Name the best matches of each layer; successive layers with the same ones are one item."""
     parts = []
-    sets = best_sets(comparison, measure)["layers"]
+    sets = best_sets(comparison, measure).reset_index().to_dict("records")
     for row, col, _ in directions:
         runs = []
-        here = [(layer, found) for (a, b, layer), found in sets.items() if (a, b) == (row, col)]
+        here = [
+            (each["layer_row"], each["layers"])
+            for each in sets
+            if (each["model_row"], each["model_col"]) == (row, col)
+        ]
         for found, group in groupby(here, key=lambda item: item[1]):
             layers = [str(layer) for layer, _ in group]
             last = f"–{layers[-1].rpartition('.')[2]}" if len(layers) > 1 else ""
