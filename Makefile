@@ -16,11 +16,20 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) 'pip>=25.1'
 	$(PIP) --constraint constraints.txt torch==2.13.0
-	$(PIP) --constraint constraints.txt --group dev --editable '.[datasets,lhotse,peft]'
+	$(PIP) --constraint constraints.txt --group dev --group docs --editable '.[datasets,lhotse,peft]'
 	@touch $@
 
 demo: setup
 	$(BIN)/assonance demo --out runs/demo
+
+# The paper repeated with the bundled miniatures, and its text in the manual.
+study: setup
+	$(BIN)/assonance study elkheir2024 --out runs/study
+	$(BIN)/python docs/study.py runs/study
+
+# The manual, in docs/_build: warnings are errors, also links that lead nowhere.
+docs: setup
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q -b html docs docs/_build
 
 test: setup
 	$(BIN)/python -m pytest -n auto

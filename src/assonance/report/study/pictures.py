@@ -110,7 +110,7 @@ def beyond(table: pd.DataFrame) -> Figure:
         As `assonance.report.study.beyond.by_depth` returns it.
     """
     sizes = sorted(table.index.unique("layers"))
-    figure = Figure(figsize=(4.6 * len(sizes), 3.6), layout="constrained")
+    figure = Figure(figsize=(max(8.0, 4.6 * len(sizes)), 4.2), layout="constrained")
     axes = figure.subplots(1, len(sizes), squeeze=False, sharey=True)[0]
     for ax, size in zip(axes, sizes, strict=True):
         for kind, (color, marker) in zip(KINDS, curves.STYLES, strict=False):
@@ -118,6 +118,8 @@ def beyond(table: pd.DataFrame) -> Figure:
                 (table.index.get_level_values("kind") == kind)
                 & (table.index.get_level_values("layers") == size)
             ].droplevel(["kind", "layers"])
+            if part.empty:
+                continue
             for column, line in (("whole", ":"), ("beyond", "-")):
                 words = "spectrum partialled out" if column == "beyond" else "R²"
                 label = f"{_WORDS[kind]}, {words}"
@@ -131,7 +133,9 @@ def beyond(table: pd.DataFrame) -> Figure:
         ax.set_ylim(bottom=min(0, ax.get_ylim()[0]), top=1)
         curves.ruled(ax)
     axes[0].set_ylabel("held-out R²")
-    axes[-1].legend(fontsize=7, loc="upper right")
+    figure.legend(
+        *axes[0].get_legend_handles_labels(), fontsize=8, ncols=3, loc="outside lower center"
+    )
     return figure
 
 
