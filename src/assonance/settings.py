@@ -17,6 +17,7 @@ OnError = Literal["skip", "stop"]
 Kind = Literal["blocks", "final", "ffn", "attention", "heads", "cnn"]
 # Number formats that a checkpoint can be run in.
 Precision = Literal["float32", "bfloat16", "float16"]
+Stored = Literal["float32", "float16"]  # number format of activations on disk
 # With 39 draws, the 2.5 % and 97.5 % quantiles are the first and the last draw.
 _LEAST_DRAWS = 39
 _LEAST = {

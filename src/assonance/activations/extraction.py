@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assonance.activations.batching import batches_by_length, pipeline
+from assonance.activations.rounding import FULL, largest_error
 from assonance.activations.store import ActivationStore
 from assonance.corpus import Corpus, LeftOut, Utterance
 from assonance.corpus.utterance import hash_of, shown
@@ -25,7 +26,7 @@ from assonance.models import (
     is_rounded,
     runs_batches,
 )
-from assonance.settings import OnError
+from assonance.settings import OnError, Stored
 from assonance.utils.cores import worker_pool
 from assonance.utils.progress import Progress, Silent
 
@@ -53,6 +54,9 @@ class Extraction:
         Number of utterances whose sampling rate differs from the model's.
     notes
         Caveats for readers of a result.
+    rounding
+        The layer that half precision on disk changed most, and by how much; see `largest_error`.
+        None for float32.
     """
 
     store: ActivationStore
@@ -63,6 +67,7 @@ class Extraction:
     seconds: float
     resampled: int
     notes: tuple[str, ...] = ()
+    rounding: tuple[str, float] | None = None
 
 
 # Whether an utterance was computed now (True) or reused (False), or why it cannot be used.
@@ -77,6 +82,7 @@ def extract(
     progress: Progress = _SILENT,
     on_error: OnError = "skip",
     batch_seconds: float | None = None,
+    precision: Stored = FULL,
 ) -> Extraction:
     """Run a model over a corpus into a store, skipping utterances that the store already has.
 
@@ -101,6 +107,8 @@ def extract(
     batch_seconds
         Seconds of speech in a batch, with padding; 0 for no batches. By default no batches on the
         CPU, and enough to keep an accelerator busy.
+    precision
+        Number format of the frames on disk.
 
     Raises
     ------
@@ -112,7 +120,7 @@ def extract(
     started = time.perf_counter()
     if on_error == "stop":
         stop_at_left_out(corpus)
-    store = _open_store(folder, model)
+    store = _open_store(folder, model, precision)
     seconds = _batch_seconds(model) if batch_seconds is None else batch_seconds
     outcomes = _run(store, model, corpus, seconds, on_error, progress)
     return _summarise(store, model, corpus, outcomes, started)
@@ -131,7 +139,7 @@ def stop_at_left_out(corpus: Corpus) -> None:
         raise UnusableAudio(f"{first.reason}; mend or remove it", first.shown)
 
 
-def _open_store(folder: Path, model: SpeechModel) -> ActivationStore:
+def _open_store(folder: Path, model: SpeechModel, precision: Stored) -> ActivationStore:
     return ActivationStore(
         folder,
         fingerprint={
@@ -140,6 +148,7 @@ def _open_store(folder: Path, model: SpeechModel) -> ActivationStore:
             "sampling_rate": f"{model.sampling_rate} Hz",
         },
         layers=model.widths,
+        precision=precision,
     )
 
 
@@ -208,6 +217,9 @@ def _summarise(
         seconds=time.perf_counter() - started,
         resampled=resampled,
         notes=_rounding_note(model, kept[0]),
+        rounding=None
+        if store.precision == FULL
+        else largest_error(store.rounding(utterance.id) for utterance in kept),
     )
 
 

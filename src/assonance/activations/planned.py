@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assonance.activations.extraction import Extraction, own_frames
+from assonance.activations.rounding import FULL
 from assonance.activations.store import ActivationStore
 from assonance.corpus import Corpus, LeftOut, Utterance
 from assonance.errors import AssonanceError, UnusableAudio, printable
 from assonance.models import SpeechModel
+from assonance.settings import Stored
 
-_FLOAT32, _FLOAT64 = 4, 8
+_FLOAT64 = 8
 
 
 class PlannedStore(ActivationStore):
@@ -28,10 +30,14 @@ class PlannedStore(ActivationStore):
         The model.
     corpus
         The speech that it will read.
+    precision
+        Number format of the frames on disk.
     """
 
-    def __init__(self, model: SpeechModel, corpus: Corpus) -> None:
+    def __init__(self, model: SpeechModel, corpus: Corpus, precision: Stored = FULL) -> None:
         self.folder = Path()
+        self.precision = precision
+        self._dtype = np.dtype(precision)
         self.layers = dict(model.widths)
         self._made_with = "0" * 64
         self.left_out: list[LeftOut] = []
@@ -73,7 +79,7 @@ class PlannedStore(ActivationStore):
     def bytes(self) -> int:
         """Bytes that the shards will take, to within a few bytes a tensor of each."""
         frames = sum(map(len, self._times.values()))
-        a_frame = _FLOAT32 * sum(self.layers.values()) + _FLOAT64
+        a_frame = self._dtype.itemsize * sum(self.layers.values()) + _FLOAT64
         return frames * a_frame + sum(map(self._without_frames, self._times))
 
     def _without_frames(self, utterance: str) -> int:
@@ -82,7 +88,7 @@ class PlannedStore(ActivationStore):
         return len(self._content(utterance, empty, np.zeros(0), "0" * 64))
 
 
-def plan_extraction(model: SpeechModel, corpus: Corpus) -> Extraction:
+def plan_extraction(model: SpeechModel, corpus: Corpus, precision: Stored = FULL) -> Extraction:
     """Return what `extract` will return, with a `PlannedStore` instead of a filled one.
 
     Only what the lengths of the utterances show is known: audio that turns out to be damaged
@@ -93,7 +99,7 @@ def plan_extraction(model: SpeechModel, corpus: Corpus) -> Extraction:
     AssonanceError
         The model can use no utterance.
     """
-    store = PlannedStore(model, corpus)
+    store = PlannedStore(model, corpus, precision)
     if not store.ids:
         first = store.left_out[0]
         raise AssonanceError(

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,11 +14,16 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from assonance.activations.rounding import FULL, Rounding, rounded, rounding
 from assonance.errors import AssonanceError, printable
+from assonance.settings import Stored
+from assonance.utils.files import write_together
 
 _FORMAT = "3"
+_HALF = "stored as"  # key of a fingerprint: the number format of the frames, if not float32
 _SUM = "sum of "  # prefix of a layer's label: sums of its neurons over the utterance
 _TIMES = "times of frames"
+CARD, SHARDS = "store.json", "*.safetensors"
 _ABANDONED = 3600.0  # seconds after which a temporary file no longer has a writer
 
 
@@ -37,6 +41,8 @@ class ActivationStore:
         Everything that determines the activations besides the audio: model, version, settings.
     layers
         Number of neurons of each layer, by label.
+    precision
+        Number format of the frames on disk. Half precision is part of the fingerprint.
 
     Raises
     ------
@@ -45,22 +51,29 @@ class ActivationStore:
     """
 
     def __init__(
-        self, folder: Path, *, fingerprint: Mapping[str, str], layers: Mapping[str, int]
+        self,
+        folder: Path,
+        *,
+        fingerprint: Mapping[str, str],
+        layers: Mapping[str, int],
+        precision: Stored = FULL,
     ) -> None:
         self.folder = Path(folder)
-        self.fingerprint = dict(fingerprint)
+        self.fingerprint = {**fingerprint, **({_HALF: precision} if precision != FULL else {})}
+        self.precision = self.fingerprint.get(_HALF, FULL)
+        self._dtype = np.dtype(self.precision)
         self.layers = dict(layers)
         contents = {"format": _FORMAT, "fingerprint": self.fingerprint, "layers": self.layers}
         record = json.dumps(contents, indent=1, ensure_ascii=False).encode()
         self._made_with = hashlib.sha256(record).hexdigest()
         with self._named_errors():
             self.folder.mkdir(parents=True, exist_ok=True)
-            card = self.folder / "store.json"
+            card = self.folder / CARD
             if card.exists():
                 self._check_card(card, contents)
             else:
                 self._check_empty()
-                _write_atomically(card, record)
+                write_together({card: record})
             for leftover in self.folder.glob("*.tmp"):
                 if time.time() - leftover.stat().st_mtime > _ABANDONED:
                     leftover.unlink(missing_ok=True)
@@ -112,8 +125,7 @@ class ActivationStore:
             Layers or shapes do not fit the store, or the shard cannot be written.
         """
         content = self._content(utterance, activations, times, audio_fingerprint)
-        with self._named_errors():
-            _write_atomically(self._shard(utterance), content)
+        write_together({self._shard(utterance): content})
 
     def _content(
         self,
@@ -130,9 +142,10 @@ class ActivationStore:
                 f"{printable(utterance)}: layers {widths} of {sorted(frames)} frames do not fit "
                 f"the store {printable(self.folder)}, which holds {self.layers}"
             )
-        arrays = {
+        full = {
             label: np.ascontiguousarray(activations[label], np.float32) for label in self.layers
         }
+        arrays = {label: rounded(values, self._dtype, label) for label, values in full.items()}
         sums = {_SUM + label: array.sum(0, dtype=np.float64) for label, array in arrays.items()}
         tensors = {**arrays, **sums, _TIMES: np.ascontiguousarray(times, np.float64)}
         about = {
@@ -141,6 +154,7 @@ class ActivationStore:
             "audio": audio_fingerprint,
             "frames": frames.pop(),
             "checksums": {name: zlib.crc32(array.data) for name, array in tensors.items()},
+            **({"rounding": rounding(full, arrays)} if self.precision != FULL else {}),
         }
         # A single metadata entry, because several have no fixed order and the bytes must be fixed.
         return save(tensors, {"assonance": json.dumps(about)})
@@ -173,7 +187,13 @@ class ActivationStore:
                 f"the store {printable(self.folder)} has no layer {unknown[0]!r}; "
                 f"it has {', '.join(self.layers)}"
             )
-        return self._tensors(utterance, labels)
+        found = self._tensors(utterance, labels)
+        return {label: each.astype(np.float32, copy=False) for label, each in found.items()}
+
+    def rounding(self, utterance: str) -> Rounding:
+        """Return how half precision changed the layers of an utterance; empty for float32."""
+        with self._opened(utterance) as (_, about):
+            return dict(about.get("rounding", {}))
 
     def sums(self, utterance: str) -> dict[str, NDArray[np.float64]]:
         """Return the sum of each neuron over an utterance's frames, without reading the frames.
@@ -219,16 +239,6 @@ class ActivationStore:
     def n_frames(self, utterance: str) -> int:
         """Return the number of frames of an utterance, from the header of its shard.
 
-        Parameters
-        ----------
-        utterance
-            Id of the utterance.
-
-        Returns
-        -------
-        int
-            Number of frames.
-
         Raises
         ------
         AssonanceError
@@ -245,11 +255,6 @@ class ActivationStore:
     def audio(self, utterance: str) -> str:
         """Return the fingerprint of the audio that an utterance's activations were computed from.
 
-        Parameters
-        ----------
-        utterance
-            Id of the utterance.
-
         Raises
         ------
         AssonanceError
@@ -262,11 +267,15 @@ class ActivationStore:
     def ids(self) -> tuple[str, ...]:
         """Sorted ids of the utterances with a valid shard header."""
         found = []
-        for path in self.folder.glob("*.safetensors"):
+        for path in self.folder.glob(SHARDS):
             about = self._header(path)
             if about is not None:
                 found.append(about["utterance"])
         return tuple(sorted(found))
+
+    def file_name(self, utterance: str) -> str:
+        """Return the name of an utterance's shard."""
+        return self._shard(utterance).name
 
     def _shard(self, utterance: str) -> Path:
         # A hash is safe in a path, whatever characters the id has.
@@ -282,7 +291,8 @@ class ActivationStore:
                     for name in about["checksums"]
                 }
                 expected = {
-                    label: ("F32", [about["frames"], width]) for label, width in self.layers.items()
+                    label: (f"F{8 * self._dtype.itemsize}", [about["frames"], width])
+                    for label, width in self.layers.items()
                 }
                 expected |= {_SUM + label: ("F64", [width]) for label, width in self.layers.items()}
                 expected[_TIMES] = ("F64", [about["frames"]])
@@ -380,21 +390,3 @@ def _short(value: object) -> str:
     """Format a value of a fingerprint; of a hash only the first digits."""
     text = printable(str(value))
     return text if len(text) <= 40 else f"{text[:12]}…"
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    """Write a file atomically and flush it, so that it survives a crash complete or not at all."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    if hasattr(
-        os, "O_DIRECTORY"
-    ):  # the folder too, so that the name survives, if the system can sync folders
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from assonance.__about__ import __version__
-from assonance.cli import corpus, model
+from assonance.cli import corpus, model, store
 from assonance.cli.checks import check_names
 from assonance.cli.interruption import leaving_soon
 from assonance.cli.lines import say
@@ -18,6 +18,7 @@ from assonance.cli.options import (
     Certainty,
     Checkpoints,
     DryRun,
+    Keep,
     Layers,
     Machine,
     Measuring,
@@ -46,6 +47,7 @@ app = typer.Typer(
 
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(model.app, name="model")
+app.add_typer(store.app, name="store")
 for reads in (show.show, export.export, plot.plot, report.report):
     app.command()(reads)
 
@@ -76,6 +78,7 @@ def compare(
     audio: Annotated[str, typer.Option(help=AUDIO, metavar="PATH")],
     out: Out = None,
     overwrite: Overwrite = False,
+    keep: Keep = True,
     dry_run: DryRun = False,
     measuring: Measuring,
     speech: Speech,
@@ -117,7 +120,7 @@ def compare(
     from assonance.cli.run_folder import RunFolder
     from assonance.cli.terminal import run
 
-    folder = RunFolder(out or folder_for(models), overwrite)
+    folder = RunFolder(out or folder_for(models), overwrite, keep=keep)
     if dry_run:
         show_plan(models, audio, folder.path, request)
     else:
@@ -174,6 +177,7 @@ def diff(
     ] = None,
     out: Out = None,
     overwrite: Overwrite = False,
+    keep: Keep = True,
     measuring: Measuring,
     certainty: Certainty,
     machine: Machine,
@@ -197,7 +201,7 @@ def diff(
     from assonance.cli.run_folder import RunFolder
     from assonance.cli.terminal import run
 
-    folder = RunFolder(out or folder_for(models[:2]), overwrite)
+    folder = RunFolder(out or folder_for(models[:2]), overwrite, keep=keep)
     run(models, audio, folder, request, diff=True)
 
 
@@ -207,6 +211,7 @@ def demo(
     *,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/demo"),
     overwrite: Overwrite = False,
+    keep: Keep = True,
     measuring: Measuring,
     every: Annotated[
         bool,
@@ -232,7 +237,7 @@ def demo(
     from assonance.cli.run_folder import RunFolder
     from assonance.cli.terminal import run
 
-    run(models, str(SPEECH), RunFolder(out, overwrite), request)
+    run(models, str(SPEECH), RunFolder(out, overwrite, keep=keep), request)
 
 
 @app.command()

@@ -13,7 +13,7 @@ import typer
 
 from assonance.corpus.formats.detection import supported_formats
 from assonance.errors import AssonanceError, printable
-from assonance.settings import By, OnError, Pool, Settings, find_settings
+from assonance.settings import By, OnError, Pool, Settings, Stored, find_settings
 from assonance.utils.memory import MEMORY, parse_bytes
 
 # Imported by `build` when a command runs: `assonance --help` must not wait for torch.
@@ -76,6 +76,10 @@ Overwrite = Annotated[
         help="Replace the finished results of another run in the folder, once the new ones are "
         "complete.",
     ),
+]
+
+Keep = Annotated[
+    bool, typer.Option(help="Keep activations, for other measures, when results are written.")
 ]
 
 Unusable = Annotated[
@@ -185,6 +189,9 @@ class Machine:
     ] = MEMORY
     device: Annotated[str, typer.Option(help="Torch device, such as cpu or cuda.")] = "cpu"
     offline: Annotated[bool, typer.Option(help="Never use the network.")] = False
+    store: Annotated[
+        Stored, typer.Option(help="Number format of activations on disk; a note gives its error.")
+    ] = "float32"
 
 
 @dataclass(frozen=True)
@@ -383,6 +390,7 @@ class Options:
             pooling=self.rows.build(),
             loading=self.layers.build(self.machine, self.checkpoints.build(models)),
             memory=self.machine.memory,
+            store=self.machine.store,
             on_error=self.on_error,
             seeds=self.seeds,
             tuned_from=self.tuned_from,

@@ -134,6 +134,7 @@ def configuration(
         "tuned_from": dict(request.tuned_from),
         "uncertainty": request.uncertainty,
         **({"diff": True} if diff else {}),
+        **({"store": request.store} if request.store != "float32" else {}),
     }
 
 

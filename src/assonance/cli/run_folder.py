@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from assonance.activations.kept import remove
 from assonance.comparison.compare import PIECES, Prepared
 from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceError, error_text, printable
@@ -44,11 +45,14 @@ class RunFolder:
         are on the disk.
     activations
         Another folder for the activations, which several runs share; None for this one.
+    keep
+        Whether activations stay when the results are written.
     """
 
     path: Path
     overwrite: bool = False
     activations: Path | None = None
+    keep: bool = True
 
     def refuse_running(self) -> None:
         """Check that no other run writes here, before anything that takes time.
@@ -109,6 +113,26 @@ class RunFolder:
         results = {self.path / RESULTS: comparison.to_bytes()}
         replace_together({**results, **files}, removed, self.path / _JOURNAL)
         Pieces(self.path / PIECES).clear()
+        if not self.keep:
+            remove(self.path)
+
+    def clean(self) -> int:
+        """Remove activations and what killed runs left, never results; return the bytes set free.
+
+        Raises
+        ------
+        AssonanceError
+            A run writes into the folder, or a file cannot be removed.
+        """
+        with locked(self.path):
+            finish_replacing(self.path / _JOURNAL)
+            pieces = Pieces(self.path / PIECES)
+            freed = remove(self.path) + pieces.size
+            pieces.clear()
+            for leftover in self.path.glob("*.tmp"):
+                freed += leftover.stat().st_size
+                leftover.unlink(missing_ok=True)
+        return freed
 
     def check_scores(self, comparison: Comparison) -> None:
         """Check that scores equal those they replace, even if a file of speech has changed.

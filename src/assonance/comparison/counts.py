@@ -167,7 +167,8 @@ def count_comparison(prepared: Prepared, hours: float | None = None) -> Counts:
             raise AssonanceError("hours: cannot be set with alignments; leave either out")
         prepared = replace(prepared, speech=_repeated(prepared.speech, hours))
     extractions = {
-        name: plan_extraction(each.model, prepared.speech) for name, each in prepared.roster.items()
+        name: plan_extraction(each.model, prepared.speech, prepared.request.store)
+        for name, each in prepared.roster.items()
     }
     extracted = keep_shared(
         prepared.roster, extractions, prepared.speech, prepared.measures, prepared.request

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assonance.activations.extraction import Extraction, extract
+from assonance.activations.kept import ACTIVATIONS
 from assonance.activations.shared_rows import (
     SharedRows,
     keep_common_utterances,
@@ -58,6 +59,18 @@ class Extracted:
                 for name, left in self.dropped.items()
             ),
             *self.shared.notes,
+            *self._rounding(),
+        ]
+
+    def _rounding(self) -> list[str]:
+        """State how half precision on disk changed the frames, if it was asked for."""
+        errors = {name: each.rounding for name, each in self.extractions.items() if each.rounding}
+        if not errors:
+            return []
+        name, (layer, error) = max(errors.items(), key=lambda item: item[1][1])
+        return [
+            "Activations were kept in float16, which changed layers by up to "
+            f"{error:.2g} of their standard deviation (most in {layer} of {name})"
         ]
 
 
@@ -89,9 +102,10 @@ def extract_all(
         name: extract(
             each.model,
             speech,
-            folder / "activations" / f"{slug(name)}-{each.model.fingerprint[:8]}",
+            folder / ACTIVATIONS / f"{slug(name)}-{each.model.fingerprint[:8]}",
             progress=progress,
             on_error="skip" if each.baseline else request.on_error,
+            precision=request.store,
         )
         for name, each in roster.items()
     }

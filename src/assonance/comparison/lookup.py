@@ -20,6 +20,7 @@ from assonance.errors import AssonanceError, check_path, did_you_mean, join_name
 from assonance.utils.files import exists
 
 RESULTS = "results.nc"
+_OF_RUNS = ("config.yaml", "activations")  # what an unfinished run has
 _SHOWN = 12  # names in a message
 _ALIKE = 0.5  # see `did_you_mean`
 _GIVE = "give the folder that a comparison wrote"
@@ -42,13 +43,12 @@ def open_run(run: str | Path) -> Comparison:
     check_path(run, "the run")
     path = Path(run)
     if not exists(path):
-        meant = did_you_mean(path.name, _runs_in(path.parent), _ALIKE)
-        raise AssonanceError(f"{printable(path)}: no such run{meant or f'; {_GIVE}'}")
+        raise _no_run(path)
     if not path.is_dir():
         return Comparison.load(path)
     results = path / RESULTS
     if not results.exists():
-        if (path / "config.yaml").exists() or (path / "activations").is_dir():
+        if any(exists(path / name) for name in _OF_RUNS):
             raise AssonanceError(
                 f"{printable(path)}: the run is not finished: it has no {RESULTS} yet; "
                 "the command that began it goes on from here"
@@ -63,6 +63,28 @@ def open_run(run: str | Path) -> Comparison:
         if not rest:
             raise
         raise AssonanceError(f"{error}; still there: {join_names(rest, _SHOWN)}") from error
+
+
+def find_folder(run: str | Path) -> Path:
+    """Return the folder of a run, finished or not.
+
+    Raises
+    ------
+    AssonanceError
+        There is no such folder, or it is no run.
+    """
+    check_path(run, "the run")
+    path = Path(run)
+    if not exists(path):
+        raise _no_run(path)
+    if any(exists(path / name) for name in (RESULTS, *_OF_RUNS)):
+        return path
+    raise AssonanceError(f"{printable(path)}: is no run: it holds no {RESULTS}; {_GIVE}")
+
+
+def _no_run(path: Path) -> AssonanceError:
+    meant = did_you_mean(path.name, _runs_in(path.parent), _ALIKE)
+    return AssonanceError(f"{printable(path)}: no such run{meant or f'; {_GIVE}'}")
 
 
 def left_by(run: Path) -> tuple[str, ...]:

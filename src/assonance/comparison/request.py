@@ -10,7 +10,7 @@ from assonance.errors import AssonanceError
 from assonance.measures.names import names_in, refuse_unknown
 from assonance.measures.roles import STANDARD
 from assonance.models.loading import Loading
-from assonance.settings import SETTINGS, OnError, Settings
+from assonance.settings import SETTINGS, OnError, Settings, Stored
 from assonance.utils.memory import MEMORY
 
 # Measures are functions of torch: a request is made and checked before it is imported.
@@ -43,6 +43,8 @@ class Request:
         From a fine-tuned model to the model it was fine-tuned from.
     uncertainty
         Whether to compute intervals, shift nulls and halves.
+    store
+        Number format of the activations on disk.
 
     Raises
     ------
@@ -61,6 +63,7 @@ class Request:
     seeds: Mapping[str, str] = field(default_factory=dict)
     tuned_from: Mapping[str, str] = field(default_factory=dict)
     uncertainty: bool = True
+    store: Stored = "float32"
 
     def __post_init__(self) -> None:
         if self.on_error not in get_args(OnError):

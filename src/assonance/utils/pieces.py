@@ -113,6 +113,13 @@ class Pieces:
         digest = hashlib.sha256(body).digest()
         write_together({self.folder / f"{name}{_SUFFIX}": digest + body})
 
+    @property
+    def size(self) -> int:
+        """Bytes of the pieces that are kept."""
+        if self.folder is None:
+            return 0
+        return sum(path.stat().st_size for path in self.folder.glob(f"*{_SUFFIX}"))
+
     def clear(self) -> None:
         """Remove all pieces of this folder: the results that they are for are complete."""
         if self.folder is None or not self.folder.is_dir():
