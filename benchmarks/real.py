@@ -12,6 +12,7 @@ added. The limits are measured afterwards, in the same run, on the same device a
 
 A stage that reads speech is set beside its forward passes, the layers stage beside the products,
 the attention stage beside the forward passes that feed it, and the whole run beside both together.
+The largest memory of the process is set beside `--memory`.
 """
 
 import argparse
@@ -33,6 +34,7 @@ from assonance import Comparison, Corpus
 from assonance.demo import SPEECH
 from assonance.models.loading import load_model
 from assonance.utils.cores import worker_pool
+from assonance.utils.memory import MEMORY, parse_bytes
 from benchmarks.tables import show
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -133,6 +135,13 @@ def product_seconds(comparison: Comparison, width: int, device: str, repeat: int
     return float(pairs) * best
 
 
+def memory_limit(options: Sequence[str]) -> float:
+    """Read `--memory` from the options of the command, in bytes."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--memory", default=MEMORY)
+    return parse_bytes(parser.parse_known_args(options)[0].memory)
+
+
 def rows(
     stages: dict[str, float], seconds: float, forward: float, product: float, maps: float
 ) -> list[dict[str, Any]]:
@@ -182,7 +191,10 @@ def main() -> None:
     product = product_seconds(comparison, width, args.device)
     asked = {**vars(args), "folder": str(args.folder), "peak GB": peak / 1e9}
     asked["frames"] = comparison.provenance.corpus.frames
-    show(rows(stages, seconds, forward, product, forward), asked, args.out)
+    table = rows(stages, seconds, forward, product, forward)
+    memory = memory_limit(args.options)
+    table.append({"stage": "peak memory, GB", "limit": memory / 1e9, "ratio": peak / memory})
+    show(table, asked, args.out)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from assonance.inference.intervals import intervals
 from assonance.measures import Measure
 from assonance.measures.names import names_in
 from assonance.measures.roles import STANDARD
-from assonance.models import SpeechModel
+from assonance.models import SpeechModel, can_rest
 from assonance.models.loading import Loading, as_kinds
 from assonance.models.roster import (
     BASE,
@@ -40,7 +40,7 @@ from assonance.models.roster import (
     stated_by_name,
 )
 from assonance.settings import By, OnError, Pool, Settings, find_settings
-from assonance.utils.memory import MEMORY, parse_bytes
+from assonance.utils.memory import MEMORY, parse_bytes, trim_heap
 from assonance.utils.pieces import Pieces
 from assonance.utils.progress import Progress, Silent
 from assonance.utils.temporary import temporary_folder
@@ -277,6 +277,7 @@ class Prepared:
             extracted = extract_all(
                 self.roster, self.speech, self.measures, self.request, folder, progress
             )
+            _let_rest(extracted.roster, folder)
             plan = self.plan(extracted)
             place = Workplace(folder=out and out / PIECES)
             parts = [plan.frame_scores(progress, place), plan.head_scores(progress, place)]
@@ -352,6 +353,14 @@ class Prepared:
             notes=(*plan_notes, *extracted.notes()),
             population=population(speech),
         ).escaped()
+
+
+def _let_rest(roster: Roster, folder: Path) -> None:
+    """Take the weights of encoders out of memory: only attention needs them once more."""
+    for entry in roster.values():
+        if can_rest(entry.model):
+            entry.model.rest(folder)
+    trim_heap()
 
 
 def _record(

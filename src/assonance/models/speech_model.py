@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, TypeGuard
 
 import numpy as np
@@ -220,6 +221,17 @@ class RoundedModel(SpeechModel, Protocol):
         ...
 
 
+class RestingModel(SpeechModel, Protocol):
+    """A `SpeechModel` that need not stay in memory while nothing runs it."""
+
+    def rest(self, folder: Path) -> None:
+        """Keep the weights in a file in a folder, from which they are read as they are used.
+
+        Activations do not change by a bit.
+        """
+        ...
+
+
 class PrecomputedModel(SpeechModel, Protocol):
     """A `SpeechModel` whose activations are read from files."""
 
@@ -253,6 +265,11 @@ def runs_batches(model: SpeechModel) -> TypeGuard[BatchedModel]:
 def is_rounded(model: SpeechModel) -> TypeGuard[RoundedModel]:
     """Return whether a model computes in half precision."""
     return getattr(model, "precision", "float32") != "float32"
+
+
+def can_rest(model: SpeechModel) -> TypeGuard[RestingModel]:
+    """Return whether a model has a `rest` method."""
+    return hasattr(model, "rest")
 
 
 def is_precomputed(model: SpeechModel) -> TypeGuard[PrecomputedModel]:

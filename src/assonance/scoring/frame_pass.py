@@ -152,6 +152,7 @@ class FramePass:
                 tiles, work.each(self.compute, tiles, pieces, advance), strict=True
             ):
                 every.merge(tile, piece)
+        self._known = {}
         return self._labelled(every)
 
     def compute(

@@ -11,6 +11,8 @@ from assonance.scoring.pair_rules import PairRules
 from assonance.settings import Settings
 from assonance.statistics import CHUNK_FRAMES
 
+# Bytes that Python, torch and what they import take.
+_LIBRARIES = 0.45e9
 # Number of matrices of a layer's width squared that are kept with its sums: scatter, correlations,
 # eigenvectors, whitening and loadings. For each fold: scatter of training and held-out frames,
 # training correlations, their inverse, and scatter about the training mean.
@@ -59,12 +61,12 @@ def cut_tiles(
     source, measures, settings, resampling, rules
         As for `FramePass`. No frame is read.
     memory
-        Bytes that sums and factors may take.
+        Bytes that the process may take. Sums and factors get what the libraries leave.
     """
     return plan(
         source.widths,
         rules.is_scored,
-        memory=memory,
+        memory=max(memory - _LIBRARIES, memory / 2),
         **kept_sums(source, measures, settings, resampling),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from assonance.models.huggingface.checkpoint import (
 from assonance.models.huggingface.inputs import Inputs
 from assonance.models.huggingface.precision import FULL, half_dtype, largest_rounding_error
 from assonance.models.huggingface.recording import DEFAULT, Recorder, check_kinds, find_taps
+from assonance.models.huggingface.resting import rest
 from assonance.models.speech_model import Attend, LayerOutputs, ModelCard
 from assonance.utils.memory import machine_bytes
 from assonance.utils.progress import Progress
@@ -201,6 +203,10 @@ class HuggingFaceModel:
             With the same layers, on the same device.
         """
         return random_twin(self._checkpoint, seed, self._how)
+
+    def rest(self, folder: Path) -> None:
+        """Keep the weights in a file in a folder until they are used again; see `resting.rest`."""
+        rest(self._encoder, folder)
 
     def _run(
         self,
