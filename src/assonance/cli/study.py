@@ -17,7 +17,6 @@ from assonance.cli.run_folder import RunFolder
 from assonance.comparison.beyond_spectrum import MEASURE, of_models
 from assonance.comparison.compare import prepare
 from assonance.comparison.request import Request
-from assonance.comparison.result import Comparison
 from assonance.corpus import Reading
 from assonance.demo import SPEECH
 from assonance.errors import AssonanceError, AssonanceWarning, error_text, printable
@@ -160,7 +159,7 @@ def _run(
     }
     default = comparisons["default"]
     roles = dict(zip(chosen.models, default.models, strict=True))
-    spectrum = _beyond_spectrum(models, audio, asked.out, requests["default"], default, progress)
+    spectrum = _beyond_spectrum(models, audio, asked.out, requests["default"], progress)
     return Repeated(recipe, name, comparisons, roles, spectrum)
 
 
@@ -169,18 +168,14 @@ def _beyond_spectrum(
     audio: str,
     out: Path,
     request: Request,
-    comparison: Comparison,
     progress: Progress,
 ) -> xr.Dataset | None:
     """Score the pairs of our own question; None if there is none."""
-    which = beyond.pairs(comparison)
-    if which.empty or not (which["kind"] == beyond.OBJECTIVES).any():
-        return None
     prepared = prepare(models, audio, replace(request, measures=(MEASURE,)), progress)
-    rows = which[["row_model", "row_layer"]].itertuples(index=False, name=None)
-    cols = which[["col_model", "col_layer"]].itertuples(index=False, name=None)
-    pairs = list(zip(rows, cols, strict=True))
-    return of_models(prepared, pairs, out, progress)
+    which = beyond.pairs(tuple(prepared.records.values()))
+    if not (which["kind"] == beyond.OBJECTIVES).any():
+        return None
+    return of_models(prepared, beyond.ends(which), out, progress)
 
 
 def _write(repeated: Repeated, asked: Asked) -> None:

@@ -39,7 +39,7 @@ def made(which, whole, beyond_by_kind):
 
 
 def test_pairs_are_of_other_objectives_with_floor_and_ceiling():
-    which = beyond.pairs(compared())
+    which = beyond.pairs(compared().provenance.models)
     models = {
         kind: set(zip(part["row_model"], part["col_model"], strict=True))
         for kind, part in which.groupby("kind")
@@ -64,7 +64,7 @@ def test_pairs_are_of_other_objectives_with_floor_and_ceiling():
     ],
 )
 def test_verdicts_follow_the_scores(shared, random, verdict):
-    which = beyond.pairs(compared())
+    which = beyond.pairs(compared().provenance.models)
     scores = made(
         which, 0.6, {"other objective": shared, "random weights": random, "other seed": 1}
     )
@@ -76,7 +76,7 @@ def test_verdicts_follow_the_scores(shared, random, verdict):
 
 
 def test_survival_by_depth_is_of_the_outer_thirds():
-    which = beyond.pairs(compared())
+    which = beyond.pairs(compared().provenance.models)
     scores = made(which, 0.5, {"other objective": 0.0, "random weights": 0.0, "other seed": 0.0})
     deep = (which["depth"] >= 2 / 3).to_numpy()
     for name in ("beyond", "beyond_replicates"):
@@ -87,7 +87,7 @@ def test_survival_by_depth_is_of_the_outer_thirds():
 
 
 def test_means_by_depth_keep_kinds_and_sizes_apart():
-    which = beyond.pairs(compared())
+    which = beyond.pairs(compared().provenance.models)
     scores = made(which, 0.5, {"other objective": 0.2, "random weights": 0.1, "other seed": 0.4})
     table = beyond.by_depth(scores, which)
     assert table.index.names == ["kind", "layers", "depth"]

@@ -7,7 +7,7 @@ after, is partialled out of both layers (`assonance.comparison.beyond_spectrum`)
 number are compared, of pretrained models of one size and different objectives.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from assonance.comparison.records import ModelRecord
 from assonance.comparison.relations import Relations, fine_tuned, trained
-from assonance.comparison.result import Comparison
 from assonance.inference.intervals import METHODS
 
 OBJECTIVES, RANDOM, SEEDS = "other objective", "random weights", "other seed"
@@ -92,13 +91,13 @@ class Finding:
         return "supported" if self.low > 0 else "not supported" if self.high < 0 else "undecided"
 
 
-def pairs(comparison: Comparison) -> pd.DataFrame:
+def pairs(records: Sequence[ModelRecord]) -> pd.DataFrame:
     """List the pairs of layers that the question is about, with its floor and its ceiling.
 
     Parameters
     ----------
-    comparison
-        Of models, their random twins and, for the ceiling, second seeds.
+    records
+        Of the models of a comparison, their random twins and, for the ceiling, second seeds.
 
     Returns
     -------
@@ -106,8 +105,9 @@ def pairs(comparison: Comparison) -> pd.DataFrame:
         Columns row_model, row_layer, col_model, col_layer, kind (one of `KINDS`) and depth, from 0
         at the input of the first block to 1 at the output of the last.
     """
-    relations = Relations(comparison.provenance.models)
-    models = [each for each in comparison.provenance.models if trained(each)]
+    relations = Relations(records)
+    models = [each for each in records if trained(each)]
+    twins = {model: each.name for each in records for model in each.twin_of}
     found = []
     for row, col in product([each for each in models if not fine_tuned(each)], repeat=2):
         if fine_tuned(col) or list(row.layers) != list(col.layers):
@@ -116,12 +116,19 @@ def pairs(comparison: Comparison) -> pd.DataFrame:
             found.append((row, col.name, SEEDS))
         elif row.objective != col.objective and not (row.seed_of or col.seed_of):
             found.append((row, col.name, OBJECTIVES))
-            if twin := comparison.twin(col.name):
+            if twin := twins.get(col.name):
                 found.append((row, twin, RANDOM))
     return pd.DataFrame(
         [cell for row, col, kind in found for cell in _same_layers(row, col, kind)],
         columns=["row_model", "row_layer", "col_model", "col_layer", "kind", "depth"],
     )
+
+
+def ends(which: pd.DataFrame) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+    """Return the pairs as row and column, each a model and one of its layers."""
+    rows = which[["row_model", "row_layer"]].itertuples(index=False, name=None)
+    cols = which[["col_model", "col_layer"]].itertuples(index=False, name=None)
+    return list(zip(rows, cols, strict=True))
 
 
 def _same_layers(

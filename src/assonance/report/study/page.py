@@ -55,12 +55,16 @@ class Repeated:
 
 def blocks(run: Repeated) -> list[Block]:
     """Write the study as headings, paragraphs, tables and figures."""
+    own: list[Block] = []
+    if run.spectrum is not None:
+        which = beyond.pairs(run.comparisons["default"].provenance.models)
+        own = own_question(run.spectrum, which)
     return [
         Heading(f"{run.study.title}: repeated", 1),
         *_introduction(run),
         *_against_figures(run),
         *_findings(run),
-        *_own_question(run),
+        *own,
         *_methods(),
     ]
 
@@ -244,11 +248,15 @@ def _scales(run: Repeated) -> list[Block]:
     ]
 
 
-def _own_question(run: Repeated) -> list[Block]:
-    if run.spectrum is None:
-        return []
-    which = beyond.pairs(run.comparisons["default"])
-    found = beyond.test(run.spectrum, which)
+def own_question(spectrum: xr.Dataset, which: pd.DataFrame) -> list[Block]:
+    """Write the question of our own: what is left with the spectrum partialled out.
+
+    Parameters
+    ----------
+    spectrum, which
+        Scores and pairs, as for `assonance.report.study.beyond.test`.
+    """
+    found = beyond.test(spectrum, which)
     table = pd.DataFrame(
         {
             "hypothesis": [each.hypothesis.says for each in found],
@@ -278,7 +286,7 @@ def _own_question(run: Repeated) -> list[Block]:
         Table(table, "The hypotheses, with 95 % intervals by a jackknife over groups of speech."),
         Picture(
             "beyond-spectrum",
-            pictures.svg(pictures.beyond(beyond.by_depth(run.spectrum, which))),
+            pictures.svg(pictures.beyond(beyond.by_depth(spectrum, which))),
             "Held-out R² between layers of one number (dotted), and with the spectrum partialled "
             "out (solid): of the other objective, of its random weights, and of a second seed.",
         ),
