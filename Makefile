@@ -52,7 +52,7 @@ test-slow: setup
 
 # Ten thousand damaged files of all kinds, at random; the ordinary tests try a few of each.
 fuzz: setup
-	ASSONANCE_FUZZ=$${ASSONANCE_FUZZ:-600} $(BIN)/python -m pytest tests/test_fuzz.py
+	ASSONANCE_FUZZ=$${ASSONANCE_FUZZ:-650} $(BIN)/python -m pytest tests/test_fuzz.py
 
 # The pictures of the README, from the demo's results.
 pictures: demo

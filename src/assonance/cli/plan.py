@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import typer
-
+from assonance.cli.lines import say
 from assonance.cli.progress_bars import Bars
 from assonance.comparison.compare import prepare
 from assonance.comparison.counts import Counts, count_comparison
@@ -41,7 +40,7 @@ def show_plan(
         counts = count_comparison(prepare(outlines, audio, request, bars), hours)
         forecast = make_forecast(counts, bars)
     for line in (*_counted(counts), "", *_table(forecast), "", *_fits(forecast, out)):
-        typer.echo(line)
+        say(line)
     forecast.check(out)
 
 
