@@ -129,12 +129,13 @@ def _cut(data: xr.Dataset, wanted: Mapping[str, Sequence[str]]) -> xr.Dataset:
             dims=(model, layer),
             coords={model: list(wanted), layer: labels},
         )
-        data = data.map(
-            lambda array, there=there, model=model: (
-                array.where(there, np.nan if array.dtype.kind == "f" else -1).transpose(*array.dims)
+        data = data.assign(
+            {
+                name: array.where(there, np.nan if array.dtype.kind == "f" else -1).transpose(
+                    *array.dims
+                )
+                for name, array in data.data_vars.items()
                 if model in array.dims
-                else array
-            ),
-            keep_attrs=True,
+            }
         )
     return data
