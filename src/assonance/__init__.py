@@ -8,6 +8,7 @@ from assonance.__about__ import __version__
 if TYPE_CHECKING:
     from assonance.arrays import head_similarity_matrix, similarity, similarity_matrix
     from assonance.comparison.compare import compare
+    from assonance.comparison.configuration import Configuration
     from assonance.comparison.result import Comparison
     from assonance.corpus import Corpus
     from assonance.errors import AssonanceError, AssonanceWarning
@@ -20,6 +21,7 @@ _HOMES = {
     "AssonanceError": "errors",
     "AssonanceWarning": "errors",
     "Comparison": "comparison.result",
+    "Configuration": "comparison.configuration",
     "Corpus": "corpus",
     "Precomputed": "models",
     "TorchModel": "models",
@@ -34,6 +36,7 @@ __all__ = [
     "AssonanceError",
     "AssonanceWarning",
     "Comparison",
+    "Configuration",
     "Corpus",
     "Precomputed",
     "TorchModel",

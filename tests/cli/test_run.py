@@ -165,7 +165,7 @@ def test_ones_own_claims_are_asked_instead(done, tmp_path):
     outcome = run("claims", results, "--config", config)
     assert outcome.status == 0
     assert [line.split("  ")[0] for line in outcome.out.splitlines()[:2]] == ["claim", "mine"]
-    assert list(pd.read_csv(tmp_path / "claims.csv")["claim"]) == ["mine"]
+    assert list(pd.read_csv(tmp_path / "claims-mine.csv")["claim"]) == ["mine"]
 
 
 def test_claims_of_nothing_and_by_nothing_are_one_line(done, tmp_path):

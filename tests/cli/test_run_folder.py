@@ -70,7 +70,6 @@ def test_what_no_result_depends_on_may_be_otherwise(pair, speech, out, monkeypat
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("-m", "rsa"), ["measures cka, maxcorr, now rsa"]),
         ((*FEW, "--groups", "3"), ["settings.groups 20, now 3"]),
         ((*FEW, "--no-uncertainty"), ["uncertainty True, now False"]),
         ((*FEW, "--pool", "utterance"), ["pooling.pool frame, now utterance"]),

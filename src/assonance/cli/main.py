@@ -9,7 +9,9 @@ import typer
 
 from assonance.__about__ import __version__
 from assonance.cli import corpus, model, store
+from assonance.cli.added import add, with_those_of
 from assonance.cli.checks import check_names
+from assonance.cli.configured import Start, configured
 from assonance.cli.interruption import leaving_soon
 from assonance.cli.lines import say
 from assonance.cli.option_groups import spread
@@ -48,7 +50,7 @@ app = typer.Typer(
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(model.app, name="model")
 app.add_typer(store.app, name="store")
-for reads in (show.show, export.export, plot.plot, report.report):
+for reads in (add, show.show, export.export, plot.plot, report.report):
     app.command()(reads)
 
 
@@ -74,8 +76,10 @@ def _common(
 @spread
 def compare(
     *,
-    models: Models,
-    audio: Annotated[str, typer.Option(help=AUDIO, metavar="PATH")],
+    context: typer.Context,
+    models: Models = [],  # noqa: B006 - read only
+    audio: Annotated[str | None, typer.Option(help=AUDIO, metavar="PATH")] = None,
+    start: Start,
     out: Out = None,
     overwrite: Overwrite = False,
     keep: Keep = True,
@@ -112,19 +116,21 @@ def compare(
         seeds=_parse_pairs("--seed-of", "SECOND=FIRST", seed_of),
         tuned_from=_parse_pairs("--tuned-from", "TUNED=BASE", tuned_from),
     )
-    request = options.build(models)
-    check_names(models, audio)
+    job = configured(context, start, models, audio, options)
+    check_names(job.models, job.audio)
 
     from assonance.cli.plan import show_plan
     from assonance.cli.run import folder_for
-    from assonance.cli.run_folder import RunFolder
+    from assonance.cli.run_folder import RESULTS, RunFolder
     from assonance.cli.terminal import run
 
-    folder = RunFolder(out or folder_for(models), overwrite, keep=keep)
+    folder = RunFolder(out or Path(job.out or folder_for(job.models)), overwrite, keep=keep)
+    if not overwrite and exists(folder.path / RESULTS):
+        job = with_those_of(folder.path, job)
     if dry_run:
-        show_plan(models, audio, folder.path, request)
+        show_plan(job.models, job.audio, folder.path, job.request())
     else:
-        run(models, audio, folder, request)
+        run(job.models, job.audio, folder, job.request(), diff=job.diff)
 
 
 @app.command()

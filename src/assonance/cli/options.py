@@ -233,12 +233,12 @@ class Checkpoints:
         """
         return {
             "pickles": self.pickles,
-            "preprocessors": _by_model("--preprocessor", self.preprocessor, models),
-            "configs": _by_model("--model-config", self.model_config, models),
+            "preprocessors": by_model("--preprocessor", self.preprocessor, models),
+            "configs": by_model("--model-config", self.model_config, models),
         }
 
 
-def _by_model(option: str, texts: Sequence[str], models: Sequence[str]) -> dict[str, str]:
+def by_model(option: str, texts: Sequence[str], models: Sequence[str]) -> dict[str, str]:
     """Return what was given for each model, and under the empty name what is for all."""
     given: dict[str, str] = {}
     for text in texts:

@@ -2,13 +2,11 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from assonance.__about__ import __version__
 from assonance.claims.claim import load_claims
 from assonance.claims.verdict import ClaimResult, evaluate_claims, to_dataframe
 from assonance.cli.run_folder import (
@@ -25,6 +23,7 @@ from assonance.cli.run_folder import (
 )
 from assonance.comparison import relations
 from assonance.comparison.compare import prepare
+from assonance.comparison.configuration import Configuration
 from assonance.comparison.counts import count_comparison
 from assonance.comparison.forecast import check_disk
 from assonance.comparison.lookup import open_run
@@ -84,7 +83,7 @@ def run(
         See `assonance.compare` and `RunFolder`.
     """
     out.refuse_running()
-    config = configuration(models, audio, out.path, request, diff=diff)
+    config = Configuration.of(models, audio, out.path, request, diff=diff).values()
     given: Sequence[str | SpeechModel] = models
     if diff:
         given = loaded = _load_same_architecture(models, request.loading, progress)
@@ -99,43 +98,6 @@ def run(
             out.finish(comparison, {CONFIG: as_yaml(config), **texts})
             advance(1)
     return comparison
-
-
-def configuration(
-    models: Sequence[str], audio: str, out: Path, request: Request, *, diff: bool
-) -> dict[str, Any]:
-    """Return what ``config.yaml`` records of a run: every option, with its default if not given.
-
-    The keys are those of `assonance.compare`, with the options of `Corpus.from_path` under
-    ``speech`` and those of `Pooling` under ``pooling``.
-    """
-    pooling = asdict(request.pooling)
-    pooling = {"pool_by" if name == "by" else name: pooling[name] for name in pooling}
-    return {
-        "assonance": __version__,
-        "models": list(models),
-        "audio": audio,
-        "out": str(out),
-        "measures": list(request.measures),
-        "settings": asdict(request.settings),
-        "twins": request.twins,
-        "speech": asdict(request.reading),
-        "pooling": pooling,
-        "memory": request.memory,
-        "device": request.loading.device,
-        "offline": request.loading.offline,
-        "record": list(request.loading.record),
-        "precision": request.loading.precision,
-        "pickles": request.loading.pickles,
-        "preprocessors": dict(request.loading.preprocessors),
-        "configs": dict(request.loading.configs),
-        "on_error": request.on_error,
-        "seeds": dict(request.seeds),
-        "tuned_from": dict(request.tuned_from),
-        "uncertainty": request.uncertainty,
-        **({"diff": True} if diff else {}),
-        **({"store": request.store} if request.store != "float32" else {}),
-    }
 
 
 def _texts(comparison: Comparison, pairs: Sequence[FineTuning] | None) -> dict[str, str]:
@@ -218,7 +180,8 @@ def evaluate(run: Path, config: Path | None) -> tuple[list[ClaimResult], Path]:
     Returns
     -------
     tuple of list of ClaimResult and Path
-        The verdicts, and the table that they were written to.
+        The verdicts, and the table that they were written to: ``claims.csv``, or for claims of
+        ``mine.yaml`` ``claims-mine.csv`` beside it.
 
     Raises
     ------
@@ -228,7 +191,8 @@ def evaluate(run: Path, config: Path | None) -> tuple[list[ClaimResult], Path]:
     claims = load_claims(config)
     results = run / RESULTS if is_folder(run) else run
     verdicts = evaluate_claims(open_run(run), claims)
-    table = results.with_name(CLAIMS)
+    name = CLAIMS if config is None else f"claims-{slug(config.stem)}.csv"
+    table = results.with_name(name)
     write_text(table, _csv(to_dataframe(verdicts)))
     return verdicts, table
 

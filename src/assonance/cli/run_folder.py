@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 import yaml
 
 from assonance.activations.kept import remove
@@ -28,6 +29,8 @@ _JOURNAL = "replacing.json"
 _LEFTOVERS = ("*.tmp", f"{PIECES}/*.tmp", "activations/*/*.tmp")
 # Parts of a configuration that no result depends on.
 _IRRELEVANT = ("out", "memory", "offline", "pickles")
+# Parts that may have more than before: results are then added to.
+_ADDED_TO = ("models", "measures")
 _LONGEST = 60  # characters of a value in a message
 _TOLERANCE = 1e-3  # scores of the same run differ by less between two machines
 
@@ -145,14 +148,7 @@ class RunFolder:
         if not self._protected:
             return
         before, now = Comparison.load(self.path / RESULTS).scores, comparison.scores
-        same = set(before) == set(now) and all(
-            before[name].shape == now[name].shape
-            and np.allclose(
-                before[name], now[name], rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True
-            )
-            for name in now
-        )
-        if not same:
+        if not all(name in now and _agree(before[name], now[name]) for name in before):
             raise self._refusal("the speech or the machine has changed since")
 
     @property
@@ -185,6 +181,7 @@ class RunFolder:
             f"{name} {_short(before.get(name))}, now {_short(now.get(name))}"
             for name in {**before, **now}
             if before.get(name) != now.get(name)
+            and not (name in _ADDED_TO and begins(now.get(name), before.get(name)))
         ]
         if differences:
             raise self._refusal("; ".join(differences))
@@ -195,10 +192,10 @@ class RunFolder:
             record = Comparison.load(self.path / RESULTS).provenance
         except AssonanceError as error:
             raise self._refusal(str(error)) from error
-        before = {model.fingerprint for model in record.models}
-        # A baseline may have been dropped.
-        now = {each.model.fingerprint for each in prepared.roster.values() if not each.baseline}
-        if now - before:
+        # A baseline may have been dropped, and models may be added.
+        before = {model.fingerprint for model in record.models if not model.baseline}
+        now = {each.model.fingerprint for each in prepared.roster.values()}
+        if before - now:
             raise self._refusal("the models have changed since")
         speech = prepared.speech
         count = record.corpus.utterances + len(record.left_out)
@@ -212,6 +209,23 @@ class RunFolder:
             f"{printable(self.path)}: holds finished results that this run would not give: {why}; "
             "name another folder with --out, or replace them with --overwrite"
         )
+
+
+def begins(more: object, fewer: object) -> bool:
+    """Return whether a list begins with all that another one holds."""
+    both = isinstance(more, list) and isinstance(fewer, list)
+    return both and more[: len(fewer)] == fewer  # type: ignore[index, arg-type]
+
+
+def _agree(before: xr.DataArray, now: xr.DataArray) -> bool:
+    """Return whether scores equal those of before, wherever those are defined."""
+    if before.dims != now.dims or any(
+        not set(before[dim].values) <= set(now[dim].values) for dim in before.coords
+    ):
+        return False
+    same = now.sel({dim: before[dim] for dim in before.coords})
+    close = np.isclose(before, same, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
+    return bool(close.all())
 
 
 def as_yaml(config: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def compare(
     seeds: Mapping[str, str] | None = None,
     tuned_from: Mapping[str, str] | None = None,
     uncertainty: bool = True,
-    progress: Progress = _SILENT,
+    progress: Progress | bool = False,
 ) -> Comparison:
     """Compare speech models on speech: every layer of each model with every layer of all models.
 
@@ -128,7 +129,7 @@ def compare(
         Whether to compute intervals, shift nulls and halves of layers: several times the
         arithmetic.
     progress
-        Receives the stages.
+        Whether to show progress on standard error, or what receives the stages.
 
     Returns
     -------
@@ -176,10 +177,27 @@ def compare(
         tuned_from=tuned_from or {},
         uncertainty=uncertainty,
     )
-    prepared = prepare(models, corpus, request, progress)
-    comparison = prepared.run(None if out is None else Path(out), progress)
-    if out is not None:
-        Pieces(Path(out) / PIECES).clear()
+    return compare_request(models, corpus, request, out, progress=progress)
+
+
+def compare_request(
+    models: Iterable[str | Path | SpeechModel],
+    corpus: Corpus | str | Path,
+    request: Request,
+    out: str | Path | None = None,
+    *,
+    progress: Progress | bool = False,
+) -> Comparison:
+    """Compare speech models on speech, with all options in one object; see `compare`."""
+    with ExitStack() as stack:
+        if isinstance(progress, bool):
+            # The bars are a part of the command line, which is above this room.
+            bars = import_module("assonance.cli.progress_bars").Bars
+            progress = stack.enter_context(bars()) if progress else _SILENT
+        prepared = prepare(models, corpus, request, progress)
+        comparison = prepared.run(None if out is None else Path(out), progress)
+        if out is not None:
+            Pieces(Path(out) / PIECES).clear()
     return comparison
 
 
