@@ -16,7 +16,8 @@ from command_line import check_error, run
 from signals import voice
 
 from assonance import Comparison
-from assonance.cli.run_folder import _flat
+from assonance.cli.run_folder import RunFolder, _flat
+from assonance.comparison.compare import PRELIMINARY
 from assonance.utils.lock import locked
 
 
@@ -210,6 +211,30 @@ def test_what_a_killed_run_left_is_finished_or_goes(pair, speech, out):
     assert files(out)["results.csv"] == before["results.csv"]
     assert not any(each.exists() for each in leftovers)
     assert not (out / "pieces").exists()
+
+
+def test_scores_can_be_read_before_their_intervals(pair, speech, tmp_path, monkeypatch):
+    out, seen = tmp_path / "out", {}
+
+    def finish(self, comparison, texts, original=RunFolder.finish):
+        seen.update(files(out / "preliminary"))
+        original(self, comparison, texts)
+
+    monkeypatch.setattr(RunFolder, "finish", finish)
+    (out / "preliminary").mkdir(parents=True)
+    (out / "preliminary" / "changes.csv").write_text("of another run")
+    outcome = run(*command("compare", pair, speech, out, *FEW, "--memory", "1MB"))
+    assert outcome.status == 0
+    assert f"scores, intervals to follow: {out / 'preliminary' / 'report.html'}" in outcome.said
+    assert seen.keys() == {"results.nc", "results.csv", "claims.csv", "report.html"}
+    assert PRELIMINARY in seen["report.html"].decode()
+    (tmp_path / "first.nc").write_bytes(seen["results.nc"])
+    first, last = Comparison.load(tmp_path / "first.nc"), Comparison.load(out / "results.nc")
+    assert first.scores.equals(last.scores)
+    assert not first.intervals
+    assert last.intervals
+    assert PRELIMINARY not in last.provenance.notes
+    assert {each.name for each in out.iterdir()} == {*seen, "config.yaml", "activations"}
 
 
 def limited(size: int, *arguments: object) -> subprocess.CompletedProcess[str]:

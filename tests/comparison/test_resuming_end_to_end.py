@@ -4,12 +4,17 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from assonance import (
     compare,
 )
+from assonance.comparison.compare import PRELIMINARY, prepare
+from assonance.comparison.request import Request
+from assonance.settings import Settings
+from assonance.utils.progress import Silent
 
 FEW = ["maxcorr", "cka"]
 OF_HEADS = ["attn_frobenius", "attn_pearson", "attn_js"]
@@ -111,3 +116,37 @@ def test_every_stage_is_told_to_its_end(pair, speech):
     assert len(told) == 8  # loading, reading with five, layers, attention
     for total, done in told.values():
         assert done == pytest.approx(total)
+
+
+def prepared_for(pair, speech, measures):
+    request = Request(
+        measures=tuple(measures), settings=Settings("few", groups=4, shifts=1), memory="1MB"
+    )
+    return prepare(pair, speech, request, Silent())
+
+
+def test_scores_come_first_and_change_no_bit_of_the_result(pair, speech, tmp_path):
+    measures = ["maxcorr", "linreg_heldout", "mincorr", "cka", "attn_frobenius"]
+    shown = []
+    found = prepared_for(pair, speech, measures).run(tmp_path / "a", Silent(), early=shown.append)
+    whole = prepared_for(pair, speech, measures).run(tmp_path / "b", Silent())
+    found.save(tmp_path / "a.nc")
+    whole.save(tmp_path / "b.nc")
+    assert (tmp_path / "a.nc").read_bytes() == (tmp_path / "b.nc").read_bytes()
+    (first,) = shown
+    assert first.scores.identical(whole.scores)
+    assert first.neurons.identical(whole.neurons)
+    assert first.heads.identical(whole.heads)
+    for each in (first.intervals, first.replicates, first.nulls, first.neuron_intervals):
+        assert not each
+    assert first.provenance.notes == (PRELIMINARY, *whole.provenance.notes)
+    assert whole.intervals
+
+
+def test_without_intervals_or_with_one_tile_there_is_nothing_earlier(pair, speech, tmp_path):
+    shown = []
+    prepared = prepared_for(pair, speech, ["cka"])
+    replace(prepared, memory=1e10).run(tmp_path, Silent(), early=shown.append)
+    request = replace(prepared.request, uncertainty=False)
+    replace(prepared, request=request).run(tmp_path, Silent(), early=shown.append)
+    assert shown == []

@@ -15,6 +15,7 @@ from assonance.cli.run_folder import (
     CHANGES_FIGURE,
     CLAIMS,
     CONFIG,
+    PRELIMINARY,
     REPORT,
     RESULTS,
     TABLE,
@@ -30,6 +31,7 @@ from assonance.comparison.lookup import open_run
 from assonance.comparison.relations import FineTuning
 from assonance.comparison.request import Request
 from assonance.comparison.result import Comparison
+from assonance.errors import printable
 from assonance.models import SpeechModel
 from assonance.models.loading import Loading, load_all
 from assonance.models.roster import unique_names
@@ -91,7 +93,13 @@ def run(
     prepared = prepare(given, audio, request, progress)
     check_disk(count_comparison(prepared), out.path)
     with out.start(config, prepared):
-        comparison = prepared.run(out.path, progress, out.activations)
+
+        def show(first: Comparison) -> None:
+            out.show_early(first, _texts(first, pairs_of(first, diff=diff)))
+            report = printable(out.path / PRELIMINARY / REPORT)
+            progress.announce(f"scores, intervals to follow: {report}")
+
+        comparison = prepared.run(out.path, progress, out.activations, show)
         out.check_scores(comparison)
         with progress.stage("writing the report", 1) as advance:
             texts = _texts(comparison, pairs_of(comparison, diff=diff))

@@ -1,5 +1,6 @@
 """Keep the finished results in a run's folder safe from runs that would give other results."""
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,19 +15,28 @@ from assonance.activations.kept import remove
 from assonance.comparison.compare import PIECES, Prepared
 from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceError, error_text, printable
-from assonance.utils.files import encoded, exists, finish_replacing, replace_together, write_text
+from assonance.utils.files import (
+    encoded,
+    exists,
+    finish_replacing,
+    replace_together,
+    write_text,
+    write_together,
+)
 from assonance.utils.lock import locked, refuse_locked
 from assonance.utils.pieces import Pieces
 from assonance.utils.yaml_files import read_yaml
 
 RESULTS, TABLE, CONFIG, REPORT = "results.nc", "results.csv", "config.yaml", "report.html"
 CLAIMS = "claims.csv"
+# Folder of results without intervals, while these are computed.
+PRELIMINARY = "preliminary"
 CHANGES, CHANGED_HEADS, CHANGES_FIGURE = "changes.csv", "changed_heads.csv", "changes.svg"
 # Files that only `diff` writes.
 _DIFF_ONLY = (CHANGES, CHANGED_HEADS, CHANGES_FIGURE)
 # Lists result files while they are replaced; temporary files of killed runs.
 _JOURNAL = "replacing.json"
-_LEFTOVERS = ("*.tmp", f"{PIECES}/*.tmp", "activations/*/*.tmp")
+_LEFTOVERS = ("*.tmp", f"{PIECES}/*.tmp", f"{PRELIMINARY}/*.tmp", "activations/*/*.tmp")
 # Parts of a configuration that no result depends on.
 _IRRELEVANT = ("out", "memory", "offline", "pickles")
 # Parts that may have more than before: results are then added to.
@@ -89,11 +99,30 @@ class RunFolder:
             for pattern in _LEFTOVERS:
                 for leftover in self.path.glob(pattern):
                     leftover.unlink(missing_ok=True)
+            shutil.rmtree(self.path / PRELIMINARY, ignore_errors=True)
             if self._protected:
                 self._check_config(config)
             if not self._finished:
                 write_text(self.path / CONFIG, as_yaml(config))
             yield
+
+    def show_early(self, comparison: Comparison, texts: Mapping[str, str]) -> None:
+        """Write results without intervals, and their tables and report, into a folder of their own.
+
+        They go when the results are complete.
+
+        Parameters
+        ----------
+        comparison, texts
+            As for `finish`.
+
+        Raises
+        ------
+        AssonanceError
+            If a file cannot be written.
+        """
+        files = {self.path / PRELIMINARY / name: encoded(text) for name, text in texts.items()}
+        write_together({self.path / PRELIMINARY / RESULTS: comparison.to_bytes(), **files})
 
     def finish(self, comparison: Comparison, texts: Mapping[str, str]) -> None:
         """Write results and other files together, after all of them are made.
@@ -116,6 +145,7 @@ class RunFolder:
         results = {self.path / RESULTS: comparison.to_bytes()}
         replace_together({**results, **files}, removed, self.path / _JOURNAL)
         Pieces(self.path / PIECES).clear()
+        shutil.rmtree(self.path / PRELIMINARY, ignore_errors=True)
         if not self.keep:
             remove(self.path)
 

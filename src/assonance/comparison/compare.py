@@ -1,7 +1,7 @@
 """Compare models on speech, from names of models to labelled scores: the whole way on one page."""
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -13,12 +13,10 @@ import xarray as xr
 
 from assonance.__about__ import __version__
 from assonance.activations.extraction import stop_at_left_out
-from assonance.activations.shared_rows import (
-    Pooling,
-)
-from assonance.comparison.extracted import Extracted, extract_all, needs_frames
+from assonance.activations.shared_rows import Pooling
+from assonance.comparison.extracted import Extracted, extract_all, let_rest, needs_frames
 from assonance.comparison.plan import ComparisonPlan
-from assonance.comparison.records import CorpusRecord, ModelRecord, Provenance
+from assonance.comparison.records import CorpusRecord, ModelRecord, Provenance, record_of
 from assonance.comparison.relations import STATE_BASE, Relations, check_statements
 from assonance.comparison.request import Request
 from assonance.comparison.result import Comparison
@@ -29,19 +27,18 @@ from assonance.inference.intervals import intervals
 from assonance.measures import Measure
 from assonance.measures.names import names_in
 from assonance.measures.roles import STANDARD
-from assonance.models import SpeechModel, can_rest
+from assonance.models import SpeechModel
 from assonance.models.loading import Loading, as_kinds
 from assonance.models.roster import (
     BASE,
     SEED,
     Roster,
-    RosterEntry,
     load_roster,
     refuse_unknown,
     stated_by_name,
 )
 from assonance.settings import By, OnError, Pool, Settings, find_settings
-from assonance.utils.memory import MEMORY, parse_bytes, trim_heap
+from assonance.utils.memory import MEMORY, parse_bytes
 from assonance.utils.pieces import Pieces
 from assonance.utils.progress import Progress, Silent
 from assonance.utils.temporary import temporary_folder
@@ -51,6 +48,9 @@ from assonance.utils.work import Workplace
 LIBRARIES = ("numpy", "torch", "transformers", "soundfile", "soxr")
 # The datasets that a plan computes. Intervals are derived from them.
 _COMPUTED = ("scores", "neurons", "neuron_intervals", "heads", "replicates", "nulls", "halves")
+# Those of scores alone.
+_FIRST = {"scores", "neurons", "heads"}
+PRELIMINARY = "these scores are preliminary: intervals and nulls are still being computed"
 # Folder of finished pieces of a run, in the run's folder, until its results are complete.
 PIECES = "pieces"
 _SILENT = Silent()
@@ -231,7 +231,7 @@ def prepare(
     first_seeds = stated_by_name(roster, request.seeds, SEED)
     bases = stated_by_name(roster, request.tuned_from, BASE)
     records = {
-        name: _record(name, each, first_seeds.get(name), bases.get(name))
+        name: record_of(name, each, first_seeds.get(name), bases.get(name))
         for name, each in roster.items()
     }
     check_statements(tuple(records.values()))
@@ -279,7 +279,11 @@ class Prepared:
     records: Mapping[str, ModelRecord]
 
     def run(
-        self, out: Path | None, progress: Progress, activations: Path | None = None
+        self,
+        out: Path | None,
+        progress: Progress,
+        activations: Path | None = None,
+        early: Callable[[Comparison], None] | None = None,
     ) -> Comparison:
         """Extract activations into a folder and score them; see `compare`.
 
@@ -289,21 +293,49 @@ class Prepared:
             As for `compare`.
         activations
             Folder for the activations, if several runs share them; `out` by default.
+        early
+            Receives all scores, without intervals and nulls, as soon as they are known, if these
+            take much longer. No bit of the result depends on it.
         """
         with ExitStack() as stack:
             folder = activations or out or stack.enter_context(temporary_folder())
             extracted = extract_all(
                 self.roster, self.speech, self.measures, self.request, folder, progress
             )
-            _let_rest(extracted.roster, folder)
+            let_rest(extracted.roster, folder)
             plan = self.plan(extracted)
             place = Workplace(folder=out and out / PIECES)
-            parts = [plan.frame_scores(progress, place), plan.head_scores(progress, place)]
-        speakers = few_speakers(extracted.shared.speech) if self.request.uncertainty else []
-        # First what too little speech makes of the numbers.
-        notes = [*plan.notes, *speakers, *self._notes_on_models(), *self._unknown_bases()]
+            heads = None
+            if early is not None and (first := plan.first_scores(progress, place)):
+                heads = plan.head_scores(progress, place)
+                shown = [
+                    {name: part[name] for name in _FIRST & part.keys()} for part in (first, heads)
+                ]
+                notes = [PRELIMINARY, *self._notes(extracted, plan)]
+                early(self._comparison(extracted, plan, shown, notes))
+            frames = plan.frame_scores(progress, place)
+            if heads is None:
+                heads = plan.head_scores(progress, place)
+        notes = self._notes(extracted, plan)
         for note in notes:
             warnings.warn(note, AssonanceWarning, stacklevel=3)
+        return self._comparison(extracted, plan, [frames, heads], notes)
+
+    def _notes(self, extracted: Extracted, plan: ComparisonPlan) -> list[str]:
+        """List all caveats: first what too little speech makes of the numbers."""
+        speakers = few_speakers(extracted.shared.speech) if self.request.uncertainty else []
+        relations = Relations(tuple(self.records.values()))
+        unknown = [f"{each}: {STATE_BASE}" for each in relations.unknown_bases()]
+        return [*plan.notes, *speakers, *self._notes_on_models(), *unknown]
+
+    def _comparison(
+        self,
+        extracted: Extracted,
+        plan: ComparisonPlan,
+        parts: Sequence[Mapping[str, xr.Dataset]],
+        notes: Sequence[str],
+    ) -> Comparison:
+        """Join the datasets of the passes with their provenance."""
         computed = {
             name: xr.merge(
                 [plan.nothing, *(part[name] for part in parts if name in part)], join="exact"
@@ -342,11 +374,6 @@ class Prepared:
             *relations.unlike_inputs(),
         ]
 
-    def _unknown_bases(self) -> list[str]:
-        """List caveats about fine-tuned models with several possible bases and no statement."""
-        relations = Relations(tuple(self.records.values()))
-        return [f"{each}: {STATE_BASE}" for each in relations.unknown_bases()]
-
     def _provenance(
         self, extracted: Extracted, frames: int, plan_notes: Iterable[str]
     ) -> Provenance:
@@ -371,29 +398,3 @@ class Prepared:
             notes=(*plan_notes, *extracted.notes()),
             population=population(speech),
         ).escaped()
-
-
-def _let_rest(roster: Roster, folder: Path) -> None:
-    """Take the weights of encoders out of memory: only attention needs them once more."""
-    for entry in roster.values():
-        if can_rest(entry.model):
-            entry.model.rest(folder)
-    trim_heap()
-
-
-def _record(
-    name: str, entry: RosterEntry, seed_of: str | None, tuned_from: str | None
-) -> ModelRecord:
-    model = entry.model
-    card = asdict(model.info)
-    del card["notes"]  # they are among the comparison's
-    return ModelRecord(
-        name=name,
-        **card,
-        fingerprint=model.fingerprint,
-        layers=dict(model.meanings),
-        twin_of=entry.twin_of,
-        seed_of=seed_of,
-        tuned_from=tuned_from,
-        baseline=entry.baseline,
-    )

@@ -23,7 +23,7 @@ from assonance.scoring.attention_pass import AttentionPass
 from assonance.scoring.caveats import too_few_frames
 from assonance.scoring.frame_pass import FramePass, resample_frames
 from assonance.scoring.pair_rules import PairRules
-from assonance.scoring.pass_result import named_beside
+from assonance.scoring.pass_result import PassResult, named_beside
 from assonance.scoring.tiles import Tile, cut_tiles
 from assonance.settings import Settings
 from assonance.utils.pieces import Pieces
@@ -134,7 +134,8 @@ class ComparisonPlan:
         self.memory = memory
         self.device = device
         self.uncertainty = uncertainty
-        self.notes: list[str] = []
+        self._frame_notes: list[str] = []
+        self._head_notes: list[str] = []
         layers = {
             layer_name(name, label): Layer(name, label, extractions[name].store)
             for name, each in named.items()
@@ -170,6 +171,11 @@ class ComparisonPlan:
         return [each for each in self.measures if each.level == "head"]
 
     @property
+    def notes(self) -> list[str]:
+        """Caveats of the passes run so far, those of frames first."""
+        return list(dict.fromkeys([*self._frame_notes, *self._head_notes]))
+
+    @property
     def nothing(self) -> xr.Dataset:
         """A dataset with the coordinates of all models and layers, and no variables."""
         return self.labels.empty
@@ -189,27 +195,12 @@ class ComparisonPlan:
         AssonanceError
             If every measure is held out and there is too little speech.
         """
-        measures = self.frame_measures
-        if not measures:
+        if not self.frame_measures:
             return {}
-        frame_pass = FramePass(
-            self.source,
-            measures,
-            self.settings,
-            self.resample(measures),
-            rules=self.frame_pairs,
-            device=self.device,
-        )
-        unscored = frame_pass.unscored
-        if all(each.needs == "folds" and each.name in unscored for each in self.measures):
-            reason = next(iter(unscored.values()))
-            raise AssonanceError(f"{printable(self.speech.name)}: {reason}")
-        self.notes += too_few_frames(self.frames, self.source.widths, measures)
-        self.notes += mostly_chance(self.frames, self.source.widths, measures)
-        found = frame_pass.run(
+        found = self._frame_pass().run(
             memory=self.memory, progress=progress, work=place.work, pieces=self._pieces(place)
         )
-        self.notes += found.caveats
+        self._note(found)
         replicates = found.replicates
         if self.uncertainty and ROTATED in found.draws:
             replicates = replicates.assign({DRAWS: found.draws[ROTATED]})
@@ -224,6 +215,60 @@ class ComparisonPlan:
             "halves": self.labels.label(found.halves),
         }
 
+    def first_scores(self, progress: Progress, place: Workplace) -> Mapping[str, xr.Dataset]:
+        """Compute scores of layers and neurons alone, as `frame_scores` returns them.
+
+        They are kept, and `frame_scores` takes them over. Nothing is computed if this would not
+        come much earlier than `frame_scores`: without intervals, or if all pairs are one tile.
+        """
+        if not self.uncertainty or place.folder is None or len(self.tiles()) < 2:
+            return {}
+        found = self._frame_pass().run(
+            memory=self.memory,
+            progress=progress,
+            work=place.work,
+            pieces=self._pieces(place),
+            alone=True,
+        )
+        self._note(found)
+        neurons = named_beside({"": found.singles, "_match": found.matches})
+        return {
+            "scores": self.labels.label(found.scores),
+            "neurons": self.labels.label(neurons, np.float32),
+        }
+
+    def _frame_pass(self) -> FramePass:
+        """Return the pass over frames.
+
+        Raises
+        ------
+        AssonanceError
+            If every measure is held out and there is too little speech.
+        """
+        measures = self.frame_measures
+        frame_pass = FramePass(
+            self.source,
+            measures,
+            self.settings,
+            self.resample(measures),
+            rules=self.frame_pairs,
+            device=self.device,
+        )
+        unscored = frame_pass.unscored
+        if all(each.needs == "folds" and each.name in unscored for each in self.measures):
+            reason = next(iter(unscored.values()))
+            raise AssonanceError(f"{printable(self.speech.name)}: {reason}")
+        return frame_pass
+
+    def _note(self, found: PassResult) -> None:
+        """Note the caveats of the pass over frames."""
+        measures = self.frame_measures
+        self._frame_notes = [
+            *too_few_frames(self.frames, self.source.widths, measures),
+            *mostly_chance(self.frames, self.source.widths, measures),
+            *found.caveats,
+        ]
+
     def _pieces(self, place: Workplace) -> Pieces:
         """Return the keeper of finished pieces."""
         return Pieces(place.folder, self._inputs)
@@ -236,8 +281,7 @@ class ComparisonPlan:
         found = attention.run(
             memory=self.memory, progress=progress, work=place.work, pieces=self._pieces(place)
         )
-        caveats = [*source.caveats(), *found.caveats]
-        self.notes += [each for each in caveats if each not in self.notes]
+        self._head_notes = [*source.caveats(), *found.caveats]
         if not found.scores:
             return {}
         heads = named_beside(

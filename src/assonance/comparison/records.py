@@ -3,12 +3,15 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import TypeAdapter, ValidationError
 
 from assonance.corpus import LeftOut
 from assonance.errors import one_line
+
+if TYPE_CHECKING:
+    from assonance.models.roster import RosterEntry
 
 
 @dataclass(frozen=True)
@@ -142,3 +145,22 @@ def _escaped(value: Any) -> Any:
         parts = {each.name: _escaped(getattr(value, each.name)) for each in fields(value)}
         return replace(value, **parts)
     return value
+
+
+def record_of(
+    name: str, entry: "RosterEntry", seed_of: str | None, tuned_from: str | None
+) -> ModelRecord:
+    """Record a model of a comparison, with its first seed and its base if they are stated."""
+    model = entry.model
+    card = asdict(model.info)
+    del card["notes"]  # they are among the comparison's
+    return ModelRecord(
+        name=name,
+        **card,
+        fingerprint=model.fingerprint,
+        layers=dict(model.meanings),
+        twin_of=entry.twin_of,
+        seed_of=seed_of,
+        tuned_from=tuned_from,
+        baseline=entry.baseline,
+    )

@@ -2,21 +2,19 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
-from assonance.inference.intervals import HELD
-from assonance.inference.localisation import LOCALISATION, ROTATED
+from assonance.inference.localisation import ROTATED
 from assonance.inference.resampling import Resampling
 from assonance.measures import Measure
 from assonance.measures.layer_descriptors import describe
 from assonance.measures.registry import SHIFTED
 from assonance.scoring.caveats import (
     constant_neurons,
-    few_effective_frames,
     groups_caveats,
 )
 from assonance.scoring.frame_source import FrameReader, FrameSource
@@ -130,6 +128,7 @@ class FramePass:
         progress: Progress,
         work: Work = HERE,
         pieces: Pieces = NOWHERE,
+        alone: bool = False,
     ) -> PassResult:
         """Score every pair.
 
@@ -143,28 +142,32 @@ class FramePass:
             Where tiles are computed.
         pieces
             Keeps finished tiles.
+        alone
+            Whether to compute scores alone, without replicates and nulls. They are kept, and a
+            later run takes them over; only the sums are computed twice.
         """
         tiles = self._tiles(memory)
         every = self._tables(list(self.source.widths))
         total = sum(tile.size for tile in tiles)
         with progress.stage("comparing layers", total) as advance:
-            for tile, piece in zip(
-                tiles, work.each(self.compute, tiles, pieces, advance), strict=True
-            ):
+            found = work.each(partial(self.compute, alone=alone), tiles, pieces, advance)
+            for tile, piece in zip(tiles, found, strict=True):
                 every.merge(tile, piece)
         self._known = {}
-        return self._labelled(every)
+        return every.result(self.settings, self._caveats)
 
     def compute(
-        self, tiles: Sequence[TileWork], pieces: Pieces, advance: Advance
+        self, tiles: Sequence[TileWork], pieces: Pieces, advance: Advance, *, alone: bool = False
     ) -> Iterator[Piece]:
-        """Score tiles one by one, except those that are kept."""
+        """Compute tiles one by one, or their scores alone, except what is kept."""
         for tile in tiles:
-            name = pieces.name("layers", self._determined_by(tile))
+            about = self._determined_by(tile)
+            name = pieces.name("scores" if alone else "layers", about)
             piece = pieces.read(name)
             if piece is None:
+                scored = None if alone else pieces.read(pieces.name("scores", about))
                 with worker_pool() as pool_map:
-                    piece = self._tile(tile, pool_map, advance)
+                    piece = self._tile(tile, scored, pool_map, advance, alone=alone)
                 pieces.write(name, piece)
                 trim_heap()
             else:
@@ -237,60 +240,51 @@ class FramePass:
         nulls = ReplicateScores(widths, shifted, others, self.resampling.shifts, most=most)
         return TileTables(scores, replicates, held, nulls)
 
-    def _labelled(self, tables: TileTables) -> PassResult:
-        """Label the tables, and collect the layers' caveats in the order of the layers."""
-        widths = self.source.widths
-        scored = [name for name in widths if name in tables.caveats]
-        index = tables.scores.index
-        effective = {
-            name: float(tables.scores.layers["effective_frames"][index[name]]) for name in scored
-        }
-        return PassResult(
-            scores=tables.scores.dataset(),
-            singles=tables.scores.neuron_dataset(),
-            matches=tables.scores.match_dataset(),
-            single_intervals=tables.replicates.neuron_dataset(),
-            replicates=self._replicates(tables.replicates),
-            draws=tables.scores.draws_dataset(),
-            nulls=tables.nulls.dataset("shift"),
-            halves=tables.scores.halves_dataset(),
-            caveats=(
-                *self._caveats,
-                *(caveat for name in scored for caveat in tables.caveats[name]),
-                *few_effective_frames(effective, widths),
-            ),
-        )
-
-    def _replicates(self, replicates: ReplicateScores) -> xr.Dataset:
-        """Label the replicates, and mark those that hold coefficients."""
-        labelled = replicates.dataset(self.settings.replicated)
-        regressions = {each.name for each in self.measures if each.regression}
-        for name in labelled.data_vars:
-            if self.held and (name in regressions or name == LOCALISATION):
-                labelled[name].attrs[HELD] = 1
-        return labelled
-
-    def _tile(self, work: TileWork, pool_map: Map, advance: Advance) -> Piece:
-        """Compute a tile's sums, score its pairs, and describe its layers that come first here.
-
-        The sums of pairs are dropped on return: memory holds those of one tile.
-        """
-        settings, resampling, tile = self.settings, self.resampling, work.tile
-        tables = self._tables(tile.layers)
-        step = len(tile.pairs) / 2 / (1 + len(resampling.weights) + resampling.shifts)
+    def _sums(self, work: TileWork, pool_map: Map, advance: Advance) -> FrameSums:
+        """Compute a tile's sums."""
+        tile = work.tile
         sums_plan = replace(self.plan, exact=self._delicate(tile.layers, pool_map))
         self._known = {name: self._known[name] for name in tile.layers if name in self._known}
         sums = FrameSums(self.reader, sums_plan, tile, pool_map, advance, self._known)
         self._known = sums.layers
+        return sums
+
+    def _score(self, work: TileWork, tables: TileTables, sums: FrameSums, pool_map: Map) -> None:
+        """Score a tile's pairs, and describe its layers that come first here."""
         summaries = pool_map(lambda name: self._summary(sums, name), work.first)
         for name, each in zip(work.first, summaries, strict=True):
             tables.summarise(name, each)
         full = sums.full
 
         def add(ends: Ends) -> None:
-            tables.scores.add(*ends, full.pair(*ends), settings)
+            tables.scores.add(*ends, full.pair(*ends), self.settings)
 
-        _run(pool_map, add, tile.pairs)
+        _run(pool_map, add, work.tile.pairs)
+
+    def _tile(
+        self,
+        work: TileWork,
+        scored: Piece | None,
+        pool_map: Map,
+        advance: Advance,
+        *,
+        alone: bool,
+    ) -> Piece:
+        """Compute scores, replicates and nulls of a tile: the scores alone, or all but these.
+
+        The sums of pairs are dropped on return: memory holds those of one tile.
+        """
+        resampling, tile = self.resampling, work.tile
+        tables = self._tables(tile.layers)
+        step = len(tile.pairs) / 2 / (1 + len(resampling.weights) + resampling.shifts)
+        sums = self._sums(work, pool_map, advance)
+        if scored is None:
+            self._score(work, tables, sums, pool_map)
+        else:
+            tables.merge(work, scored)
+        if alone:
+            advance(len(tile.pairs) / 2)
+            return tables.scores_piece()
         advance(step)
         pairs = [pair for pair in tile.pairs if self.rules.gets_interval(*pair)]
         if tables.held:

@@ -27,7 +27,10 @@ def rest(module: torch.nn.Module, folder: Path) -> None:
     tensors = [each for each in chain(module.parameters(), module.buffers()) if each.numel()]
     if any(each.device.type != "cpu" for each in tensors):
         return
-    with contextlib.suppress(OSError), tempfile.NamedTemporaryFile(dir=folder) as file:
+    with (
+        contextlib.suppress(OSError),
+        tempfile.NamedTemporaryFile(dir=folder, suffix=".tmp") as file,
+    ):
         places = []
         for each in tensors:
             file.write(b"\0" * (-file.tell() % _ALIGNED))
