@@ -69,3 +69,8 @@ def test_intervals_of_few_groups_are_called_rough(groups, warned):
     assert fewer.endswith("add speech, or set groups to 10 or more")
     # SVCCA has no interval.
     assert few_interval_groups(groups, chosen[1:], Settings("default")) == []
+
+
+def test_a_model_of_unknown_size_is_no_miniature():
+    assert miniatures({"small": 10**6})
+    assert miniatures({"stored": 0, "large": 10**8}) == []

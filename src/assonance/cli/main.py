@@ -33,6 +33,7 @@ from assonance.cli.options import (
     Unusable,
 )
 from assonance.cli.reading import export, plot, report, show
+from assonance.cli.reading.options import refuse_missing
 from assonance.errors import AssonanceError, printable
 from assonance.utils.files import exists
 from assonance.utils.memory import lacks_memory, too_little_memory
@@ -41,7 +42,6 @@ from assonance.utils.memory import lacks_memory, too_little_memory
 app = typer.Typer(
     help="Compare what speech models represent: neurons, layers and attention heads.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -317,9 +317,7 @@ def claims(
     ] = None,
 ) -> None:
     """Evaluate claims on a finished run: contrasts of its scores, with intervals."""
-    if not exists(run):
-        raise AssonanceError(f"{printable(run)}: no such run; give its folder or its results.nc")
-
+    refuse_missing(run)
     from assonance.claims.claim import load_claims
 
     load_claims(config)

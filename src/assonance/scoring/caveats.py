@@ -182,9 +182,9 @@ def miniatures(parameters: Mapping[str, int]) -> list[str]:
     Parameters
     ----------
     parameters
-        Number of parameters by model.
+        Number of parameters by model; 0 if it is unknown, as of stored activations.
     """
-    small = [name for name, count in parameters.items() if count < _MINIATURE]
+    small = [name for name, count in parameters.items() if 0 < count < _MINIATURE]
     if not small:
         return []
     return [
