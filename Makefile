@@ -38,6 +38,7 @@ test: setup
 benchmarks: setup
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.parts
+	$(BIN)/python -m benchmarks.single_pair
 	$(BIN)/python -m benchmarks.uncertainty --repeat 2
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.growth
