@@ -1,6 +1,7 @@
 """Which layers are compared, and which pairs get scores, intervals and nulls."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
@@ -148,7 +149,12 @@ class ComparisonPlan:
         ids = [each.id for each in self.speech]
         self.source = StoredFrames(layers, ids, units_of(self.speech), meeting.rows)
         self.frames = sum(self.source.sizes)
-        self._inputs = fingerprint_of(extractions, meeting, device)
+        self._extractions, self._meeting = extractions, meeting
+
+    @cached_property
+    def _inputs(self) -> str:
+        """Fingerprint of what the passes read; none of it is there if it is only planned."""
+        return fingerprint_of(self._extractions, self._meeting, self.device)
 
     @property
     def frame_measures(self) -> list[Measure]:
