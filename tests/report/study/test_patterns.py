@@ -118,3 +118,11 @@ def test_a_falling_profile_agrees_with_a_falling_one():
     found = patterns.retained_agreement(table).loc[("cka", "m")]
     assert found["rho"] == pytest.approx(1)
     assert found["p"] == pytest.approx(1 / 120)
+
+
+def test_a_profile_that_does_not_change_has_no_rank_correlation():
+    rows = [("cka", "m", f"encoder.{k}", k / 4, 1.0, -k) for k in range(5)]
+    columns = ["measure", "model", "layer", "depth", "measured", "published"]
+    found = patterns.retained_agreement(pd.DataFrame(rows, columns=columns)).loc[("cka", "m")]
+    assert np.isnan(found["rho"])
+    assert np.isnan(found["p"])

@@ -330,4 +330,6 @@ def _number(value: float) -> str:
 
 
 def _p(value: float) -> str:
+    if not np.isfinite(value):
+        return "–"
     return "<0.001" if value < 0.001 else f"{value:.3f}"

@@ -244,21 +244,25 @@ def retained_agreement(table: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Indexed by measure and model. Columns layers, rho, and p: one-sided, exact over all
-        orders of the layers, or over `DRAWS` random ones if there are more than five.
+        orders of the layers, or over `DRAWS` random ones if there are more than five. NaN for a
+        profile without any change over depth.
     """
     rows = {}
     for key, part in table.groupby(["measure", "model"], sort=False):
-        x, y = part["measured"].to_numpy(), part["published"].to_numpy()
-        test = stats.permutation_test(
-            (x,),
-            lambda order, other=y: stats.spearmanr(order, other).statistic,
-            permutation_type="pairings",
-            alternative="greater",
-            n_resamples=DRAWS - 1,
-            rng=np.random.default_rng(0),
-            vectorized=False,
-        )
-        rows[key] = {"layers": len(part), "rho": float(test.statistic), "p": float(test.pvalue)}
+        x, y = _ranks(part["measured"].to_numpy()), _ranks(part["published"].to_numpy())
+        rho = p = float("nan")
+        if np.isfinite(_correlation(x, y)):  # a profile without any fall or rise has no order
+            test = stats.permutation_test(
+                (x,),
+                lambda order, other=y: _correlation(order, other),
+                permutation_type="pairings",
+                alternative="greater",
+                n_resamples=DRAWS - 1,
+                rng=np.random.default_rng(0),
+                vectorized=False,
+            )
+            rho, p = float(test.statistic), float(test.pvalue)
+        rows[key] = {"layers": len(part), "rho": rho, "p": p}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["measure", "model"])
 
 
