@@ -10,7 +10,6 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from assonance.cli.progress_bars import Bars
 from assonance.comparison.beyond_spectrum import MEASURE, of_models
 from assonance.comparison.compare import prepare
 from assonance.comparison.request import Request
@@ -21,6 +20,7 @@ from assonance.report.study.document import Heading, Picture, Text, as_markdown
 from assonance.report.study.page import own_question
 from assonance.report.study.recipe import load_study
 from assonance.settings import find_settings
+from assonance.utils.progress_bars import Bars
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from assonance.measures import find
-from assonance.scoring.tiles import plan, size
+from assonance.scoring.tiles import left_by_libraries, plan, size
 from assonance.settings import SETTINGS
 from benchmarks.engine import HELD_OUT, MEMORY, STUDY, UNBIASED, different, engine
 from benchmarks.material import Layers, utterances
@@ -38,7 +38,7 @@ class Case:
     measures
         Names of the measures; one of them held out.
     memory
-        Bytes that a tile may take.
+        Bytes that the process may take.
     """
 
     layers: int
@@ -59,7 +59,7 @@ class Case:
             "kernels": sum(each.needs == "sample" for each in chosen),
             "held": False,  # no intervals
         }
-        tiles = plan(widths, different, memory=self.memory, **counts)
+        tiles = plan(widths, different, memory=left_by_libraries(self.memory), **counts)
         return [size(tile, widths, **counts) for tile in tiles]
 
 

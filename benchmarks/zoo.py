@@ -20,12 +20,12 @@ import pandas as pd
 from assonance import Comparison, compare
 from assonance.claims.claim import Claim, load_claims
 from assonance.claims.verdict import evaluate_claims
-from assonance.cli.progress_bars import Bars
 from assonance.comparison.relations import FineTuning
 from assonance.demo import SPEECH, Miniature, miniatures
 from assonance.errors import AssonanceWarning
 from assonance.settings import find_settings
 from assonance.tables.changes import RETAINED, layers
+from assonance.utils.progress_bars import Bars
 from benchmarks.validity.__main__ import markdown
 
 CHANGE = ("linreg_heldout", "cka_utterance", "maxcorr", "maxcorr_rotated", "attn_js")

@@ -196,8 +196,8 @@ def test_frames_beyond_one_chunk_count_like_the_first(monkeypatch):
 
 
 def test_groups_may_be_named_by_anything_and_lie_anywhere():
-    expected = similarity(LAYERS["one"], LAYERS["two"], "linreg_heldout", groups=GROUPS)
     names = [("utterance", int(group)) for group in GROUPS]
+    expected = similarity(LAYERS["one"], LAYERS["two"], "linreg_heldout", groups=names)
     place_in_group = np.arange(FRAMES) - np.searchsorted(GROUPS, GROUPS)
     order = np.argsort(place_in_group, kind="stable")
     found = similarity(
@@ -227,10 +227,18 @@ def ways_to_give(ids):
     }
 
 
+# Folds follow from the names, so other names give other folds.
+NAMED_OTHERWISE = {
+    "words": lambda ids: [str(each) for each in ids],
+    "tuples": lambda ids: [(each, "u") for each in ids],
+}
+
+
 @pytest.mark.parametrize("way", ways_to_give(GROUPS))
 @pytest.mark.parametrize("measure", ["linreg_heldout", "cka_utterance"])
 def test_equal_ids_are_one_utterance_however_they_are_held(way, measure):
-    expected = similarity(LAYERS["one"], LAYERS["two"], measure, groups=GROUPS.tolist())
+    names = NAMED_OTHERWISE[way](GROUPS.tolist()) if way in NAMED_OTHERWISE else GROUPS.tolist()
+    expected = similarity(LAYERS["one"], LAYERS["two"], measure, groups=names)
     given = ways_to_give(GROUPS)[way]
     assert similarity(LAYERS["one"], LAYERS["two"], measure, groups=given) == expected
 

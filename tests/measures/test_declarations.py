@@ -366,7 +366,8 @@ def test_titles_tell_measures_apart():
 
 @pytest.mark.parametrize("measure", [n for n in OF_FRAMES if MEASURES[n].level == "neuron"])
 def test_a_neuron_is_scored_without_regard_to_its_layer_where_that_is_declared(measure):
-    layers = make_layers({"row": 8, "column": 6}, frames=FRAMES)
+    # With this seed, ridge's penalty for three neurons is not that for all eight.
+    layers = make_layers({"row": 8, "column": 6}, frames=FRAMES, seed=2)
     few = {**layers, "row": layers["row"][:, :3]}
 
     def scores(which):

@@ -22,10 +22,10 @@ def check(
     ] = False,
 ) -> None:
     """Report problems of a corpus; exit with status 1 if some speech cannot be used."""
-    from assonance.cli.progress_bars import Bars
     from assonance.corpus import Corpus
     from assonance.corpus.check import check as find_problems
     from assonance.errors import printable
+    from assonance.utils.progress_bars import Bars
 
     speech = Corpus.from_path(audio, window=None, channel=channel)
     with Bars() as bars:

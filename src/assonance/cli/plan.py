@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from assonance.cli.lines import say
-from assonance.cli.progress_bars import Bars
 from assonance.comparison.compare import prepare
 from assonance.comparison.counts import Counts, count_comparison
 from assonance.comparison.forecast import Forecast, free_bytes, make_forecast
@@ -13,6 +12,7 @@ from assonance.errors import printable
 from assonance.models.loading import outline_all
 from assonance.utils.cores import cores
 from assonance.utils.memory import format_bytes, machine_bytes
+from assonance.utils.progress_bars import Bars
 
 
 def show_plan(

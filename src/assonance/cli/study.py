@@ -12,7 +12,6 @@ import xarray as xr
 from assonance.cli import run as runs
 from assonance.cli.lines import say
 from assonance.cli.plan import show_plan
-from assonance.cli.progress_bars import Bars
 from assonance.cli.run_folder import RunFolder
 from assonance.comparison.beyond_spectrum import MEASURE, of_models
 from assonance.comparison.compare import prepare
@@ -29,6 +28,7 @@ from assonance.report.study.recipe import DEMO, RUNS, ModelSet, Run, Study, load
 from assonance.settings import find_settings
 from assonance.utils.files import encoded, write_together
 from assonance.utils.progress import Progress
+from assonance.utils.progress_bars import Bars
 
 PAGE, TEXT, STUDY, SPECTRUM, PICTURES = (
     *("study.html", "study.md", "study.yaml", "beyond_spectrum.nc"),

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from assonance.cli import run as runs
 from assonance.cli.lines import say
-from assonance.cli.progress_bars import Bars
 from assonance.cli.run_folder import CHANGES, CLAIMS, REPORT, RESULTS, TABLE, RunFolder
 from assonance.comparison.request import Request
 from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceWarning, join_names, printable
+from assonance.utils.progress_bars import Bars
 
 _SHOWN = 10  # utterances that were left out
 

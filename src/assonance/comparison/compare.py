@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -41,6 +40,7 @@ from assonance.settings import By, OnError, Pool, Settings, find_settings
 from assonance.utils.memory import MEMORY, parse_bytes
 from assonance.utils.pieces import Pieces
 from assonance.utils.progress import Progress, Silent
+from assonance.utils.progress_bars import Bars
 from assonance.utils.temporary import temporary_folder
 from assonance.utils.work import Workplace
 
@@ -191,9 +191,7 @@ def compare_request(
     """Compare speech models on speech, with all options in one object; see `compare`."""
     with ExitStack() as stack:
         if isinstance(progress, bool):
-            # The bars are a part of the command line, which is above this room.
-            bars = import_module("assonance.cli.progress_bars").Bars
-            progress = stack.enter_context(bars()) if progress else _SILENT
+            progress = stack.enter_context(Bars()) if progress else _SILENT
         prepared = prepare(models, corpus, request, progress)
         comparison = prepared.run(None if out is None else Path(out), progress)
         if out is not None:
@@ -318,7 +316,7 @@ class Prepared:
                 heads = plan.head_scores(progress, place)
         notes = self._notes(extracted, plan)
         for note in notes:
-            warnings.warn(note, AssonanceWarning, stacklevel=3)
+            warnings.warn(note, AssonanceWarning, stacklevel=4)
         return self._comparison(extracted, plan, [frames, heads], notes)
 
     def _notes(self, extracted: Extracted, plan: ComparisonPlan) -> list[str]:

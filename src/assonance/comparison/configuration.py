@@ -71,6 +71,17 @@ class Configuration(BaseModel):
     ------
     AssonanceError
         By `make` and `read`, with one line that names the key.
+
+    Examples
+    --------
+    >>> from assonance import Configuration
+    >>> made = Configuration.make({"models": ["hubert-mini", "mel"], "audio": "speech"})
+    >>> made.memory
+    '4GB'
+    >>> Configuration.make({"models": ["mel"], "audio": "speech", "memry": "8GB"})
+    Traceback (most recent call last):
+        ...
+    assonance.errors.AssonanceError: memry: is not known; did you mean memory?
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -66,9 +66,14 @@ def cut_tiles(
     return plan(
         source.widths,
         rules.is_scored,
-        memory=max(memory - _LIBRARIES, memory / 2),
+        memory=left_by_libraries(memory),
         **kept_sums(source, measures, settings, resampling),
     )
+
+
+def left_by_libraries(memory: float) -> float:
+    """Return the bytes that are left for sums and factors; half of the memory at least."""
+    return max(memory - _LIBRARIES, memory / 2)
 
 
 def kept_sums(

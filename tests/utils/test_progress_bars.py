@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from assonance.cli.progress_bars import Bars
+from assonance.utils.progress_bars import Bars
 
 
 class Terminal(io.StringIO):
