@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup demo test test-slow fuzz benchmarks pictures check wheel-check clean
+.PHONY: setup demo study docs test test-slow fuzz benchmarks pictures check wheel-check clean
 
 setup: $(VENV)/ready
 
