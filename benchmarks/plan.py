@@ -77,7 +77,7 @@ def rows(args: argparse.Namespace) -> list[dict[str, Any]]:
     clock = Clock()
     with tempfile.TemporaryDirectory(dir=args.folder) as scratch:
         comparison = prepare(models, args.audio, request, clock).run(Path(scratch), clock)
-        disk = bytes_under(Path(scratch))
+        disk = bytes_under(Path(scratch) / "activations")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
     silent = Silent()
     outlines = outline_all(models, request.loading, silent)

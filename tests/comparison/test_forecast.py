@@ -1,7 +1,7 @@
 """A forecast adds up costs, and refuses what cannot fit."""
 
 import shutil
-from collections import namedtuple
+from collections import defaultdict, namedtuple
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +23,7 @@ from assonance.utils.progress import Silent
 
 SILENT = Silent()
 MEASURES = ("cka", "linreg_heldout", "attn_frobenius")
+NOTHING = defaultdict(float)  # seconds to read a number
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def counts(checkpoint, speech):
 
 def test_layers_cost_what_their_layers_pairs_intervals_nulls_and_products_do(counts):
     def alone(**cost):
-        return layers_seconds(counts, dict.fromkeys((32, 80), PairCosts(**cost)))
+        return layers_seconds(counts, dict.fromkeys((32, 80), PairCosts(**cost)), NOTHING)
 
     # Two models of 4 layers, 3 layers of a random twin of each, and log-mel.
     within, between = 2 * 10, 16
@@ -51,9 +52,15 @@ def test_layers_cost_what_their_layers_pairs_intervals_nulls_and_products_do(cou
     assert alone(product=1.0) == pytest.approx(counts.frames * (15 + pairs + shifts * between))
 
 
+def test_frames_are_read_from_the_store_as_often_as_a_tile_reads_them(counts):
+    twice = dict.fromkeys((32, 80), PairCosts(reads=2.0))
+    read = layers_seconds(counts, twice, defaultdict(lambda: 1.0))
+    assert read == 2 * counts.frames * (14 * 32 + 80)
+
+
 def test_a_pair_of_two_widths_costs_the_mean_of_both(counts):
     one = PairCosts(pair=1.0)
-    both = layers_seconds(counts, {32: one, 80: replace(one, pair=4.0)})
+    both = layers_seconds(counts, {32: one, 80: replace(one, pair=4.0)}, NOTHING)
     assert both == pytest.approx(20 + 16 + 48 + 8 * 2)
 
 
@@ -75,6 +82,8 @@ def test_costs_are_measured_of_every_model_width_and_head(counts):
     stages = {each.name: each for each in found.stages}
     assert list(stages) == ["reading speech", "comparing layers", "comparing attention"]
     assert all(each.seconds > 0 for each in stages.values())
+    assert all(each.number > 0 for each in found.reading.values())
+    assert all(each.reads >= 1 for each in found.layers.values())
     assert found.seconds == sum(each.seconds for each in stages.values())
     assert stages["reading speech"].disk == counts.disk
 
@@ -116,7 +125,7 @@ def test_activations_of_an_earlier_run_need_no_disk_again(counts, monkeypatch, t
 
 
 def test_too_little_memory_is_refused_with_the_numbers(counts, monkeypatch, tmp_path):
-    reading = dict.fromkeys(counts.extracted.roster, ReadingCosts(1.0, 1.0))
+    reading = dict.fromkeys(counts.extracted.roster, ReadingCosts(1.0, 1.0, 0.0))
     layers = dict.fromkeys((32, 80), PairCosts())
     found = Forecast(counts, 1e9, reading, layers, AttentionCosts(0.0, 0.0, 0.0))
     assert found.memory == 1e9 + counts.models + max(counts.largest_tile, counts.maps)

@@ -80,6 +80,10 @@ class Counts:
         layers = {name for tile in self.tiles for name in tile.layers}
         return {name: width for name, width in self.widths.items() if name in layers}
 
+    def model_of(self, layer: str) -> str:
+        """Return the model of a layer."""
+        return self.plan.source.layers[layer].model
+
     @property
     def pairs(self) -> int:
         """Number of pairs of layers that get a score."""

@@ -74,7 +74,8 @@ class Forecast:
             )
         ]
         if counts.tiles:
-            seconds = layers_seconds(counts, self.layers)
+            number = {name: each.number for name, each in costs.items()}
+            seconds = layers_seconds(counts, self.layers, number)
             stages.append(Stage(LAYERS, seconds, counts.products, 0, started + counts.largest_tile))
         if counts.attention is not None:
             heads = sum(

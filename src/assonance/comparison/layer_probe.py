@@ -5,7 +5,7 @@ proportion to it. Small passes that differ in one thing at a time give each of t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from itertools import combinations
 from math import inf, sqrt
 
@@ -40,7 +40,9 @@ class PairCosts:
     null
         Of each pair, for all shifts of the null.
     product
-        Of each frame, for one product of two layers and reading them.
+        Of each frame, for one product of two layers.
+    reads
+        No seconds: how often a tile reads each frame of its layers.
     """
 
     tile: float = 0.0
@@ -50,6 +52,7 @@ class PairCosts:
     pair_interval: float = 0.0
     null: float = 0.0
     product: float = 0.0
+    reads: float = 0.0
 
 
 def measure_layers(counts: Counts) -> dict[int, PairCosts]:
@@ -72,10 +75,21 @@ def measure_layers(counts: Counts) -> dict[int, PairCosts]:
     return {width: _Probe(counts, width).costs() for width in widths}
 
 
-def layers_seconds(counts: Counts, costs: Mapping[int, PairCosts]) -> float:
+def layers_seconds(
+    counts: Counts, costs: Mapping[int, PairCosts], number: Mapping[str, float]
+) -> float:
     """Return the seconds that the pass over frames takes.
 
     A pair of layers of two widths takes the geometric mean of what pairs of either take.
+
+    Parameters
+    ----------
+    counts
+        The comparison.
+    costs
+        Costs of layers, by width.
+    number
+        By model, the seconds that reading one number from its store takes.
     """
     widths, rules, shifts = counts.widths, counts.plan.frame_pairs, counts.resampling.shifts
     seconds = 0.0
@@ -84,6 +98,10 @@ def layers_seconds(counts: Counts, costs: Mapping[int, PairCosts]) -> float:
         for name in layers:
             each = costs[widths[name]]
             seconds += each.layer + each.layer_interval + each.product * counts.frames
+    for tile in counts.tiles:
+        for name in tile.layers:
+            numbers = costs[widths[name]].reads * counts.frames * widths[name]
+            seconds += numbers * number[counts.model_of(name)]
     for a, b, null in counts.with_nulls():
         one, two = costs[widths[a]], costs[widths[b]]
         products = counts.frames * (1 + shifts * null)
@@ -123,7 +141,10 @@ class _Probe:
             passes += [self._time(each, intervals=True) for each in (self._apart, self._all)]
         if self._shifts:
             passes.append(self._time(self._all, intervals=self._intervals, nulls=True))
-        return PairCosts(*fit_costs(*zip(*passes, strict=True)))
+        incurred, seconds = zip(*passes, strict=True)
+        reads = max(each.reads for each in incurred)
+        found = PairCosts(*fit_costs([astuple(replace(e, reads=0.0)) for e in incurred], seconds))
+        return replace(found, reads=reads)
 
     def _time(
         self,
@@ -132,7 +153,7 @@ class _Probe:
         intervals: bool = False,
         nulls: bool = False,
         times: int = 1,
-    ) -> tuple[tuple[float, ...], float]:
+    ) -> tuple[PairCosts, float]:
         """Return how often a pass over pairs incurs each cost, and its seconds."""
         plan = self._plan
         sizes = self._sizes * times
@@ -161,8 +182,9 @@ class _Probe:
             pair_interval=count * intervals,
             null=count * nulls,
             product=products * sum(sizes),
+            reads=source.read_frames / (layers * sum(sizes)),
         )
-        return astuple(incurred), seconds
+        return incurred, seconds
 
 
 def _sample_sizes(counts: Counts, frames: int) -> list[int]:
@@ -191,6 +213,7 @@ class _Drawn:
         self.widths = {f"{number}": width for number in range(layers)}
         self.sizes = sizes
         self.units = units
+        self.read_frames = 0  # of single layers
         self._starts = np.cumsum([0, *sizes]).tolist()
         generator = torch.Generator().manual_seed(0)
 
@@ -207,6 +230,7 @@ class _Drawn:
     def read(self, utterance: int, names: Sequence[str]) -> dict[str, Tensor]:
         """Return the frames of one utterance."""
         start, stop = self._starts[utterance : utterance + 2]
+        self.read_frames += len(names) * (stop - start)
         return {name: self._frames[name][start:stop] for name in names}
 
     def means(self) -> dict[str, Tensor]:

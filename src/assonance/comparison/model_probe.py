@@ -29,10 +29,19 @@ _LONGER = 3  # times the speech of the shorter passes
 
 @dataclass(frozen=True)
 class ReadingCosts:
-    """What a model takes for a second of speech: seconds, and floating-point operations."""
+    """What a model takes to be read.
+
+    Attributes
+    ----------
+    seconds, operations
+        Seconds, and floating-point operations, for a second of speech.
+    number
+        Seconds to read one number back from its store.
+    """
 
     seconds: float
     operations: float
+    number: float
 
 
 @dataclass(frozen=True)
@@ -77,9 +86,11 @@ def _read(model: SpeechModel, speech: Corpus, folder: Path) -> ReadingCosts:
             model.run(first.read(model.sampling_rate))
         operations = counted.total / first.duration
     device = getattr(model, "device", "cpu")
-    return ReadingCosts(
-        seconds_of(lambda: extract(model, speech, folder), device) / speech.seconds, operations
-    )
+    seconds = seconds_of(lambda: extract(model, speech, folder), device)
+    store = extract(model, speech, folder).store
+    numbers = sum(map(store.n_frames, store.ids)) * sum(store.layers.values())
+    back = seconds_of(lambda: [store.read(id) for id in store.ids], "cpu")
+    return ReadingCosts(seconds / speech.seconds, operations, back / numbers)
 
 
 class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]

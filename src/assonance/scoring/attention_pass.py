@@ -136,7 +136,8 @@ class AttentionPass:
                 sums, group = self._empty().restore(piece), batch.group
                 by_group[group] = by_group[group].merge(sums) if group in by_group else sums
             total = reduce(AttentionSums.merge, by_group.values())
-            result = self._scored(by_group, total)
+            with worker_pool() as pool_map:  # one thread for each of many small tables
+                result = self._scored(by_group, total, pool_map)
         for utterance, noted in total.noted.items():
             source.recall(utterance, noted)
         broken: dict[str, list[str]] = {}
@@ -223,7 +224,9 @@ class AttentionPass:
         drawn_by = hash_name(self.source.names[utterance], self.settings.seed)
         return sample_queries(maps[0].shape[-1], self.rows, [drawn_by, piece])
 
-    def _scored(self, by_group: Mapping[int, AttentionSums], total: AttentionSums) -> PassResult:
+    def _scored(
+        self, by_group: Mapping[int, AttentionSums], total: AttentionSums, pool_map: Map
+    ) -> PassResult:
         """Score the sums of all jackknife groups."""
         nothing = self._no_heads()
         groups = [
@@ -241,9 +244,7 @@ class AttentionPass:
         )
         if not self.descriptors:
             return result
-        with worker_pool() as pool_map:
-            by_position = self._by_position(total, pool_map)
-        position = head_scores([by_position], self.measures, self.settings)
+        position = head_scores([self._by_position(total, pool_map)], self.measures, self.settings)
         descriptors = head_descriptors(self.heads, total.shapes)
         return replace(
             result,
