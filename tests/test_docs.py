@@ -12,8 +12,9 @@ import assonance
 from assonance.activations.shared_rows import Pooling
 from assonance.claims.claim import Claim
 from assonance.claims.verdict import evaluate_claims, to_dataframe
-from assonance.cli.run import configuration, pairs_of
+from assonance.cli.run import pairs_of
 from assonance.comparison import results_file
+from assonance.comparison.configuration import Configuration
 from assonance.comparison.records import CorpusRecord, ModelRecord, Provenance
 from assonance.comparison.request import Request
 from assonance.comparison.result import Comparison
@@ -89,8 +90,8 @@ def test_the_provenance_has_the_fields_that_are_described():
 
 
 def test_the_configuration_has_the_keys_that_are_described(tmp_path):
-    made = configuration(["a"], "speech", tmp_path, Request(), diff=True)
-    assert set(first_cells("## `config.yaml`")) == set(made)
+    assert set(first_cells("## `config.yaml`")) == set(Configuration.model_fields)
+    made = Configuration.of(["a"], "speech", tmp_path, Request(), diff=True).values()
     assert row("settings") == names(Settings) == list(made["settings"])
     assert set(row("speech")) == set(names(Reading)) == set(made["speech"])
     assert set(row("pooling")) == set(made["pooling"])
