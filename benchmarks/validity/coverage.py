@@ -8,7 +8,7 @@ of: the world `unrelated` shows what then becomes of them.
 The jackknife leaves groups out; the bootstrap draws utterances. Both are of the same corpora.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -36,16 +36,20 @@ def once(
 ) -> dict[str, Found]:
     """Value, estimate, low and high end of one corpus; with `scales`, on each of them."""
     scores, replicates = scored(seed, utterances, world=world, draws=draws, refit=refit)
-    found = {}
+    found: dict[str, Found] = {}
     asked: Sequence[str | None] = scales or [None]
     for scale in asked:
         if scale:
             scores = scores.assign(
-                {name: each.assign_attrs(scale=scale) for name, each in scores.items()}
+                {str(name): each.assign_attrs(scale=scale) for name, each in scores.items()}
             )
         for name, known in intervals(scores, replicates).data_vars.items():
             label = f"{name}, {scale}" if scale else str(name)
             found[label] = (float(scores[name][0, 1]), *known[0, 1].values.tolist())
+        if not scale:
+            values = {str(name): float(each[0, 1]) for name, each in scores.items()}
+            alone = {name: values[name] for name in values if name not in found}
+            found |= {name: (value, value, np.nan, np.nan) for name, value in alone.items()}
     return found
 
 
@@ -72,7 +76,9 @@ def scored(
         xr.Dataset(
             {name: (CELL, found.scores[name], attributes(MEASURES[name])) for name in names}
         ),
-        xr.Dataset({name: (dims, found.replicates[name]) for name in names}),
+        xr.Dataset(
+            {name: (dims, found.replicates[name]) for name in names if MEASURES[name].interval}
+        ),
     )
 
 
@@ -89,10 +95,21 @@ def coverage(
     return study(simulated, utterances, repetitions, truths(WORLDS[world]))
 
 
+def by_world(cases: Iterable[tuple[str, int]], repetitions: int) -> pd.DataFrame:
+    """Put the coverages in several worlds, each with a number of utterances, side by side."""
+    cases = list(cases)
+    several = len({size for _, size in cases}) > 1
+    found = {
+        f"{world}, {size}" if several else world: coverage(size, repetitions, world=world)
+        for world, size in cases
+    }
+    return pd.DataFrame({name: each["coverage"] for name, each in found.items()}).dropna()
+
+
 def by_scale(utterances: int, repetitions: int, world: str) -> pd.DataFrame:
     """Hold intervals made on the plain scale against those on the scale of artanh."""
     scales = ("plain", "artanh")
-    true = truths(WORLDS[world])
+    true = {name: value for name, value in truths(WORLDS[world]).items() if MEASURES[name].interval}
     known = {f"{name}, {scale}": value for name, value in true.items() for scale in scales}
     found = study(
         partial(once, world=world, scales=scales, refit=True), utterances, repetitions, known

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from assonance import similarity_matrix
-from assonance.inference.held import HeldEstimate, held_r, held_r2
+from assonance.inference.held import HeldEstimate, held_r, held_r2, matched
 from assonance.inference.resampling import assign_groups, replicate_weights
 from assonance.measures import MEASURES as MEASURES_OF
 from assonance.measures import find
@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 FOLDS = 5
 MEASURES = (
     *("cka_utterance", "linreg_heldout", "linreg_heldout_r", "maxcorr", "maxcorr_rotated"),
-    *("linreg", "linreg_r2", "cca_r2", "cka"),
+    *("linreg", "linreg_r2", "cca_r2", "cka", "maxcorr_heldout"),
 )
 
 
@@ -111,7 +111,14 @@ def score_layers(
             taken = np.take_along_axis(each, turns[None, None, None, None], 0)[0].mean(-1)
             found["maxcorr_rotated"] = found["maxcorr_rotated"][:1] + taken - taken[:1]
             found["maxcorr_rotated"][0] = each[:, 0].mean((0, -1))
+    held_out = sums.matched(folds) if {"maxcorr", "maxcorr_heldout"} & set(measures) else None
+    if held_out is not None:
+        found["maxcorr_heldout"] = held_out[None]
     replicates = {name: found[name][1:].transpose(1, 2, 0) for name in measures}
+    if draws is None and not refit and held_out is not None:
+        score, best = found["maxcorr"][0], found["maxcorr"][1:]
+        of_layer = matched(score, best, held_out).replicates(score)
+        replicates["maxcorr"] = of_layer.transpose(1, 2, 0)
     if draws is None and not refit and any(MEASURES_OF[name].regression for name in measures):
         held = held_r2(*sums.held(folds))
         kinds = {"r2": held, "r": held_r(held)}
@@ -189,6 +196,8 @@ def agree(tolerance: float = 1e-9) -> None:
         )
         for name in MEASURES:
             assert np.allclose(ours.scores[name], theirs[name], atol=tolerance)
+            if not MEASURES_OF[name].interval:
+                continue
             assert np.allclose(ours.replicates[name], theirs[f"{name}_replicates"], atol=tolerance)
     maps = np.exp(rng.standard_normal((len(sizes), 2 * layers, 8, 8)))
     maps /= maps.sum(-1, keepdims=True)
@@ -309,6 +318,33 @@ class _Sums:
                 b = self._blocks(unseen[None])[0].transpose(0, 2, 1, 3)
                 variance[group], errors[group] = error(b)
         return variance, errors, left / whole
+
+    def matched(self, folds: NDArray[np.int64]) -> Array:
+        """Mean correlation with the neurons that other folds chose, (L, L)."""
+        n, means = self.counts.sum(), self.means.sum(0)
+        norms = np.sqrt(np.diag(self.products.sum(0)) - means**2 / n)
+        covariance = np.zeros((self.layers, self.layers, self.width))
+        level, square = np.zeros_like(covariance), np.zeros_like(covariance)
+        for fold in range(int(folds.max()) + 1):
+            own = folds == fold
+            count, mean = self.counts[~own].sum(), self.means[~own].sum(0)
+            seen = self.products[~own].sum(0) - np.outer(mean, mean) / count
+            spread = np.sqrt(np.diag(seen))
+            table = self._blocks((seen / np.outer(spread, spread))[None])[0].transpose(0, 2, 1, 3)
+            best = np.abs(table).argmax(3)[..., None]
+            sign = np.sign(np.take_along_axis(table, best, 3))[..., 0]
+            unseen = self.products[own].sum(0) / np.outer(norms, norms)
+            products = self._blocks(unseen[None])[0].transpose(0, 2, 1, 3)
+            covariance += sign * np.take_along_axis(products, best, 3)[..., 0]
+            for target, values, factor in (
+                (level, self.means[own].sum(0) / norms, sign),
+                (square, np.diag(unseen), 1),
+            ):
+                columns = np.broadcast_to(values.reshape(1, self.layers, 1, -1), table.shape)
+                target += factor * np.take_along_axis(columns, best, 3)[..., 0]
+        rows = (means / norms).reshape(self.layers, 1, self.width)
+        covariance -= rows * level / n
+        return np.asarray((covariance / np.sqrt(square - level**2 / n)).mean(2))
 
     def cka(self) -> Array:
         """Distinct-utterance CKA, (R, L, L), from the U-statistic in docs/architecture.md."""

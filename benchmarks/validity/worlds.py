@@ -167,6 +167,7 @@ def truths(world: World) -> dict[str, float]:
     best = float(np.abs(r).max(1).mean())
     return {
         "maxcorr": best,
+        "maxcorr_heldout": best,
         "linreg": float(np.sqrt(explained).mean()),
         "linreg_r2": float(explained.mean()),
         "linreg_heldout": float(explained.mean()),

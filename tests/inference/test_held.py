@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from assonance.inference.held import HeldEstimate, held_r, held_r2, minus, ratio, refitted
+from assonance.inference.held import HeldEstimate, held_r, held_r2, matched, minus, ratio, refitted
 from assonance.inference.intervals import jackknife
 
 GROUPS, NEURONS = 8, 5
@@ -64,6 +64,18 @@ def test_exact_replicates_come_back_as_they_were():
     rng = np.random.default_rng(2)
     score, replicates = rng.uniform(size=NEURONS), rng.uniform(size=(GROUPS, NEURONS))
     np.testing.assert_allclose(refitted(score, replicates).replicates(score), replicates)
+
+
+def test_half_the_distance_to_the_held_out_match_is_doubt():
+    rng = np.random.default_rng(2)
+    score, replicates = rng.uniform(size=NEURONS), rng.uniform(size=(GROUPS, NEURONS))
+    found, exact = matched(score, replicates, score - 0.06), refitted(score, replicates)
+    np.testing.assert_array_equal(found.estimate, exact.estimate)
+    np.testing.assert_array_equal(found.deviations, exact.deviations)
+    np.testing.assert_allclose(found.doubt, 0.03)
+    some = found.of(np.array([2, 0]))
+    np.testing.assert_array_equal(some.deviations, found.deviations[:, [2, 0]])
+    np.testing.assert_array_equal(some.estimate, found.estimate[[2, 0]])
 
 
 def test_a_layer_is_corrected_by_what_its_sampled_neurons_are():
@@ -131,5 +143,6 @@ def test_intervals_are_those_of_student():
     held = HeldEstimate(np.array(0.3), np.r_[0.1, -0.1, np.zeros(GROUPS - 2)], np.array(0.05))
     low, high = jackknife(np.array(0.5), held.replicates(0.5)).interval
     error = np.sqrt((GROUPS - 1) / GROUPS * 0.02 + 0.05**2)
-    reach = stats.t.ppf(0.975, GROUPS - 1) * error
+    # Two groups alone vary: 2·2²/2 − 1 degrees of freedom.
+    reach = stats.t.ppf(0.975, 3) * error
     assert (low, high) == pytest.approx((0.3 - reach, 0.3 + reach))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from assonance import similarity_matrix
+from assonance.inference.intervals import effective_degrees, jackknife
 from assonance.inference.localisation import localisation_index
 
 WIDTH, FRAMES = 64, 4000
@@ -114,3 +115,37 @@ def test_no_neuron_has_no_index():
     nothing = np.full(3, np.nan)
     assert np.isnan(localisation_index(nothing, nothing, nothing))
     assert np.isnan(localisation_index(*[np.array([])] * 3))
+
+
+# Student's t
+
+
+def test_equal_deviations_have_all_degrees_of_freedom():
+    assert effective_degrees(np.array([1.0, -1.0] * 10)) == 19
+    assert effective_degrees(np.zeros(20)) == 19
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
+def test_few_large_deviations_have_few_degrees_of_freedom(scale):
+    deviations = np.array([3.0, -1.0, -2.0, *[0.0] * 17]) * scale
+    # 2·14²/(81 + 1 + 16) − 1
+    assert effective_degrees(deviations) == pytest.approx(3)
+    assert effective_degrees(np.array([19.0, *[-1.0] * 19])) == pytest.approx(1.216, abs=1e-3)
+
+
+@pytest.mark.parametrize("sizes", [[6.0] * 3 + [1.0] * 17, [1.0] * 20, [3.0] * 8 + [1.0] * 12])
+def test_degrees_of_freedom_are_about_those_of_the_variance_where_units_are_unequal(sizes):
+    # Satterthwaite's 2V²/Var(V), V the sum of squares, from many draws.
+    deviations = np.random.default_rng(0).standard_normal((20_000, 20)) * sizes
+    squares = np.square(deviations).sum(1)
+    true = 2 * squares.mean() ** 2 / squares.var()
+    assert 0.6 < effective_degrees(deviations).mean() / true < 1.4
+
+
+def test_an_interval_is_wider_where_few_groups_dominate():
+    even, uneven = np.array([1.0, -1.0] * 10), np.array([10**0.5, -(10**0.5), *[0.0] * 18])
+    (low, high), (lower, higher) = (
+        jackknife(np.array(0.0), each).interval for each in (even, uneven)
+    )
+    assert np.isclose((even**2).sum(), (uneven**2).sum())
+    assert higher - lower > 1.4 * (high - low)

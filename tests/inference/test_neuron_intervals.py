@@ -94,7 +94,7 @@ def test_it_is_the_jackknife_of_the_definition(found, measure):
 
 def test_what_was_not_replicated_has_none(found):
     single = found.single_intervals
-    for name in ("maxcorr", "localisation", "one_to_one"):
+    for name in ("maxcorr", "localisation", "linreg"):
         assert single[name].sel(layer_row="a", layer_col="c").isnull().all()
         assert single[name].sel(layer_row="c", layer_col="a").isnull().all()
         assert single[name].sel(CELL)[:4].notnull().any()
@@ -119,15 +119,3 @@ def test_a_neurons_index_is_that_of_its_own_scores(found, bases):
     np.testing.assert_allclose(((high + low) / 2)[here], estimate[here], rtol=1e-9)
     index = (best - rotated) / room
     assert (np.abs(estimate - index)[here] < ((high - low) / 2)[here]).all()
-
-
-def test_the_worst_match_has_the_jackknife_of_the_worst(found):
-    def worst(kept):
-        others = {name: x[kept] for name, x in LAYERS.items()}
-        # a and c are not compared without a group.
-        return oracles.maxcorr(others["b"], others["a"]), oracles.maxcorr(others["b"], others["c"])
-
-    rest = [np.full(len(GROUPS), True)] + [PARTS[GROUPS] != part for part in range(6)]
-    expected = jackknife(np.array([np.minimum(*worst(kept)) for kept in rest]))
-    single = found.single_intervals["mincorr"].sel(layer_row="b").values[:4]
-    np.testing.assert_allclose(single, np.clip(expected, 0, 1), rtol=0, atol=1e-6)

@@ -77,6 +77,36 @@ def test_held_out_canonical_correlations_are_those_of_frames_never_seen(layers, 
         np.testing.assert_allclose(found["cca_heldout"].sel(here), expected, **CLOSE)
 
 
+def test_held_out_matches_are_those_that_other_folds_chose(layers, settings):
+    found = similarity_matrix(
+        layers, ["maxcorr_heldout"], groups=GROUPS, settings=settings, per_neuron=True
+    )
+    for here, x, y in pairs_of(layers):
+        expected = oracles.maxcorr_heldout(x, y, folds_of(settings))
+        neurons = found["maxcorr_heldout_by_neuron"].sel(here)[: len(expected)]
+        np.testing.assert_allclose(neurons, expected, **CLOSE)
+        np.testing.assert_allclose(found["maxcorr_heldout"].sel(here), expected.mean(), **CLOSE)
+
+
+def test_a_match_that_all_folds_choose_is_that_of_maxcorr():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((FRAMES, 5))
+    layers = {"x": x, "y": x[:, ::-1] * [1, -1, 1, -1, 1] + 0.3 * rng.standard_normal(x.shape)}
+    found = similarity_matrix(layers, ["maxcorr", "maxcorr_heldout"], groups=GROUPS)
+    np.testing.assert_allclose(found["maxcorr_heldout"], found["maxcorr"], rtol=0, atol=1e-12)
+
+
+def test_held_out_matches_of_unrelated_neurons_are_about_0():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2, 3000, 40))
+    groups = np.repeat(np.arange(30), 100)
+    found = similarity_matrix({"x": x, "y": y}, ["maxcorr", "maxcorr_heldout"], groups=groups)
+    cell = {"layer_row": "x", "layer_col": "y"}
+    # The mean of 40 correlations of 3000 frames each has a standard error of about .003.
+    assert abs(float(found["maxcorr_heldout"].sel(cell))) < 0.015
+    assert float(found["maxcorr"].sel(cell)) > 0.03
+
+
 @pytest.mark.parametrize("share", np.linspace(0.5, 0.95, 10))
 def test_the_share_of_variance_decides_what_is_held_out(share):
     """At some of these shares one fold keeps a direction more than another."""

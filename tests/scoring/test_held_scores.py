@@ -7,6 +7,7 @@ import oracles
 import pytest
 import torch
 from material import make_layers
+from scipy import stats
 
 from assonance.inference.held import HeldEstimate, held_r, held_r2
 from assonance.inference.intervals import intervals, jackknife, method_text
@@ -93,12 +94,25 @@ def test_in_sample_and_held_out_regressions_are_of_one_truth(found):
         assert float(one) == pytest.approx(float(other), abs=2e-3)  # artanh bends a little
 
 
-@pytest.mark.parametrize("measure", ["maxcorr", "mincorr"])
-def test_best_matches_are_found_again_without_each_group(found, measure):
-    refit = run(replace(SETTINGS, refit=True), measures=[measure])
-    for part in ("replicates", "single_intervals"):
-        one, other = (getattr(each, part)[measure] for each in (found, refit))
-        np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)
+def test_best_matches_are_found_again_and_their_choice_is_doubtful(found):
+    x, y = LAYERS["a"], LAYERS["b"]
+    rest = [part != GROUP_OF for part in range(GROUPS)]
+    best = np.array([oracles.maxcorr(x[kept], y[kept]) for kept in rest])
+    score, held_out = oracles.maxcorr(x, y), oracles.maxcorr_heldout(x, y, FOLD_OF)
+    made = jackknife(
+        found.scores["maxcorr"].sel(CELL).values, found.replicates["maxcorr"].sel(CELL).values
+    )
+    exact = jackknife(score.mean(), best.mean(1))
+    assert made.estimate == pytest.approx(exact.estimate, abs=1e-6)
+    doubt = (score.mean() - held_out.mean()) / 2
+    assert doubt > 0.001
+    assert made.error == pytest.approx(np.hypot(exact.error, doubt), abs=1e-6)
+    each = found.single_intervals["maxcorr"].sel(CELL).values[:5]
+    neurons = jackknife(score, best.T)
+    reach = stats.t.ppf(0.975, GROUPS - 1) * np.hypot(neurons.error, (score - held_out) / 2)
+    expected = np.stack([neurons.estimate - reach, neurons.estimate + reach], -1)
+    np.testing.assert_allclose(each[:, 1:], np.clip(expected, 0, 1), rtol=0, atol=1e-6)
+    assert "mincorr" not in found.replicates
 
 
 def test_in_random_bases_neurons_take_turns(found):

@@ -58,7 +58,7 @@ def test_a_constant_neuron_has_no_inverse_norm():
 @pytest.mark.parametrize("fold", range(3))
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_standardised_products_are_those_of_the_frames(fold, dtype):
-    products = folds_of()[fold]._products
+    products = folds_of()[fold].products
     x, y = (scaled(LAYERS[name], fold) for name in "ab")
     found = products.standardised(fold, dtype)
     for here, rows, columns in zip(found, x, y, strict=True):
@@ -68,6 +68,6 @@ def test_standardised_products_are_those_of_the_frames(fold, dtype):
 
 
 def test_swapped_products_are_transposed():
-    products = folds_of()[0]._products
+    products = folds_of()[0].products
     for found, expected in zip(products.swapped().centred(1), products.centred(1), strict=True):
         torch.testing.assert_close(found, expected.T)

@@ -35,6 +35,18 @@ def maxcorr(x, y):
     return np.abs(correlations(x, y)).max(1)
 
 
+def maxcorr_heldout(x, y, folds):
+    """Correlate each neuron with the match, and its sign, that the other folds chose."""
+    matched = np.empty_like(x)
+    for fold in np.unique(folds):
+        test, train = folds == fold, folds != fold
+        table = correlations(x[train], y[train])
+        best = np.abs(table).argmax(1)
+        sign = np.sign(table[np.arange(len(best)), best])
+        matched[test] = (centred(y) / np.linalg.norm(centred(y), axis=0))[test][:, best] * sign
+    return np.diag(correlations(x, matched))
+
+
 def mincorr(layers, name):
     """Compute the minimum of `maxcorr` over all other layers."""
     others = [values for other, values in layers.items() if other != name]

@@ -42,6 +42,12 @@ class HeldEstimate:
         count = len(self.deviations)
         return np.asarray((count - 1) / count * np.square(self.deviations).sum(0))
 
+    def of(self, neurons: NDArray[np.integer]) -> "HeldEstimate":
+        """Return the estimates of some neurons."""
+        return HeldEstimate(
+            self.estimate[neurons], self.deviations[:, neurons], self.doubt[neurons]
+        )
+
     def replicates(self, score: Array | float) -> Array:
         """Return replicates from which `jackknife` computes this estimate and its error; (G, ...).
 
@@ -89,6 +95,25 @@ def refitted(score: Array | float, replicates: Array) -> HeldEstimate:
     mean, count = replicates.mean(0), len(replicates)
     estimate = count * np.asarray(score) - (count - 1) * mean
     return HeldEstimate(estimate, replicates - mean, np.zeros(np.shape(mean)))
+
+
+def matched(score: Array | float, replicates: Array, held_out: Array | float) -> HeldEstimate:
+    """Describe the estimate of a best match, whose choice adds doubt.
+
+    The highest of several correlations is above the truth on average. The correlation with the
+    match that other speech chose is below it, since the choice is not always the best. Half of
+    their distance counts as a standard error of the exact jackknife's estimate.
+
+    Parameters
+    ----------
+    score, replicates
+        As for `refitted`.
+    held_out
+        The correlation with the match that other speech chose; (...).
+    """
+    exact = refitted(score, replicates)
+    doubt = np.abs(np.asarray(score) - held_out) / 2
+    return HeldEstimate(exact.estimate, exact.deviations, np.asarray(doubt))
 
 
 def held_r2(variance: Array, errors: Array, fitted: Array) -> HeldEstimate:

@@ -142,8 +142,8 @@ def jackknife(score: NDArray[np.floating], replicates: NDArray[np.floating]) -> 
 
     With G groups, the estimate G·θ − (G − 1)·mean θ₋g removes the bias that falls as one over the
     amount of speech, which in-sample measures of dependent frames have. The interval is the
-    estimate ± t·√((G − 1)/G · Σ(θ₋g − mean)²), with G − 1 degrees of freedom. Source: Shao & Tu
-    1995. docs/validity.md gives its coverage.
+    estimate ± t·√((G − 1)/G · Σ(θ₋g − mean)²); see `effective_degrees`. Source: Shao & Tu 1995.
+    docs/validity.md gives its coverage.
 
     Parameters
     ----------
@@ -163,8 +163,35 @@ def jackknife(score: NDArray[np.floating], replicates: NDArray[np.floating]) -> 
         return TEstimate(np.full_like(degrees, np.nan), np.full_like(degrees, np.nan), degrees)
     mean = replicates.mean(-1)
     estimate = count * score - (count - 1) * mean
-    spread = np.square(replicates - mean[..., None]).sum(-1)
-    return TEstimate(estimate, np.sqrt((count - 1) / count * spread), degrees)
+    deviations = replicates - mean[..., None]
+    error = np.sqrt((count - 1) / count * np.square(deviations).sum(-1))
+    return TEstimate(estimate, error, effective_degrees(deviations))
+
+
+def effective_degrees(deviations: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Estimate the degrees of freedom of a variance that few groups may dominate.
+
+    A sum V of squared deviations d has 2V²/Var(V) degrees of freedom (Satterthwaite 1946). Var(V)
+    is at most the mean of Σd⁴, whatever the distribution of d; with this bound they are estimated
+    by 2(Σd²)²/Σd⁴, less one for the mean. Of equal normal groups that is two thirds of them.
+
+    Parameters
+    ----------
+    deviations
+        Deviations of replicates from their mean, with a last axis of G groups.
+
+    Returns
+    -------
+    numpy.ndarray
+        Between 1 and G − 1; the latter without any spread.
+    """
+    count = deviations.shape[-1]
+    largest = np.abs(deviations).max(-1, keepdims=True)
+    # Relative to the largest, so that no power under- or overflows.
+    relative = np.where(largest > 0, deviations / np.where(largest > 0, largest, 1), 1)
+    squares = np.square(relative)
+    degrees = 2 * squares.sum(-1) ** 2 / np.square(squares).sum(-1) - 1
+    return np.asarray(np.clip(degrees, 1, count - 1), np.float64)
 
 
 def bootstrap(score: NDArray[np.floating], replicates: NDArray[np.floating]) -> BootstrapEstimate:

@@ -40,12 +40,14 @@ def cca_mean(pair: Pair, settings: Settings) -> LayerScore:
     range=(0.0, 1.0),
     invariances=LINEAR,
     source="Kornblith et al. 2019, section 5.2, R²_CCA; Yanai 1974",
+    smooth=False,
 )
 def cca_r2(pair: Pair, settings: Settings) -> LayerScore:
     """Compute the mean squared canonical correlation of all directions of both layers.
 
-    Their number is the lower of the two ranks. The sum of squares of the whitened
-    cross-correlations is smooth where a correlation is 0, unlike `cca_mean`.
+    Their number is the lower of the two ranks. In sample; the bias grows with the number of
+    directions over that of independent frames, and correcting it to first order leaves too much of
+    it for an honest interval (docs/validity.md). `linreg_heldout` has one.
     """
     count = min(pair.whitened.shape)
     total = float(pair.whitened.square().sum())

@@ -20,7 +20,8 @@ NAMES: dict[Level, tuple[str, ...]] = {
         *("procrustes", "bures", "angular_procrustes"),
     ),
     "neuron": (
-        *("maxcorr", "mincorr", "maxcorr_rotated", "one_to_one", "soft_matching"),
+        *("maxcorr", "mincorr", "maxcorr_heldout", "maxcorr_rotated"),
+        *("one_to_one", "soft_matching"),
         *("linreg", "linreg_r2", "linreg_heldout", "linreg_heldout_r", "ridge_heldout"),
     ),
 }

@@ -29,9 +29,10 @@ def maxcorr(pair: Pair, settings: Settings) -> NeuronScores:
 
     Of equal matches the first counts. In sample; `maxcorr_rotated` is the floor of a shared space
     in unrelated bases. The maximum of correlations whose true value is 0 is positive, and bias
-    correction does not remove that. The interval is therefore honest only if neurons share
-    something. Even then the jackknife interval is slightly too short, because a maximum has a
-    kink; the bootstrap interval is not (docs/validity.md).
+    correction does not remove that: `maxcorr_heldout` is without it. With coefficients held, half
+    of the distance between the two counts as a standard error, so that the interval is honest also
+    where little is shared. Intervals with `Settings.refit` or of a bootstrap lack that, and are too
+    short there (docs/validity.md).
     """
     return once(pair, "best", lambda: _best(pair))
 
@@ -46,13 +47,37 @@ def maxcorr(pair: Pair, settings: Settings) -> NeuronScores:
     source="Wu et al. 2020 (MinCorr)",
     across="min",
     rowwise=True,
+    smooth=False,
 )
 def mincorr(pair: Pair, settings: Settings) -> NeuronScores:
     """Compute MaxCorr with the other layer that matches the neuron worst: the consensus neurons.
 
-    The interval is honest only if neurons share something: see `maxcorr`.
+    A lowest of highest correlations has no honest interval: see `maxcorr`.
     """
     return maxcorr(pair, settings)
+
+
+@measure(
+    title="MaxCorr, held out",
+    level="neuron",
+    needs="folds",
+    least_groups=2,
+    symmetric=False,
+    range=(-1.0, 1.0),
+    invariances=STANDARDISED,
+    source="assonance: design of held-out measures by folds of moments; Wu et al. 2020 (MaxCorr)",
+    rowwise=True,
+    smooth=False,
+)
+def maxcorr_heldout(pair: Pair, settings: Settings) -> NeuronScores:
+    """Compute the correlation of each neuron with the match that other speech chose, held out.
+
+    For each fold, the match and its sign are chosen on all other folds; the correlation is computed
+    over the frames of all folds, each with its own match. About 0 where nothing is shared. If all
+    folds choose the same match, it is that of `maxcorr`; where several are about equally good, it
+    is lower than the truth, as `maxcorr` is higher. It therefore has no interval of its own.
+    """
+    return NeuronScores(torch.where(pair.x.varies, pair.matched_held_out, torch.nan))
 
 
 @measure(
@@ -94,13 +119,14 @@ def maxcorr_rotated(pair: Pair, settings: Settings) -> NeuronScores:
     range=(0.0, 1.0),
     invariances=STANDARDISED,
     source="Li et al. 2016, bipartite matching; on |r| as MaxCorr",
+    smooth=False,
 )
 def one_to_one(pair: Pair, settings: Settings) -> NeuronScores:
     """Compute the absolute correlation of each neuron with its partner in a one-to-one matching.
 
     The matching has the highest total (the assignment problem). If the row layer is wider, the
     neurons left over have a match of −1 and no score. The mean is therefore over the neurons of
-    the narrower layer in either direction.
+    the narrower layer in either direction. No honest interval exists: see `maxcorr`.
     """
     varies = pair.x.varies
     columns = pair.y.varies.nonzero()[:, 0]
@@ -123,6 +149,7 @@ def one_to_one(pair: Pair, settings: Settings) -> NeuronScores:
     range=(0.0, 1.0),
     invariances=STANDARDISED,
     source="Khosla & Williams 2024, correlation score; on |r| as MaxCorr",
+    smooth=False,
 )
 def soft_matching(pair: Pair, settings: Settings) -> NeuronScores:
     """Compute the absolute correlation of each neuron with its partners in a soft matching.
@@ -130,7 +157,8 @@ def soft_matching(pair: Pair, settings: Settings) -> NeuronScores:
     The soft matching is the transport plan with the highest mean |r| and equal weight on every
     neuron of a layer. For layers of equal width it is the one-to-one matching; otherwise a neuron
     can have several partners. The score is the mean |r| over partners, weighted by the plan. The
-    match is the partner with the largest weight; of equal ones, the most correlated.
+    match is the partner with the largest weight; of equal ones, the most correlated. No honest
+    interval exists: see `maxcorr`.
     """
     varies = pair.x.varies
     if not varies.any() or not pair.y.varies.any():

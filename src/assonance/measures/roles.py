@@ -10,7 +10,7 @@ from assonance.inference.localisation import ROTATED
 STANDARD = (
     *("attn_frobenius", "attn_pearson", "attn_js"),
     *("svcca", "pwcca", "cka", "cka_standardized", "cka_utterance", "cka_rbf"),
-    *("maxcorr", "mincorr", "maxcorr_rotated"),
+    *("maxcorr", "mincorr", "maxcorr_heldout", "maxcorr_rotated"),
     *("linreg", "linreg_heldout", "linreg_heldout_r"),
 )
 # The similarity of the first sentences. Held-out R² first: overfitting cannot raise it.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assonance.errors import join_names
+from assonance.inference.localisation import MATCH
 from assonance.inference.resampling import Resampling
 from assonance.measures import Measure
 from assonance.measures.roles import NEEDS_MORE_FRAMES_THAN_NEURONS
@@ -150,6 +151,16 @@ def no_intervals(
         f"{join_names(names, len(names))} {'has' if len(names) == 1 else 'have'} no interval: "
         f"of {groups.units} utterances or recordings, too few remain {what}; "
         "add speech, or raise the settings groups and folds"
+    ]
+
+
+def doubtful_matches(measures: Sequence[Measure], settings: Settings) -> list[str]:
+    """Return a caveat about intervals of MaxCorr that do not allow for the choice of matches."""
+    if not any(each.name == MATCH and each.replicated(settings) for each in measures):
+        return []
+    return [
+        f"the interval of {MATCH} does not allow for the choice of matches here, and is too short "
+        "where neurons share little: leave out refit and bootstrap, with folds of 3 or more"
     ]
 
 

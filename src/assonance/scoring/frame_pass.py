@@ -15,6 +15,7 @@ from assonance.measures.layer_descriptors import describe
 from assonance.measures.registry import SHIFTED
 from assonance.scoring.caveats import (
     constant_neurons,
+    doubtful_matches,
     groups_caveats,
 )
 from assonance.scoring.frame_source import FrameReader, FrameSource
@@ -107,6 +108,8 @@ class FramePass:
         self.unscored, self._caveats = groups_caveats(
             len(set(source.units)), measures, settings, resampling
         )
+        if resampling.weights and not self.held:
+            self._caveats += doubtful_matches(measures, settings)
         self.reader = FrameReader(source, device)
         self.plan = SumsPlan(
             resampling=resampling,

@@ -12,6 +12,7 @@ from assonance.inference.held import (
     HeldEstimate,
     held_r,
     held_r2,
+    matched,
     mean_of_defined,
     minus,
     ratio,
@@ -33,12 +34,11 @@ from assonance.scoring.replicates import ReplicateScores
 from assonance.scoring.scores import Scores
 from assonance.settings import Settings
 from assonance.statistics import HsicBlockSums, sample_indices
+from assonance.statistics.held_matching import match_held_out
 from assonance.statistics.held_regression import held_errors
 from assonance.statistics.layer_groups import LayerGroups
 from assonance.statistics.left_out import correlations_without, rotated_norms
 
-# Measures whose replicates are exact for all neurons: correlations are computed again.
-_MATCHED = ("maxcorr", "mincorr")
 # Random bases of the replicates. Neurons of a layer take turns, so that one product serves all.
 _BASES = 2
 
@@ -53,6 +53,7 @@ class _Way:
     column: LayerGroups
     neurons: Tensor  # indices of the sampled neurons, (S,)
     cross: Tensor  # of the sampled neurons, (G, S, D)
+    whole: Tensor  # of all neurons, (G, Dx, D)
     best: Tensor  # MaxCorr of all neurons with each group left out, (G, Dx)
     tables: (
         Tensor  # correlations of the sampled neurons, without each group and of all; (G + 1, S, D)
@@ -150,10 +151,7 @@ class HeldScores:
             self._alignments.add(x, y, group, table, blocks)
 
         for way in _ways(x, y, x.cross(y, products), self._settings, align):
-            best = _numpy(way.best)
-            for name in _MATCHED:
-                if name in self._names:
-                    self._replicates.add_replicates(way.rows.name, way.column.name, name, best)
+            match = self._match(way) if MATCH in self._names else None
             held: dict[str, HeldEstimate] = {}
             if ROTATED in self._names:
                 held[ROTATED] = self._rotated(way)
@@ -163,8 +161,27 @@ class HeldScores:
                 kinds = {"r2": r2, "r": held_r(r2)}
                 held |= {name: kinds[kind] for name, kind in self._regressions.items()}
             layers = {name: self._put(way, name, each) for name, each in held.items()}
-            if is_localised(self._names) and way.rows is not way.column:
-                self._localise(way, best, held, layers)
+            if match and is_localised(self._names) and way.rows is not way.column:
+                layers[MATCH], neurons = match
+                held[MATCH] = neurons.of(way.neurons.cpu().numpy())
+                self._localise(way, held, layers)
+
+    def _match(self, way: _Way) -> tuple[HeldEstimate, HeldEstimate]:
+        """Store the replicates of MaxCorr, and return its estimates: of the layer, of all neurons.
+
+        Neurons are doubtful in the same direction, so the doubt of a layer does not average out.
+        """
+        rows, column = way.rows, way.column
+        best = _numpy(way.best)
+        held_out = _numpy(match_held_out(rows.by_fold(way.whole), rows.fold_sums, column.fold_sums))
+        score = self._score(way, MATCH)
+        scores = self._scores.neurons[MATCH][self._cell(way)][: best.shape[1]]
+        neurons = matched(scores, best, held_out)
+        layer = matched(score, mean_of_defined(best), mean_of_defined(held_out))
+        self._replicates.add_replicates(
+            rows.name, column.name, MATCH, neurons.replicates(scores), layer.replicates(score)
+        )
+        return layer, neurons
 
     def _rotated(self, way: _Way) -> HeldEstimate:
         """Find best matches in random bases, neurons taking turns."""
@@ -198,24 +215,15 @@ class HeldScores:
         return layer
 
     def _localise(
-        self,
-        way: _Way,
-        best: Array,
-        held: Mapping[str, HeldEstimate],
-        layers: Mapping[str, HeldEstimate],
+        self, way: _Way, held: Mapping[str, HeldEstimate], layers: Mapping[str, HeldEstimate]
     ) -> None:
         """Store replicates of the localisation index of the layer, and of its sampled neurons."""
-        predicted = predicted_r_of(self._names)
-        row, column = way.rows.name, way.column.name
-        terms = MATCH, ROTATED, predicted
-        whole = refitted(self._score(way, MATCH), mean_of_defined(best))
-        layer = _index(whole, layers[ROTATED], layers[predicted])
-        sampled = refitted(self._neurons(way, MATCH), best[:, way.neurons.cpu().numpy()])
-        neurons = _index(sampled, held[ROTATED], held[predicted])
+        terms = MATCH, ROTATED, predicted_r_of(self._names)
+        layer, neurons = (_index(*(each[name] for name in terms)) for each in (layers, held))
         scores = np.asarray(localisation_of_neurons(*(self._neurons(way, name) for name in terms)))
         self._replicates.add_replicates(
-            row,
-            column,
+            way.rows.name,
+            way.column.name,
             LOCALISATION,
             _padded(way, neurons.replicates(scores)),
             layer.replicates(float(self._scores.localised[self._cell(way)])),
@@ -276,6 +284,7 @@ def _empty(rows: LayerGroups, column: LayerGroups, cross: Tensor, settings: Sett
         column,
         neurons,
         cross[:, neurons],
+        cross,
         cross.new_empty(len(cross), width),
         cross.new_empty(len(cross) + 1, len(neurons), cross.shape[2]),
     )

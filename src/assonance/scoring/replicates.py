@@ -21,7 +21,6 @@ from assonance.inference.localisation import (
 from assonance.inference.neuron_intervals import (
     NeuronReplicates,
     bases_of_neurons,
-    jackknife_of_sums,
 )
 from assonance.measures import MEASURES, Measure, NeuronScores
 from assonance.scoring.cells import Cells
@@ -32,7 +31,6 @@ from assonance.scoring.scores import (
     both_ways,
     mean_score,
     nan_mean,
-    worst,
 )
 from assonance.settings import Settings
 from assonance.statistics import Pair, StackedPair
@@ -159,11 +157,7 @@ class ReplicateScores:
         cell = i, j = self.index[row], self.index[column]
         padded = np.full((self.repeats, self._most), np.nan)
         padded[:, : values.shape[1]] = values
-        if name in self.tables:
-            self.tables[name][cell] = nan_mean(values) if means is None else means
-        elif self.others[cell]:
-            with self._lock:
-                np.fmin(self._lowest[name][i], padded, out=self._lowest[name][i])
+        self.tables[name][cell] = nan_mean(values) if means is None else means
         if self._full is not None and name in self._neurons.names:
             full = {each: scores[cell] for each, scores in self._full.neurons.items()}
             if name == LOCALISATION:
@@ -200,11 +194,6 @@ class ReplicateScores:
             return result
         for name in self._neurons.names:
             result[name] = ((*CELL, "neuron", "statistic"), self._interval(name, self._full))
-        for name, lowest in self._lowest.items():
-            scores = worst(self._full.neurons[name], self.others)
-            moved = np.where(np.isinf(lowest), np.nan, lowest) - scores[:, None]
-            ends = jackknife_of_sums(scores, moved.sum(1), (moved**2).sum(1), self.repeats)
-            result[name] = ((CELL[0], "neuron", "statistic"), _within_range(name, ends))
         return result
 
     def _interval(self, name: str, full: Scores) -> NDArray[np.floating]:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from assonance.statistics.fold_layer import FoldLayer
+from assonance.statistics.held_matching import FoldSums
 from assonance.statistics.layer import exceeds_rounding
 from assonance.statistics.lazy import lazy, once
 from assonance.statistics.moment_views import GroupedMoments
@@ -79,6 +80,18 @@ class LayerGroups:
             norms * scale, counts, self.means_without * scale, self.all_frames.shift
         )
         return torch.where(varies & self.all_frames.varies, norms, 0.0)
+
+    def by_fold(self, values: Tensor) -> Tensor:
+        """Add up values of the jackknife groups by fold; (G, ...) to (F, ...)."""
+        folds = torch.tensor(self._grouped.fold_of_group, device=values.device)
+        return values.new_zeros(int(folds.max()) + 1, *values.shape[1:]).index_add_(
+            0, folds, values
+        )
+
+    @lazy
+    def fold_sums(self) -> FoldSums:
+        """Sum the frames, their values and squares by fold."""
+        return FoldSums(*map(self.by_fold, (self.counts, self.sums, self.squares)))
 
     def scatter(self, group: int, dtype: torch.dtype) -> Tensor:
         """Return Σxxᵀ of one group about the pilot shift; (D, D), computed once a dtype."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from assonance.statistics.fold_layer import Products
+from assonance.statistics.held_matching import FoldSums, match_held_out
 from assonance.statistics.hsic import BlockPair
 from assonance.statistics.kernel_sample import KernelSample
 from assonance.statistics.layer import LayerStatistics, submatrix
@@ -26,14 +27,14 @@ class Fold:
 
     def __init__(self, number: int, products: Products) -> None:
         self.number = number
-        self._products = products
+        self.products = products
         self.x = products.x[number]
         self.y = products.y[number]
         self._reverse: Fold | None = None
 
     def swapped(self) -> "Fold":
         """Return the same fold with rows and columns exchanged."""
-        other = Fold(self.number, self._products.swapped())
+        other = Fold(self.number, self.products.swapped())
         other._reverse = self
         return other
 
@@ -71,10 +72,10 @@ class Fold:
 
     @lazy
     def _centred(self) -> tuple[Tensor, Tensor]:
-        return self._products.centred(self.number)
+        return self.products.centred(self.number)
 
     def _standardised(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        return once(self, dtype, lambda: self._products.standardised(self.number, dtype))
+        return once(self, dtype, lambda: self.products.standardised(self.number, dtype))
 
 
 class Pair:
@@ -211,3 +212,15 @@ class Pair:
         sums = [torch.stack(fold.regression) for fold in self.folds]
         variance, covariance, predicted = torch.stack(sums).sum(0)
         return variance, covariance, predicted
+
+    @lazy
+    def matched_held_out(self) -> Tensor:
+        """Correlation of each neuron of x with the partners that other folds chose; (Dx,).
+
+        See `match_held_out`. NaN if there are no folds.
+        """
+        if not self.folds:
+            return torch.full_like(self.x.mean, torch.nan)
+        products = self.folds[0].products
+        x, y = (FoldSums.of_folds(layers) for layers in (products.x, products.y))
+        return match_held_out(products.scaled(), x, y)

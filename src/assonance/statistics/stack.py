@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from assonance.statistics.fold_layer import FoldLayer
+from assonance.statistics.held_matching import FoldSums, match_held_out
 from assonance.statistics.layer import LayerStatistics, submatrix
 from assonance.statistics.lazy import lazy, once
 from assonance.statistics.pair import Pair
@@ -57,6 +58,17 @@ class StackedFold:
         self.training = torch.cat([each.training.mean for each in layers]) * inverse_norms
         self.held_out = torch.cat([each.held_out.mean for each in layers]) * inverse_norms
         self.variance = torch.cat([each.variance for each in layers])
+
+
+def _sums_of_stack(folds: Sequence[StackedFold], counts: Tensor) -> FoldSums:
+    """Return the sums of stacked neurons by fold, from their variances about training means."""
+    training, held_out = (
+        torch.stack([getattr(fold, name) for fold in folds]) for name in ("training", "held_out")
+    )
+    frames = counts[:, None]
+    variance = torch.stack([fold.variance for fold in folds])
+    squares = variance + frames * training * (2 * held_out - training)
+    return FoldSums(counts, frames * held_out, squares)
 
 
 class StackedPair(Pair):
@@ -122,6 +134,16 @@ class StackedPair(Pair):
         sums = [self._regression(number) for number in range(len(self._folds))]
         variance, covariance, predicted = torch.stack(sums).sum(0)
         return variance, covariance, predicted
+
+    @lazy
+    def matched_held_out(self) -> Tensor:
+        """See `Pair.matched_held_out`; shape (Dx,)."""
+        if not self._folds:
+            return torch.full_like(self.x.mean, torch.nan)
+        x_folds, y_folds = zip(*self._folds, strict=True)
+        y = FoldSums.of_folds(y_folds)
+        by_fold, _ = self._scaled(self.product_dtype)
+        return match_held_out(torch.stack(by_fold), _sums_of_stack(x_folds, y.counts), y)
 
     def _regression(self, number: int) -> Tensor:
         """Compute Σx², Σx·p and Σp² over the held-out frames of one fold; (3, Dx)."""
