@@ -52,7 +52,7 @@ two layers the same if each can be computed from the other.
 | Does one layer contain what the other does? | `linreg_heldout` | random twins, log-mel, a second seed |
 | Do two layers arrange frames in the same way? | `cka_utterance`, `cka` | random twins; `cka_standardized` if few neurons dominate |
 | Do they share directions, whatever their strength? | `svcca`, `pwcca`; held out: `cca_heldout` | more frames than neurons |
-| Do they share single neurons? | `maxcorr` | `maxcorr_rotated`, and the localisation index |
+| Do they share single neurons? | `maxcorr`; held out: `maxcorr_heldout` | `maxcorr_rotated`, and the localisation index |
 | Which neurons does every layer have? | `mincorr` | |
 | Do heads attend alike? | `attn_js`, `attn_pearson` | heads that attend by position alone |
 | Are the nearest neighbours of a frame the same? | `mutual_knn` | the sample of frames |
@@ -62,8 +62,9 @@ In-sample measures (`linreg`, `svcca`, …) grow with the width of the column la
 Held-out ones do not: prefer them wherever both are given.
 
 In the tables, *directional* measures differ when row and column change places. A measure without an
-interval has a kink at correlations of 0, or is of a sample of frames. Measures in bold are computed by
-default."""
+interval has a kink at correlations of 0, or a bias that cannot be corrected well enough, or is of a
+sample of frames. Read `linreg_heldout` in place of `cca_r2`, and `maxcorr` in place of `one_to_one` and
+`soft_matching`, where an interval matters. Measures in bold are computed by default."""
 
 
 def blind(measure: Measure) -> str:

@@ -91,13 +91,20 @@ def intervals_text(comparison: Comparison) -> str:
     """Word how intervals were computed, what they generalise to, and where they fail."""
     if not comparison.method:
         return "No intervals were computed."
-    beside = "" if coefficients_held(comparison.replicates) else " and of LinReg's r"
-    return (
+    text = (
         f"Scores carry 95 % intervals from {comparison.method}; they generalise to "
         f"{comparison.provenance.population}. Measures for which these fail in simulation have "
-        "none: near zero similarity an interval for SVCCA and PWCCA would be wrong. Intervals of "
-        f"MaxCorr{beside} hold where neurons share something; where they share nothing they lie "
-        "too high: read held-out scores there."
+        "none: near zero similarity an interval for SVCCA, PWCCA and the consensus of MaxCorr would "
+        "be wrong."
+    )
+    if coefficients_held(comparison.replicates):
+        return (
+            f"{text} The interval of MaxCorr allows for the choice of matches: it is wide where "
+            "the match that other speech chose (MaxCorr, held out) correlates less."
+        )
+    return (
+        f"{text} Intervals of MaxCorr and of LinReg's r hold where neurons share something; where "
+        "they share nothing they lie too high: read held-out scores there."
     )
 
 
