@@ -91,9 +91,7 @@ def test_consensus_shows_its_table(found):
         ):
             expected = source.sel(model_row=name, layer_row=part.index.to_list())
             np.testing.assert_array_equal(part[column], expected)
-        for end in ("low", "high"):
-            bound = found.intervals["mincorr"].sel(model_row=model, statistic=end)
-            np.testing.assert_array_equal(part[end], bound.sel(layer_row=part.index.to_list()))
+        assert not {"low", "high"} & set(part)  # no interval was found that holds
     assert "floor" not in layer_tables.consensus(comparison(twins=False))
 
 

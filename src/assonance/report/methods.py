@@ -94,8 +94,8 @@ def intervals_text(comparison: Comparison) -> str:
     text = (
         f"Scores carry 95 % intervals from {comparison.method}; they generalise to "
         f"{comparison.provenance.population}. Measures for which these fail in simulation have "
-        "none: near zero similarity an interval for SVCCA, PWCCA and the consensus of MaxCorr would "
-        "be wrong."
+        "none: near zero similarity an interval for SVCCA, PWCCA and the consensus of MaxCorr "
+        "would be wrong."
     )
     if coefficients_held(comparison.replicates):
         return (
