@@ -23,18 +23,23 @@ release = assonance.__version__
 
 root_doc = "manual/index"
 extensions = [
-    "myst_parser",
+    "myst_nb",  # Markdown, and the tutorial, which it executes
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
 ]
 # index.md is the way in for readers of the repository.
-exclude_patterns = ["_build", "index.md"]
+exclude_patterns = ["_build", "jupyter_execute", "index.md"]
 html_theme = "furo"
 html_title = f"assonance {release}"
 html_show_sourcelink = False
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 4
+nb_execution_mode = "force"
+nb_execution_timeout = 600
+nb_execution_raise_on_error = True
+nb_execution_in_temp = True
+nb_output_stderr = "remove"  # progress bars and warnings of libraries
 autodoc_typehints = "none"  # the signatures have them
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
