@@ -55,9 +55,10 @@ test-slow: setup
 fuzz: setup
 	ASSONANCE_FUZZ=$${ASSONANCE_FUZZ:-650} $(BIN)/python -m pytest tests/test_fuzz.py
 
-# The pictures of the README, from the demo's results.
+# The pictures of the README and the manual, from the demo's results; needs Chromium.
 pictures: demo
 	$(BIN)/python docs/pictures.py runs/demo/results.nc
+	$(BIN)/python docs/report_parts.py runs/demo/report.html
 
 check: setup
 	$(BIN)/ruff format --check .

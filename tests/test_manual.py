@@ -1,12 +1,17 @@
 """The tutorial runs as it is stored, from audio to a figure."""
 
 import json
+import re
+import runpy
 import warnings
 from pathlib import Path
 
 import pytest
 
-TUTORIAL = Path(__file__).parents[1] / "docs" / "manual" / "tutorial.ipynb"
+import assonance
+
+DOCS = Path(__file__).parents[1] / "docs"
+TUTORIAL = DOCS / "manual" / "tutorial.ipynb"
 
 
 def code_cells():
@@ -32,3 +37,27 @@ def test_the_tutorial_runs_from_audio_to_a_figure(tmp_path, monkeypatch, capsys)
     said = capsys.readouterr().out
     assert "from random weights" in said
     assert "Models share single neurons beyond what random rotations" in said
+
+
+def test_every_part_that_the_picture_of_the_report_numbers_is_named():
+    pictures = runpy.run_path(str(DOCS / "report_parts.py"))["PICTURES"]
+    text = (DOCS / "manual" / "start.md").read_text("utf-8")
+    first = 1
+    for name, _, parts in pictures:
+        after = text.partition(f"images/{name}.png")[2].partition("![")[0]
+        numbers = [int(each) for each in re.findall(r"^(\d+)\. \*\*", after, re.M)]
+        assert numbers == list(range(first, first + len(parts)))
+        first += len(parts)
+
+
+def test_the_parts_that_the_picture_numbers_are_in_the_page():
+    page = Path(assonance.__file__).parent / "report" / "browser" / "page.html.j2"
+    found = re.findall(r'(?:id="|plot\(")([\w-]+)"', page.read_text("utf-8"))
+    pictures = runpy.run_path(str(DOCS / "report_parts.py"))["PICTURES"]
+    named = {
+        each
+        for _, ends, parts in pictures
+        for selector in (*ends, *parts)
+        for each in re.findall(r"#([\w-]+)", selector)
+    }
+    assert named <= set(found)
