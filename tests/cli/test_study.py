@@ -133,6 +133,15 @@ def test_its_cost_is_stated_before_a_weight_is_fetched(published, speech, tmp_pa
     assert not out.exists()
 
 
+def test_a_study_is_copied_to_be_changed(tmp_path):
+    path = tmp_path / "mine.yaml"
+    outcome = run("study", "elkheir2024", "--copy", path)
+    assert outcome.status == 0, outcome.err
+    assert path.read_bytes() == bundled_study("elkheir2024").read_bytes()
+    assert [each.name for each in tmp_path.iterdir()] == ["mine.yaml"]  # nothing was run
+    check_error(run("study", "elkheir2024", "--copy", path), "is there already")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -270,16 +270,27 @@ def study(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the results; runs/STUDY by default.")
     ] = None,
+    copy: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the study to this YAML file, to read and change, and run nothing.",
+            metavar="FILE",
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
     machine: Machine,
 ) -> None:
     """Repeat a published study, and hold it against the published figures."""
+    from assonance.report.study import bundled_study, copy_study
+
     path = Path(study)
     if not path.is_file():
-        from assonance.report.study import bundled_study
-
         path = bundled_study(study)
+    if copy is not None:
+        copy_study(path, copy)
+        say(f"{printable(copy)}: change it, then run `assonance study {printable(copy)}`")
+        return
 
     from assonance.cli.study import Asked
     from assonance.cli.study import study as repeat
