@@ -5,7 +5,7 @@ import pytest
 from comparisons import comparison
 
 from assonance.errors import AssonanceError
-from assonance.tables.neuron_matches import neuron_matches
+from assonance.tables.neuron_matches import by_similarity, neuron_matches
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +43,17 @@ def test_a_count_is_a_whole_number(made, count):
 def test_one_model_alone_has_no_matches():
     with pytest.raises(AssonanceError, match="need two models"):
         neuron_matches(comparison(("a",), (3,), ("maxcorr",)), "a", 1)
+
+
+def test_all_neurons_are_listed_layer_by_layer_those_with_similar_matches_first(made):
+    found = by_similarity(made)
+    layers = [(each, layer) for each in made.models for layer in made.layers(each)]
+    assert [neuron[:2] for neuron, _ in found[: len(layers)]] == layers
+    assert len({neuron for neuron, _ in found}) == len(found)
+    table = neuron_matches(made, "a", 1).table
+    of_layer = [each for each in found if each[0][:2] == ("a", "encoder.1")]
+    best = table["maxcorr"].groupby(level="neuron").max().sort_values(ascending=False)
+    assert [neuron for (*_, neuron), _ in of_layer] == best.index.tolist()
+    for (_, _, neuron), matches in of_layer:
+        for other, row in table.loc[neuron].iterrows():
+            assert matches[other] == (other, row["layer_col"], row["match"])

@@ -50,6 +50,17 @@ def kept_stores(run: Path) -> list[KeptStore]:
     return [_described(folder) for folder in _folders(run)]
 
 
+def open_stores(run: Path) -> list[ActivationStore]:
+    """Open the activations that a run keeps, by the name of the folder.
+
+    Raises
+    ------
+    AssonanceError
+        The card of a store is damaged.
+    """
+    return [_open(folder) for folder in _folders(run)]
+
+
 def verify(store: KeptStore) -> list[str]:
     """Verify the checksums of every shard; return the names of the files that are damaged."""
     opened = _open(store.folder)

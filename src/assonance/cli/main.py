@@ -32,8 +32,8 @@ from assonance.cli.options import (
     Speech,
     Unusable,
 )
-from assonance.cli.reading import export, plot, report, show
-from assonance.cli.reading.options import refuse_missing
+from assonance.cli.reading import explore, export, plot, report, show
+from assonance.cli.reading.options import Hear, refuse_missing
 from assonance.errors import AssonanceError, printable
 from assonance.utils.files import exists
 from assonance.utils.memory import lacks_memory, too_little_memory
@@ -50,7 +50,7 @@ app = typer.Typer(
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(model.app, name="model")
 app.add_typer(store.app, name="store")
-for reads in (add, show.show, export.export, plot.plot, report.report):
+for reads in (add, show.show, export.export, plot.plot, report.report, explore.explore):
     app.command()(reads)
 
 
@@ -83,6 +83,7 @@ def compare(
     out: Out = None,
     overwrite: Overwrite = False,
     keep: Keep = True,
+    sound: Hear = False,
     dry_run: DryRun = False,
     measuring: Measuring,
     speech: Speech,
@@ -130,7 +131,7 @@ def compare(
     if dry_run:
         show_plan(job.models, job.audio, folder.path, job.request())
     else:
-        run(job.models, job.audio, folder, job.request(), diff=job.diff)
+        run(job.models, job.audio, folder, job.request(), diff=job.diff, sound=sound)
 
 
 @app.command()

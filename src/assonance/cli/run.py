@@ -22,12 +22,15 @@ from assonance.cli.run_folder import (
     RunFolder,
     as_yaml,
 )
+from assonance.cli.sound import check_sound, described, sound_of
 from assonance.comparison import relations
 from assonance.comparison.compare import prepare
 from assonance.comparison.configuration import Configuration
 from assonance.comparison.counts import count_comparison
 from assonance.comparison.forecast import check_disk
+from assonance.comparison.kept_run import kept_by
 from assonance.comparison.lookup import open_run
+from assonance.comparison.moments import Sound
 from assonance.comparison.relations import FineTuning
 from assonance.comparison.request import Request
 from assonance.comparison.result import Comparison
@@ -53,6 +56,7 @@ def run(
     progress: Progress,
     *,
     diff: bool = False,
+    sound: bool = False,
 ) -> Comparison:
     """Compare models and write all files of a run into a folder.
 
@@ -73,6 +77,8 @@ def run(
         Receives the stages.
     diff
         Whether to report what fine-tuning changed, with tables and a figure of its own.
+    sound
+        Whether the report has clips of the moments that excite neurons most.
 
     Returns
     -------
@@ -85,6 +91,8 @@ def run(
         See `assonance.compare` and `RunFolder`.
     """
     out.refuse_running()
+    if sound:
+        check_sound(models, request.measures)
     config = Configuration.of(models, audio, out.path, request, diff=diff).values()
     given: Sequence[str | SpeechModel] = models
     if diff:
@@ -102,20 +110,27 @@ def run(
         comparison = prepared.run(out.path, progress, out.activations, show)
         out.check_scores(comparison)
         with progress.stage("writing the report", 1) as advance:
-            texts = _texts(comparison, pairs_of(comparison, diff=diff))
+            heard = None
+            if sound:
+                folder, aligned = out.activations or out.path, request.pooling.alignments
+                heard = sound_of(kept_by(comparison, folder, prepared.speech, aligned))
+                progress.announce(described(heard))
+            texts = _texts(comparison, pairs_of(comparison, diff=diff), heard)
             out.finish(comparison, {CONFIG: as_yaml(config), **texts})
             advance(1)
     return comparison
 
 
-def _texts(comparison: Comparison, pairs: Sequence[FineTuning] | None) -> dict[str, str]:
+def _texts(
+    comparison: Comparison, pairs: Sequence[FineTuning] | None, sound: Sound | None = None
+) -> dict[str, str]:
     """Return tables, claims and report, by the names of their files."""
     claims = evaluate_claims(comparison)
     findings = [*summary(comparison, pairs), *(each.sentence() for each in claims if each.tested)]
     texts = {
         TABLE: _csv(comparison.to_dataframe()),
         CLAIMS: _csv(to_dataframe(claims)),
-        REPORT: render(comparison, findings, pairs),
+        REPORT: render(comparison, findings, pairs, sound),
     }
     for pair in pairs or ():
         texts |= _change_texts(comparison, pair)

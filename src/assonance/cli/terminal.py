@@ -15,7 +15,13 @@ _SHOWN = 10  # utterances that were left out
 
 
 def run(
-    models: Sequence[str], audio: str, out: RunFolder, request: Request, *, diff: bool = False
+    models: Sequence[str],
+    audio: str,
+    out: RunFolder,
+    request: Request,
+    *,
+    diff: bool = False,
+    sound: bool = False,
 ) -> None:
     """Compare models with progress bars and print a summary; see `assonance.cli.run.run`.
 
@@ -26,7 +32,7 @@ def run(
     """
     with Bars() as bars, warnings.catch_warnings():
         warnings.simplefilter("ignore", AssonanceWarning)  # printed with the notes below
-        comparison = runs.run(models, audio, out, request, bars, diff=diff)
+        comparison = runs.run(models, audio, out, request, bars, diff=diff, sound=sound)
     _print_summary(comparison, out, diff=diff)
 
 

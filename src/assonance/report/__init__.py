@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from assonance.comparison.moments import Sound
 from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import Comparison
 from assonance.report.page import render
@@ -14,6 +15,7 @@ def write_report(
     sentences: Sequence[str],
     path: Path,
     pairs: Sequence[FineTuning] | None = None,
+    sound: Sound | None = None,
 ) -> None:
     """Write the report: summary, figures with their tables, methods.
 
@@ -31,10 +33,12 @@ def write_report(
     pairs
         Models before and after fine-tuning; by default those that `assonance.tables.changes.pairs`
         finds.
+    sound
+        Clips of the moments that excite neurons most; by default the page has no sound.
 
     Raises
     ------
     AssonanceError
         The file cannot be written.
     """
-    write_text(path, render(comparison, sentences, pairs))
+    write_text(path, render(comparison, sentences, pairs, sound))

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 # Values are rounded to thousandths, as in every table.
 DIGITS = 3
 # The numbers that each kind of integer can hold, beside the one for a missing value.
-_MOST = {"i2": 2**15 - 1, "i4": 2**31 - 1}
+_MOST = {"i1": 2**7 - 1, "i2": 2**15 - 1, "i4": 2**31 - 1}
 
 
 def rounded(values: ArrayLike) -> NDArray[np.float64]:
@@ -25,7 +25,7 @@ class Packer:
     """Collect arrays, and return in place of each a reference that the page's script resolves.
 
     An array is stored as 16-bit thousandths, as 32-bit ones if these do not reach, or else as
-    float64. The lowest integer stands for a missing value.
+    float64; what is only drawn as 8-bit steps. The lowest integer stands for a missing value.
     """
 
     def __init__(self) -> None:
@@ -40,10 +40,16 @@ class Packer:
         """Store whole numbers, such as indices; NaN is missing."""
         return self._store(np.asarray(values, np.float64), 1)
 
-    def _store(self, values: NDArray[np.float64], unit: int) -> dict[str, Any]:
+    def coarse(self, values: ArrayLike, unit: int) -> dict[str, Any]:
+        """Store what is only drawn, in steps of 1/unit; beyond 127 steps it is clipped."""
+        limit = _MOST["i1"] / unit
+        return self._store(np.asarray(values, np.float64).clip(-limit, limit), unit, "i1")
+
+    def _store(self, values: NDArray[np.float64], unit: int, least: str = "i2") -> dict[str, Any]:
         scaled = np.rint(values * unit)
         most = np.abs(scaled[~np.isnan(scaled)]).max(initial=0)
-        kind = next((name for name, limit in _MOST.items() if most <= limit), "f8")
+        kinds = list(_MOST)[list(_MOST).index(least) :]
+        kind = next((name for name in kinds if most <= _MOST[name]), "f8")
         if kind == "f8":
             stored = rounded(values).astype("<f8")
         else:

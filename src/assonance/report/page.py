@@ -8,6 +8,7 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from assonance.comparison.moments import Sound
 from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import Comparison
 from assonance.errors import join_names, printable
@@ -22,14 +23,26 @@ MOST_LEFT_OUT = 50
 # The parts of the page's script, in the order in which they run; they share one scope.
 SCRIPTS = (
     *("numbers.js", "state.js", "drawing.js", "tooltip.js"),
-    *("matrix.js", "depth.js", "neurons.js", "neuron.js", "heads.js", "changes.js", "trust.js"),
+    *(
+        "matrix.js",
+        "depth.js",
+        "neurons.js",
+        "neuron.js",
+        "sound.js",
+        "heads.js",
+        "changes.js",
+        "trust.js",
+    ),
     *("headline.js", "toolbar.js", "tables.js", "start.js"),
 )
 STYLES = ("page.css", "print.css")
 
 
 def render(
-    comparison: Comparison, sentences: Sequence[str], pairs: Sequence[FineTuning] | None = None
+    comparison: Comparison,
+    sentences: Sequence[str],
+    pairs: Sequence[FineTuning] | None = None,
+    sound: Sound | None = None,
 ) -> str:
     """Render the page.
 
@@ -42,6 +55,8 @@ def render(
     pairs
         Models before and after fine-tuning; by default those that `assonance.tables.changes.pairs`
         finds.
+    sound
+        Clips of the moments that excite neurons most; by default the page has no sound.
 
     Returns
     -------
@@ -78,7 +93,8 @@ def render(
         intervals=methods.intervals_text(comparison),
         tables=appendix.tables(matches, pairs),
         matrix=static_matrix(comparison),
-        packed=views.pack(matches, pairs),
+        packed=views.pack(matches, pairs, sound),
+        sound=base64.b64encode(sound.stream).decode() if sound else "",
         left_out=record.left_out[:MOST_LEFT_OUT],
         more_left_out=max(len(record.left_out) - MOST_LEFT_OUT, 0),
         style=Markup("\n".join(_package_file(name) for name in STYLES)),  # noqa: S704

@@ -7,6 +7,7 @@ import pytest
 from command_line import check_error, run
 from comparisons import comparison
 
+from assonance import Comparison
 from assonance.cli.reading.options import listed, parse_layers
 from assonance.errors import AssonanceError
 
@@ -66,6 +67,18 @@ def test_plot_draws_a_figure(finished, tmp_path):
     assert out.read_bytes().startswith(b"%PDF")
 
 
+def test_explore_shows_matches_also_where_no_activations_were_kept(finished):
+    outcome = run("explore", finished, "hubert-a:2", "--neuron", 3)
+    assert outcome.status == 0
+    first, match = outcome.out.splitlines()
+    assert first == "neuron 3 of hubert-a encoder.2, best matches:"
+    score = float(match.partition(": r ")[2].split()[0])
+    table = Comparison.load(finished / "results.nc").neurons_of("hubert-a", 2).table
+    assert score == pytest.approx(table.loc[3]["maxcorr"].max(), abs=5e-4)
+    (note,) = outcome.said
+    assert note.startswith(f"note: {finished}: has no activations of hubert-a")
+
+
 def test_report_is_written_elsewhere_when_told_to(finished, tmp_path):
     outcome = run("report", finished, "-o", tmp_path / "mine.html")
     assert outcome.out == f"report:  {tmp_path / 'mine.html'}\n"
@@ -84,6 +97,11 @@ def test_report_is_written_elsewhere_when_told_to(finished, tmp_path):
         (("plot", "matrix", "-o", "x.jpg"), "ends in one of"),
         (("plot", "matrix", "-o", "x.pdf", "--pair", "a:1", "b:1"), "is for `neurons`"),
         (("report", "--claims", "nowhere.yaml"), "nowhere.yaml: cannot be read"),
+        (("report", "--sound", "-o", "x.html"), "has no activations of hubert-a"),
+        (("explore", "hubert:2", "--neuron", "1"), "did you mean hubert-a"),
+        (("explore", "hubert-a:7", "--neuron", "1"), "does not exist"),
+        (("explore", "hubert-a:2", "--neuron", "99"), "did you mean 23?"),
+        (("explore", "hubert-a", "--neuron", "1"), "write MODEL:LAYER"),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, tuple) else "",
 )

@@ -2,10 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import soundfile
 from browser import CHROMIUM
 from comparisons import comparison
 
+from assonance.comparison.moments import OFFSETS, Clip, Moment, Sound
+from assonance.corpus import Corpus
+from assonance.corpus.clips import RATE, make_sprite
 from assonance.report.page import render
 
 MEASURES = (
@@ -56,4 +61,38 @@ def little(tmp_path_factory):
     made = replace(made, provenance=replace(made.provenance, models=tuple(models)))
     path = tmp_path_factory.mktemp("little") / "report.html"
     path.write_text(render(made, ("They share a space.",)), "utf-8")
+    return path
+
+
+TONES = {"low": 400, "middle": 800, "high": 1600}
+
+
+@pytest.fixture(scope="session")
+def tones(tmp_path_factory):
+    """Clips of two neurons, each of another tone, so that one hears which it is."""
+    folder = tmp_path_factory.mktemp("tones")
+    for name, pitch in TONES.items():
+        samples = np.sin(2 * np.pi * pitch * np.arange(RATE) / RATE)
+        soundfile.write(folder / f"{name}.wav", samples / 2, RATE)
+    speech = {each.id: each for each in Corpus.from_path(folder)}
+    sprite = make_sprite((speech[name], 0.0, 1.0) for name in TONES)
+    clips = tuple(
+        Clip(
+            Moment(name, 0.5, 4.25, f"a {name} tone"),
+            start + 0.1,
+            0.8,
+            0.4,
+            {"": np.cos(OFFSETS), "wav2vec2-b": np.where(OFFSETS < 0.4, np.sin(OFFSETS), np.nan)},
+        )
+        for name, start in zip(TONES, sprite.starts, strict=True)
+    )
+    heard = {("hubert-a", "encoder.2", 5): clips, ("hubert-a", "encoder.2", 7): clips[::-1]}
+    return Sound(sprite.content, sprite.seconds, "CC BY 4.0", heard, False)
+
+
+@pytest.fixture(scope="session")
+def sounding(found, tones, tmp_path_factory):
+    """A page with sound."""
+    path = tmp_path_factory.mktemp("sounding") / "report.html"
+    path.write_text(render(found, ("They share a space.",), sound=tones), "utf-8")
     return path

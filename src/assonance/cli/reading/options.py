@@ -25,6 +25,14 @@ Models = Annotated[
         "--models", help="A model to show; repeat for several. All by default.", metavar="MODEL"
     ),
 ]
+Hear = Annotated[
+    bool,
+    typer.Option(
+        "--sound",
+        help="Let the report play the moments that excite neurons most. Parts of the speech, which "
+        "may be personal data, are then in the page.",
+    ),
+]
 Layers = Annotated[
     str | None,
     typer.Option(

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from assonance.cli.reading.options import Run, refuse_missing
+from assonance.cli.lines import say
+from assonance.cli.reading.options import Hear, Run, refuse_missing
 
 
 def report(
@@ -14,6 +15,7 @@ def report(
         Path | None,
         typer.Option(help="A YAML file of claims to evaluate.", metavar="FILE"),
     ] = None,
+    sound: Hear = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -25,7 +27,7 @@ def report(
 
     Examples
     --------
-      assonance report runs/demo
+      assonance report runs/demo --sound
       assonance report runs/demo --claims mine.yaml -o mine.html
     """
     refuse_missing(run)
@@ -36,5 +38,15 @@ def report(
 
     chosen = load_claims(claims)
     folder = run if run.is_dir() else run.parent
-    file = write_anew(open_run(run), out or folder / NAME, chosen)
+    comparison = open_run(run)
+    heard = None
+    if sound:
+        from assonance.cli.sound import check_sound, described, sound_of
+        from assonance.comparison.kept_run import open_kept
+
+        check_sound(comparison.models, comparison.provenance.measures)
+        heard = sound_of(open_kept(folder, comparison))
+    file = write_anew(comparison, out or folder / NAME, chosen, heard)
     typer.echo(f"report:  {printable(file)}")
+    if heard is not None:
+        say(described(heard))

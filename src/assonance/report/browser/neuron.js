@@ -1,4 +1,4 @@
-// Neuron: one neuron of A, its rank, and its best match in every other model.
+// Neuron: one neuron of A, its rank, its best match in every other model, and its moments.
 
 function drawNeuron(rows, neuron) {
   const row = rows.find((each) => each.neuron === neuron);
@@ -32,5 +32,6 @@ function drawNeuron(rows, neuron) {
       element("button", { type: "button", onclick: step(-1) }, "previous"),
       element("button", { type: "button", onclick: step(1) }, "next"),
     ),
+    ...momentsOf(neuron),
   );
 }

@@ -3,11 +3,11 @@
 /** An array of some shape; a missing value is NaN. */
 class Numbers {
   constructor(stream, start, { at, shape, kind, unit }) {
-    const Kind = { i2: Int16Array, i4: Int32Array, f8: Float64Array }[kind];
+    const Kind = { i1: Int8Array, i2: Int16Array, i4: Int32Array, f8: Float64Array }[kind];
     const length = shape.reduce((product, side) => product * side, 1);
     this.shape = shape;
     this.unit = kind === "f8" ? 1 : unit;
-    this.missing = { i2: -(2 ** 15), i4: -(2 ** 31), f8: NaN }[kind];
+    this.missing = { i1: -(2 ** 7), i2: -(2 ** 15), i4: -(2 ** 31), f8: NaN }[kind];
     this.values = new Kind(stream, start + at, length);
   }
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from assonance.comparison.moments import Sound
 from assonance.comparison.relations import FineTuning
 from assonance.report.matches import Matches
 from assonance.report.packing import Packer
@@ -11,12 +12,13 @@ from assonance.report.views.headline import headline
 from assonance.report.views.heads import heads
 from assonance.report.views.layers import colours, layers, models, shown, start
 from assonance.report.views.neurons import has_neurons, neurons
+from assonance.report.views.sound import sound
 from assonance.report.views.trust import trust
 
 __all__ = ["has_neurons", "pack", "shown", "trust"]
 
 
-def pack(matches: Matches, pairs: Sequence[FineTuning]) -> str:
+def pack(matches: Matches, pairs: Sequence[FineTuning], heard: Sound | None = None) -> str:
     """Return all numbers of the page as text; see `Packer.pack`."""
     comparison = matches.comparison
     packer = Packer()
@@ -30,5 +32,6 @@ def pack(matches: Matches, pairs: Sequence[FineTuning]) -> str:
         "heads": heads(comparison, packer),
         "changes": changes(comparison, pairs, packer),
         "trust": trust(comparison),
+        "sound": None if heard is None else sound(comparison, heard, packer),
     }
     return packer.pack(record)

@@ -11,6 +11,7 @@ from assonance.report.packing import Packer
 from assonance.report.views.layers import places
 from assonance.tables import matches as match_tables
 from assonance.tables.cells import predicting_measure
+from assonance.tables.neuron_matches import best_matches
 
 # At most so many neurons, counted once a pair of layers, travel with the page: about 5 MB.
 MOST_NEURONS = 300_000
@@ -113,21 +114,13 @@ def _best_matches(comparison: Comparison, packer: Packer) -> list[dict[str, Any]
     models = list(comparison.models)
     found = []
     for row, layer in places(comparison):
-        at = {"model_row": row, "layer_row": layer}
         score, where, neuron = (
             np.full((len(models), comparison.neurons.sizes["neuron"]), np.nan) for _ in range(3)
         )
         for k, col in enumerate(models):
-            if col == row:
-                continue
-            there = {**at, "model_col": col, "layer_col": list(comparison.layers(col))}
-            values = comparison.neurons[MATCHED].sel(there).to_numpy()
-            others = comparison.neurons[f"{MATCHED}_match"].sel(there).to_numpy()
-            best = np.where(np.isnan(values), -np.inf, values).argmax(0)[None]
-            score[k] = np.take_along_axis(values, best, 0)[0]
-            matched = ~np.isnan(score[k])
-            where[k] = np.where(matched, best[0], np.nan)
-            neuron[k] = np.where(matched, np.take_along_axis(others, best, 0)[0], np.nan)
+            if col != row:
+                best = best_matches(comparison, row, layer, col)
+                score[k], where[k], neuron[k] = best.score, best.layer, best.neuron
         found.append(
             {
                 "score": packer.scores(score),
