@@ -136,6 +136,27 @@ def test_the_page_of_measures_is_what_their_declarations_say():
     assert declared - of_heads - {"utterance permutation"} == set(written["BLIND"])
 
 
+def test_every_measure_has_its_formula_source_and_picture():
+    written = runpy.run_path(str(ROOT / "docs" / "formulas.py"))
+    assert written["PAGE"].read_text("utf-8") == written["page"]()
+    assert set(written["FORMULAS"]) == set(MEASURES)
+    assert {each.stem for each in written["PICTURES"].iterdir()} == set(MEASURES)
+
+
+def test_the_lines_of_the_pictures_coincide_where_a_measure_is_blind():
+    """Pictures are of what their text says: the known truth is that of the declarations."""
+    lines = dict(runpy.run_path(str(ROOT / "docs" / "formulas.py"))["layers"]())
+    given = lines[sorted(lines)[5]]
+    for name in ("maxcorr", "linreg", "cca_mean", "cka", "cka_standardized"):
+        scores = {
+            words: assonance.similarity(*map(each.get, "xy"), name) for words, each in given.items()
+        }
+        same, rotated, mapped = scores.values()
+        blind = MEASURES[name].invariances
+        assert (abs(same - rotated) < 1e-6) == bool({"orthogonal", "column linear"} & set(blind))
+        assert (abs(same - mapped) < 1e-6) == ("column linear" in blind)
+
+
 def test_version_and_date_are_the_same_everywhere():
     (cited,) = re.findall(r'^version: "(.+)"$', (ROOT / "CITATION.cff").read_text("utf-8"), re.M)
     (built,) = re.findall(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text("utf-8"), re.M)
