@@ -11,6 +11,7 @@ import typer.main
 from sphinx.application import Sphinx
 
 import assonance
+from assonance import testing
 from assonance.cli.main import app as command_line
 
 HERE = Path(__file__).parent
@@ -69,7 +70,17 @@ def python() -> str:
     for name in sorted(set(assonance.__all__) - {"__version__"}, key=str.lower):
         kind = "autoclass" if inspect.isclass(getattr(assonance, name)) else "autofunction"
         lines += [f".. {kind}:: assonance.{name}", *(["   :members:"] * (kind == "autoclass")), ""]
+    lines += ["```", "", "## Tests of models", "", "```{eval-rst}"]
+    for name in testing.__all__:
+        lines += [f".. autofunction:: assonance.testing.{name}", ""]
     return "\n".join([*lines, "```", ""])
+
+
+def contributing() -> str:
+    """Return the page for contributors, with its links as seen from here."""
+    text = (HERE.parent / "CONTRIBUTING.md").read_text("utf-8")
+    text = re.sub(r"\]\(docs/", "](../", text)
+    return re.sub(r"\[([^\]]+)\]\((?!\.\./|https:)[^)]+\)", r"\1", text)
 
 
 def errors() -> str:
@@ -149,5 +160,5 @@ def setup(app: Sphinx) -> None:
 
 
 GENERATED.mkdir(exist_ok=True)
-for _name, _write in (("commands", commands), ("python", python), ("errors", errors)):
-    (GENERATED / f"{_name}.md").write_text(_write(), "utf-8")
+for _write in (commands, python, errors, contributing):
+    (GENERATED / f"{_write.__name__}.md").write_text(_write(), "utf-8")
