@@ -8,7 +8,11 @@ from pathlib import Path
 
 import click
 import typer.main
+from docutils import nodes
+from latex2mathml.converter import convert
 from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.writers.html5 import HTML5Translator
 
 import assonance
 from assonance import testing
@@ -27,13 +31,15 @@ extensions = [
     "myst_nb",  # Markdown, and the tutorial, which it executes
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx.ext.mathjax",
 ]
 # index.md is the way in for readers of the repository.
 exclude_patterns = ["_build", "jupyter_execute", "index.md"]
 html_theme = "furo"
 html_title = f"assonance {release}"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["manual.css"]
+html_math_renderer = "mathml"  # browsers draw it, and nothing is loaded from elsewhere
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 4
 nb_execution_mode = "force"
@@ -154,8 +160,19 @@ def _name_files_outside(app: Sphinx, document: str, content: list[str]) -> None:
     content[0] = re.sub(r"\[([^\]]+)\]\((\.{1,2}/[^)\s]+|[\w-]+\.md)\)", named, content[0])
 
 
+def _write_formula(translator: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
+    """Write a formula as MathML; a command that has no counterpart there is warned of."""
+    display = "block" if isinstance(node, nodes.math_block) else "inline"
+    formula = convert(node.astext(), display=display)
+    for left in re.findall(r"\\\w+", formula):
+        logging.getLogger(__name__).warning("%s in a formula", left, location=node)
+    translator.body.append(formula)
+    raise nodes.SkipNode
+
+
 def setup(app: Sphinx) -> None:
-    """Connect what happens as pages are read."""
+    """Connect what happens as pages are read and written."""
+    app.add_html_math_renderer("mathml", (_write_formula, None), (_write_formula, None))
     app.connect("source-read", _name_files_outside)
 
 

@@ -33,7 +33,7 @@ HEAD = """# Formulas
 $X$ and $Y$ are the frames (rows) of a row layer with $D$ neurons and of a column layer; both are
 centred. $x_i$ is a neuron of $X$, and $r_{ij}$ its Pearson correlation with neuron $j$ of $Y$.
 $S_{xy} = X^\\top Y/n$, and so on; $R_{xy}$ is the same of standardised neurons. $\\lVert\\cdot\\rVert$ is
-the Frobenius norm and $\\lVert\\cdot\\rVert_*$ the sum of singular values. A superscript $(-f)$ marks what
+the Frobenius norm and $\\lVert\\cdot\\rVert{}_*$ the sum of singular values. A superscript $(-f)$ marks what
 was fitted without fold $f$.
 
 **The pictures** are all made in one way, from synthetic data of known truth. Across is the share of
@@ -66,7 +66,7 @@ FORMULAS: Mapping[str, tuple[str, str]] = {
     ),
     "maxcorr_heldout": (
         r"\frac1D\sum_i\operatorname{corr}\big(x_{ti},\ \sigma_i^{(-f)}\,y_{t\,m_i^{(-f)}}\big),"
-        r"\quad m_i^{(-f)}=\arg\max_j|r_{ij}^{(-f)}|",
+        r"\quad m_i^{(-f)}=\operatorname{argmax}_j|r_{ij}^{(-f)}|",
         "The correlation is over the frames $t$ of all folds, each fold $f$ with the match $m_i$ and the "
         "sign $\\sigma_i$ that all other folds chose.",
     ),
@@ -99,7 +99,7 @@ FORMULAS: Mapping[str, tuple[str, str]] = {
     "ridge_heldout": (
         HELD_OUT,
         "$\\hat x=\\bar x+\\tilde y^\\top\\beta$, where $\\beta$ minimises "
-        "$\\lVert x-\\bar x-\\tilde Y\\beta\\rVert^2+\\lambda\\lVert\\beta\\rVert^2$ without fold $f$, and "
+        "$\\lVert x-\\bar x-\\tilde Y\\beta\\rVert{}^2+\\lambda\\lVert\\beta\\rVert{}^2$ without fold $f$, and "
         "$\\lambda$ is the best of 23 by cross-validation within the training folds.",
     ),
     "cca_mean": (
@@ -126,16 +126,16 @@ FORMULAS: Mapping[str, tuple[str, str]] = {
         "over the frames of all folds, each with its own directions.",
     ),
     "cka": (
-        r"\frac{\lVert Y^\top X\rVert^2}{\lVert X^\top X\rVert\,\lVert Y^\top Y\rVert}",
+        r"\frac{\lVert Y^\top X\rVert{}^2}{\lVert X^\top X\rVert\,\lVert Y^\top Y\rVert}",
         "",
     ),
     "cka_standardized": (
-        r"\frac{\lVert R_{xy}\rVert^2}{\lVert R_{xx}\rVert\,\lVert R_{yy}\rVert}",
+        r"\frac{\lVert R_{xy}\rVert{}^2}{\lVert R_{xx}\rVert\,\lVert R_{yy}\rVert}",
         "",
     ),
     "cka_debiased": (
         r"\frac{H(K,L)}{\sqrt{H(K,K)\,H(L,L)}},\quad "
-        r"H(K,L)=\big\langle K_{ab}L_{ab}+K_{ab}L_{cd}-2K_{ab}L_{ac}\big\rangle",
+        r"H(K,L)=\left\langle  K_{ab}L_{ab}+K_{ab}L_{cd}-2K_{ab}L_{ac}\right\rangle",
         "$K=XX^\\top$ and $L=YY^\\top$; the mean is over all choices of four distinct frames "
         "$a, b, c, d$.",
     ),
@@ -145,7 +145,7 @@ FORMULAS: Mapping[str, tuple[str, str]] = {
     ),
     "cka_rbf": (
         r"\frac{\langle\bar K,\bar L\rangle}{\lVert\bar K\rVert\,\lVert\bar L\rVert},\quad "
-        r"K_{ab}=\exp\!\Big(-\frac{\lVert x_a-x_b\rVert^2}{2\,\operatorname{median}\lVert x_c-x_d\rVert^2}"
+        r"K_{ab}=\exp\!\Big(-\frac{\lVert x_a-x_b\rVert{}^2}{2\,\operatorname{median}\lVert x_c-x_d\rVert{}^2}"
         r"\Big)",
         "$\\bar K$ is centred in rows and columns; $L$ is the same of $Y$. On a sample of frames, as are "
         "the next three.",
@@ -164,41 +164,44 @@ FORMULAS: Mapping[str, tuple[str, str]] = {
         "$A_{ab}=\\lVert x_a-x_b\\rVert$, centred in rows and columns; $B$ is the same of $Y$.",
     ),
     "procrustes": (
-        r"1-\frac{\min_Q\lVert X-YQ\rVert^2}{\lVert X\rVert^2+\lVert Y\rVert^2}"
-        r"=\frac{2\lVert X^\top Y\rVert_*}{\lVert X\rVert^2+\lVert Y\rVert^2}",
+        r"1-\frac{\min_Q\lVert X-YQ\rVert{}^2}{\lVert X\rVert{}^2+\lVert Y\rVert{}^2}"
+        r"=\frac{2\lVert X^\top Y\rVert{}_*}{\lVert X\rVert{}^2+\lVert Y\rVert{}^2}",
         "$Q$ is orthogonal.",
     ),
-    "bures": (r"\frac{\lVert X^\top Y\rVert_*}{\lVert X\rVert\,\lVert Y\rVert}", ""),
+    "bures": (r"\frac{\lVert X^\top Y\rVert{}_*}{\lVert X\rVert\,\lVert Y\rVert}", ""),
     "angular_procrustes": (
-        r"1-\frac2\pi\arccos\frac{\lVert X^\top Y\rVert_*}{\lVert X\rVert\,\lVert Y\rVert}",
+        r"1-\frac2\pi\arccos\frac{\lVert X^\top Y\rVert{}_*}{\lVert X\rVert\,\lVert Y\rVert}",
         "",
     ),
-    "attn_frobenius": (r"1-\big\langle\lVert A-B\rVert\big\rangle", "The mean is over utterances."),
+    "attn_frobenius": (
+        r"1-\left\langle \lVert A-B\rVert\right\rangle",
+        "The mean is over utterances.",
+    ),
     "attn_frobenius_normalized": (
-        r"1-\big\langle\lVert A-B\rVert/\sqrt{2T}\big\rangle",
+        r"1-\left\langle \lVert A-B\rVert/\sqrt{2T}\right\rangle",
         "The mean is over utterances.",
     ),
     "attn_pearson": (
-        r"\big\langle\tfrac{T-1}{T}\operatorname{corr}(a_t,b_t)\big\rangle",
+        r"\left\langle \tfrac{T-1}{T}\operatorname{corr}(a_t,b_t)\right\rangle",
         "The mean is over all queries $t$ of all utterances. The factor is that of the published code.",
     ),
     "attn_pearson_centered": (
-        r"\big\langle\operatorname{corr}(a_t,b_t)\big\rangle",
+        r"\left\langle \operatorname{corr}(a_t,b_t)\right\rangle",
         "The mean is over all queries $t$ of all utterances.",
     ),
     "attn_js": (
-        r"1-\big\langle\operatorname{JS}(a_t,b_t)\big\rangle,\quad "
+        r"1-\left\langle \operatorname{JS}(a_t,b_t)\right\rangle,\quad "
         r"\operatorname{JS}(a,b)=\tfrac12\sum_k a_k\ln\frac{2a_k}{a_k+b_k}"
         r"+\tfrac12\sum_k b_k\ln\frac{2b_k}{a_k+b_k}",
         "The mean is over queries $t$.",
     ),
     "attn_js_bits": (
-        r"1-\big\langle\operatorname{JS}(a_t,b_t)\big\rangle/\ln2",
+        r"1-\left\langle \operatorname{JS}(a_t,b_t)\right\rangle/\ln2",
         "$\\operatorname{JS}$ is that of `attn_js`.",
     ),
     "attn_cka": (
-        r"\Big\langle\frac{\lVert B^\top A\rVert^2}{\lVert A^\top A\rVert\,\lVert B^\top B\rVert}"
-        r"\Big\rangle",
+        r"\left\langle \frac{\lVert B^\top A\rVert{}^2}{\lVert A^\top A\rVert\,\lVert B^\top B\rVert}"
+        r"\right\rangle",
         "Columns of $A$ and $B$ are centred; the mean is over utterances.",
     ),
 }
