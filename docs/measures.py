@@ -54,7 +54,7 @@ two layers the same if each can be computed from the other.
 | Do they share directions, whatever their strength? | `svcca`, `pwcca`; held out: `cca_heldout` | more frames than neurons |
 | Do they share single neurons? | `maxcorr`; held out: `maxcorr_heldout` | `maxcorr_rotated`, and the localisation index |
 | Which neurons does every layer have? | `mincorr` | |
-| Do heads attend alike? | `attn_js`, `attn_pearson` | heads that attend by position alone |
+| Do heads attend alike? | `attn_js`, `attn_pearson` | random weights; for `attn_pearson` also heads that attend by position alone |
 | Are the nearest neighbours of a frame the same? | `mutual_knn` | the sample of frames |
 | What did fine-tuning change? | `assonance diff`: `linreg_heldout` both ways, `maxcorr` | a second seed |
 

@@ -12,7 +12,6 @@ import assonance
 from assonance.activations.shared_rows import Pooling
 from assonance.claims.claim import Claim
 from assonance.claims.verdict import evaluate_claims, to_dataframe
-from assonance.cli.run import pairs_of
 from assonance.comparison import results_file
 from assonance.comparison.configuration import Configuration
 from assonance.comparison.records import CorpusRecord, ModelRecord, Provenance
@@ -21,6 +20,7 @@ from assonance.comparison.result import Comparison
 from assonance.corpus import LeftOut, Reading
 from assonance.measures import MEASURES
 from assonance.models.precomputed import _FIELDS as CARD_FIELDS
+from assonance.report.anew import pairs_of
 from assonance.settings import Settings
 from assonance.tables import changes
 

@@ -7,6 +7,7 @@ from assonance.cli import terminal
 from assonance.cli.run_folder import RunFolder
 from assonance.comparison.request import Request
 from assonance.corpus import LeftOut
+from assonance.report.anew import summary
 
 
 def start(monkeypatch, tmp_path, outcome):
@@ -21,7 +22,7 @@ def test_findings_and_files_are_on_standard_output_and_notes_are_not(monkeypatch
     shown = capsys.readouterr()
     first, *sentences, results, report = shown.out.splitlines()
     assert first.startswith("hubert-a and wav2vec2-b on ")
-    assert [line.strip() for line in sentences] == runs.summary(found)
+    assert [line.strip() for line in sentences] == summary(found)
     assert results == "results: " + ", ".join(
         str(tmp_path / name) for name in ("results.nc", "results.csv", "claims.csv")
     )

@@ -24,7 +24,13 @@ def test_matches_show_their_table(found, measure):
         (col,) = set(found.models) - {row}
         (line,) = [each for each in axes.lines if each.get_label() == col]
         part = table.loc[row, col]
-        np.testing.assert_array_equal(line.get_xdata(), part["position"].clip(lower=low))
+        if measure == "attn_js":
+            layers = found.layers(row)
+            depth = [layers.index(each) for each in part.index.get_level_values("layer_row")]
+            np.testing.assert_array_equal(line.get_xdata(), depth)
+            assert "positions" not in axes.get_xlabel()
+        else:
+            np.testing.assert_array_equal(line.get_xdata(), part["position"].clip(lower=low))
         np.testing.assert_array_equal(line.get_ydata(), part["value"].clip(lower=low))
 
 

@@ -15,10 +15,12 @@ def test_sentences_state_subspaces_neurons_and_heads():
     }
     lines = sentences(tuned(scores), PAIR)
     assert [line.split(" ")[0] for line in lines] == ["Subspaces", "Neurons", "Heads"]
-    assert "0.99 at encoder.0, 0.30 at encoder.4." in lines[0]
-    assert lines[0].endswith(
-        "From encoder.3 on, all layers lie below the second-seed ceiling (0.50 at encoder.4)."
+    assert lines[0] == (
+        "Subspaces (LinReg, held-out R²): fine-tuning changed late layers most. 99 % of the "
+        "variance of encoder.0 can still be predicted, 30 % of that of encoder.4; from encoder.3 "
+        "on, layers changed by more than another seed changes them (50 % at encoder.4)."
     )
+    assert "A neuron's best match after fine-tuning correlates at" in lines[1]
     assert "still their own best match" in lines[1]
 
 
@@ -28,16 +30,15 @@ def test_a_last_layer_above_the_ceiling_is_stated():
         ("cka", "before", "again"): [0.5] * 5,
     }
     (line,) = sentences(tuned(scores, measures=("cka",)), PAIR)
-    assert "lowest at encoder.2 with 0.40" in line
-    assert line.endswith(
-        "The last layer does not lie below the second-seed ceiling (0.50 at encoder.4)."
-    )
+    assert "fine-tuning changed middle layers most" in line
+    assert "0.90 at encoder.0, 0.80 at encoder.4, and least, 0.40, at encoder.2" in line
+    assert line.endswith("; encoder.4 changed by no more than another seed changes it (0.50).")
 
 
-def test_without_a_second_seed_the_middle_of_the_range_is_the_mark():
+def test_without_a_second_seed_half_of_the_loss_is_the_mark():
     scores = {("cka", "before", "after"): [0.9, 0.9, 0.8, 0.5, 0.4]}
     (line,) = sentences(tuned(scores, measures=("cka",)), FineTuning("before", "after"))
-    assert "From encoder.3 on, all layers lie below the middle between the most and the" in line
+    assert line.endswith("; half of the loss is reached by encoder.3.")
 
 
 def test_intervals_are_in_brackets_and_their_method_is_named_last():

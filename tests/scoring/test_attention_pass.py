@@ -174,6 +174,10 @@ def test_what_positions_alone_would_score_stands_beside(found, maps, measure):
     length = int(np.median([one.shape[-1] for one in maps["a encoder.1"]]))
     of_positions = of_position(maps, length)
     expected = head_similarity_matrix(of_positions, [measure], settings=SETTINGS, per_head=True)
+    if measure == "attn_js":  # smooth maps are all alike by it
+        assert measure not in found.position_singles
+        assert measure not in found.position_scores
+        return
     table = found.position_singles[measure]
     np.testing.assert_allclose(table, expected[f"{measure}_by_head"], **CLOSE)
     np.testing.assert_allclose(found.position_scores[measure], expected[measure], **CLOSE)

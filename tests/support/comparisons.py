@@ -12,6 +12,7 @@ from assonance.comparison.result import CELL, Comparison
 from assonance.corpus import LeftOut
 from assonance.inference.intervals import STATISTICS, intervals
 from assonance.measures import MEASURES
+from assonance.measures.roles import WITHOUT_POSITIONS
 from assonance.scoring.scores import attributes
 from assonance.tables.heads import DESCRIPTORS
 
@@ -67,7 +68,8 @@ def comparison(
                 values[..., None, None] + rng.uniform(-0.02, 0, shape),
                 attributes(known),
             )
-            heads[f"{name}_position"] = heads[name] - 0.1
+            if name not in WITHOUT_POSITIONS:
+                heads[f"{name}_position"] = heads[name] - 0.1
     if heads.data_vars:
         heads = heads.assign(descriptors(models, labels, rng))
     if "maxcorr" in neurons:

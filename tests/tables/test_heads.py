@@ -1,5 +1,7 @@
 """Heads are classified and matched by the scores that the comparison holds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,11 +55,21 @@ def test_the_best_match_of_a_head_is_the_highest_in_all_layers(found, measure):
         match = {"layer_col": best["layer_col"]}
         cell = here.sel(match).isel(head_row=head, head_col=best["head_col"])
         assert best["value"] == cell
-        assert best["position"] == pytest.approx(float(cell) - 0.1)
+        if measure == "attn_js":
+            assert np.isnan(best["position"])
+        else:
+            assert best["position"] == pytest.approx(float(cell) - 0.1)
         back = table.loc[col, row].loc[best["layer_col"], best["head_col"]]
         assert best["mutual"] == ((back["layer_col"], back["head_col"]) == (layer, head))
         mutual += best["mutual"]
     assert 0 < mutual < len(table)
+
+
+def test_positions_are_no_floor_of_a_divergence_also_in_runs_that_hold_them(found):
+    kept = found.heads.assign(attn_js_position=found.heads["attn_js"] * 0 + 0.999)
+    table = head_tables.head_matches(replace(found, heads=kept), "attn_js")
+    assert table["position"].isna().all()
+    assert head_tables.head_matches(found, "attn_frobenius")["position"].notna().all()
 
 
 def test_models_are_averages_of_their_heads(found):

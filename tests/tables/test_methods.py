@@ -1,5 +1,7 @@
 """The paragraph on methods names everything that a reader must know, and nothing else."""
 
+from dataclasses import replace
+
 from comparisons import comparison
 
 from assonance.tables.methods import methods_text
@@ -20,6 +22,15 @@ def test_it_names_models_speech_measures_sources_references_and_versions():
     ):
         assert words in text
     assert "\n" not in text
+
+
+def test_without_a_population_no_sentence_is_left_open():
+    made = comparison(measures=("cka",))
+    assert not made.provenance.population
+    assert "generalise" not in methods_text(made)
+    known = replace(made.provenance, population="other recordings")
+    text = methods_text(replace(made, provenance=known))
+    assert "jackknife over 10 groups of utterances, and generalise to other recordings." in text
 
 
 def test_what_was_not_computed_is_not_mentioned():

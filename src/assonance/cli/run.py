@@ -39,9 +39,8 @@ from assonance.models import SpeechModel
 from assonance.models.loading import Loading, load_all
 from assonance.models.roster import unique_names
 from assonance.plots import changes as change_plots
-from assonance.report import change_summary
+from assonance.report.anew import pairs_of, summary
 from assonance.report.page import render
-from assonance.report.summary import sentences
 from assonance.tables import changes as change_tables
 from assonance.tables.heads import head_measures
 from assonance.utils.files import is_folder, slug, write_text
@@ -176,18 +175,6 @@ def _base_of_the_second(models: Sequence[SpeechModel]) -> dict[str, str]:
     names = unique_names(pair)
     both = all(relations.learned(each.info.objective, each.info.source) for each in pair)
     return {names[1]: names[0]} if both else {}
-
-
-def pairs_of(comparison: Comparison, *, diff: bool) -> tuple[FineTuning, ...] | None:
-    """Return the pretrained and fine-tuned model of a `diff` run, or None for any other run."""
-    return (FineTuning(*comparison.models),) if diff else None
-
-
-def summary(comparison: Comparison, pairs: Sequence[FineTuning] | None = None) -> list[str]:
-    """Summarise a comparison in sentences, or what changed if it is of fine-tuned pairs."""
-    if pairs is None:
-        return sentences(comparison)
-    return [line for pair in pairs for line in change_summary.sentences(comparison, pair)]
 
 
 def evaluate(run: Path, config: Path | None) -> tuple[list[ClaimResult], Path]:

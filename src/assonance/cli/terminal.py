@@ -9,6 +9,7 @@ from assonance.cli.run_folder import CHANGES, CLAIMS, REPORT, RESULTS, TABLE, Ru
 from assonance.comparison.request import Request
 from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceWarning, join_names, printable
+from assonance.report.anew import pairs_of, summary
 from assonance.utils.progress_bars import Bars
 
 _SHOWN = 10  # utterances that were left out
@@ -50,7 +51,7 @@ def _print_summary(comparison: Comparison, out: RunFolder, *, diff: bool) -> Non
         f"{join_names(comparison.models)} on {speech.utterances} utterances, "
         f"{speech.seconds / 60:.1f} minutes, {speech.frames} frames"
     )
-    for sentence in runs.summary(comparison, runs.pairs_of(comparison, diff=diff)):
+    for sentence in summary(comparison, pairs_of(comparison, diff=diff)):
         say(f"  {sentence}")
     names = (RESULTS, TABLE, CLAIMS, *([CHANGES] if diff else []))
     say(f"results: {', '.join(printable(out.path / name) for name in names)}")

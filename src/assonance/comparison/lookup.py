@@ -18,6 +18,7 @@ import xarray as xr
 from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceError, check_path, did_you_mean, join_names, printable
 from assonance.utils.files import exists
+from assonance.utils.yaml_files import read_yaml
 
 RESULTS = "results.nc"
 _OF_RUNS = ("config.yaml", "activations")  # what an unfinished run has
@@ -63,6 +64,17 @@ def open_run(run: str | Path) -> Comparison:
         if not rest:
             raise
         raise AssonanceError(f"{error}; still there: {join_names(rest, _SHOWN)}") from error
+
+
+def was_diff(run: str | Path) -> bool:
+    """Return whether a run is one of `assonance diff`, by the configuration in its folder."""
+    path = Path(run)
+    config = (path if path.is_dir() else path.parent) / _OF_RUNS[0]
+    try:
+        values = read_yaml(config)
+    except AssonanceError:  # no configuration that can be read: a comparison like any other
+        return False
+    return isinstance(values, dict) and values.get("diff") is True
 
 
 def find_folder(run: str | Path) -> Path:

@@ -95,13 +95,15 @@ class Views:
         """Figures: ``comparison.plot.matrix("cka", width="column")``; see `assonance.plots`."""
         return _room("plots.gallery").Gallery(self)
 
-    def report(self, path: str | Path) -> Path:
+    def report(self, path: str | Path, *, lead: str | None = None) -> Path:
         """Write the report as one HTML file.
 
         Parameters
         ----------
         path
             The file, or a folder for ``report.html``.
+        lead
+            The measure that leads the page; by default the one that overfitting cannot raise.
 
         Returns
         -------
@@ -111,9 +113,9 @@ class Views:
         Raises
         ------
         AssonanceError
-            The file cannot be written.
+            `lead` was not taken, or the file cannot be written.
         """
-        written: Path = _room("report.anew").write_anew(self, Path(path))
+        written: Path = _room("report.anew").write_anew(self, Path(path), lead=lead)
         return written
 
     def methods_text(self) -> str:

@@ -27,6 +27,9 @@ CHANGE = {
     "Neurons": ("maxcorr",),
     "Heads": ("attn_js", "attn_pearson", "attn_frobenius"),
 }
+# Measures of heads without a floor of positions alone: mean maps are smooth, and by these measures
+# all smooth maps are alike.
+WITHOUT_POSITIONS = ("attn_js",)
 # Correlation of each neuron with its best match: what a single neuron shares.
 MATCHED = "maxcorr"
 # Correlation of each neuron with its prediction from the other layer: what the whole layer shares.
@@ -60,4 +63,5 @@ __all__ = [
     "PREDICTING",
     "ROTATED",
     "STANDARD",
+    "WITHOUT_POSITIONS",
 ]

@@ -1,6 +1,7 @@
 """Draw attention heads: where they look, and how similar their best matches are."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -96,7 +97,7 @@ def _column(axes: Axes, heads: pd.DataFrame, profiles: xr.DataArray, column: int
 
 
 def head_matches(comparison: Comparison, measure: str) -> Figure:
-    """Draw the score of each head with its best match, against that of positions alone.
+    """Draw the score of each head with its best match, against that of positions alone or depth.
 
     Parameters
     ----------
@@ -107,7 +108,8 @@ def head_matches(comparison: Comparison, measure: str) -> Figure:
     -------
     matplotlib.figure.Figure
         One panel per model, one point per head and other model. The numbers are ``position`` and
-        ``value`` of `assonance.tables.heads.head_matches`.
+        ``value`` of `assonance.tables.heads.head_matches`. Where ``position`` is no floor, heads
+        are drawn at the depth of their layer instead.
 
     Raises
     ------
@@ -120,26 +122,48 @@ def head_matches(comparison: Comparison, measure: str) -> Figure:
     figure, panels = curves.panels(comparison)
     parts = curves.pairs(table)
     models = head_tables.with_heads(comparison)
+    floor = table["position"].notna().any()
     for row, axes in panels.items():
         if row not in models:
             axes.set_title(f"{curves.short(row)} has no heads", size=11)
             axes.set_axis_off()
             continue
-        axes.axline((low, low), slope=1, color=curves.QUIET, ls="--", lw=1)
+        if floor:
+            axes.axline((low, low), slope=1, color=curves.QUIET, ls="--", lw=1)
         for col in (each for each in models if each != row):
             part = parts[row, col]
             look = curves.style(comparison, col) | {"ls": "", "alpha": 0.7, "lw": 0}
-            axes.plot(limits.clip(part["position"]), limits.clip(part["value"]), label=col, **look)
+            across = limits.clip(part["position"]) if floor else _places(comparison, row, part)
+            axes.plot(across, limits.clip(part["value"]), label=col, **look)
         axes.set_title(f"each head of {curves.short(row)}", size=11)
-        margin = 0.03 * (high - low)
-        axes.set_xlim(low - margin, high + margin)
-        axes.set_xticks(np.linspace(low, high, 6))
-        axes.xaxis.set_major_formatter("{x:.2g}")
-        axes.tick_params(axis="x", labelrotation=0)
-        axes.set_xlabel(f"{title(comparison, measure)},\nthe same two heads by positions alone")
+        if floor:
+            margin = 0.03 * (high - low)
+            axes.set_xlim(low - margin, high + margin)
+            axes.set_xticks(np.linspace(low, high, 6))
+            axes.xaxis.set_major_formatter("{x:.2g}")
+            axes.tick_params(axis="x", labelrotation=0)
+            axes.set_xlabel(f"{title(comparison, measure)},\nthe same two heads by positions alone")
+        else:
+            _layer_axis(axes, comparison.layers(row))
         axes.set_ylabel(f"{title(comparison, measure)}\nwith the best head of the other model")
         curves.value_axis(axes, limits)
-    extra = [curves.dashed_handle("as similar as by positions alone")]
-    heading = f"Are heads similar beyond positions? {title(comparison, measure)}"
-    curves.finish(figure, comparison, heading, extra, "best head of")
+    extra = [curves.dashed_handle("as similar as by positions alone")] if floor else []
+    question = "Are heads similar beyond positions?" if floor else "Do heads attend alike?"
+    curves.finish(
+        figure, comparison, f"{question} {title(comparison, measure)}", extra, "best head of"
+    )
     return figure
+
+
+def _places(comparison: Comparison, model: str, part: pd.DataFrame) -> list[int]:
+    """Return the place of each head's layer in its model."""
+    layers = comparison.layers(model)
+    return [layers.index(str(each)) for each in part.index.get_level_values("layer_row")]
+
+
+def _layer_axis(axes: Axes, layers: Sequence[str]) -> None:
+    """Label the layers along an axis, as many as there is room for."""
+    shown = range(0, len(layers), math.ceil(len(layers) / 13))
+    axes.set_xlim(-0.5, len(layers) - 0.5)
+    axes.set_xticks(shown, [curves.short(layers[each], 16) for each in shown], rotation=90)
+    axes.set_xlabel("layer of the head")

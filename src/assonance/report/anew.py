@@ -6,10 +6,12 @@ from pathlib import Path
 from assonance.claims.claim import Claim
 from assonance.claims.verdict import evaluate_claims
 from assonance.comparison.moments import Sound
+from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import Comparison
-from assonance.report import write_report
+from assonance.report import change_summary
+from assonance.report.page import render
 from assonance.report.summary import sentences
-from assonance.tables import changes as change_tables
+from assonance.utils.files import write_text
 
 NAME = "report.html"
 
@@ -18,7 +20,10 @@ def write_anew(
     comparison: Comparison,
     path: Path,
     claims: Sequence[Claim] | None = None,
+    *,
+    pairs: Sequence[FineTuning] | None = None,
     sound: Sound | None = None,
+    lead: str | None = None,
 ) -> Path:
     """Write the report with its summary and the verdicts of claims.
 
@@ -30,8 +35,12 @@ def write_anew(
         File to write, or a folder for ``report.html``.
     claims
         Claims to evaluate; the bundled ones by default.
+    pairs
+        Models before and after fine-tuning, if the summary is of what that changed.
     sound
         Clips of the moments that excite neurons most; by default the page has no sound.
+    lead
+        The measure that leads the page; by default the one that overfitting cannot raise.
 
     Returns
     -------
@@ -41,10 +50,26 @@ def write_anew(
     Raises
     ------
     AssonanceError
-        The file cannot be written.
+        `lead` was not taken, or the file cannot be written.
     """
     file = path / NAME if path.is_dir() else path
     verdicts = evaluate_claims(comparison, claims)
-    found = [*sentences(comparison), *(each.sentence() for each in verdicts if each.tested)]
-    write_report(comparison, found, file, change_tables.pairs(comparison), sound)
+    found = [*summary(comparison, pairs, lead), *(e.sentence() for e in verdicts if e.tested)]
+    write_text(file, render(comparison, found, pairs, sound, lead))
     return file
+
+
+def pairs_of(comparison: Comparison, *, diff: bool) -> tuple[FineTuning, ...] | None:
+    """Return the pretrained and fine-tuned model of a `diff` run, or None for any other run."""
+    return (FineTuning(*comparison.models),) if diff else None
+
+
+def summary(
+    comparison: Comparison,
+    pairs: Sequence[FineTuning] | None = None,
+    lead: str | None = None,
+) -> list[str]:
+    """Summarise a comparison in sentences, or what changed if it is of fine-tuned pairs."""
+    if pairs is None:
+        return sentences(comparison, lead)
+    return [line for pair in pairs for line in change_summary.sentences(comparison, pair)]

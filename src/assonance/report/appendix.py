@@ -13,7 +13,6 @@ from assonance.measures.layer_descriptors import DESCRIPTORS
 from assonance.measures.roles import CONSENSUS, HELD_OUT, MATCHED, PREDICTED_R
 from assonance.report.grids import Grid, cell, grid
 from assonance.report.matches import Matches
-from assonance.report.views.layers import shown
 from assonance.report.words import interval_headings, named, title
 from assonance.tables import cells, floors_and_ceilings
 from assonance.tables import changes as change_tables
@@ -49,7 +48,7 @@ def tables(matches: Matches, pairs: Sequence[FineTuning]) -> list[Table]:
     """Make all tables whose numbers were computed."""
     comparison = matches.comparison
     return [
-        *_matrices(comparison),
+        *_matrices(matches),
         *_best_layers(matches),
         *_changes(comparison, pairs),
         *_neurons(comparison),
@@ -58,9 +57,10 @@ def tables(matches: Matches, pairs: Sequence[FineTuning]) -> list[Table]:
     ]
 
 
-def _matrices(comparison: Comparison) -> Iterator[Table]:
+def _matrices(matches: Matches) -> Iterator[Table]:
     """Yield each measure's scores of all layers with all layers, with their intervals."""
-    for place, name in enumerate(shown(comparison)):
+    comparison = matches.comparison
+    for place, name in enumerate(matches.shown):
         table = (
             layer_tables.matrix(comparison, name) if name != LOCALISATION else _index(comparison)
         )
@@ -101,7 +101,7 @@ def _best_layers(matches: Matches) -> Iterator[Table]:
     comparison = matches.comparison
     if len(comparison.models) < 2:
         return
-    for place, name in enumerate(shown(comparison)):
+    for place, name in enumerate(matches.shown):
         if name == LOCALISATION:
             continue
         table = matches.best(name).copy()
@@ -206,6 +206,7 @@ def _heads(comparison: Comparison) -> Iterator[Table]:
         if matches.empty:
             continue
         name = title(comparison, measure)
+        matches = matches.dropna(axis="columns", how="all")
         matches = matches.rename_axis(["model", "other model", "layer", "head"]).rename(
             columns={
                 "layer_col": "layer of the best match",

@@ -12,7 +12,8 @@ from assonance.comparison.result import Comparison
 from assonance.errors import join_names, printable
 from assonance.inference.localisation import LOCALISATION
 from assonance.measures import MEASURES
-from assonance.measures.roles import CHANGE, EXPLAINED, LEADING, MATCHED
+from assonance.measures.roles import CHANGE, EXPLAINED, MATCHED
+from assonance.report.change_summary import begins, changed_most, remaining
 from assonance.report.matches import Matches, Pair
 from assonance.report.words import percent
 from assonance.tables import cells, floors_and_ceilings
@@ -43,14 +44,6 @@ class Number:
     interval: str
     text: str
     references: tuple[tuple[str, str], ...] = ()
-
-
-def leading_measure(comparison: Comparison) -> str | None:
-    """Name the measure of the shared space: the first of `LEADING` that is defined anywhere."""
-    computed = [name for name in LEADING if name in comparison.scores]
-    # With little speech, some measures are undefined everywhere.
-    defined = [name for name in computed if comparison.scores[name].notnull().any()]
-    return next(iter(defined or computed), None)
 
 
 def heads_measure(comparison: Comparison) -> str | None:
@@ -89,7 +82,7 @@ def verdict(matches: Matches, pairs: Sequence[FineTuning]) -> str:
     models = [relations.models[name] for name in comparison.models]
     apart = any(relations.unrelated(row, col) for row, col in permutations(models, 2))
     if pairs and not apart:
-        return _of_change(comparison, pairs[0])
+        return _of_change(matches, pairs[0])
     directions = unrelated_pairs(comparison)
     names = list(dict.fromkeys(printable(name) for pair in directions for name in pair))
     if len(directions) < len(models) * (len(models) - 1) or len(names) > 3:
@@ -108,7 +101,7 @@ def verdict(matches: Matches, pairs: Sequence[FineTuning]) -> str:
 def _space(matches: Matches, pairs: Sequence[Pair]) -> str:
     """Word how much of a space is shared, against random weights."""
     comparison = matches.comparison
-    measure = leading_measure(comparison)
+    measure = matches.space
     if measure is None:
         return ""
     means, above, floors = [], [], []
@@ -163,7 +156,7 @@ def _neurons(matches: Matches, pairs: Sequence[Pair]) -> str:
         if min(lows) > MOST
         else "and some of their neurons"
     )
-    if leading_measure(comparison) is None:
+    if matches.space is None:
         words = f"share {words.split(maxsplit=1)[1]}"
     return f"{words} (localisation index {_range(values)}; 0: none in common, 1: one to one)"
 
@@ -190,39 +183,20 @@ def _attention(matches: Matches, pairs: Sequence[Pair]) -> str:
     )
 
 
-def _of_change(comparison: Comparison, pair: FineTuning) -> str:
+def _of_change(matches: Matches, pair: FineTuning) -> str:
     """Word what fine-tuning changed: the first layer, the last layer, and where change begins."""
+    comparison = matches.comparison
     table = change_tables.layers(comparison, pair)
     measure = next(iter(change_tables.leading_measures(table)), None)
+    if matches.lead in table.index.get_level_values("measure"):
+        measure = matches.lead
     if measure is None:
         return "Nothing that was computed compares the layers before and after fine-tuning."
     curve = change_tables.curve(table, measure)
-    first, last = (float(curve["value"].iloc[k]) for k in (0, -1))
-    lowest = int(curve["value"].to_numpy().argmin())
-    where = (
-        "late layers"
-        if lowest >= 2 * len(curve) / 3
-        else "early layers"
-        if lowest < len(curve) / 3
-        else "middle layers"
-    )
-    if measure in EXPLAINED:
-        said = (
-            f"{percent(first)} of the variance of {curve.index[0]} can still be predicted, "
-            f"{percent(last)} of {curve.index[-1]}"
-        )
-    else:
-        said = (
-            f"{MEASURES[measure].title} of a layer before and after is {first:.2f} at "
-            f"{curve.index[0]} and {last:.2f} at {curve.index[-1]}"
-        )
-    onset = change_tables.onset(curve)
-    if onset and curve["ceiling"].notna().any():
-        said += f"; from {onset} on, layers changed by more than another seed changes them"
-    elif onset:
-        said += f"; half of the loss is reached by {onset}"
+    said = f"{remaining(curve, measure)}{begins(curve, measure)}"
+    said = said[:1].lower() + said[1:]
     name = printable(pair.fine_tuned)
-    return _unbroken(f"Fine-tuning to {name} changed {where} most: {said}.")
+    return _unbroken(f"Fine-tuning to {name} changed {changed_most(curve)} most: {said}.")
 
 
 def numbers(matches: Matches, row: str, col: str) -> list[Number]:
@@ -245,7 +219,7 @@ def numbers(matches: Matches, row: str, col: str) -> list[Number]:
 
 
 def _shared_space(matches: Matches, row: str, col: str) -> Number | None:
-    measure = leading_measure(matches.comparison)
+    measure = matches.space
     if measure is None:
         return None
     names = printable(row), printable(col)
@@ -287,7 +261,7 @@ def _shared_attention(matches: Matches, row: str, col: str) -> Number | None:
 def _depth(matches: Matches, row: str, col: str) -> Number | None:
     """Average how much deeper the best matches lie; its bounds are those of the sets of layers."""
     comparison = matches.comparison
-    measure = leading_measure(comparison) or heads_measure(comparison)
+    measure = matches.space or heads_measure(comparison)
     if measure is None:
         return None
     sets = matches.sets(measure)

@@ -2,8 +2,13 @@
 
 import pandas as pd
 
+from assonance.comparison.lookup import find_measure
 from assonance.comparison.result import Comparison
+from assonance.errors import AssonanceError
 from assonance.inference.localisation import LOCALISATION
+from assonance.measures import MEASURES
+from assonance.measures.roles import FIRST_SHOWN, LEADING, ROTATED
+from assonance.tables import cells
 from assonance.tables import matches as match_tables
 from assonance.tables.best_layers import behind_best, sets_of
 
@@ -18,12 +23,47 @@ class Matches:
     ----------
     comparison
         Scores of two models or more.
+    lead
+        The measure that leads the page; by default the one that overfitting cannot raise.
+
+    Attributes
+    ----------
+    shown
+        The measures that a reader can choose: the leading one, then those of `FIRST_SHOWN`.
+        Rotated neurons are a floor, not a measure of similarity; what is undefined everywhere is
+        left out.
+
+    Raises
+    ------
+    AssonanceError
+        `lead` has no scores of pairs of layers.
     """
 
-    def __init__(self, comparison: Comparison) -> None:
+    def __init__(self, comparison: Comparison, lead: str | None = None) -> None:
         self.comparison = comparison
+        self.shown = _shown(comparison)
+        self.lead = None if lead is None else find_measure(comparison, lead)
+        if self.lead is not None:
+            if self.lead not in self.shown:
+                raise AssonanceError(
+                    f"{self.lead}: has no scores of pairs of layers to lead the report; "
+                    f"choose one of {', '.join(self.shown)}"
+                )
+            self.shown.sort(key=lambda name: name != self.lead)
         self._best: dict[str, pd.DataFrame] = {}
         self._behind: dict[str, pd.DataFrame] = {}
+
+    @property
+    def space(self) -> str | None:
+        """Name the measure of the shared space: what leads, or the first of `LEADING`.
+
+        What is undefined everywhere, as some measures are with little speech, comes last.
+        """
+        if self.lead is not None and compares_spaces(self.lead):
+            return self.lead
+        computed = [name for name in LEADING if name in self.comparison.scores]
+        defined = [name for name in computed if self.comparison.scores[name].notnull().any()]
+        return next(iter(defined or computed), None)
 
     def best(self, measure: str) -> pd.DataFrame:
         """Return the best match of each layer with its references; see `matches.best_layers`.
@@ -52,3 +92,16 @@ class Matches:
     def sets(self, measure: str) -> pd.DataFrame:
         """Return the sets of best layers; see `best_layers.best_sets`."""
         return sets_of(self.behind(measure))
+
+
+def compares_spaces(measure: str) -> bool:
+    """Return whether a measure compares whole layers, and not neurons or heads."""
+    return measure in MEASURES and MEASURES[measure].level == "layer"
+
+
+def _shown(comparison: Comparison) -> list[str]:
+    of_models = {f"model_{side}": list(comparison.models) for side in ("row", "col")}
+    names = [name for name in cells.measures(comparison) if name != ROTATED]
+    names.sort(key=lambda name: FIRST_SHOWN.index(name) if name in FIRST_SHOWN else 99)
+    names += [LOCALISATION] if LOCALISATION in comparison.scores else []
+    return [name for name in names if comparison.scores[name].sel(of_models).notnull().any()]

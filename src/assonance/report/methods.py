@@ -1,71 +1,11 @@
-"""Word the methods of a comparison, as a paragraph to paste into a paper."""
+"""Word what scores are read against, how sure they are, and what the models are."""
 
-from collections.abc import Iterator
-
-from assonance.__about__ import __version__
 from assonance.comparison.records import ModelRecord
 from assonance.comparison.result import Comparison
-from assonance.errors import join_names, printable
+from assonance.errors import printable
 from assonance.inference.intervals import coefficients_held
-from assonance.report.words import title
 from assonance.tables import cells
 from assonance.tables import trust as trust_tables
-from assonance.tables.best_layers import LEVEL
-
-
-def paragraph(comparison: Comparison) -> str:
-    """Word what was compared, by which measures, against which references, how sure.
-
-    Returns
-    -------
-    str
-        One paragraph with citations.
-    """
-    return " ".join(_sentences(comparison))
-
-
-def _sentences(comparison: Comparison) -> Iterator[str]:
-    record = comparison.provenance
-    corpus = record.corpus
-    models = join_names([printable(name) for name in comparison.models], most=20)
-    speakers = f" by {len(corpus.speakers)} speakers" if corpus.speakers else ""
-    yield (
-        f"We compared all layers of {models} with assonance "
-        f"{printable(str(record.versions.get('assonance', __version__)))} on "
-        f"{corpus.seconds / 60:.1f} minutes of speech ({printable(corpus.name)}: "
-        f"{corpus.utterances} utterances{speakers}, {corpus.frames} frames)."
-    )
-    measures = [
-        _cited(comparison, str(name))
-        for name in record.measures
-        if str(name) in comparison.scores.data_vars
-    ]
-    if measures:
-        yield f"Measures: {'; '.join(measures)}."
-    if comparison.twins:
-        yield "Floor: the same architectures with random weights."
-    if comparison.baseline:
-        yield "Baseline: log-mel frames."
-    if comparison.nulls.data_vars:
-        yield (
-            f"Null: circular shifts of one layer's frames against the other's "
-            f"({comparison.nulls.sizes.get('shift', 0)} shifts)."
-        )
-    if comparison.method:
-        yield (
-            f"Intervals are 95 % intervals from {comparison.method}; they generalise to "
-            f"{printable(record.population)}."
-        )
-        yield (
-            "The best-matching layers are those whose score is not significantly below the highest "
-            f"(paired differences, family-wise level {LEVEL})."
-        )
-
-
-def _cited(comparison: Comparison, name: str) -> str:
-    source = comparison.scores[name].attrs.get("source", "")
-    cited = f" ({printable(str(source))})" if source else ""
-    return f"{printable(title(comparison, name))}{cited}"
 
 
 def references_text(comparison: Comparison) -> str:
@@ -91,11 +31,12 @@ def intervals_text(comparison: Comparison) -> str:
     """Word how intervals were computed, what they generalise to, and where they fail."""
     if not comparison.method:
         return "No intervals were computed."
+    to = comparison.provenance.population
     text = (
-        f"Scores carry 95 % intervals from {comparison.method}; they generalise to "
-        f"{comparison.provenance.population}. Measures for which these fail in simulation have "
-        "none: near zero similarity an interval for SVCCA, PWCCA and the consensus of MaxCorr "
-        "would be wrong."
+        f"Scores carry 95 % intervals from {comparison.method}"
+        f"{f'; they generalise to {to}' if to else ''}. Measures for which these fail in "
+        "simulation have none: near zero similarity an interval for SVCCA, PWCCA and the "
+        "consensus of MaxCorr would be wrong."
     )
     if coefficients_held(comparison.replicates):
         return (

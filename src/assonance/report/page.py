@@ -18,6 +18,7 @@ from assonance.report.static_matrix import static_matrix
 from assonance.report.words import bounds, level, title
 from assonance.tables import changes as change_tables
 from assonance.tables import heads as head_tables
+from assonance.tables.methods import methods_text
 
 MOST_LEFT_OUT = 50
 # The parts of the page's script, in the order in which they run; they share one scope.
@@ -43,6 +44,7 @@ def render(
     sentences: Sequence[str],
     pairs: Sequence[FineTuning] | None = None,
     sound: Sound | None = None,
+    lead: str | None = None,
 ) -> str:
     """Render the page.
 
@@ -57,6 +59,8 @@ def render(
         finds.
     sound
         Clips of the moments that excite neurons most; by default the page has no sound.
+    lead
+        The measure that leads the page; see `Matches`.
 
     Returns
     -------
@@ -74,7 +78,7 @@ def render(
     environment.filters |= {"one_line": printable}
     record = comparison.provenance
     script = script_text()
-    matches = Matches(comparison)
+    matches = Matches(comparison, lead)
     several = len(comparison.models) > 1
     return environment.get_template("page.html.j2").render(
         record=record,
@@ -85,14 +89,14 @@ def render(
         layers=_layers(comparison),
         facts=methods.facts,
         sentences=sentences,
-        shown=_shown(comparison, pairs),
+        shown=_shown(matches, pairs),
         measures=list(_measures(comparison)),
-        methods=methods.paragraph(comparison),
+        methods=methods_text(comparison),
         headless=[model for model in comparison.models if model not in _with_heads(comparison)],
         references=methods.references_text(comparison),
         intervals=methods.intervals_text(comparison),
         tables=appendix.tables(matches, pairs),
-        matrix=static_matrix(comparison),
+        matrix=static_matrix(matches),
         packed=views.pack(matches, pairs, sound),
         sound=base64.b64encode(sound.stream).decode() if sound else "",
         left_out=record.left_out[:MOST_LEFT_OUT],
@@ -134,9 +138,9 @@ def _within_a_sentence(text: str) -> str:
     return printable(f"{first}{text[1:]}".removesuffix("."))
 
 
-def _shown(comparison: Comparison, pairs: Sequence[FineTuning]) -> dict[str, bool]:
+def _shown(matches: Matches, pairs: Sequence[FineTuning]) -> dict[str, bool]:
     """Tell which views have numbers."""
-    layers = bool(views.shown(comparison))
+    comparison, layers = matches.comparison, bool(matches.shown)
     return {
         "matrix": layers,
         "depth": layers and len(comparison.models) > 1,

@@ -7,14 +7,15 @@ from markupsafe import Markup, escape
 
 from assonance.comparison.result import Comparison
 from assonance.errors import printable
-from assonance.report.views.layers import colours, places, shown
+from assonance.report.matches import Matches
+from assonance.report.views.layers import colours, places
 from assonance.report.words import title
 from assonance.tables import cells
 
 _CELL, _LEFT, _TOP = 14, 140, 30
 
 
-def static_matrix(comparison: Comparison) -> Markup:
+def static_matrix(matches: Matches) -> Markup:
     """Draw the first measure's scores of all layers with all layers.
 
     Returns
@@ -23,7 +24,7 @@ def static_matrix(comparison: Comparison) -> Markup:
         An SVG with one path a colour, so that its size hardly grows with the number of layers;
         empty if nothing was computed for pairs of layers.
     """
-    names = shown(comparison)
+    comparison, names = matches.comparison, matches.shown
     if not names:
         return Markup("")
     every = places(comparison)

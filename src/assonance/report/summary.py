@@ -9,7 +9,8 @@ from assonance.comparison.relations import Relations
 from assonance.comparison.result import Comparison
 from assonance.inference.localisation import LOCALISATION
 from assonance.measures import MEASURES
-from assonance.measures.roles import EXPLAINED, HELD_OUT, LEADING, MATCHED
+from assonance.measures.roles import EXPLAINED, HELD_OUT, MATCHED
+from assonance.report.matches import Matches
 from assonance.report.words import percent
 from assonance.tables import floors_and_ceilings
 from assonance.tables import matches as match_tables
@@ -17,13 +18,15 @@ from assonance.tables import trust as trust_tables
 from assonance.tables.best_layers import best_sets
 
 
-def sentences(comparison: Comparison) -> list[str]:
+def sentences(comparison: Comparison, lead: str | None = None) -> list[str]:
     """Write the summary.
 
     Parameters
     ----------
     comparison
         Two or more models; the summary of a single one is empty.
+    lead
+        The measure that leads; see `assonance.report.matches.Matches`.
 
     Returns
     -------
@@ -34,10 +37,7 @@ def sentences(comparison: Comparison) -> list[str]:
         with the lowest and the highest score; the same for related models. Last, how intervals
         were made. What was not computed is left out.
     """
-    computed = [name for name in LEADING if name in comparison.scores]
-    # With little speech, some measures are undefined everywhere.
-    defined = [name for name in computed if comparison.scores[name].notnull().any()]
-    leading = next(iter(defined or computed), None)
+    leading = Matches(comparison, lead).space
     unrelated, related = _pairs(comparison)
     several = len(comparison.models) > 2
     lines = []

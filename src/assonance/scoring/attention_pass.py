@@ -15,6 +15,7 @@ from torch import Tensor
 
 from assonance.inference.resampling import Resampling, hash_name
 from assonance.measures import Measure
+from assonance.measures.roles import WITHOUT_POSITIONS
 from assonance.scoring.attention_sums import AttentionSums, Batch, batches
 from assonance.scoring.caveats import ONE_GROUP, few_interval_groups
 from assonance.scoring.head_scores import head_descriptors, head_replicates, head_scores
@@ -244,11 +245,15 @@ class AttentionPass:
         )
         if not self.descriptors:
             return result
-        position = head_scores([self._by_position(total, pool_map)], self.measures, self.settings)
         descriptors = head_descriptors(self.heads, total.shapes)
+        result = replace(result, singles=xr.merge([tables.heads, descriptors], join="exact"))
+        measures = [each for each in self.measures if each.name not in WITHOUT_POSITIONS]
+        if not measures:
+            return result
+        sums = self._by_position(total, measures, pool_map)
+        position = head_scores([sums], measures, self.settings)
         return replace(
             result,
-            singles=xr.merge([tables.heads, descriptors], join="exact"),
             position_scores=_by_position_alone(position.scores),
             position_singles=_by_position_alone(position.heads),
         )
@@ -283,9 +288,11 @@ class AttentionPass:
     def _no_heads(self) -> HeadSums:
         return HeadSums(self.heads, self.pairs, [each.needs for each in self.measures])
 
-    def _by_position(self, total: AttentionSums, pool_map: Map) -> HeadSums:
+    def _by_position(
+        self, total: AttentionSums, measures: Sequence[Measure], pool_map: Map
+    ) -> HeadSums:
         """Compare heads that attend by position alone, at the median length."""
-        sums = self._no_heads()
+        sums = HeadSums(self.heads, self.pairs, [each.needs for each in measures])
         maps = total.shapes.position_only(int(np.median(total.lengths)))
         sums.update(torch.split(maps, list(self.heads.values())), pool_map)
         return sums

@@ -16,7 +16,7 @@ from assonance.measures.names import LEVELS
 from assonance.measures.roles import CHANGE, MATCHED, ROTATED
 from assonance.tables import cells
 from assonance.tables.cells import estimates
-from assonance.tables.heads import head_measures, require_heads
+from assonance.tables.heads import head_measures, position_name, require_heads
 
 # The two directions of an asymmetric measure: how well the fine-tuned layer predicts the
 # pretrained one (what it retained), and the other way round (what was there already).
@@ -90,8 +90,9 @@ def heads(comparison: Comparison, pair: FineTuning, measure: str) -> pd.DataFram
     -------
     pandas.DataFrame
         Indexed by layer and head; with value (the head with itself), position (the score of two
-        heads that attend by relative position alone), best and best_head: the highest score with
-        a head of the same layer after fine-tuning, and the index of that head.
+        heads that attend by relative position alone, NaN by a measure for which that is no floor),
+        best and best_head: the highest score with a head of the same layer after fine-tuning, and
+        the index of that head.
 
     Raises
     ------
@@ -101,10 +102,11 @@ def heads(comparison: Comparison, pair: FineTuning, measure: str) -> pd.DataFram
     relations.check(comparison, pair)
     require_heads(comparison, measure)
     models = (pair.pretrained, pair.fine_tuned)
+    position = position_name(comparison, measure)
     rows = []
     for layer in comparison.layers(pair.pretrained):
         scores = _heads(comparison, measure, models, layer)
-        positions = _heads(comparison, f"{measure}_position", models, layer)
+        positions = _heads(comparison, position or "", models, layer)
         for head in range(len(scores)):
             best = int(np.argmax(scores[head]))
             rows.append(

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceError
-from assonance.measures.roles import CHANGE
+from assonance.measures.roles import CHANGE, WITHOUT_POSITIONS
 from assonance.tables import cells
 
 # The kind of a head is the first of which its descriptor reaches the threshold. Diagonal, vertical
@@ -93,8 +93,9 @@ def head_matches(comparison: Comparison, measure: str) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Indexed by model_row, model_col, layer_row and head_row; with layer_col, head_col and
-        value, position (the score of two heads that attend by relative position alone) and mutual,
-        whether the two heads are each other's best match. Heads without a match are left out.
+        value, position (the score of two heads that attend by relative position alone, NaN by a
+        measure for which that is no floor) and mutual, whether the two heads are each other's best
+        match. Heads without a match are left out.
 
     Raises
     ------
@@ -111,7 +112,8 @@ def head_matches(comparison: Comparison, measure: str) -> pd.DataFrame:
             scores, reverse = (
                 _scores(comparison, measure, *pair) for pair in ((row, col), (col, row))
             )
-            position = _scores(comparison, f"{measure}_position", row, col)
+            name = position_name(comparison, measure)
+            position = _scores(comparison, name, row, col) if name else scores * np.nan
             best, best_of_col = (_best(table) for table in (scores, reverse))
             matched = np.flatnonzero(best >= 0)
             layers, heads = zip(*(scores.columns[place] for place in best[matched]), strict=True)
@@ -131,6 +133,15 @@ def head_matches(comparison: Comparison, measure: str) -> pd.DataFrame:
                 )
             )
     return pd.concat(parts).set_index(["model_row", "model_col", "layer_row", "head_row"])
+
+
+def position_name(comparison: Comparison, measure: str) -> str | None:
+    """Name the scores of two heads that attend by relative position alone; None if they have none.
+
+    Runs of 0.1.0 hold such scores also of measures for which they are no floor.
+    """
+    name = f"{measure}_position"
+    return name if name in comparison.heads and measure not in WITHOUT_POSITIONS else None
 
 
 def head_models(comparison: Comparison, measure: str) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from typing import Any
 from assonance.comparison.records import ModelRecord
 from assonance.comparison.result import Comparison
 from assonance.errors import join_names, printable
+from assonance.tables.best_layers import LEVEL
 
 _ALL = 10**6
 # What a setting is when it is named in a sentence; the others are those of the default.
@@ -100,7 +101,9 @@ def _intervals(comparison: Comparison) -> list[str]:
     to = comparison.provenance.population
     return [
         f"Intervals are 95 % intervals from {comparison.method}"
-        + (f", and generalise to {to}." if to else ".")
+        + (f", and generalise to {printable(to)}." if to else "."),
+        "The best-matching layers are those whose score is not significantly below the highest "
+        f"(paired differences, family-wise level {LEVEL}).",
     ]
 
 

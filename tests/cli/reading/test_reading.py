@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 from command_line import check_error, run
-from comparisons import comparison
+from comparisons import comparison, tuned
 
 from assonance import Comparison
 from assonance.cli.reading.options import listed, parse_layers
@@ -67,6 +67,30 @@ def test_plot_draws_a_figure(finished, tmp_path):
     assert out.read_bytes().startswith(b"%PDF")
 
 
+def test_the_measure_that_leads_is_in_verdict_numbers_matrix_and_summary(finished, tmp_path):
+    run("report", finished, "--lead", "cka", "-o", tmp_path / "cka.html")
+    run("report", finished, "-o", tmp_path / "usual.html")
+    led, usual = ((tmp_path / f"{name}.html").read_text("utf-8") for name in ("cka", "usual"))
+    assert "share a space (CKA" in led
+    assert "of the variance predicted by a linear map" not in led
+    assert "of the variance predicted by a linear map" in usual
+    assert "CKA of 9 layers with each other" in led
+    assert "Shared space (CKA" in led
+
+
+def test_a_run_of_diff_is_reported_and_shown_as_one(finished, tmp_path):
+    folder = tmp_path / "diff"
+    tuned(measures=MEASURES).save(folder / "results.nc")
+    usual = run("show", folder).out
+    (folder / "config.yaml").write_text("diff: true\nmodels: [a, b]\n")
+    assert run("report", folder).status == 0
+    page = (folder / "report.html").read_text("utf-8")
+    for text in (page, run("show", folder).out):
+        assert "fine-tuning changed" in text
+        assert "Shared space (" not in text
+    assert "Shared space (" in usual
+
+
 def test_explore_shows_matches_also_where_no_activations_were_kept(finished):
     outcome = run("explore", finished, "hubert-a:2", "--neuron", 3)
     assert outcome.status == 0
@@ -98,6 +122,8 @@ def test_report_is_written_elsewhere_when_told_to(finished, tmp_path):
         (("plot", "matrix", "-o", "x.pdf", "--pair", "a:1", "b:1"), "is for `neurons`"),
         (("report", "--claims", "nowhere.yaml"), "nowhere.yaml: cannot be read"),
         (("report", "--sound", "-o", "x.html"), "has no activations of hubert-a"),
+        (("report", "--lead", "ckaa", "-o", "x.html"), "did you mean cka"),
+        (("report", "--lead", "entropy", "-o", "x.html"), "has no scores of pairs of layers"),
         (("explore", "hubert:2", "--neuron", "1"), "did you mean hubert-a"),
         (("explore", "hubert-a:7", "--neuron", "1"), "does not exist"),
         (("explore", "hubert-a:2", "--neuron", "99"), "did you mean 23?"),

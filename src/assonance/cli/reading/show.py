@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -55,10 +56,15 @@ def show(
         from assonance.tables.heads import heads as described
 
         _print(described(comparison).reset_index(), as_json=as_json)
-    elif as_json:
-        typer.echo(json.dumps(_summary(comparison), ensure_ascii=False, indent=1))
     else:
-        _print_summary(comparison)
+        from assonance.comparison.lookup import was_diff
+        from assonance.report.anew import pairs_of, summary
+
+        found = summary(comparison, pairs_of(comparison, diff=was_diff(run)))
+        if as_json:
+            typer.echo(json.dumps(_summary(comparison, found), ensure_ascii=False, indent=1))
+        else:
+            _print_summary(comparison, found)
 
 
 def _best(comparison: "Comparison", cell: str, measure: str | None) -> "pd.DataFrame":
@@ -78,10 +84,8 @@ def _neurons(comparison: "Comparison", cell: str, top: int) -> "pd.DataFrame":
     return comparison.neurons_of(*find_cell(comparison, cell)).top(top).reset_index()
 
 
-def _summary(comparison: "Comparison") -> dict[str, Any]:
+def _summary(comparison: "Comparison", sentences: Sequence[str]) -> dict[str, Any]:
     """Return what a program wants to have of a run."""
-    from assonance.report.summary import sentences
-
     record = comparison.provenance
     return {
         "models": {name: list(comparison.layers(name)) for name in comparison.models},
@@ -92,23 +96,22 @@ def _summary(comparison: "Comparison") -> dict[str, Any]:
             "seconds": record.corpus.seconds,
             "frames": record.corpus.frames,
         },
-        "summary": sentences(comparison),
+        "summary": list(sentences),
         "notes": list(record.notes),
         "left_out": len(record.left_out),
         "versions": dict(record.versions),
     }
 
 
-def _print_summary(comparison: "Comparison") -> None:
+def _print_summary(comparison: "Comparison", sentences: Sequence[str]) -> None:
     from assonance.errors import join_names, printable
-    from assonance.report.summary import sentences
 
     record = comparison.provenance
     for name in comparison.models:
         layers = comparison.layers(name)
         typer.echo(f"{printable(name)}: {len(layers)} layers, {layers[0]} to {layers[-1]}")
     typer.echo(f"measures: {join_names(record.measures, 10**6)}")
-    for sentence in sentences(comparison):
+    for sentence in sentences:
         typer.echo(f"  {sentence}")
     for note in record.notes:
         typer.echo(f"note: {note}", err=True)

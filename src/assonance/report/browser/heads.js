@@ -104,18 +104,19 @@ function drawHead(place) {
     textAt(0, height + 14, `−${reach}`, { class: "quiet" }),
     textAt(width, height + 14, `+${reach} frames`, { class: "quiet", "text-anchor": "end" }),
   );
+  const floor = matches.some((each) => each.position);
   const rows = matches.flatMap((each) =>
     data.models.flatMap(({ name }, model) => {
       const value = each.score.get(place, model);
       if (Number.isNaN(value)) return [];
       const other = each.head.get(place, model);
       const cells = [each.title, Number.isNaN(other) ? name : headName(other), shown(value)];
-      cells.push(each.position ? shown(each.position.get(place, model)) : "–");
+      if (floor) cells.push(each.position ? shown(each.position.get(place, model)) : "–");
       cells.push(each.mutual.get(place, model) ? "yes" : "no");
       return [element("tr", {}, ...cells.map((words, k) => element(k ? "td" : "th", k ? {} : { scope: "row" }, words)))];
     }),
   );
-  const headings = ["measure", "best match", "score", "average offsets alone", "mutual"];
+  const headings = ["measure", "best match", "score", ...(floor ? ["average offsets alone"] : []), "mutual"];
   const table = element(
     "div",
     { class: "wide", tabindex: 0, role: "region", "aria-label": "Best matches of the chosen head" },

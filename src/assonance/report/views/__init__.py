@@ -10,12 +10,12 @@ from assonance.report.packing import Packer
 from assonance.report.views.changes import changes
 from assonance.report.views.headline import headline
 from assonance.report.views.heads import heads
-from assonance.report.views.layers import colours, layers, models, shown, start
+from assonance.report.views.layers import colours, layers, models, start
 from assonance.report.views.neurons import has_neurons, neurons
 from assonance.report.views.sound import sound
 from assonance.report.views.trust import trust
 
-__all__ = ["has_neurons", "pack", "shown", "trust"]
+__all__ = ["has_neurons", "pack", "trust"]
 
 
 def pack(matches: Matches, pairs: Sequence[FineTuning], heard: Sound | None = None) -> str:

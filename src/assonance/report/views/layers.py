@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from assonance.comparison.result import Comparison
 from assonance.errors import printable
-from assonance.inference.localisation import LOCALISATION
 from assonance.measures import MEASURES
-from assonance.measures.roles import EXPLAINED, FIRST_SHOWN, ROTATED
+from assonance.measures.roles import EXPLAINED
 from assonance.report.matches import Matches
 from assonance.report.packing import Packer
 from assonance.report.words import definition, level, title
@@ -37,19 +36,6 @@ def models(comparison: Comparison) -> list[dict[str, Any]]:
     ]
 
 
-def shown(comparison: Comparison) -> list[str]:
-    """Name the measures that a reader can choose, those of `FIRST_SHOWN` first.
-
-    Rotated neurons are a floor, not a measure of similarity; what is undefined everywhere is left
-    out.
-    """
-    of_models = {f"model_{side}": list(comparison.models) for side in ("row", "col")}
-    names = [name for name in cells.measures(comparison) if name != ROTATED]
-    names.sort(key=lambda name: FIRST_SHOWN.index(name) if name in FIRST_SHOWN else 99)
-    names += [LOCALISATION] if LOCALISATION in comparison.scores else []
-    return [name for name in names if comparison.scores[name].sel(of_models).notnull().any()]
-
-
 def places(comparison: Comparison) -> list[tuple[str, str]]:
     """List model and layer of each row and column, N in all."""
     return [(model, layer) for model in comparison.models for layer in comparison.layers(model)]
@@ -67,7 +53,7 @@ def start(comparison: Comparison) -> list[int]:
 
 def layers(matches: Matches, packer: Packer) -> list[dict[str, Any]]:
     """Collect, for each measure, the N × N scores with all that they are read against."""
-    return [_measure(matches, name, packer) for name in shown(matches.comparison)]
+    return [_measure(matches, name, packer) for name in matches.shown]
 
 
 def _measure(matches: Matches, name: str, packer: Packer) -> dict[str, Any]:
