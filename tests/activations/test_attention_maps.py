@@ -56,7 +56,7 @@ def test_utterances_are_read_on_the_coarsest_grid():
     for layer in layers:
         np.testing.assert_allclose(layer.sum(-1), 1, rtol=1e-6)
     (caveat,) = source.caveats()
-    assert caveat.startswith("the attention of fine is compared on the coarser frames")
+    assert caveat.startswith("the attention of fine is compared on the frames of the other")
 
 
 @pytest.mark.parametrize(("longest", "count"), [(None, 1), (1.0, 3), (2.5, 1)])

@@ -11,6 +11,7 @@ from assonance import AssonanceError, Corpus, compare, load_model, similarity_ma
 from assonance.activations.extraction import extract
 from assonance.activations.pooling import ranges_in
 from assonance.activations.shared_rows import Pooling, keep_common_utterances, lacking, share_rows
+from assonance.activations.unkept import UnkeptStore
 from assonance.corpus import LeftOut
 
 FEW = ["maxcorr", "cka"]
@@ -60,11 +61,30 @@ def brute(store, id, label, spans, by="mean"):
     return np.array(rows)
 
 
+def rows_by_id(meeting, name):
+    return zip([each.id for each in meeting.speech], meeting.rows[name], strict=True)
+
+
 def rows_of(meeting, extractions, name, place, label):
     id = meeting.speech.utterances[place].id
     frames = extractions[name].store.read(id, [label])[label]
     rows = meeting.rows[name][place]
     return frames if rows is None else rows.of(frames)
+
+
+def test_frames_at_other_moments_are_not_called_another_rate(extracted):
+    corpus, extractions = extracted
+    fine = extractions["fine"]
+    later = UnkeptStore(fingerprint={}, layers=fine.store.layers)
+    for id in fine.ids:
+        later.write(id, {}, fine.store.times(id) + 0.0025, "audio")
+    meeting = share_rows(corpus, {"a": fine, "b": replace(fine, store=later)}, Pooling(), "skip")
+    (note,) = meeting.notes
+    assert note == (
+        "the frames of b are at other moments than those of a: each is compared with the one "
+        "nearest in time"
+    )
+    assert all(len(rows) == fine.store.n_frames(id) for id, rows in rows_by_id(meeting, "b"))
 
 
 def test_frames_at_the_same_times_are_rows_as_they_are(extracted):

@@ -378,6 +378,29 @@ def test_a_bad_file_stops_a_run_that_was_told_to_stop(pair, recordings, tmp_path
     check_error(outcome, "short.wav: too short", "mend or remove it")
 
 
+def test_attention_alone_writes_no_activations_and_prints_a_finding(pair, speech, tmp_path):
+    quick = ("--no-uncertainty", "--no-twins")
+    told = run(
+        "compare", *pair, "--audio", speech, "--out", tmp_path / "a", "-m", "attn_js", *quick
+    )
+    assert told.status == 0, told.err
+    assert "Shared attention (Attention, Jensen–Shannon" in told.out
+    assert not (tmp_path / "a" / "activations").exists()
+    both = (*quick, "-m", "attn_js", "-m", "cka")
+    run("compare", *pair, "--audio", speech, "--out", tmp_path / "b", *both)
+    alone, beside = (Comparison.load(tmp_path / name / "results.nc") for name in "ab")
+    assert alone.scores["attn_js"].identical(beside.scores["attn_js"])
+    assert alone.provenance.corpus == beside.provenance.corpus
+
+
+def test_attention_alone_leaves_out_what_a_model_cannot_use(pair, recordings, tmp_path):
+    soundfile.write(recordings / "short.wav", voice(0.01, seed=1), 16000)
+    options = ("--no-uncertainty", "--no-twins", "-m", "attn_js")
+    told = run("compare", *pair, "--audio", recordings, "--out", tmp_path / "out", *options)
+    assert told.status == 0
+    assert any(line.startswith("left out: ") and "short.wav" in line for line in told.said)
+
+
 # Before and after
 
 
@@ -390,8 +413,8 @@ def test_diff_leaves_what_changed_layer_by_layer(checkpoint, speech, tmp_path):
         *("-m", "cka", "-m", "maxcorr", "-m", "attn_js"),
     )
     assert told.status == 0, told.err
-    assert "Subspaces (CKA, each layer before and after fine-tuning): " in told.out
-    assert "second-seed ceiling" in told.out
+    assert "Subspaces (CKA): fine-tuning changed " in told.out
+    assert "than another seed changes" in told.out
     table = pd.read_csv(out / "changes.csv")
     assert set(table["measure"]) == {"cka", "maxcorr", "maxcorr_own", "attn_js", "attn_js_own"}
     assert table["ceiling"].notna().sum() == table["value"].notna().sum()

@@ -184,7 +184,9 @@ def test_warnings_are_among_the_notes(pair, speech, tmp_path):
 
 def test_attention_alone_is_compared_where_frame_rates_differ_and_that_is_said(checkpoint, speech):
     slow = checkpoint("hubert", seed=2, conv_stride=(5, 2, 2, 2, 2, 2, 4))
-    with pytest.warns(AssonanceWarning, match="coarser frames of the other models") as told:
+    with pytest.warns(
+        AssonanceWarning, match="frames of the other models, which are fewer"
+    ) as told:
         found = compare([checkpoint(), slow], speech, ["attn_js"], twins=False)
     assert str(told[0].message) in found.provenance.notes
     between = found.matrix("attn_js", *found.models)

@@ -101,8 +101,8 @@ class AttentionMaps:
         if coarsened:
             finer = ", ".join(name for name in self._models if name in coarsened)
             caveats.append(
-                f"the attention of {finer} is compared on the coarser frames of the other models: "
-                "its queries are averaged and its keys summed"
+                f"the attention of {finer} is compared on the frames of the other models, which "
+                "are fewer: its queries are averaged and its keys summed"
             )
         return caveats
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from assonance.activations.batching import batches_by_length, pipeline
 from assonance.activations.rounding import FULL, largest_error
 from assonance.activations.store import ActivationStore
+from assonance.activations.unkept import UnkeptStore
 from assonance.corpus import Corpus, LeftOut, Utterance
 from assonance.corpus.utterance import hash_of, shown
 from assonance.errors import AssonanceError, UnusableAudio, printable
@@ -77,7 +78,7 @@ _Outcome = bool | UnusableAudio
 def extract(
     model: SpeechModel,
     corpus: Corpus,
-    folder: Path,
+    folder: Path | None,
     *,
     progress: Progress = _SILENT,
     on_error: OnError = "skip",
@@ -98,7 +99,8 @@ def extract(
     corpus
         Corpus to run it on.
     folder
-        Folder of the store, new or from an earlier run of the same model.
+        Folder of the store, new or from an earlier run of the same model; None to keep only the
+        times of frames.
     progress
         Receives the seconds of audio done.
     on_error
@@ -139,16 +141,16 @@ def stop_at_left_out(corpus: Corpus) -> None:
         raise UnusableAudio(f"{first.reason}; mend or remove it", first.shown)
 
 
-def _open_store(folder: Path, model: SpeechModel, precision: Stored) -> ActivationStore:
+def _open_store(folder: Path | None, model: SpeechModel, precision: Stored) -> ActivationStore:
+    fingerprint = {
+        "version": _version(),
+        "model": model.fingerprint,
+        "sampling_rate": f"{model.sampling_rate} Hz",
+    }
+    if folder is None:
+        return UnkeptStore(fingerprint=fingerprint, layers=model.widths)
     return ActivationStore(
-        folder,
-        fingerprint={
-            "version": _version(),
-            "model": model.fingerprint,
-            "sampling_rate": f"{model.sampling_rate} Hz",
-        },
-        layers=model.widths,
-        precision=precision,
+        folder, fingerprint=fingerprint, layers=model.widths, precision=precision
     )
 
 

@@ -144,16 +144,17 @@ def share_rows(
     left_out |= without
     if not rows:
         _refuse_none_left(left_out)
-    finer = [
+    others = [
         name
         for name in models
         if not all(same([times[id][name], times[id][coarsest]]) for id in rows)
     ]
+    compared = [times[id] for id in rows]
     return SharedRows(
         speech=replace(speech, utterances=tuple(each for each in common if each.id in rows)),
         rows={name: tuple(each[name] for each in rows.values()) for name in extractions},
         left_out=tuple(left_out.values()),
-        notes=tuple(_notes(pooling, coarsest, finer)),
+        notes=tuple(_notes(pooling, coarsest, others, compared)),
     )
 
 
@@ -312,18 +313,35 @@ def _in_all(ranges: Mapping[str, NDArray[np.int64]], otherwise: str) -> _RowsByM
     return {name: from_ranges(each[complete]) for name, each in ranges.items()}
 
 
-def _notes(pooling: Pooling, coarsest: str, finer: list[str]) -> list[str]:
+def _notes(
+    pooling: Pooling, coarsest: str, others: Sequence[str], times: Sequence[_Times]
+) -> list[str]:
+    """State what a row is, and which models have frames at other times than the coarsest."""
+    finer = [name for name in others if _rate(name, times) > 1.01 * _rate(coarsest, times)]
+    beside = [name for name in others if name not in finer]
     notes = []
     if pooling.pool != "frame":
         how = "the mean of its frames" if pooling.by == "mean" else "the frame nearest its centre"
         notes.append(
             f"each row of the neuron and layer measures is a {pooling.pool}: {how} of each model"
         )
-    elif finer:
-        notes.append(
-            f"the frames of {', '.join(finer)} are averaged onto the coarser frames of {coarsest}, "
-            "by their times"
-        )
+    else:
+        if finer:
+            notes.append(
+                f"the frames of {', '.join(finer)} are averaged onto the coarser frames of "
+                f"{coarsest}, by their times"
+            )
+        if beside:
+            notes.append(
+                f"the frames of {', '.join(beside)} are at other moments than those of {coarsest}: "
+                "each is compared with the one nearest in time"
+            )
     if pooling.skip_silence:
         notes.append("silence is left out of the neuron and layer measures, by the alignments")
     return notes
+
+
+def _rate(name: str, times: Sequence[_Times]) -> float:
+    """Return the frames a second of a model, from its longest utterance; 0 of a single frame."""
+    longest = max((each[name] for each in times), key=len)
+    return (len(longest) - 1) / float(longest[-1] - longest[0]) if len(longest) > 1 else 0.0

@@ -11,7 +11,7 @@ from itertools import count, pairwise
 
 from assonance.activations.planned import plan_extraction, planned_bytes
 from assonance.comparison.compare import Prepared
-from assonance.comparison.extracted import Extracted, keep_shared
+from assonance.comparison.extracted import Extracted, keep_shared, needs_frames
 from assonance.comparison.plan import ComparisonPlan
 from assonance.corpus import Corpus, Utterance
 from assonance.errors import AssonanceError
@@ -105,6 +105,8 @@ class Counts:
     @property
     def disk(self) -> int:
         """Bytes of the activations on disk."""
+        if not needs_frames(self.prepared.measures):
+            return 0
         return planned_bytes(self.extracted.extractions)
 
     @property

@@ -91,7 +91,7 @@ def extract_all(
     roster, speech, measures, request
         The models, the speech, the measures and the options.
     folder
-        Folder for the activations.
+        Folder for the activations. If attention alone is compared, none are written.
     progress
         Receives the stages.
 
@@ -100,11 +100,13 @@ def extract_all(
     Extracted
         Activations of the models that are compared.
     """
+    measures = list(measures)
+    kept = needs_frames(measures)  # attention is compared as the models compute it
     extractions = {
         name: extract(
             each.model,
             speech,
-            folder / ACTIVATIONS / f"{slug(name)}-{each.model.fingerprint[:8]}",
+            folder / ACTIVATIONS / f"{slug(name)}-{each.model.fingerprint[:8]}" if kept else None,
             progress=progress,
             on_error="skip" if each.baseline else request.on_error,
             precision=request.store,

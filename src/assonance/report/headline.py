@@ -12,7 +12,7 @@ from assonance.comparison.result import Comparison
 from assonance.errors import join_names, printable
 from assonance.inference.localisation import LOCALISATION
 from assonance.measures import MEASURES
-from assonance.measures.roles import CHANGE, EXPLAINED, MATCHED
+from assonance.measures.roles import EXPLAINED, MATCHED
 from assonance.report.change_summary import begins, changed_most, remaining
 from assonance.report.matches import Matches, Pair
 from assonance.report.words import percent
@@ -44,12 +44,6 @@ class Number:
     interval: str
     text: str
     references: tuple[tuple[str, str], ...] = ()
-
-
-def heads_measure(comparison: Comparison) -> str | None:
-    """Name the measure of attention that leads: the first of its kind that is defined."""
-    known = [name for name in CHANGE["Heads"] if name in comparison.scores]
-    return next((name for name in known if comparison.scores[name].notnull().any()), None)
 
 
 def unrelated_pairs(comparison: Comparison) -> list[Pair]:
@@ -164,7 +158,7 @@ def _neurons(matches: Matches, pairs: Sequence[Pair]) -> str:
 def _attention(matches: Matches, pairs: Sequence[Pair]) -> str:
     """Word how similar attention heads are."""
     comparison = matches.comparison
-    measure = heads_measure(comparison)
+    measure = matches.heads
     if measure is None:
         return ""
     means, floors = [], []
@@ -248,7 +242,7 @@ def _shared_neurons(matches: Matches, row: str, col: str) -> Number | None:
 
 
 def _shared_attention(matches: Matches, row: str, col: str) -> Number | None:
-    measure = heads_measure(matches.comparison)
+    measure = matches.heads
     if measure is None:
         return None
     text = (
@@ -261,7 +255,7 @@ def _shared_attention(matches: Matches, row: str, col: str) -> Number | None:
 def _depth(matches: Matches, row: str, col: str) -> Number | None:
     """Average how much deeper the best matches lie; its bounds are those of the sets of layers."""
     comparison = matches.comparison
-    measure = matches.space or heads_measure(comparison)
+    measure = matches.space or matches.heads
     if measure is None:
         return None
     sets = matches.sets(measure)

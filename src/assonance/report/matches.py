@@ -7,7 +7,7 @@ from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceError
 from assonance.inference.localisation import LOCALISATION
 from assonance.measures import MEASURES
-from assonance.measures.roles import FIRST_SHOWN, LEADING, ROTATED
+from assonance.measures.roles import CHANGE, FIRST_SHOWN, LEADING, ROTATED
 from assonance.tables import cells
 from assonance.tables import matches as match_tables
 from assonance.tables.best_layers import behind_best, sets_of
@@ -64,6 +64,12 @@ class Matches:
         computed = [name for name in LEADING if name in self.comparison.scores]
         defined = [name for name in computed if self.comparison.scores[name].notnull().any()]
         return next(iter(defined or computed), None)
+
+    @property
+    def heads(self) -> str | None:
+        """Name the measure of attention that leads: the first of its kind that is defined."""
+        known = [name for name in CHANGE["Heads"] if name in self.comparison.scores]
+        return next((n for n in known if self.comparison.scores[n].notnull().any()), None)
 
     def best(self, measure: str) -> pd.DataFrame:
         """Return the best match of each layer with its references; see `matches.best_layers`.

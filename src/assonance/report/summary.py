@@ -33,11 +33,13 @@ def sentences(comparison: Comparison, lead: str | None = None) -> list[str]:
     list of str
         For two models: the best-matching layers, the shared space with its floor of random weights
         and the log-mel baseline, the shared neurons with their floor of rotated neurons, and the
-        overfitting. For more: the most similar model of each, and the pairs of unrelated models
-        with the lowest and the highest score; the same for related models. Last, how intervals
-        were made. What was not computed is left out.
+        overfitting; of attention alone, how similar heads are to their best matches. For more: the
+        most similar model of each, and the pairs of unrelated models with the lowest and the
+        highest score; the same for related models. Last, how intervals were made. What was not
+        computed is left out.
     """
-    leading = Matches(comparison, lead).space
+    matches = Matches(comparison, lead)
+    leading, heads = matches.space, matches.heads
     unrelated, related = _pairs(comparison)
     several = len(comparison.models) > 2
     lines = []
@@ -57,6 +59,9 @@ def sentences(comparison: Comparison, lead: str | None = None) -> list[str]:
         best = match_tables.best_layers(comparison, MATCHED)
         lines.append(_shared_neurons(comparison, _directions(best, unrelated)))
     lines += _overfitting(comparison, unrelated)
+    if not lines and heads is not None and unrelated:
+        best = match_tables.best_layers(comparison, heads)
+        lines.append(_shared_attention(comparison, heads, _directions(best, unrelated)))
     if lines and comparison.method:
         lines.append(f"Brackets: 95 % intervals from {comparison.method}.")
     return lines
@@ -174,6 +179,20 @@ def _shared_neurons(comparison: Comparison, directions: _Directions) -> str:
         f"Shared neurons{which} ({MEASURES['maxcorr'].title}, mean over best-matching layers): "
         f"{' '.join(parts) or 'no scores.'}"
         + _localisation(comparison, [(row, col) for row, col, _ in directions])
+    )
+
+
+def _shared_attention(comparison: Comparison, measure: str, directions: _Directions) -> str:
+    """State how similar attention heads are to their best matches."""
+    which, directions = _extremes(directions)
+    parts = [
+        f"Heads of {row} reach {_with_interval(comparison, measure, best)} with their best matches "
+        f"in {col}." + _references(measure, best, "reaches")
+        for row, col, best in directions
+    ]
+    return (
+        f"Shared attention{which} ({MEASURES[measure].title}, mean over best-matching layers): "
+        f"{' '.join(parts) or 'no scores.'}"
     )
 
 
