@@ -3,8 +3,9 @@
     python -m benchmarks.single_pair [--frames 6000] [--width 768] [--repeat 3] [--json FILE]
 
 A peer is the plain definition of a measure in torch or numpy on the same threads, in the precision
-of the frames, as other libraries have it. Ours is `similarity_matrix`, which people call; it also
-scores each layer with itself. Both take turns, and the shortest time counts.
+of the frames, as other libraries have it. Ours is `similarity` for one measure, and for all
+`similarity_matrix`, which also scores each layer with itself. Both take turns, and the shortest time
+counts.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import scipy.optimize
 import torch
 from torch import Tensor
 
-from assonance import similarity_matrix
+from assonance import similarity, similarity_matrix
 from benchmarks.material import Layers, utterances
 from benchmarks.tables import show
 
@@ -106,7 +107,7 @@ def main() -> None:
     works: dict[str, Callable[[], Any]] = {}
     for name, peer in PEERS.items():
         works[f"{name}, peer"] = partial(peer, x, y)
-        works[name] = partial(similarity_matrix, layers, [name])
+        works[name] = partial(similarity, layers["a"], layers["b"], name)
     works["together"] = partial(similarity_matrix, layers, [*PEERS])
     best = dict.fromkeys(works, (np.inf, np.inf))
     for number in range(asked.repeat + 1):  # the first round warms up

@@ -20,6 +20,7 @@ from assonance.scoring.attention_pass import AttentionPass
 from assonance.scoring.caveats import too_few_frames
 from assonance.scoring.frame_pass import FramePass, resample_frames
 from assonance.scoring.map_source import MapsInMemory
+from assonance.scoring.pair_rules import EVERY_PAIR, PairRules
 from assonance.scoring.pass_result import PassResult, named_beside
 from assonance.settings import Settings, find_settings
 from assonance.statistics import CHUNK_FRAMES
@@ -66,11 +67,20 @@ def similarity(
     >>> round(assonance.similarity(X, X[:, ::-1], "cka"), 6)
     1.0
     """
-    result = similarity_matrix(
-        {"X": X, "Y": Y}, measures=[measure], groups=groups, settings=settings
-    )
+    result = _similarities({"X": X, "Y": Y}, [measure], groups, settings, rules=_ACROSS)
     cell = result[measure].sel(layer_row="X")
     return float(cell.sel(layer_col="Y") if "layer_col" in cell.dims else cell)
+
+
+class _Across(PairRules):
+    """Rules by which no layer is compared with itself."""
+
+    def is_scored(self, a: str, b: str) -> bool:
+        """Whether the layers differ."""
+        return a != b
+
+
+_ACROSS = _Across()
 
 
 def similarity_matrix(
@@ -138,6 +148,29 @@ def similarity_matrix(
     >>> round(float(scores["linreg"].sel(layer_row="b", layer_col="a")), 6)
     1.0
     """
+    return _similarities(
+        layers,
+        measures,
+        groups,
+        settings,
+        per_neuron=per_neuron,
+        intervals=intervals,
+        shifts=shifts,
+    )
+
+
+def _similarities(
+    layers: Mapping[str, ArrayLike],
+    measures: Iterable[str],
+    groups: Sequence[Hashable] | None,
+    settings: str | Settings,
+    *,
+    rules: PairRules = EVERY_PAIR,
+    per_neuron: bool = False,
+    intervals: bool = False,
+    shifts: bool = False,
+) -> xr.Dataset:
+    """Score the pairs of arrays that the rules name; see `similarity_matrix`."""
     chosen = find(measures, ("neuron", "layer"))
     settings = find_settings(settings)
     arguments.check_mapping(layers, "its frames")
@@ -147,15 +180,17 @@ def similarity_matrix(
     arrays = {name: scaled(values, powers[name]) for name, values in arrays.items()}
     needing = _needing_groups(chosen, resampled=intervals or shifts)
     source = _Arrays(arrays, _group_numbers(groups, n, needing) if needing else None)
-    _warn(too_few_frames(n, source.widths, chosen))
-    _warn(mostly_chance(n, source.widths, chosen))
+    _warn(too_few_frames(n, source.widths, chosen), between=1)
+    _warn(mostly_chance(n, source.widths, chosen), between=1)
     resampling = resample_frames(source, chosen, settings, intervals=intervals, nulls=shifts)
-    frame_pass = FramePass(source, chosen, settings, resampling, single_intervals=False)
+    frame_pass = FramePass(
+        source, chosen, settings, resampling, rules=rules, single_intervals=False
+    )
     unscored = frame_pass.unscored
     if unscored and all(each.needs == "folds" and each.name in unscored for each in chosen):
         raise AssonanceError(next(iter(unscored.values())))
     found = frame_pass.run(memory=parse_bytes(MEMORY), progress=Silent())
-    _warn(found.caveats)
+    _warn(found.caveats, between=1)
     result = _public(found, "neuron", singles=per_neuron, intervals=intervals)
     return result.assign_attrs(
         settings=settings.name, frames=n, sample_frames=len(frame_pass.plan.sampled)
@@ -318,10 +353,10 @@ def _public(
     return named_beside(parts | {"_shifted": found.nulls})
 
 
-def _warn(caveats: Iterable[str]) -> None:
-    """Warn the caller of the public function."""
+def _warn(caveats: Iterable[str], *, between: int = 0) -> None:
+    """Warn the caller of the public function, with so many private functions in between."""
     for caveat in caveats:
-        warnings.warn(caveat, AssonanceWarning, stacklevel=3)
+        warnings.warn(caveat, AssonanceWarning, stacklevel=3 + between)
 
 
 def _maps(name: str, values: ArrayLike) -> np.ndarray:

@@ -134,7 +134,7 @@ def test_float32_frames_are_scored_to_the_sixth_decimal(measure, case, monkeypat
         pytest.skip("not defined there")
     # As if the layers were too wide to be multiplied in float64.
     monkeypatch.setattr("assonance.statistics.moments.SMALL", 0)
-    monkeypatch.setattr("assonance.scoring.frame_sums.SMALL", 0)
+    monkeypatch.setattr("assonance.scoring.layer_sums.SMALL", 0)
     layers, groups = material(case)
     ways = WAYS[: 1 if MEASURES[measure].symmetric else 2]
     expected = [by_definition(measure, layers[a], layers[b], groups) for a, b in ways]

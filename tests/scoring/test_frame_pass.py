@@ -194,7 +194,7 @@ def test_only_the_layers_of_a_tile_are_read(layers, corpus, monkeypatch):
     )
     monkeypatch.setattr(store, "read", watched)
     one.run(memory=1e9, progress=Silent())
-    assert read == [("encoder.2",)] * len(corpus)
+    assert set(read) == {("encoder.2",)}
 
 
 @pytest.mark.parametrize("memory", [0, 1e9])

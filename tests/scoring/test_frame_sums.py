@@ -35,7 +35,6 @@ def sums():
         resampling=Resampling(GROUPS, np.zeros(3, dtype=np.int64)),
         means=Arrays().means(),
         needs={"moments"},
-        exact=frozenset(),
         sampled=np.arange(5),
     )
     tile = Tile(("a", "b"), (("a", "b"),))

@@ -1,7 +1,7 @@
 """The pass over frames: neuron and layer measures of every pair of layers, tile by tile."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from assonance.scoring.caveats import (
     groups_caveats,
 )
 from assonance.scoring.frame_source import FrameReader, FrameSource
-from assonance.scoring.frame_sums import Ends, FrameSums, PairView, find_delicate
+from assonance.scoring.frame_sums import Ends, FrameSums, PairView
 from assonance.scoring.held_alignments import ALIGNED
 from assonance.scoring.held_scores import HeldLayers, HeldScores
 from assonance.scoring.layer_sums import LayerSums, SumsPlan
@@ -115,13 +115,11 @@ class FramePass:
             resampling=resampling,
             means={name: mean.to(device) for name, mean in source.means().items()},
             needs={each.needs for each in measures},
-            exact=frozenset(),
             sampled=sample_indices(sum(source.sizes), settings.sample_frames, settings.seed),
         )
         # Sums of the layers of the last tile: the next one may need them too.
         self._known: dict[str, LayerSums] = {}
-        # What is the same in every tile: whether a layer is delicate, and parts of `HeldScores`.
-        self._judged: dict[str, bool] = {}
+        # Parts of `HeldScores` that are the same in every tile.
         self._layers = HeldLayers()
 
     def run(
@@ -246,9 +244,8 @@ class FramePass:
     def _sums(self, work: TileWork, pool_map: Map, advance: Advance) -> FrameSums:
         """Compute a tile's sums."""
         tile = work.tile
-        sums_plan = replace(self.plan, exact=self._delicate(tile.layers, pool_map))
         self._known = {name: self._known[name] for name in tile.layers if name in self._known}
-        sums = FrameSums(self.reader, sums_plan, tile, pool_map, advance, self._known)
+        sums = FrameSums(self.reader, self.plan, tile, pool_map, advance, self._known)
         self._known = sums.layers
         return sums
 
@@ -307,13 +304,6 @@ class FramePass:
             self._add_repeat(tables.nulls, shift, view, pairs, pool_map)
             advance(step)
         return tables.piece()
-
-    def _delicate(self, names: Sequence[str], pool_map: Map) -> frozenset[str]:
-        """Return the layers that float32 is not precise enough for; each is judged once."""
-        new = [name for name in names if name not in self._judged]
-        delicate = find_delicate(self.reader, self.plan.means, new, pool_map)
-        self._judged |= {name: name in delicate for name in new}
-        return frozenset(name for name in names if self._judged[name])
 
     def _add_repeat(
         self,

@@ -1,12 +1,12 @@
 """Sums over frames for one tile of layers, in total and per jackknife group."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from assonance.scoring.frame_source import FrameReader, Frames, length
+from assonance.scoring.frame_source import FrameReader, Frames
 from assonance.scoring.layer_sums import LayerSums, SumsPlan, pieces
 from assonance.scoring.tiles import Tile
 from assonance.statistics import (
@@ -14,22 +14,16 @@ from assonance.statistics import (
     GroupedMoments,
     HsicBlockSums,
     KernelSample,
-    LayerStatistics,
     Moments,
     Pair,
     ShiftedProducts,
     StackedPair,
     weighted_blocks,
 )
-from assonance.statistics.layer import SMALL
 from assonance.utils.cores import Map
 from assonance.utils.memory import Scratch
 
 Ends = tuple[str, str]
-# Frames for each neuron, and utterances at most, that decide whether a layer is delicate. From four
-# independent frames a neuron, the inflation is overestimated by a third at most.
-_FRAMES_A_NEURON = 4
-_UTTERANCES = 256
 
 
 class PairView:
@@ -109,13 +103,17 @@ class FrameSums:
         self._means = {name: plan.means[name] for name in tile.layers}
         known = known or {}
         self.layers = {name: known.get(name) or LayerSums(name, plan) for name in tile.layers}
-        new = [each for name, each in self.layers.items() if name not in known]
         self._offsets = np.cumsum([0, *reader.source.sizes])
+        scratch = Scratch()
+        new = [each for name, each in self.layers.items() if name not in known]
+        if new:
+            self._add_layers(new, scratch)
+        delicate = pool_map(lambda each: each.delicate, self.layers.values())
+        self._exact = {name for name, each in zip(self.layers, delicate, strict=True) if each}
         groups: list[Moments] = []
         self._blocks: list[HsicBlockSums] = []
-        scratch = Scratch()
         for group in range(plan.resampling.groups):
-            moments, blocks = self._add_group(group, new, scratch, advance)
+            moments, blocks = self._add_group(group, scratch, advance)
             groups.append(moments)
             self._blocks += [blocks] if blocks is not None else []
         self._grouped = GroupedMoments(
@@ -129,38 +127,39 @@ class FrameSums:
         samples = {name: each.sample for name, each in self.layers.items()}
         self.samples = {name: each for name, each in samples.items() if each is not None}
 
+    def _add_layers(self, layers: Sequence[LayerSums], scratch: Scratch) -> None:
+        """Let layers sum over their own frames."""
+        names = [each.name for each in layers]
+        for group in range(self._plan.resampling.groups):
+            for layer in layers:
+                layer.open_group()
+            for chunk in self._chunks(group, names):
+                firsts = [int(self._offsets[utterance]) for utterance, _ in chunk]
+
+                def add(
+                    layer: LayerSums,
+                    firsts: Sequence[int] = firsts,
+                    chunk: Sequence[tuple[int, Frames]] = chunk,
+                ) -> None:
+                    own = [frames[layer.name] for _, frames in chunk]
+                    layer.add(list(zip(firsts, own, strict=True)), scratch)
+
+                list(self._map(add, layers))
+
     def _add_group(
-        self,
-        group: int,
-        new: Sequence[LayerSums],
-        scratch: Scratch,
-        advance: Callable[[float], None],
+        self, group: int, scratch: Scratch, advance: Callable[[float], None]
     ) -> tuple[Moments, HsicBlockSums | None]:
-        """Sum over the frames of one jackknife group, and let new layers do so too."""
+        """Multiply pairs over the frames of one jackknife group."""
         plan, tile = self._plan, self._tile
-        moments = Moments(self._means, tile.pairs, float64_products=plan.exact, own=False)
+        moments = Moments(self._means, tile.pairs, float64_products=self._exact, own=False)
         blocks = (
             HsicBlockSums(self._means, tile.pairs, utterances="blocks" in plan.needs)
             if plan.needs & {"norms", "blocks"}
             else None
         )
-        for layer in new:
-            layer.open_group()
-        utterances = np.flatnonzero(plan.resampling.group_of_utterance == group).tolist()
-        for chunk in self._reader.chunks(utterances, tile.layers, self._map):
+        for chunk in self._chunks(group, tile.layers):
             before = moments.n
-            firsts = [int(self._offsets[utterance]) for utterance, _ in chunk]
             frames = [layers for _, layers in chunk]
-
-            def add(
-                layer: LayerSums,
-                firsts: Sequence[int] = firsts,
-                frames: Sequence[Frames] = frames,
-            ) -> None:
-                own = [each[layer.name] for each in frames]
-                layer.add(list(zip(firsts, own, strict=True)), scratch)
-
-            list(self._map(add, new))
             for piece in pieces(frames):
                 moments.update(*piece, pool_map=self._map, scratch=scratch)
             if blocks is not None:
@@ -168,6 +167,11 @@ class FrameSums:
                     blocks.add(block)
             advance(len(tile.pairs) / 2 * (moments.n - before) / self._offsets[-1])
         return moments, blocks
+
+    def _chunks(self, group: int, names: Sequence[str]) -> Iterator[list[tuple[int, Frames]]]:
+        """Read the frames of one jackknife group."""
+        utterances = np.flatnonzero(self._plan.resampling.group_of_utterance == group).tolist()
+        return self._reader.chunks(utterances, names, self._map)
 
     @property
     def full(self) -> PairView:
@@ -261,52 +265,5 @@ class FrameSums:
         A null needs no more digits. The choice follows from the layer alone.
         """
         name, values = frames
-        exact = name in self._plan.exact
+        exact = name in self._exact
         return (values - self._means[name]).to(torch.float64 if exact else torch.float32)
-
-
-def find_delicate(
-    reader: FrameReader, means: Frames, names: Sequence[str], pool_map: Map
-) -> frozenset[str]:
-    """Return the layers that float32 is not precise enough for; see `LayerStatistics.delicate`.
-
-    A layer is judged alone, from frames spread evenly over the corpus, or from all of a small
-    corpus. So its precision depends on no other layer and on no measure. Products of narrow layers,
-    and of float64 frames, are float64 anyway.
-
-    Parameters
-    ----------
-    reader
-        Reads the frames.
-    means
-        Mean of each neuron over all frames, (D,) by layer name.
-    names
-        Layers to judge.
-    pool_map
-        A `map` that may call its function from several threads.
-    """
-    wide = [name for name in names if len(means[name]) > SMALL]
-    sizes = reader.source.sizes
-    utterances = range(0, len(sizes), -(-len(sizes) // _UTTERANCES))
-    total = sum(sizes[utterance] for utterance in utterances)
-    steps = {name: max(1, total // (_FRAMES_A_NEURON * len(means[name]))) for name in wide}
-    kept: dict[str, list[Tensor]] = {name: [] for name in wide}
-    seen = 0
-    for chunk in reader.chunks(utterances, wide, pool_map) if wide else ():
-        for _, layers in chunk:
-            for name, frames in layers.items():
-                kept[name].append(frames[-seen % steps[name] :: steps[name]].clone())
-            seen += length(layers)
-
-    def judge(name: str) -> bool:
-        frames = torch.cat(kept.pop(name))
-        if frames.dtype == torch.float64:
-            return False
-        centred = frames.to(torch.float64) - means[name]
-        mean = centred.mean(0)
-        scatter = torch.addr(centred.T @ centred, mean, mean, alpha=-len(centred))
-        unit = torch.finfo(frames.dtype).eps
-        return LayerStatistics(len(centred), mean, scatter, means[name], epsilon=unit).delicate
-
-    judged = zip(wide, pool_map(judge, wide), strict=True)
-    return frozenset(name for name, delicate in judged if delicate)

@@ -11,6 +11,7 @@ from torch import Tensor
 from assonance.inference.resampling import Resampling
 from assonance.scoring.frame_source import Frames, length
 from assonance.statistics import CHUNK_FRAMES, GroupedMoments, KernelSample, Moments
+from assonance.statistics.layer import SMALL
 from assonance.statistics.layer_groups import LayerGroups
 from assonance.statistics.lazy import lazy
 from assonance.utils.memory import Scratch
@@ -28,8 +29,6 @@ class SumsPlan:
         Mean of each neuron, subtracted from its frames, (D,) by layer name.
     needs
         Statistics that the measures need; see `assonance.measures.Measure`.
-    exact
-        Layers whose products are computed in float64.
     sampled
         Indices of the sampled frames, ascending.
     """
@@ -37,7 +36,6 @@ class SumsPlan:
     resampling: Resampling
     means: Frames
     needs: Set[str]
-    exact: Set[str]
     sampled: NDArray[np.int64]
 
 
@@ -71,7 +69,7 @@ class LayerSums:
     def open_group(self) -> None:
         """Begin the next jackknife group."""
         shift = {self.name: self._mean}
-        self._groups.append(Moments(shift, (), float64_products=self._plan.exact))
+        self._groups.append(Moments(shift, ()))
 
     def add(self, chunk: Sequence[tuple[int, Tensor]], scratch: Scratch) -> None:
         """Add utterances of the open group.
@@ -93,8 +91,25 @@ class LayerSums:
                 self._sample(first, frames)
 
     @lazy
+    def delicate(self) -> bool:
+        """Whether float32 is not precise enough for products with other layers.
+
+        See `LayerStatistics.delicate`. A layer is judged alone, once all its frames are added. So
+        its precision depends on no other layer and on no measure. False for a narrow layer and for
+        float64 frames, whose products are float64 anyway.
+        """
+        doubles = all(self.name in each.float64_products for each in self._groups)
+        if doubles or len(self._mean) <= SMALL:
+            return False
+        one_fold = GroupedMoments(self._groups, [0] * len(self._groups))
+        return one_fold.whole.layer(self.name).delicate
+
+    @lazy
     def grouped(self) -> GroupedMoments:
         """Return moments by jackknife group and fold."""
+        if self.delicate:
+            for each in self._groups:
+                each.float64_products |= {self.name}
         return GroupedMoments(self._groups, self._plan.resampling.fold_of_group.tolist())
 
     @lazy
