@@ -41,7 +41,7 @@ def test_more_hours_than_there_are_can_be_planned(checkpoint, speech):
 
 
 def test_a_plan_that_cannot_fit_is_printed_and_refused(checkpoint, speech, monkeypatch):
-    monkeypatch.setattr(forecast, "machine_bytes", lambda: 1e6)
+    monkeypatch.setattr(forecast, "allowed_bytes", lambda: 1e6)
     said = run("plan", checkpoint(), "--audio", speech, *QUICK)
     assert said.status == 1
     assert said.said[-1].startswith("error: memory: ")

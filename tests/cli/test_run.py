@@ -110,7 +110,7 @@ def test_the_configuration_is_what_was_resolved(done, pair, speech):
             "alignments": None,
             "skip_silence": False,
         },
-        "memory": "4GB",
+        "memory": "auto",
         "device": "cpu",
         "offline": False,
         "record": ["blocks"],

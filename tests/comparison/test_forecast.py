@@ -42,14 +42,15 @@ def test_layers_cost_what_their_layers_pairs_intervals_nulls_and_products_do(cou
     twins_of_their_own = 2 * 4 * 3
     pairs = within + between + floors
     shifts, tiles = counts.resampling.shifts, len(counts.tiles)
+    shifted = 3 * 3
     assert tiles == 1
     assert alone(tile=1.0) == 1
     assert alone(layer=1.0) == 15
     assert alone(layer_interval=1.0) == 15
     assert alone(pair=1.0) == pytest.approx(pairs)
     assert alone(pair_interval=1.0) == pytest.approx(pairs - twins_of_their_own)
-    assert alone(null=1.0) == pytest.approx(between)
-    assert alone(product=1.0) == pytest.approx(counts.frames * (15 + pairs + shifts * between))
+    assert alone(null=1.0) == pytest.approx(shifted)
+    assert alone(product=1.0) == pytest.approx(counts.frames * (15 + pairs + shifts * shifted))
 
 
 def test_frames_are_read_from_the_store_as_often_as_a_tile_reads_them(counts):
@@ -129,8 +130,8 @@ def test_too_little_memory_is_refused_with_the_numbers(counts, monkeypatch, tmp_
     layers = dict.fromkeys((32, 80), PairCosts())
     found = Forecast(counts, 1e9, reading, layers, AttentionCosts(0.0, 0.0, 0.0))
     assert found.memory == 1e9 + counts.models + max(counts.largest_tile, counts.maps)
-    monkeypatch.setattr(module, "machine_bytes", lambda: found.memory - 1)
+    monkeypatch.setattr(module, "allowed_bytes", lambda: found.memory - 1)
     with pytest.raises(AssonanceError, match=r"memory: .* are needed, .* the machine has .*"):
         found.check(tmp_path)
-    monkeypatch.setattr(module, "machine_bytes", lambda: np.inf)
+    monkeypatch.setattr(module, "allowed_bytes", lambda: np.inf)
     found.check(tmp_path)

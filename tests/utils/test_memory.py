@@ -5,12 +5,14 @@ import os
 import platform
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from assonance import AssonanceError
+from assonance.utils import memory
 from assonance.utils.memory import MEMORY, Scratch, format_bytes, parse_bytes, trim_heap
 
 STATM = Path("/proc/self/statm")
@@ -62,11 +64,32 @@ def test_memory_is_used_again_where_it_is_large_enough():
         (4, 4 * 2**30),
         (0.5, 2**29),
         (1e-6, 1e-6 * 2**30),
-        (MEMORY, 4e9),
     ],
 )
 def test_amounts_are_read(amount, expected):
     assert parse_bytes(amount) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("machine", "container", "expected"),
+    [
+        (8e9, None, 4e9),
+        (8e9, "max", 4e9),
+        (64e9, "6000000000", 3e9),
+        (8e9, "64000000000", 4e9),
+        (512e9, None, 16e9),
+        (np.inf, None, 4e9),
+    ],
+)
+def test_by_default_half_of_what_machine_or_container_has_is_used(
+    tmp_path, monkeypatch, machine, container, expected
+):
+    limit = tmp_path / "memory.max"
+    if container:
+        limit.write_text(f"{container}\n")
+    monkeypatch.setattr(memory, "_CGROUP_LIMITS", (limit,))
+    monkeypatch.setattr(memory, "machine_bytes", lambda: machine)
+    assert parse_bytes(MEMORY) == expected
 
 
 @pytest.mark.parametrize(

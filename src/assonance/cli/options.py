@@ -184,7 +184,9 @@ class Machine:
     memory: Annotated[
         str,
         typer.Option(
-            help="Memory limit of the statistics.", metavar="AMOUNT", callback=_check_bytes
+            help="Memory limit of the statistics, such as 4GB; auto: half of all, at most 16 GB.",
+            metavar="AMOUNT",
+            callback=_check_bytes,
         ),
     ] = MEMORY
     device: Annotated[str, typer.Option(help="Torch device, such as cpu or cuda.")] = "cpu"
@@ -335,7 +337,7 @@ class Certainty:
         int | None,
         typer.Option(
             help="Number of circular shifts for the null; 3 by default, fewer for little speech. "
-            "p values down to .05 need 19."
+            "p values down to .05 need 19, and are then computed for every pair of layers."
         ),
     ] = None
 

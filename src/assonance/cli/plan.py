@@ -11,7 +11,7 @@ from assonance.comparison.request import Request
 from assonance.errors import printable
 from assonance.models.loading import outline_all
 from assonance.utils.cores import cores
-from assonance.utils.memory import format_bytes, machine_bytes
+from assonance.utils.memory import allowed_bytes, format_bytes
 from assonance.utils.progress_bars import Bars
 
 
@@ -95,7 +95,7 @@ def _fits(forecast: Forecast, out: Path) -> list[str]:
         f"disk     {format_bytes(forecast.counts.disk)} for activations in {printable(out)}; "
         f"{format_bytes(free_bytes(out))} are free",
         f"memory   {format_bytes(forecast.memory)} at most; the machine has "
-        f"{format_bytes(machine_bytes())}",
+        f"{format_bytes(allowed_bytes())}",
         f"times    measured on {where} of this machine, as if nothing else used it; loading the "
         "models and writing the report are not counted, nor are operations after the products",
     ]

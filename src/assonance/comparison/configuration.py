@@ -77,7 +77,7 @@ class Configuration(BaseModel):
     >>> from assonance import Configuration
     >>> made = Configuration.make({"models": ["hubert-mini", "mel"], "audio": "speech"})
     >>> made.memory
-    '4GB'
+    'auto'
     >>> Configuration.make({"models": ["mel"], "audio": "speech", "memry": "8GB"})
     Traceback (most recent call last):
         ...

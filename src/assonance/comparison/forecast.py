@@ -17,7 +17,7 @@ from assonance.comparison.model_probe import (
     measure_reading,
 )
 from assonance.errors import AssonanceError, printable
-from assonance.utils.memory import format_bytes, machine_bytes, resident_bytes
+from assonance.utils.memory import allowed_bytes, format_bytes, resident_bytes
 from assonance.utils.progress import Progress
 
 READING, LAYERS, ATTENTION = "reading speech", "comparing layers", "comparing attention"
@@ -107,7 +107,7 @@ class Forecast:
             With what is needed and what there is.
         """
         check_disk(self.counts, folder)
-        there = machine_bytes()
+        there = allowed_bytes()
         if self.memory > there:
             raise AssonanceError(
                 f"memory: {format_bytes(self.memory)} are needed, "

@@ -34,7 +34,8 @@ class Request:
         Options for the corpus, for the rows of the measures, and for checkpoints. The statistics
         are computed on the device of the models.
     memory
-        Memory limit of the statistics: bytes as text such as ``"4GB"``, or a number in GiB.
+        Memory limit of the statistics: text such as ``"4GB"``, a number in GiB, or ``"auto"``; see
+        `assonance.utils.memory.parse_bytes`.
     on_error
         Whether to skip an utterance that cannot be used, or to stop.
     seeds

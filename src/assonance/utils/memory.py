@@ -56,12 +56,36 @@ class Scratch:
         return block[: shape[0] * shape[1]].view(shape)
 
 
+# Where Linux states the limit of a control group, of both versions.
+_CGROUP_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+
+
 def machine_bytes() -> float:
     """Return the memory of the machine in bytes, or infinity if unknown."""
     try:
         return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, ValueError, OSError):
         return float("inf")
+
+
+def allowed_bytes() -> float:
+    """Return the memory of the machine or, if less, the limit of the container (cgroup).
+
+    Returns
+    -------
+    float
+        Bytes; infinity if unknown.
+    """
+    found = [machine_bytes()]
+    for path in _CGROUP_LIMITS:
+        try:
+            found.append(float(path.read_text("ascii")))
+        except (OSError, ValueError):  # no such limit, or "max"
+            continue
+    return min(found)
 
 
 def resident_bytes() -> float:
@@ -97,8 +121,12 @@ def too_little_memory(error: Exception) -> str:
     )
 
 
-# Default limit for the sums and factors of a run.
-MEMORY = "4GB"
+# Default limit for the sums and factors of a run: half of what the machine or container has. It is
+# the same in every run on a machine, so that an interrupted run cuts its work into the same pieces.
+# More than 16 GB hardly helps.
+MEMORY = "auto"
+_MOST_BY_DEFAULT = 16e9
+_UNKNOWN = 8e9  # where the machine does not state its memory
 
 _UNITS: dict[str, int] = {"": 2**30, "B": 1} | {
     f"{prefix}{unit}": int(base**power)
@@ -115,7 +143,8 @@ def parse_bytes(amount: str | float) -> float:
     Parameters
     ----------
     amount
-        Such as ``"4GB"`` or ``"512 MiB"``. A number without a unit is in GiB.
+        Such as ``"4GB"`` or ``"512 MiB"``. A number without a unit is in GiB. ``"auto"`` is half of
+        what the machine or the container has, at most 16 GB.
 
     Returns
     -------
@@ -127,11 +156,14 @@ def parse_bytes(amount: str | float) -> float:
     AssonanceError
         `amount` is not a positive number with an optional unit.
     """
+    if amount == MEMORY:
+        allowed = allowed_bytes()
+        return min((allowed if allowed < float("inf") else _UNKNOWN) / 2, _MOST_BY_DEFAULT)
     match = _AMOUNT.fullmatch(f"{amount:.12f}" if isinstance(amount, float) else str(amount))
     units = {name.lower(): size for name, size in _UNITS.items()}
     if match is None or match[2].lower() not in units or not float(match[1]):
         raise AssonanceError(
-            f"memory {amount!r}: not a positive amount; give one such as 4GB or 512MB"
+            f"memory {amount!r}: not a positive amount; give one such as 4GB or 512MB, or auto"
         )
     return float(match[1]) * units[match[2].lower()]
 
