@@ -13,6 +13,7 @@ from torch import Tensor
 
 from assonance.statistics.cross import Cross, WholeCross
 from assonance.statistics.hsic import BlockPair, Hsic, HsicSums, Powers
+from assonance.statistics.moments import two_float32
 from assonance.statistics.order import in_order
 from assonance.statistics.outer_sums import OuterSums, weighted_outer
 
@@ -99,7 +100,7 @@ class HsicBlockSums:
         self.pairs = in_order(self.shift, chain(pairs, own))
         self._number = {pair: number for number, pair in enumerate(self.pairs)}
         widths = {name: len(value) for name, value in self.shift.items()}
-        self._float32 = {name: _two_float32(value) for name, value in self.shift.items()}
+        self._float32 = {name: two_float32(value) for name, value in self.shift.items()}
         count, like = len(widths), next(iter(self.shift.values()))
         self._powers = Powers()
         self._sums = {name: torch.zeros_like(value) for name, value in self.shift.items()}
@@ -362,12 +363,6 @@ def weighted_blocks(groups: Sequence[HsicBlockSums], weights: Sequence[int]) -> 
             result._add_weighted(group, int(weight))
     result._outer = weighted_outer([group._outer for group in groups], weights)
     return result
-
-
-def _two_float32(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Split float64 values into float32 values and their remainders in float32."""
-    high = values.to(torch.float32)
-    return high, (values - high).to(torch.float32)
 
 
 def _grams(layers: list[Tensor]) -> Iterator[list[Tensor]]:

@@ -81,7 +81,7 @@ class GroupedMoments:
 
 
 class Joined:
-    """Products of pairs of layers, with each layer's product with itself from its own moments.
+    """Products of pairs of layers, with each layer's sum and own product from its own moments.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class Joined:
         self.float64_products = crossed.float64_products
         self.epsilon = crossed.epsilon
         self.shift = crossed.shift
-        self.sums = crossed.sums
+        self.sums = {name: each.sums[name] for name, each in own.items()}
 
     def product(self, a: str, b: str) -> Tensor:
         """Return Σ(x − shift)(y − shift)ᵀ of layers a (rows) and b (columns)."""

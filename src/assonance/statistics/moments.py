@@ -41,7 +41,7 @@ class Moments:
     float64_products
         Names of the layers that are multiplied in float64 although their frames are float32.
     own
-        Whether to multiply each layer with itself too.
+        Whether to multiply each layer with itself too, and to sum it. If not, `sums` stays empty.
 
     Attributes
     ----------
@@ -71,11 +71,14 @@ class Moments:
         self.n = 0
         self.float64_products: Set[str] = frozenset(self.shift)
         self.epsilon = torch.finfo(torch.float64).eps
-        self.sums = {name: torch.zeros_like(value) for name, value in self.shift.items()}
+        zeros = {name: torch.zeros_like(value) for name, value in self.shift.items()}
+        self.sums = zeros if own else {}
+        # The shift in float32, and what is left of it.
+        self._float32 = {} if own else {name: two_float32(each) for name, each in shift.items()}
         # Layers whose product with itself has been filled in below the diagonal; done on demand.
         self._mirrored: set[str] = set()
         self._products = {
-            (a, b): self.sums[a].new_zeros(len(self.sums[a]), len(self.sums[b]))
+            (a, b): zeros[a].new_zeros(len(zeros[a]), len(zeros[b]))
             for a, b in in_order(self.shift, chain(pairs, selves))
             if own or a != b
         }
@@ -128,7 +131,8 @@ class Moments:
 
         def add_layer(name: str) -> dict[torch.dtype, Tensor]:
             chunk = [frames[name] for frames in utterances]
-            return self._add_layer(name, chunk, copies[name], buffers)
+            add = self._add_layer if self._own else self._centred
+            return add(name, chunk, copies[name], buffers)
 
         centred = dict(zip(self.shift, pool_map(add_layer, self.shift), strict=True))
 
@@ -208,3 +212,27 @@ class Moments:
             dtype: scratch.like(shift.to(dtype), *shifted.shape, key=name).copy_(shifted)
             for dtype in dtypes
         }
+
+    def _centred(
+        self, name: str, chunk: Sequence[Tensor], dtypes: Iterable[torch.dtype], scratch: Scratch
+    ) -> dict[torch.dtype, Tensor]:
+        """Return one layer's shifted frames in each dtype."""
+        found = {}
+        for dtype in dtypes:
+            like = self.shift[name].to(dtype)
+            shifted = scratch.like(like, sum(map(len, chunk)), len(like), key=name)
+            start = 0
+            for frames in chunk:
+                shifted[start : start + len(frames)].copy_(frames)
+                start += len(frames)
+            # The remainder is subtracted too: of a large mean, it exceeds the rounding of the rest.
+            for part in (like,) if dtype == torch.float64 else self._float32[name]:
+                shifted -= part
+            found[dtype] = shifted
+        return found
+
+
+def two_float32(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Split float64 values into float32 values and their remainders in float32."""
+    high = values.to(torch.float32)
+    return high, (values - high).to(torch.float32)
