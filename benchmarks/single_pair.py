@@ -3,9 +3,9 @@
     python -m benchmarks.single_pair [--frames 6000] [--width 768] [--repeat 3] [--json FILE]
 
 A peer is the plain definition of a measure in torch or numpy on the same threads, in the precision
-of the frames, as other libraries have it. Ours is `similarity` for one measure, and for all
-`similarity_matrix`, which also scores each layer with itself. Both take turns, and the shortest time
-counts.
+of the frames, as other libraries have it. Ours is `similarity` for one measure, and for all of them
+`similarity_matrix`, which also scores each layer with itself. Both take turns, and the shortest
+time counts.
 """
 
 import argparse

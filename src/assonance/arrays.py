@@ -67,7 +67,7 @@ def similarity(
     >>> round(assonance.similarity(X, X[:, ::-1], "cka"), 6)
     1.0
     """
-    result = _similarities({"X": X, "Y": Y}, [measure], groups, settings, rules=_ACROSS)
+    result = _similarities({"X": X, "Y": Y}, [measure], groups, settings, _ACROSS)
     cell = result[measure].sel(layer_row="X")
     return float(cell.sel(layer_col="Y") if "layer_col" in cell.dims else cell)
 
@@ -148,15 +148,8 @@ def similarity_matrix(
     >>> round(float(scores["linreg"].sel(layer_row="b", layer_col="a")), 6)
     1.0
     """
-    return _similarities(
-        layers,
-        measures,
-        groups,
-        settings,
-        per_neuron=per_neuron,
-        intervals=intervals,
-        shifts=shifts,
-    )
+    which = per_neuron, intervals, shifts
+    return _similarities(layers, measures, groups, settings, EVERY_PAIR, *which)
 
 
 def _similarities(
@@ -164,8 +157,7 @@ def _similarities(
     measures: Iterable[str],
     groups: Sequence[Hashable] | None,
     settings: str | Settings,
-    *,
-    rules: PairRules = EVERY_PAIR,
+    rules: PairRules,
     per_neuron: bool = False,
     intervals: bool = False,
     shifts: bool = False,

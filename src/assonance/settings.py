@@ -88,7 +88,8 @@ class Settings:
         have no interval of their own for these. All if there are at most as many.
     shifts
         Number of circular shifts for the shift null; fewer if a fold has too few utterances. Three
-        give the mean of the null; p values of .05 need 19.
+        give the mean of the null; p values of .05 need 19. `compare` shifts layers at three depths
+        of each model for a mean, and all layers if there are at least 19 shifts.
     attention_seconds
         Longest stretch of speech, in seconds, whose attention is compared whole. Longer
         utterances are cut into equal pieces. None never cuts.
@@ -110,7 +111,7 @@ class Settings:
     cut: Literal["reach", "below"] = "reach"
     sample_frames: int = 2000
     folds: int = 5
-    rotations: int = 8
+    rotations: int = 4
     groups: int = 20
     bootstrap: int | None = None
     refit: bool = False

@@ -13,6 +13,8 @@ from assonance import (
 from assonance.comparison.result import CELL
 from assonance.demo import MODELS, SPEECH
 from assonance.settings import Settings
+from assonance.tables import matches as match_tables
+from assonance.tables.floors_and_ceilings import SHIFTED
 
 FEW = ["maxcorr", "cka"]
 
@@ -166,7 +168,7 @@ def test_the_floor_of_random_weights_is_the_same_at_every_depth(monkeypatch):
     models = [MODELS[0], MODELS[2]]
     speech = assonance.Corpus.from_path(SPEECH, max_hours=0.02)
     measures = ["linreg", "linreg_heldout", "svcca", "pwcca", "cka", "cka_utterance"]
-    monkeypatch.setattr("assonance.comparison.plan.TWIN_DEPTHS", None)
+    monkeypatch.setattr("assonance.comparison.plan.FLOOR_DEPTHS", None)
     found = compare(models, speech, measures, uncertainty=False)
     first, second = found.models
     for measure in measures:
@@ -174,3 +176,19 @@ def test_the_floor_of_random_weights_is_the_same_at_every_depth(monkeypatch):
         assert scores.notnull().all()
         few = scores.isel(layer_col=[0, scores.sizes["layer_col"] // 2, -1])
         np.testing.assert_allclose(few.max("layer_col"), scores.max("layer_col"), atol=2e-3)
+
+
+@pytest.mark.slow
+def test_the_null_is_nearly_the_same_at_every_depth(monkeypatch):
+    speech = assonance.Corpus.from_path(SPEECH, max_hours=0.02)
+    measures = ["maxcorr", "linreg_heldout", "svcca", "pwcca", "cka"]
+    monkeypatch.setattr("assonance.comparison.plan.FLOOR_DEPTHS", None)
+    found = compare([MODELS[0], MODELS[2]], speech, measures)
+    monkeypatch.undo()
+    few = compare([MODELS[0], MODELS[2]], speech, measures)
+    for measure in measures:
+        best = match_tables.best_matches(found, measure)
+        everywhere, some = (SHIFTED.of(each, measure, best)["shifted"] for each in (found, few))
+        assert everywhere.notna().all()
+        np.testing.assert_allclose(some, everywhere, atol=0.05)
+        assert abs(some.mean() - everywhere.mean()) < 0.02

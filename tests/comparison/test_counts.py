@@ -66,9 +66,9 @@ def test_frames_pairs_tiles_and_heads_are_those_of_the_run(memory, pair, speech,
 
 def test_operations_are_those_of_one_product_a_layer_a_pair_and_a_shift(pair, speech):
     counts = counted(pair, speech, measures=("cka",), twins=False)
-    # Two models of 4 layers of 32: 8 layers, 36 pairs, 16 of them of two models with shifts.
+    # Two models of 4 layers of 32: 8 layers, 36 pairs, 9 of them of two models with shifts.
     assert counts.resampling.shifts > 0
-    expected = 2 * counts.frames * 32**2 * (8 + 36 + 16 * counts.resampling.shifts)
+    expected = 2 * counts.frames * 32**2 * (8 + 36 + 9 * counts.resampling.shifts)
     assert counts.products == expected
 
 

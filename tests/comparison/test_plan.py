@@ -90,3 +90,17 @@ def test_twins_of_few_layers_are_compared_at_all():
     few = LayerPairs(ROSTER, MODELS, 3)
     assert few.is_scored("a 0", "twin of a 0")
     assert few.is_scored("a 0", "twin of a 1")
+
+
+def test_nulls_are_computed_at_three_depths_of_each_model():
+    models = {f"{model} {layer}": model for model in ROSTER for layer in range(13)}
+    few = LayerPairs(ROSTER, models, 3)
+    shifted = [
+        (row, col)
+        for row in range(13)
+        for col in range(13)
+        if few.gets_null(f"a {row}", f"b {col}")
+    ]
+    assert shifted == [(row, col) for row in (0, 6, 12) for col in (0, 6, 12)]
+    every = LayerPairs(ROSTER, models, 3, every_null=True)
+    assert all(every.gets_null("a 5", f"b {col}") for col in range(13))

@@ -201,7 +201,8 @@ def test_rotated_bases_are_orthogonal_matrices_scaled_for_norm_one(layers):
 def test_the_rotation_floor_is_the_best_match_in_rotated_bases(layers, settings):
     found = similarity_matrix(layers, ["maxcorr_rotated"], settings=settings, per_neuron=True)
     for row, col in pairs_of(layers):
-        expected = oracles.maxcorr_rotated(layers[row], layers[col], bases_of(layers[col], count=8))
+        bases = bases_of(layers[col], count=find_settings(settings).rotations)
+        expected = oracles.maxcorr_rotated(layers[row], layers[col], bases)
         here = {"layer_row": row, "layer_col": col}
         by_neuron = found["maxcorr_rotated_by_neuron"].sel(here).values
         np.testing.assert_allclose(by_neuron[: len(expected)], expected, **CLOSE)

@@ -1,5 +1,7 @@
 """Floors and ceilings are read off the right cells, and a new one is one entry."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -57,6 +59,22 @@ def test_the_baseline_is_what_log_mel_frames_reach_of_each_layer():
     assert "baseline_fraction" not in match_tables.best_layers(made, "cka")
     mean = float(made.scores["cka"].sel(model_row=list(NAMES), model_col="mel").mean())
     assert trust_tables.chance_by_measure(made).loc["cka", "baseline"] == pytest.approx(mean)
+
+
+def test_where_layers_were_not_shifted_the_nearest_that_were_stand_for_them(found):
+    first, last = found.layers(NAMES[2])[0], found.layers(NAMES[2])[-1]
+    some = found.nulls.where(found.nulls["layer_col"].isin([first, last]))
+    few = replace(found, nulls=some)
+    where = pd.DataFrame(
+        {"layer_col": [found.layers(NAMES[2])[1]]},
+        index=pd.MultiIndex.from_tuples(
+            [(NAMES[0], NAMES[2], "encoder.1")], names=["model_row", "model_col", "layer_row"]
+        ),
+    ).assign(estimate=0.5)
+    read = floors_and_ceilings.columns(few, "cka", where)["shifted"].item()
+    null = found.nulls["cka"].mean("shift")
+    cell = {"model_row": NAMES[0], "model_col": NAMES[2], "layer_row": "encoder.1"}
+    assert read == null.sel(cell, drop=True).sel(layer_col=first).item()
 
 
 def test_without_log_mel_frames_there_is_no_baseline(found):

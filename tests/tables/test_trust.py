@@ -9,6 +9,8 @@ from comparisons import comparison
 from assonance.measures.layer_descriptors import DESCRIPTORS
 from assonance.tables import trust as trust_tables
 
+NAMES = ("hubert-a", "hubert-b", "wav2vec2-c")
+
 
 def test_chance_is_counted_for_layers_of_different_models(found):
     table = trust_tables.chance(found, "cka")
@@ -34,6 +36,20 @@ def test_measures_are_averaged_with_their_null_and_random_weights(found):
     assert table.loc["cka", "least p"] == 1 / 5
     assert table.loc["cka", "value"] == pytest.approx(
         trust_tables.chance(found, "cka")["value"].mean()
+    )
+
+
+def test_nulls_of_some_layers_are_averaged_and_scores_of_all(found):
+    at = found.nulls["layer_row"].isin(["encoder.0", "encoder.2"])
+    also = found.nulls["layer_col"].isin(["encoder.0", "encoder.2"])
+    few = replace(found, nulls=found.nulls.where(at & also))
+    assert trust_tables.null_depths(few) == 2
+    assert trust_tables.null_depths(found) is None
+    whole, table = (trust_tables.chance_by_measure(each) for each in (found, few))
+    assert table.loc["cka", "value"] == whole.loc["cka", "value"]
+    kept = few.nulls["cka"].sel(model_row=list(NAMES), model_col=list(NAMES))
+    assert table.loc["cka", "shifted"] == pytest.approx(
+        float(kept.where(kept["model_row"] != kept["model_col"]).mean())
     )
 
 

@@ -103,7 +103,7 @@ def compare(
         Folder for activations, from which a later run resumes. None keeps nothing.
     memory
         Memory limit of the statistics, such as ``"4GB"``; a number is in GiB. With many layers,
-        more memory is faster.
+        more memory is faster. By default half of the machine's or container's, at most 16 GB.
     device
         Torch device of models and statistics.
     offline
@@ -306,6 +306,7 @@ class Prepared:
             heads = None
             if early is not None and (first := plan.first_scores(progress, place)):
                 heads = plan.head_scores(progress, place)
+                let_rest(extracted.roster, folder)
                 shown = [
                     {name: part[name] for name in _FIRST & part.keys()} for part in (first, heads)
                 ]

@@ -32,9 +32,12 @@ from assonance.utils.progress import Progress
 from assonance.utils.work import Workplace
 
 FRAME_LEVELS = ("neuron", "layer")
-# Layers of a random twin whose frames are compared: the floor is the same at every depth, to
-# .001 (`tests/comparison/test_controls_end_to_end.py`). That of attention is not.
-TWIN_DEPTHS = 3
+# Layers of a model at which floors are computed: those of a random twin that are compared, and
+# those of each model under a shift. Floors of frames are the same at every depth, to .001 and .02
+# (`tests/comparison/test_controls_end_to_end.py`). That of attention is not.
+FLOOR_DEPTHS = 3
+# So many shifts are for the p value of every pair, not for the mean of the null.
+SHIFTS_OF_P = 19
 
 
 class LayerPairs(PairRules):
@@ -46,26 +49,34 @@ class LayerPairs(PairRules):
         Models by name.
     models
         Name of a layer to that of its model, in the order of each model's layers.
-    twin_depths
-        Number of layers of a random twin that are compared, evenly spaced from the first to the
-        last; all of them if None.
+    depths
+        Number of layers of a model at which floors are computed, evenly spaced from the first to
+        the last; all of them if None.
+    every_null
+        Whether to shift every pair of layers, and not those at these depths alone.
     """
 
     def __init__(
-        self, roster: Roster, models: Mapping[str, str], twin_depths: int | None = None
+        self,
+        roster: Roster,
+        models: Mapping[str, str],
+        depths: int | None = None,
+        *,
+        every_null: bool = False,
     ) -> None:
         self._roster = roster
         self._models = models
-        self._skipped: set[str] = set()
-        for name, entry in roster.items():
+        self._every_null = every_null
+        self._between: set[str] = set()
+        for name in roster:
             own = [layer for layer, model in models.items() if model == name]
-            if entry.twin_of and twin_depths is not None and len(own) > twin_depths:
-                met = np.linspace(0, len(own) - 1, twin_depths).round().astype(int)
-                self._skipped.update(set(own) - {own[place] for place in met})
+            if depths is not None and len(own) > depths:
+                at = np.linspace(0, len(own) - 1, depths).round().astype(int)
+                self._between.update(set(own) - {own[place] for place in at})
 
     def is_scored(self, a: str, b: str) -> bool:
-        """Whether to score the pair: not two controls, nor a layer of a twin that is skipped."""
-        if a in self._skipped or b in self._skipped:
+        """Whether to score the pair: not two controls, nor a twin's layer between the depths."""
+        if any(each in self._between and self._entry(each).twin_of for each in (a, b)):
             return False
         return not (self._entry(a).control and self._entry(b).control)
 
@@ -77,7 +88,8 @@ class LayerPairs(PairRules):
     def gets_null(self, a: str, b: str) -> bool:
         """Whether the pair gets a shift null: layers of two different trained models only."""
         different = self._models[a] != self._models[b]
-        return different and not (self._entry(a).control or self._entry(b).control)
+        trained = not (self._entry(a).control or self._entry(b).control)
+        return different and trained and (self._every_null or not {a, b} & self._between)
 
     def is_other(self, row: str, col: str) -> bool:
         """Whether consensus of the row layer counts the column layer: one of another model.
@@ -164,7 +176,8 @@ class ComparisonPlan:
     @property
     def frame_pairs(self) -> LayerPairs:
         """Pairs of layers of which frames are compared."""
-        return LayerPairs(self.named, self._models, TWIN_DEPTHS)
+        every = self.settings.shifts >= SHIFTS_OF_P
+        return LayerPairs(self.named, self._models, FLOOR_DEPTHS, every_null=every)
 
     @property
     def map_pairs(self) -> LayerPairs:

@@ -124,7 +124,7 @@ def nearest_scored(
 ) -> dict[str, str]:
     """Find, for each layer of a model, the nearest of its layers that was compared.
 
-    Random twins are compared at a few depths, since their scores are the same at all.
+    Random twins are compared, and layers shifted, at a few depths: the scores are the same at all.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from assonance.comparison.relations import Relations
-from assonance.comparison.result import Comparison
+from assonance.comparison.result import CELL, Comparison
 from assonance.measures.roles import EXPLAINED, MATCHED, ROTATED
 from assonance.tables import cells
 from assonance.tables.cells import at_best_matches, best_scores, estimates, highest
@@ -228,11 +228,23 @@ def _mean_baseline(comparison: Comparison, measure: str) -> float:
 
 
 def _shifted(comparison: Comparison, measure: str, best: pd.DataFrame) -> pd.DataFrame:
-    """Average the circular-shift null over its shifts at the best matches."""
+    """Average the circular-shift null over its shifts at the best matches.
+
+    Where these were not shifted, the null of the layers nearest in depth that were.
+    """
     if measure not in comparison.nulls:
         return _nothing(best)
     mean = comparison.nulls[measure].mean("shift")
-    return pd.DataFrame({"shifted": at_best_matches(mean, best)}, index=best.index)
+    where = {dim: list(best.index.get_level_values(dim)) for dim in CELL[:3]}
+    where["layer_col"] = list(best["layer_col"])
+    for side in ("row", "col"):
+        models = where[f"model_{side}"]
+        near = {each: cells.nearest_scored(comparison, mean, side, each) for each in set(models)}
+        layers = where[f"layer_{side}"]
+        where[f"layer_{side}"] = [
+            near[model].get(layer) for model, layer in zip(models, layers, strict=True)
+        ]
+    return pd.DataFrame({"shifted": cells.read(mean, where)}, index=best.index)
 
 
 def _second_seed(comparison: Comparison, measure: str, best: pd.DataFrame) -> pd.DataFrame:

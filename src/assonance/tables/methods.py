@@ -7,6 +7,7 @@ from assonance.comparison.records import ModelRecord
 from assonance.comparison.result import Comparison
 from assonance.errors import join_names, printable
 from assonance.tables.best_layers import LEVEL
+from assonance.tables.trust import null_depths
 
 _ALL = 10**6
 # What a setting is when it is named in a sentence; the others are those of the default.
@@ -91,7 +92,9 @@ def _references(comparison: Comparison) -> list[str]:
             f"Held-out scores come from {settings.get('folds')} folds; no recording is in two."
         )
     if shifts := comparison.nulls.sizes.get("shift", 0):
-        found.append(f"The null pairs speech with other speech at {shifts} circular shifts.")
+        depths = null_depths(comparison)
+        at = f" and {depths} depths of each model" if depths else ""
+        found.append(f"The null pairs speech with other speech at {shifts} circular shifts{at}.")
     return found
 
 

@@ -19,7 +19,7 @@ SIGNIFICANT = 0.05
 
 
 def chance(comparison: Comparison, measure: str) -> pd.DataFrame:
-    """Test every score of layers of two models against its circular-shift null.
+    """Test scores of layers of two models against their circular-shift nulls, where these are.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def chance_by_measure(comparison: Comparison) -> pd.DataFrame:
         if table is None or table.empty or name not in LEVELS:
             continue
         rows[name] = {
-            "value": table["value"].mean(),
+            "value": _mean_across(comparison, name),
             SHIFTED.name: table["shifted"].mean(),
             **{each.name: each.mean(comparison, name) for each in averaged() if each.mean},
             "least p": least,
@@ -69,6 +69,13 @@ def chance_by_measure(comparison: Comparison) -> pd.DataFrame:
     names = [each.name for each in (SHIFTED, *averaged())]
     columns = ["value", *names, "least p", "above"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("measure")
+
+
+def _mean_across(comparison: Comparison, measure: str) -> float:
+    """Average the scores of all pairs of layers of two models."""
+    models = list(comparison.models)
+    scores = comparison.scores[measure].sel(model_row=models, model_col=models)
+    return float(scores.where(scores["model_row"] != scores["model_col"]).mean())
 
 
 def averaged() -> list[Reference]:
@@ -85,6 +92,17 @@ def twin_layers(comparison: Comparison, measure: str) -> dict[str, tuple[str, ..
         if 0 < len(compared) < len(near):
             found[twin] = compared
     return found
+
+
+def null_depths(comparison: Comparison) -> int | None:
+    """Count the layers of a model at which nulls were computed; None if at all layers or none."""
+    tables = [array for array in comparison.nulls.data_vars.values() if array.dims[:4] == CELL]
+    for array in tables[:1]:
+        near = [nearest_scored(comparison, array, "row", each) for each in comparison.models]
+        shifted = [len(set(each.values())) for each in near]
+        if any(count < len(each) for count, each in zip(shifted, near, strict=True)):
+            return max(shifted)
+    return None
 
 
 def overfitting(comparison: Comparison, in_sample: str, held_out: str) -> pd.DataFrame:
