@@ -20,7 +20,7 @@ from assonance.comparison.result import Comparison
 from assonance.corpus import LeftOut, Reading
 from assonance.measures import MEASURES
 from assonance.models.precomputed import _FIELDS as CARD_FIELDS
-from assonance.report.anew import pairs_of
+from assonance.report.findings import pairs_of
 from assonance.settings import Settings
 from assonance.tables import changes
 

@@ -80,6 +80,28 @@ def test_loading_a_comparison_imports_no_heavy_library(tmp_path):
     assert imported_by(code, str(tmp_path / "results.nc")) == []
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--json",),
+        ("--best", "hubert-a:2"),
+        ("--best", "hubert-a:2", "-m", "cka"),
+        ("--neurons", "hubert-a:2"),
+        ("--heads",),
+    ],
+    ids=" ".join,
+)
+def test_showing_a_run_imports_no_heavy_library(options, tmp_path):
+    comparison().save(tmp_path / "results.nc")
+    code = (
+        "from assonance.cli.main import main\n"
+        "sys.argv = ['assonance', 'show', *sys.argv[1:]]\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code"
+    )
+    assert imported_by(code, str(tmp_path), *options) == []
+
+
 def circles(graph: grimp.ImportGraph) -> list[list[str]]:
     """Find strongly connected components of more than one module (Tarjan's algorithm)."""
     number: dict[str, int] = {}

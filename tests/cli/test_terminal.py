@@ -7,7 +7,7 @@ from assonance.cli import terminal
 from assonance.cli.run_folder import RunFolder
 from assonance.comparison.request import Request
 from assonance.corpus import LeftOut
-from assonance.report.anew import summary
+from assonance.report.findings import summary
 
 
 def start(monkeypatch, tmp_path, outcome):

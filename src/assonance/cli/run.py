@@ -39,7 +39,7 @@ from assonance.models import SpeechModel
 from assonance.models.loading import Loading, load_all
 from assonance.models.roster import unique_names
 from assonance.plots import changes as change_plots
-from assonance.report.anew import pairs_of, summary
+from assonance.report.findings import pairs_of, summary
 from assonance.report.page import render
 from assonance.tables import changes as change_tables
 from assonance.tables.heads import head_measures

@@ -9,7 +9,7 @@ from assonance.cli.run_folder import CHANGES, CLAIMS, REPORT, RESULTS, TABLE, Ru
 from assonance.comparison.request import Request
 from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceWarning, join_names, printable
-from assonance.report.anew import pairs_of, summary
+from assonance.report.findings import pairs_of, summary
 from assonance.utils.progress_bars import Bars
 
 _SHOWN = 10  # utterances that were left out

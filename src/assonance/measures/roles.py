@@ -30,6 +30,11 @@ CHANGE = {
 # Measures of heads without a floor of positions alone: mean maps are smooth, and by these measures
 # all smooth maps are alike.
 WITHOUT_POSITIONS = ("attn_js",)
+# Compare single neurons one by one. The other measures of neurons and layers compare spaces.
+MATCHING = (
+    *("maxcorr", "mincorr", "maxcorr_heldout", "maxcorr_rotated"),
+    *("one_to_one", "soft_matching"),
+)
 # Correlation of each neuron with its best match: what a single neuron shares.
 MATCHED = "maxcorr"
 # Correlation of each neuron with its prediction from the other layer: what the whole layer shares.
@@ -58,6 +63,7 @@ __all__ = [
     "HELD_OUT",
     "LEADING",
     "MATCHED",
+    "MATCHING",
     "NEEDS_MORE_FRAMES_THAN_NEURONS",
     "PREDICTED_R",
     "PREDICTING",

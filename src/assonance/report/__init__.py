@@ -6,7 +6,6 @@ from pathlib import Path
 from assonance.comparison.moments import Sound
 from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import Comparison
-from assonance.report.page import render
 from assonance.utils.files import write_text
 
 
@@ -41,4 +40,6 @@ def write_report(
     AssonanceError
         The file cannot be written.
     """
+    from assonance.report.page import render  # which imports torch; summaries do not
+
     write_text(path, render(comparison, sentences, pairs, sound))

@@ -8,9 +8,7 @@ from assonance.claims.verdict import evaluate_claims
 from assonance.comparison.moments import Sound
 from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import Comparison
-from assonance.report import change_summary
-from assonance.report.page import render
-from assonance.report.summary import sentences
+from assonance.report.findings import summary
 from assonance.utils.files import write_text
 
 NAME = "report.html"
@@ -52,24 +50,10 @@ def write_anew(
     AssonanceError
         `lead` was not taken, or the file cannot be written.
     """
+    from assonance.report.page import render  # which imports torch; summaries do not
+
     file = path / NAME if path.is_dir() else path
     verdicts = evaluate_claims(comparison, claims)
     found = [*summary(comparison, pairs, lead), *(e.sentence() for e in verdicts if e.tested)]
     write_text(file, render(comparison, found, pairs, sound, lead))
     return file
-
-
-def pairs_of(comparison: Comparison, *, diff: bool) -> tuple[FineTuning, ...] | None:
-    """Return the pretrained and fine-tuned model of a `diff` run, or None for any other run."""
-    return (FineTuning(*comparison.models),) if diff else None
-
-
-def summary(
-    comparison: Comparison,
-    pairs: Sequence[FineTuning] | None = None,
-    lead: str | None = None,
-) -> list[str]:
-    """Summarise a comparison in sentences, or what changed if it is of fine-tuned pairs."""
-    if pairs is None:
-        return sentences(comparison, lead)
-    return [line for pair in pairs for line in change_summary.sentences(comparison, pair)]

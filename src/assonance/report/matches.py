@@ -6,8 +6,8 @@ from assonance.comparison.lookup import find_measure
 from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceError
 from assonance.inference.localisation import LOCALISATION
-from assonance.measures import MEASURES
-from assonance.measures.roles import CHANGE, FIRST_SHOWN, LEADING, ROTATED
+from assonance.measures.names import LEVELS
+from assonance.measures.roles import CHANGE, FIRST_SHOWN, LEADING, MATCHING, ROTATED
 from assonance.tables import cells
 from assonance.tables import matches as match_tables
 from assonance.tables.best_layers import behind_best, sets_of
@@ -101,8 +101,8 @@ class Matches:
 
 
 def compares_spaces(measure: str) -> bool:
-    """Return whether a measure compares whole layers, and not neurons or heads."""
-    return measure in MEASURES and MEASURES[measure].level == "layer"
+    """Return whether a measure compares whole layers, and not single neurons or heads."""
+    return LEVELS.get(measure, "head") != "head" and measure not in MATCHING
 
 
 def _shown(comparison: Comparison) -> list[str]:

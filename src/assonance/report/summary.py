@@ -8,10 +8,9 @@ import pandas as pd
 from assonance.comparison.relations import Relations
 from assonance.comparison.result import Comparison
 from assonance.inference.localisation import LOCALISATION
-from assonance.measures import MEASURES
 from assonance.measures.roles import EXPLAINED, HELD_OUT, MATCHED
 from assonance.report.matches import Matches
-from assonance.report.words import percent
+from assonance.report.words import percent, title
 from assonance.tables import floors_and_ceilings
 from assonance.tables import matches as match_tables
 from assonance.tables import trust as trust_tables
@@ -48,7 +47,7 @@ def sentences(comparison: Comparison, lead: str | None = None) -> list[str]:
         directions = _directions(best, unrelated)
         if several:
             which = "independently trained model" if related else "model"
-            lines.append(_most_similar(leading, directions, which))
+            lines.append(_most_similar(comparison, leading, directions, which))
         else:
             lines.append(_matching(comparison, leading, directions))
         lines.append(_shared_space(comparison, leading, "Shared space", directions))
@@ -105,12 +104,12 @@ def _extremes(directions: _Directions) -> tuple[str, _Directions]:
     return ", lowest and highest", ends
 
 
-def _most_similar(measure: str, directions: _Directions, which: str) -> str:
+def _most_similar(comparison: Comparison, measure: str, directions: _Directions, which: str) -> str:
     """Name the most similar other model of each."""
     by = (
         "share of variance predicted in unseen sentences"
         if measure in EXPLAINED
-        else MEASURES[measure].title
+        else title(comparison, measure)
     )
     best: dict[str, tuple[float, str]] = {}
     for row, col, table in directions:
@@ -136,7 +135,7 @@ def _matching(comparison: Comparison, measure: str, directions: _Directions) -> 
             last = f"–{layers[-1].rpartition('.')[2]}" if len(layers) > 1 else ""
             runs.append(f"{layers[0]}{last} → {_either(found)}")
         parts.append(f"of {row} in {col}: {', '.join(runs) or 'none'}")
-    return f"Best-matching layers ({MEASURES[measure].title}) {'; '.join(parts)}."
+    return f"Best-matching layers ({title(comparison, measure)}) {'; '.join(parts)}."
 
 
 def _either(layers: tuple[str, ...]) -> str:
@@ -162,7 +161,7 @@ def _shared_space(
         verb = "predicts" if measure in EXPLAINED else "reaches"
         parts.append(stated + _references(measure, best, verb))
     return (
-        f"{heading}{which} ({MEASURES[measure].title}, mean over best-matching layers): "
+        f"{heading}{which} ({title(comparison, measure)}, mean over best-matching layers): "
         f"{' '.join(parts) or 'no scores.'}"
     )
 
@@ -176,7 +175,7 @@ def _shared_neurons(comparison: Comparison, directions: _Directions) -> str:
         for row, col, best in directions
     ]
     return (
-        f"Shared neurons{which} ({MEASURES['maxcorr'].title}, mean over best-matching layers): "
+        f"Shared neurons{which} ({title(comparison, MATCHED)}, mean over best-matching layers): "
         f"{' '.join(parts) or 'no scores.'}"
         + _localisation(comparison, [(row, col) for row, col, _ in directions])
     )
@@ -191,7 +190,7 @@ def _shared_attention(comparison: Comparison, measure: str, directions: _Directi
         for row, col, best in directions
     ]
     return (
-        f"Shared attention{which} ({MEASURES[measure].title}, mean over best-matching layers): "
+        f"Shared attention{which} ({title(comparison, measure)}, mean over best-matching layers): "
         f"{' '.join(parts) or 'no scores.'}"
     )
 
@@ -245,7 +244,7 @@ def _overfitting(comparison: Comparison, pairs: _Pairs) -> list[str]:
     (a, b), rows = max(means.items(), key=lambda each: float(each[1]["overfitting"]))
     return [
         f"{'At most ' if len(means) > 1 else ''}{rows['overfitting']:.2f} of the in-sample score "
-        f"is overfitting ({MEASURES['linreg'].title} {rows['in_sample']:.2f} in sample, "
+        f"is overfitting ({title(comparison, in_sample)} {rows['in_sample']:.2f} in sample, "
         f"{rows['held_out']:.2f} on held-out speech; {a} and {b}, mean over layers)."
     ]
 

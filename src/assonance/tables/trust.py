@@ -7,7 +7,6 @@ from scipy.stats import false_discovery_control
 
 from assonance.comparison.result import CELL, Comparison
 from assonance.inference.intervals import rank_p_value
-from assonance.measures.layer_descriptors import DESCRIPTORS
 from assonance.measures.names import LEVELS
 from assonance.tables import cells, floors_and_ceilings
 from assonance.tables.cells import at_best_matches, depth, nearest_scored
@@ -135,6 +134,8 @@ def descriptors(comparison: Comparison) -> pd.DataFrame:
         Indexed by model_row and layer_row, without twins and baseline; with depth_row and a column
         for each of `assonance.measures.layer_descriptors.DESCRIPTORS` that was computed.
     """
+    from assonance.measures.layer_descriptors import DESCRIPTORS  # which imports torch
+
     names = [name for name in DESCRIPTORS if name in comparison.scores]
     tables = []
     for model in comparison.models:

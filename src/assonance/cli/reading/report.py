@@ -40,7 +40,8 @@ def report(
     from assonance.claims.claim import load_claims
     from assonance.comparison.lookup import open_run, was_diff
     from assonance.errors import printable
-    from assonance.report.anew import NAME, pairs_of, write_anew
+    from assonance.report.anew import NAME, write_anew
+    from assonance.report.findings import pairs_of
     from assonance.report.matches import Matches
 
     chosen = load_claims(claims)

@@ -58,7 +58,7 @@ def show(
         _print(described(comparison).reset_index(), as_json=as_json)
     else:
         from assonance.comparison.lookup import was_diff
-        from assonance.report.anew import pairs_of, summary
+        from assonance.report.findings import pairs_of, summary
 
         found = summary(comparison, pairs_of(comparison, diff=was_diff(run)))
         if as_json:
