@@ -54,7 +54,7 @@ def few(tmp_path_factory):
 @pytest.fixture(scope="module")
 def repeated(few, tmp_path_factory):
     out = tmp_path_factory.mktemp("repeated") / "run"
-    return run("study", few, "--out", out), out
+    return run("study", few, "--out", out, "--memory", "1MB"), out  # several tiles
 
 
 def test_a_study_from_a_file_leaves_its_page_and_what_it_was_made_from(repeated, few):
@@ -69,6 +69,10 @@ def test_a_study_from_a_file_leaves_its_page_and_what_it_was_made_from(repeated,
         assert (out / name / "report.html").is_file()
         assert not (out / name / "activations").exists()  # both runs share one folder of them
     assert outcome.out.splitlines()[-1] == f"study: {out / 'study.html'}"
+
+
+def test_no_time_is_spent_on_scores_before_their_intervals(repeated):
+    assert not [each for each in repeated[0].said if "intervals to follow" in each]
 
 
 def test_it_says_that_miniatures_are_no_replication(repeated):

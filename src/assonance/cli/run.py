@@ -56,6 +56,7 @@ def run(
     *,
     diff: bool = False,
     sound: bool = False,
+    early: bool = True,
 ) -> Comparison:
     """Compare models and write all files of a run into a folder.
 
@@ -78,6 +79,8 @@ def run(
         Whether to report what fine-tuning changed, with tables and a figure of its own.
     sound
         Whether the report has clips of the moments that excite neurons most.
+    early
+        Whether a long run shows its scores before their intervals, at the cost of a second pass.
 
     Returns
     -------
@@ -106,7 +109,7 @@ def run(
             report = printable(out.path / PRELIMINARY / REPORT)
             progress.announce(f"scores, intervals to follow: {report}")
 
-        comparison = prepared.run(out.path, progress, out.activations, show)
+        comparison = prepared.run(out.path, progress, out.activations, show if early else None)
         out.check_scores(comparison)
         with progress.stage("writing the report", 1) as advance:
             heard = None

@@ -154,6 +154,7 @@ def _run(
             RunFolder(asked.out / each, asked.overwrite, activations=asked.out),
             request,
             progress,
+            early=False,  # nobody waits for scores of which the study is made at the end
         )
         for each, request in requests.items()
     }
