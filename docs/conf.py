@@ -5,8 +5,8 @@ import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import typer.main
 from docutils import nodes
 from latex2mathml.converter import convert
@@ -17,6 +17,7 @@ from sphinx.writers.html5 import HTML5Translator
 import assonance
 from assonance import testing
 from assonance.cli.main import app as command_line
+from assonance.cli.panels import examples
 
 HERE = Path(__file__).parent
 GENERATED = HERE / "generated"
@@ -57,15 +58,17 @@ def commands() -> str:
     """Describe all commands and their options as Markdown, from the command line itself."""
     lines = ["# Commands", "", "Generated from `assonance --help` and its kin.", ""]
     for path, command in _walk("assonance", typer.main.get_command(command_line)):
-        lines += [f"## `{path}`", "", _plain(command.help), ""]
+        what = (command.help or "").partition("\nExamples\n---")[0]
+        lines += [f"## `{path}`", "", _plain(what), ""]
+        lines += ["```sh", *examples(command.help), "```", ""]
         for each in command.params:
-            if isinstance(each, click.Option) and not each.hidden:
+            if each.param_type_name == "option" and not each.hidden:
                 names = ", ".join(f"`{name}`" for name in (*each.opts, *each.secondary_opts))
                 default = each.default
                 shown = f" Default: `{default}`." if isinstance(default, str | int | float) else ""
                 lines += [names, f": {_plain(each.help)}{shown}", ""]
-            elif isinstance(each, click.Argument):
-                lines += [f"`{each.make_metavar(click.Context(command))}`"]
+            elif each.param_type_name == "argument":
+                lines += [f"`{each.metavar or each.name.upper()}`"]
                 lines += [f": {_plain(getattr(each, 'help', None))}", ""]
     return "\n".join(lines)
 
@@ -108,9 +111,9 @@ def errors() -> str:
     return "\n".join(lines)
 
 
-def _walk(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+def _walk(path: str, command: Any) -> Iterator[tuple[str, Any]]:
     """Yield every command below a group, in order, with its full name."""
-    if isinstance(command, click.Group):
+    if hasattr(command, "commands"):
         for name, each in command.commands.items():
             yield from _walk(f"{path} {name}", each)
     else:

@@ -61,3 +61,13 @@ def test_the_parts_that_the_picture_numbers_are_in_the_page():
         for each in re.findall(r"#([\w-]+)", selector)
     }
     assert named <= set(found)
+
+
+def test_the_page_of_commands_has_every_command_with_examples_and_options():
+    pytest.importorskip("sphinx")
+    pytest.importorskip("latex2mathml")
+    page = runpy.run_path(str(DOCS / "conf.py"))["commands"]()
+    for command in ("compare", "explore", "store verify", "completion"):
+        assert f"## `assonance {command}`" in page
+        assert f"\nassonance {command} " in page
+    assert "`--measure`, `-m`" in page

@@ -7,13 +7,14 @@ import typer
 
 from assonance.cli.lines import say
 from assonance.cli.options import AUDIO, Channel
+from assonance.cli.panels import App
 
 # Commands import what takes long when they run.
-app = typer.Typer(help="Inspect a corpus before a comparison.", no_args_is_help=True)
+app = App(help="Inspect a corpus before a comparison.")
 _SHOWN = 10  # utterances of each kind of problem
 
 
-@app.command()
+@app.themed("Commands")
 def check(
     audio: Annotated[str, typer.Argument(help=AUDIO, metavar="PATH")],
     channel: Channel = None,
@@ -21,7 +22,13 @@ def check(
         bool, typer.Option("--quick", help="Check only the listing and the headers.")
     ] = False,
 ) -> None:
-    """Report problems of a corpus; exit with status 1 if some speech cannot be used."""
+    """Report problems of a corpus; exit with status 1 if some speech cannot be used.
+
+    Examples
+    --------
+      assonance corpus check DIR
+      assonance corpus check manifest.csv --quick
+    """
     from assonance.corpus import Corpus
     from assonance.corpus.check import check as find_problems
     from assonance.errors import printable

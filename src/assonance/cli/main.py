@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from assonance.__about__ import __version__
-from assonance.cli import corpus, model, store
+from assonance.cli import catalogue, corpus, model, store
 from assonance.cli.added import add, with_those_of
 from assonance.cli.checks import check_names
 from assonance.cli.configured import Start, configured
@@ -32,6 +32,7 @@ from assonance.cli.options import (
     Speech,
     Unusable,
 )
+from assonance.cli.panels import App
 from assonance.cli.reading import explore, export, plot, report, show
 from assonance.cli.reading.options import Hear, refuse_missing
 from assonance.errors import AssonanceError, printable
@@ -39,19 +40,8 @@ from assonance.utils.files import exists
 from assonance.utils.memory import lacks_memory, too_little_memory
 
 # torch, transformers and matplotlib take seconds to import, so commands import them when they run.
-app = typer.Typer(
-    help="Compare what speech models represent: neurons, layers and attention heads.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-
-
-app.add_typer(corpus.app, name="corpus")
-app.add_typer(model.app, name="model")
-app.add_typer(store.app, name="store")
-for reads in (add, show.show, export.export, plot.plot, report.report, explore.explore):
-    app.command()(reads)
+app = App(help="Compare what speech models represent: neurons, layers and attention heads.")
+COMPARE, READ, BESIDE = "Compare", "Read a finished run", "Look up"
 
 
 def _version(requested: bool) -> None:
@@ -72,7 +62,7 @@ def _common(
     pass
 
 
-@app.command()
+@app.themed(COMPARE)
 @spread
 def compare(
     *,
@@ -111,7 +101,13 @@ def compare(
     ] = [],  # noqa: B006 - read only
     certainty: Certainty,
 ) -> None:
-    """Compare models on speech: every layer of each with every layer of all."""
+    """Compare models on speech: every layer of each with every layer of all.
+
+    Examples
+    --------
+      assonance compare hubert-mini wav2vec2-mini --audio DIR --out runs/mine
+      assonance compare --config runs/mine/config.yaml --preset study --out runs/study
+    """
     options = Options(
         *(measuring, certainty, machine, speech, rows, layers, checkpoints, on_error),
         seeds=_parse_pairs("--seed-of", "SECOND=FIRST", seed_of),
@@ -134,7 +130,7 @@ def compare(
         run(job.models, job.audio, folder, job.request(), diff=job.diff, sound=sound)
 
 
-@app.command()
+@app.themed(COMPARE)
 @spread
 def plan(
     *,
@@ -157,6 +153,11 @@ def plan(
 
     Nothing is downloaded but configurations. A few seconds of speech and a few layers are tried on
     this machine, with random weights.
+
+    Examples
+    --------
+      assonance plan hubert-mini wav2vec2-mini --audio DIR
+      assonance plan facebook/wav2vec2-base ./my-hubert --audio DIR --hours 10
     """
     options = Options(measuring, certainty, machine, speech, rows, layers, checkpoints)
     request = options.build(models)
@@ -168,7 +169,7 @@ def plan(
     show_plan(models, audio, out or folder_for(models), request, hours)
 
 
-@app.command()
+@app.themed(COMPARE)
 @spread
 def diff(
     *,
@@ -191,7 +192,13 @@ def diff(
     checkpoints: Checkpoints,
     on_error: Unusable = "skip",
 ) -> None:
-    """Compare a model before and after fine-tuning: neurons, subspaces and heads, by layer."""
+    """Compare a model before and after fine-tuning: neurons, subspaces and heads, by layer.
+
+    Examples
+    --------
+      assonance diff ./pretrained ./fine-tuned --audio DIR --out runs/change
+      assonance diff ./pretrained ./fine-tuned --audio DIR --seed-twin ./second-seed
+    """
     models = [pretrained, fine_tuned, *([seed_twin] if seed_twin else [])]
     seeds = {seed_twin: pretrained} if seed_twin else {}
     options = Options(
@@ -212,7 +219,7 @@ def diff(
     run(models, audio, folder, request, diff=True)
 
 
-@app.command()
+@app.themed(COMPARE)
 @spread
 def demo(
     *,
@@ -229,7 +236,13 @@ def demo(
     ] = False,
     certainty: Certainty,
 ) -> None:
-    """Compare bundled miniature models on bundled speech, offline."""
+    """Compare bundled miniature models on bundled speech, offline.
+
+    Examples
+    --------
+      assonance demo
+      assonance demo -m cka -m maxcorr --no-uncertainty --out runs/quick
+    """
     from assonance.demo import MODELS, SPEECH, miniatures
 
     chosen = [each for each in miniatures() if every or each.path in MODELS]
@@ -247,7 +260,7 @@ def demo(
     run(models, str(SPEECH), RunFolder(out, overwrite, keep=keep), request)
 
 
-@app.command()
+@app.themed(COMPARE)
 @spread
 def study(
     *,
@@ -282,7 +295,13 @@ def study(
     dry_run: DryRun = False,
     machine: Machine,
 ) -> None:
-    """Repeat a published study, and hold it against the published figures."""
+    """Repeat a published study, and hold it against the published figures.
+
+    Examples
+    --------
+      assonance study elkheir2024
+      assonance study elkheir2024 --models paper --audio DIR --dry-run
+    """
     from assonance.report.study import bundled_study, copy_study
 
     path = Path(study)
@@ -303,22 +322,7 @@ def study(
     repeat(asked, dry_run=dry_run)
 
 
-@app.command()
-def models() -> None:
-    """List the bundled miniature models; any command takes their names as models."""
-    from assonance.demo import elsewhere, miniatures
-
-    for each in miniatures():
-        say(f"{each.name}  [{each}]")
-        say(f"    {each.path}")
-    if more := elsewhere():
-        say(
-            f"{', '.join(more)} come with the sources alone: in src/assonance/demo/models of a "
-            "checkout or of the source distribution. Any command takes their folders."
-        )
-
-
-@app.command()
+@app.themed(READ)
 def claims(
     run: Annotated[Path, typer.Argument(help="A run's folder, or its results.nc.", metavar="RUN")],
     config: Annotated[
@@ -328,7 +332,13 @@ def claims(
         ),
     ] = None,
 ) -> None:
-    """Evaluate claims on a finished run: contrasts of its scores, with intervals."""
+    """Evaluate claims on a finished run: contrasts of its scores, with intervals.
+
+    Examples
+    --------
+      assonance claims runs/demo
+      assonance claims runs/demo --config mine.yaml
+    """
     refuse_missing(run)
     from assonance.claims.claim import load_claims
 
@@ -343,18 +353,13 @@ def claims(
     say(f"claims: {printable(table)}")
 
 
-@app.command()
-def measures() -> None:
-    """List the measures with their level, range, symmetry, needs and invariances."""
-    from assonance.measures import MEASURES
-
-    for each in MEASURES.values():
-        lowest, highest = ("…" if end is None else f"{end:.2g}" for end in each.range)
-        symmetry = "symmetric" if each.symmetric else "directional"
-        unchanged = ", ".join(sorted(each.invariances)) or "nothing"
-        say(f"{each.name}  [{each.level}, {lowest} to {highest}, {symmetry}]")
-        say(f"    {each.summary}. {each.source}.")
-        say(f"    needs {each.needs}; unchanged by: {unchanged}")
+for reads in (show.show, export.export, plot.plot, report.report, explore.explore):
+    app.themed(READ)(reads)
+app.themed(COMPARE)(add)
+for lists in (catalogue.models, catalogue.measures, catalogue.completion):
+    app.themed(BESIDE)(lists)
+for name, inner in (("corpus", corpus.app), ("model", model.app), ("store", store.app)):
+    app.add_typer(inner, name=name, rich_help_panel=BESIDE)
 
 
 def _parse_pairs(option: str, form: str, texts: Sequence[str]) -> dict[str, str]:

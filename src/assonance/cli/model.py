@@ -7,9 +7,10 @@ import typer
 from assonance.cli.lines import say
 from assonance.cli.option_groups import spread
 from assonance.cli.options import Checkpoints
+from assonance.cli.panels import App
 
 # Commands import what takes long when they run.
-app = typer.Typer(help="Inspect a model before a comparison.", no_args_is_help=True)
+app = App(help="Inspect a model before a comparison.")
 
 
 @app.callback()
@@ -17,7 +18,7 @@ def _model() -> None:
     pass
 
 
-@app.command()
+@app.themed("Commands")
 @spread
 def info(
     *,
@@ -35,6 +36,11 @@ def info(
     """Print what a checkpoint is and whether it opens; exit with status 1 if it does not.
 
     No weight is downloaded or read.
+
+    Examples
+    --------
+      assonance model info facebook/hubert-base-ls960
+      assonance model info ./checkpoint_best.pt --offline
     """
     from assonance.models.huggingface.description import describe
     from assonance.models.loading import Loading

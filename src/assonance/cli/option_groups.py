@@ -46,13 +46,19 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _parameters(group: Any) -> list[Parameter]:
-    """Return the parameters that make a dataclass, with the values of default factories."""
+    """Return the parameters that make a dataclass, with the values of default factories.
+
+    The name of the dataclass is the theme of its options in the help.
+    """
     parameters = signature(group).parameters
     made = {
         each.name: each.default_factory()
         for each in fields(group)
         if each.default_factory is not MISSING
     }
+    for each in parameters.values():
+        for option in getattr(each.annotation, "__metadata__", ()):
+            option.rich_help_panel = group.__name__
     return [
         each.replace(default=made[name]) if name in made else each
         for name, each in parameters.items()

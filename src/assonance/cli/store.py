@@ -6,18 +6,23 @@ from typing import Annotated
 import typer
 
 from assonance.cli.lines import say
+from assonance.cli.panels import App
 
 # Commands import what takes long when they run.
-app = typer.Typer(
-    help="Describe, verify or remove the activations that a run keeps.", no_args_is_help=True
-)
+app = App(help="Describe, verify or remove the activations that a run keeps.")
 
 Run = Annotated[Path, typer.Argument(help="A run's folder.", metavar="RUN")]
 
 
-@app.command()
+@app.themed("Commands")
 def info(run: Run) -> None:
-    """List the activations of each model: layers, utterances, bytes, number format."""
+    """List the activations of each model: layers, utterances, bytes, number format.
+
+    Examples
+    --------
+      assonance store info runs/demo
+      assonance store info runs/mine
+    """
     from assonance.activations.kept import kept_stores
     from assonance.comparison.lookup import find_folder
     from assonance.utils.memory import format_bytes
@@ -34,9 +39,15 @@ def info(run: Run) -> None:
     say(f"{len(stores)} models, {total}; `assonance store clean` removes them")
 
 
-@app.command()
+@app.themed("Commands")
 def verify(run: Run) -> None:
-    """Verify every checksum of activations and results; exit with status 1 if one is wrong."""
+    """Verify every checksum of activations and results; exit with status 1 if one is wrong.
+
+    Examples
+    --------
+      assonance store verify runs/demo
+      assonance store verify runs/mine && echo whole
+    """
     from assonance.activations.kept import kept_stores
     from assonance.activations.kept import verify as find_damaged
     from assonance.comparison.lookup import RESULTS, find_folder
@@ -61,9 +72,15 @@ def verify(run: Run) -> None:
         raise typer.Exit(1)
 
 
-@app.command()
+@app.themed("Commands")
 def clean(run: Run) -> None:
-    """Remove the activations and what killed runs left; never results."""
+    """Remove the activations and what killed runs left; never results.
+
+    Examples
+    --------
+      assonance store clean runs/demo
+      assonance store clean runs/mine
+    """
     from assonance.cli.run_folder import RunFolder
     from assonance.comparison.lookup import find_folder
     from assonance.utils.memory import format_bytes
