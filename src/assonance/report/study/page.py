@@ -326,7 +326,8 @@ def _interval(value: float, low: float, high: float) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value + 0.0:.2f}".replace("-", "−") if np.isfinite(value) else "–"
+    rounded = round(value, 2) + 0.0  # −0.00 becomes 0.00
+    return f"{rounded:.2f}".replace("-", "−") if np.isfinite(value) else "–"
 
 
 def _p(value: float) -> str:
