@@ -20,6 +20,7 @@ import assonance
 from assonance.measures import MEASURES
 from assonance.measures.names import LEVELS
 from assonance.plots.curves import STYLES, ruled
+from assonance.settings import find_settings
 
 HERE = Path(__file__).parent
 PAGE = HERE / "manual" / "formulas.md"
@@ -72,7 +73,8 @@ FORMULAS: Mapping[str, tuple[str, str]] = {
     ),
     "maxcorr_rotated": (
         r"\frac1K\sum_k\frac1D\sum_i\max_j\big|\operatorname{corr}(x_i,(\tilde YQ_k)_j)\big|",
-        "$\\tilde Y$ is standardised, and the $Q_k$ are $K$ random orthogonal matrices (8 by default).",
+        "$\\tilde Y$ is standardised, and the $Q_k$ are $K$ random orthogonal matrices "
+        f"({find_settings('default').rotations} by default).",
     ),
     "one_to_one": (
         r"\frac1D\max_\pi\sum_i|r_{i\,\pi(i)}|",
