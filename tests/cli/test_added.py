@@ -1,5 +1,7 @@
 """A finished run is added to, and nothing that it holds is ever lost."""
 
+import itertools
+
 import numpy as np
 import pytest
 import yaml
@@ -7,11 +9,7 @@ from command_line import check_error, run
 
 from assonance import Comparison
 
-# Each command after each other and after itself.
-ORDER = (
-    *("compare", "compare", "add", "claims", "mine", "mine", "claims"),
-    *("claims", "add", "add", "mine", "compare"),
-)
+COMMANDS = ("compare", "add", "claims", "mine", "report")
 FAST = ("--no-twins", "--no-uncertainty")
 
 
@@ -87,6 +85,18 @@ def files(folder):
     return {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
 
 
+def each_after_each(names):
+    """Put names in an order in which each follows each, and itself, exactly once."""
+    words = [each for k, a in enumerate(names) for each in ([a], *([a, b] for b in names[k + 1 :]))]
+    order = [name for word in words for name in word]
+    return [*order, order[0]]
+
+
+def test_the_order_has_every_pair():
+    pairs = list(itertools.pairwise(each_after_each(COMMANDS)))
+    assert sorted(pairs) == sorted(itertools.product(COMMANDS, repeat=2))
+
+
 def test_every_command_twice_and_in_every_order_loses_nothing(pair, speech, out, tmp_path):
     claims = tmp_path / "mine.yaml"
     claims.write_text(
@@ -98,11 +108,11 @@ def test_every_command_twice_and_in_every_order_loses_nothing(pair, speech, out,
         "add": ("add", out, "-m", "maxcorr"),
         "claims": ("claims", out),
         "mine": ("claims", out, "--config", claims),
+        "report": ("report", out),
     }
     kept: dict[str, bytes] = {}
     scores: dict[str, np.ndarray] = {}
-    # Each after each, and after itself.
-    for place in ORDER:
+    for place in each_after_each(COMMANDS):
         outcome = run(*commands[place])
         assert outcome.status == 0, (place, outcome.err)
         now = files(out)

@@ -52,7 +52,7 @@ def tables(matches: Matches, pairs: Sequence[FineTuning]) -> list[Table]:
         *_best_layers(matches),
         *_changes(comparison, pairs),
         *_neurons(comparison),
-        *_heads(comparison),
+        *_heads(matches),
         *_trust(comparison),
     ]
 
@@ -186,8 +186,9 @@ def _neurons(comparison: Comparison) -> Iterator[Table]:
         yield Table("table-neurons", caption, grid(named(table, **interval_headings(table))))
 
 
-def _heads(comparison: Comparison) -> Iterator[Table]:
+def _heads(matches: Matches) -> Iterator[Table]:
     """Yield the kinds of heads, and the best match of each by measure."""
+    comparison = matches.comparison
     if "entropy" not in comparison.heads:
         return
     table = head_tables.heads(comparison)
@@ -202,12 +203,12 @@ def _heads(comparison: Comparison) -> Iterator[Table]:
     if len(head_tables.with_heads(comparison)) < 2:
         return
     for place, measure in enumerate(head_tables.head_measures(comparison)):
-        matches = head_tables.head_matches(comparison, measure)
-        if matches.empty:
+        found = matches.of_heads(measure)
+        if found.empty:
             continue
         name = title(comparison, measure)
-        matches = matches.dropna(axis="columns", how="all")
-        matches = matches.rename_axis(["model", "other model", "layer", "head"]).rename(
+        found = found.dropna(axis="columns", how="all")
+        found = found.rename_axis(["model", "other model", "layer", "head"]).rename(
             columns={
                 "layer_col": "layer of the best match",
                 "head_col": "matching head",
@@ -217,7 +218,7 @@ def _heads(comparison: Comparison) -> Iterator[Table]:
             }
         )
         yield Table(
-            f"table-head-matches-{place}", f"Best match of each head by {name}", grid(matches)
+            f"table-head-matches-{place}", f"Best match of each head by {name}", grid(found)
         )
 
 

@@ -11,6 +11,7 @@ from assonance.measures.roles import CHANGE, FIRST_SHOWN, LEADING, MATCHING, ROT
 from assonance.tables import cells
 from assonance.tables import matches as match_tables
 from assonance.tables.best_layers import behind_best, sets_of
+from assonance.tables.heads import head_matches
 
 # Names of the model whose layers are matched, and of the model that they are matched in.
 Pair = tuple[str, str]
@@ -52,6 +53,8 @@ class Matches:
             self.shown.sort(key=lambda name: name != self.lead)
         self._best: dict[str, pd.DataFrame] = {}
         self._behind: dict[str, pd.DataFrame] = {}
+        self._sets: dict[str, pd.DataFrame] = {}
+        self._heads: dict[str, pd.DataFrame] = {}
 
     @property
     def space(self) -> str | None:
@@ -97,7 +100,15 @@ class Matches:
 
     def sets(self, measure: str) -> pd.DataFrame:
         """Return the sets of best layers; see `best_layers.best_sets`."""
-        return sets_of(self.behind(measure))
+        if measure not in self._sets:
+            self._sets[measure] = sets_of(self.behind(measure))
+        return self._sets[measure]
+
+    def of_heads(self, measure: str) -> pd.DataFrame:
+        """Return the best match of each head; see `assonance.tables.heads.head_matches`."""
+        if measure not in self._heads:
+            self._heads[measure] = head_matches(self.comparison, measure)
+        return self._heads[measure]
 
 
 def compares_spaces(measure: str) -> bool:

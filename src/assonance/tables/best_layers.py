@@ -70,20 +70,28 @@ def best_sets(comparison: Comparison, measure: str) -> pd.DataFrame:
 
 def sets_of(table: pd.DataFrame) -> pd.DataFrame:
     """Summarise a table of `behind_best` as sets; see `best_sets`."""
-    rows = {}
-    for place, group in table.groupby(level=list(table.index.names[:3]), sort=False):
-        labels = group.index.get_level_values("layer_col")
-        best = group["best"].to_numpy(bool)
-        among = group["among_best"].to_numpy(bool, na_value=False) | best
-        rows[place] = {
-            "best": labels[best][0],
-            "value": float(group["value"].to_numpy()[best][0]),
-            "layers": tuple(labels[among]),
-            "tested": bool(group["p"].notna().any()),
-        }
-    index = pd.MultiIndex.from_tuples(rows, names=table.index.names[:3])
-    columns = ["best", "value", "layers", "tested"]
-    return pd.DataFrame(list(rows.values()), index=index, columns=columns)
+    names = [str(name) for name in table.index.names]
+    *places, labels = (table.index.get_level_values(name).to_numpy(object) for name in names)
+    best = table["best"].to_numpy(bool)
+    among = table["among_best"].to_numpy(bool, na_value=False) | best
+    values, tested = table["value"].to_numpy(), table["p"].notna().to_numpy()
+    # The layers of a set are successive rows.
+    changes = np.any([each[1:] != each[:-1] for each in places], axis=0) if len(table) else []
+    firsts = [0, *(np.flatnonzero(changes) + 1)] if len(table) else []
+    found = []
+    for first, last in zip(firsts, [*firsts[1:], len(table)], strict=len(table) > 0):
+        part = slice(first, last)
+        found.append(
+            {
+                **{name: each[first] for name, each in zip(names, places, strict=False)},
+                "best": labels[part][best[part]][0],
+                "value": float(values[part][best[part]][0]),
+                "layers": tuple(labels[part][among[part]]),
+                "tested": bool(tested[part].any()),
+            }
+        )
+    columns = [*names[:3], "best", "value", "layers", "tested"]
+    return pd.DataFrame(found, columns=columns).set_index(names[:3])
 
 
 def _of_models(comparison: Comparison, measure: str, row: str, col: str) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 """Classify attention heads, match them between models, average their matches by model."""
 
+from itertools import permutations
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -106,15 +108,14 @@ def head_matches(comparison: Comparison, measure: str) -> pd.DataFrame:
     models = with_heads(comparison)
     if len(models) < 2:
         raise AssonanceError("matching heads needs two models with attention; compare two")
+    name = position_name(comparison, measure)
+    tables = {pair: _scores(comparison, measure, *pair) for pair in permutations(models, 2)}
+    best_of = {pair: _best(table) for pair, table in tables.items()}
     parts = []
     for row in models:
         for col in (each for each in models if each != row):
-            scores, reverse = (
-                _scores(comparison, measure, *pair) for pair in ((row, col), (col, row))
-            )
-            name = position_name(comparison, measure)
+            scores, best, best_of_col = tables[row, col], best_of[row, col], best_of[col, row]
             position = _scores(comparison, name, row, col) if name else scores * np.nan
-            best, best_of_col = (_best(table) for table in (scores, reverse))
             matched = np.flatnonzero(best >= 0)
             layers, heads = zip(*(scores.columns[place] for place in best[matched]), strict=True)
             parts.append(

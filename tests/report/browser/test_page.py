@@ -124,6 +124,25 @@ def test_nothing_is_cut_and_nothing_overlaps(browser, report, width):
                 assert apart, (one, two)
 
 
+@pytest.mark.parametrize("page_with", ["report", "sounding"])
+def test_nothing_is_cut_and_nothing_overlaps_in_print(browser, request, page_with):
+    width = 695  # of A4 between its margins, in pixels
+    with opened(browser, request.getfixturevalue(page_with), VIEW, width=width) as it:
+        page = it.page
+        page.emulate_media(media="print")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        inside = "main section, .number, .plot svg, .caption, .clips li, #neuron-list table"
+        for box in boxes(page, inside):
+            assert box["left"] >= -0.5, box
+            assert box["right"] <= width + 0.5, box
+        for selector in ("main > section, .pair > section", ".number", ".plot > svg", ".clips li"):
+            for one, two in itertools.combinations(boxes(page, selector), 2):
+                across = min(one["right"], two["right"]) - max(one["left"], two["left"])
+                down = min(one["bottom"], two["bottom"]) - max(one["top"], two["top"])
+                assert min(across, down) <= 1, (one, two)
+        assert boxes(page, "header, .tools, .clips button") == []
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_labels_lie_within_their_figures_and_apart(browser, report, width):
     with opened(browser, report, width=width) as it:

@@ -29,7 +29,7 @@ def pack(matches: Matches, pairs: Sequence[FineTuning], heard: Sound | None = No
         "start": start(comparison),
         "headline": headline(matches),
         "neurons": neurons(comparison, packer),
-        "heads": heads(comparison, packer),
+        "heads": heads(matches, packer),
         "changes": changes(comparison, pairs, packer),
         "trust": trust(comparison),
         "sound": None if heard is None else sound(comparison, heard, packer),

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from assonance.comparison.result import Comparison
 from assonance.errors import printable
+from assonance.report.matches import Matches
 from assonance.report.packing import Packer
 from assonance.report.views.layers import places
 from assonance.report.words import title
@@ -16,7 +16,7 @@ from assonance.tables import heads as head_tables
 REACH = 25
 
 
-def heads(comparison: Comparison, packer: Packer) -> dict[str, Any] | None:
+def heads(matches: Matches, packer: Packer) -> dict[str, Any] | None:
     """Collect every head with its kind, profile and descriptors, and its matches by measure.
 
     Returns
@@ -24,6 +24,7 @@ def heads(comparison: Comparison, packer: Packer) -> dict[str, Any] | None:
     dict or None
         None if no attention was compared.
     """
+    comparison = matches.comparison
     if "entropy" not in comparison.heads:
         return None
     table = head_tables.heads(comparison)
@@ -53,7 +54,7 @@ def heads(comparison: Comparison, packer: Packer) -> dict[str, Any] | None:
             }
             for name in head_tables.DESCRIPTORS
         ],
-        "matches": _matches(comparison, index, packer),
+        "matches": _matches(matches, index, packer),
     }
 
 
@@ -63,15 +64,16 @@ def _labels(table: pd.DataFrame) -> list["pd.Index[Any]"]:
 
 
 def _matches(
-    comparison: Comparison, index: dict[tuple[Any, ...], int], packer: Packer
+    matches: Matches, index: dict[tuple[Any, ...], int], packer: Packer
 ) -> list[dict[str, Any]]:
     """Collect the best match of each head in each other model, by measure."""
+    comparison = matches.comparison
     if len(head_tables.with_heads(comparison)) < 2:
         return []
     models = list(comparison.models)
     found = []
     for measure in head_tables.head_measures(comparison):
-        table = head_tables.head_matches(comparison, measure)
+        table = matches.of_heads(measure)
         shape = (len(index), len(models))
         columns = {name: np.full(shape, np.nan) for name in ("head", "score", "position", "mutual")}
         for match in table.reset_index().to_dict("records"):
