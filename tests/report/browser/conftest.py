@@ -87,7 +87,7 @@ def tones(tmp_path_factory):
         for name, start in zip(TONES, sprite.starts, strict=True)
     )
     heard = {("hubert-a", "encoder.2", 5): clips, ("hubert-a", "encoder.2", 7): clips[::-1]}
-    return Sound(sprite.content, sprite.seconds, "CC BY 4.0", heard, False)
+    return Sound(sprite.content, sprite.seconds, "CC BY 4.0.", heard, False)
 
 
 @pytest.fixture(scope="session")

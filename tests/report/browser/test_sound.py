@@ -85,6 +85,7 @@ def test_the_card_shows_moments_words_and_the_licence(browser, sounding):
         assert "middle at 0.50 s, 4.25 SD above its mean" in text
         assert "a middle tone" in text
         assert "Licence: CC BY 4.0." in text
+        assert "4.0.." not in text
         assert page.locator(".clips svg path.curve").count() == 3
         page.click("#neuron-list [data-key=all]")
         page.click("#neuron-list [data-key=neuron-7]")

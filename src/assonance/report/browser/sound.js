@@ -112,7 +112,7 @@ function momentsOf(neuron) {
   const models = own === other ? [own] : [own, other];
   const clips = range(utterance.shape[1]).filter((at) => !Number.isNaN(utterance.get(k, at)));
   const entries = [["curve", "this neuron"], ["ceiling", `its best match in ${data.models[other].name}`]];
-  const speech = `${minutes} minutes of the speech are in this page. Licence: ${licence || "none lies beside the speech"}.`;
+  const speech = `${minutes} minutes of the speech are in this page. Licence: ${licence.replace(/\.$/, "") || "none lies beside the speech"}.`;
   return [
     element("h3", {}, "Moments that excite it most"),
     element("ol", { class: "clips" }, ...clips.map((at) => clipRow(k, at, models))),
