@@ -163,4 +163,7 @@ def test_version_and_date_are_the_same_everywhere():
     assert cited == built == assonance.__version__
     heads = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
     released = [head for head in heads if head != "Unreleased"]
-    assert released[0].split(",")[0] == assonance.__version__
+    (date,) = re.findall(
+        r'^date-released: "(.+)"$', (ROOT / "CITATION.cff").read_text("utf-8"), re.M
+    )
+    assert released[0] == f"{assonance.__version__} ({date})"
