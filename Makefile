@@ -16,7 +16,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) 'pip>=25.1'
 	$(PIP) --constraint constraints.txt torch==2.13.0
-	$(PIP) --constraint constraints.txt --group dev --group docs --editable '.[datasets,lhotse,peft]'
+	$(PIP) --constraint constraints.txt --group dev --group docs --editable '.[cluster,datasets,lhotse,peft]'
 	@touch $@
 
 demo: setup

@@ -11,6 +11,7 @@ from assonance.__about__ import __version__
 from assonance.cli import catalogue, corpus, model, store
 from assonance.cli.added import add, with_those_of
 from assonance.cli.checks import check_names
+from assonance.cli.cluster_options import Workers
 from assonance.cli.configured import Start, configured
 from assonance.cli.interruption import leaving_soon
 from assonance.cli.lines import say
@@ -79,6 +80,7 @@ def compare(
     speech: Speech,
     rows: Rows,
     machine: Machine,
+    workers: Workers,
     layers: Layers,
     checkpoints: Checkpoints,
     on_error: Unusable = "skip",
@@ -113,6 +115,7 @@ def compare(
         seeds=_parse_pairs("--seed-of", "SECOND=FIRST", seed_of),
         tuned_from=_parse_pairs("--tuned-from", "TUNED=BASE", tuned_from),
     )
+    cluster = workers.build()
     job = configured(context, start, models, audio, options)
     check_names(job.models, job.audio)
 
@@ -127,7 +130,8 @@ def compare(
     if dry_run:
         show_plan(job.models, job.audio, folder.path, job.request())
     else:
-        run(job.models, job.audio, folder, job.request(), diff=job.diff, sound=sound)
+        how = {"diff": job.diff, "sound": sound}
+        run(job.models, job.audio, folder, job.request(), cluster, **how)
 
 
 @app.themed(COMPARE)
@@ -189,6 +193,7 @@ def diff(
     measuring: Measuring,
     certainty: Certainty,
     machine: Machine,
+    workers: Workers,
     checkpoints: Checkpoints,
     on_error: Unusable = "skip",
 ) -> None:
@@ -208,6 +213,7 @@ def diff(
         seeds=seeds,
         tuned_from={fine_tuned: pretrained},
     )
+    cluster = workers.build()
     request = options.build(models)
     check_names(models, audio)
 
@@ -216,7 +222,7 @@ def diff(
     from assonance.cli.terminal import run
 
     folder = RunFolder(out or folder_for(models[:2]), overwrite, keep=keep)
-    run(models, audio, folder, request, diff=True)
+    run(models, audio, folder, request, cluster, diff=True)
 
 
 @app.themed(COMPARE)

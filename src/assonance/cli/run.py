@@ -24,6 +24,8 @@ from assonance.cli.run_folder import (
 )
 from assonance.cli.sound import check_sound, described, sound_of
 from assonance.comparison import relations
+from assonance.comparison.cluster.choice import HERE, Cluster
+from assonance.comparison.cluster.workers import working
 from assonance.comparison.compare import prepare
 from assonance.comparison.configuration import Configuration
 from assonance.comparison.counts import count_comparison
@@ -53,6 +55,7 @@ def run(
     out: RunFolder,
     request: Request,
     progress: Progress,
+    cluster: Cluster = HERE,
     *,
     diff: bool = False,
     sound: bool = False,
@@ -75,6 +78,8 @@ def run(
         The options.
     progress
         Receives the stages.
+    cluster
+        Which workers compute it.
     diff
         Whether to report what fine-tuning changed, with tables and a figure of its own.
     sound
@@ -102,14 +107,17 @@ def run(
         request = replace(request, tuned_from=_base_of_the_second(loaded))
     prepared = prepare(given, audio, request, progress)
     check_disk(count_comparison(prepared), out.path)
-    with out.start(config, prepared):
+    made = Configuration.of(models, audio, out.path, request)
+    places = out.path, out.activations
+    with out.start(config, prepared), working(cluster, prepared, made, *places, progress) as work:
 
         def show(first: Comparison) -> None:
             out.show_early(first, _texts(first, pairs_of(first, diff=diff)))
             report = printable(out.path / PRELIMINARY / REPORT)
             progress.announce(f"scores, intervals to follow: {report}")
 
-        comparison = prepared.run(out.path, progress, out.activations, show if early else None)
+        shown = show if early else None
+        comparison = prepared.run(out.path, progress, out.activations, shown, work)
         out.check_scores(comparison)
         with progress.stage("writing the report", 1) as advance:
             heard = None

@@ -42,7 +42,7 @@ from assonance.utils.pieces import Pieces
 from assonance.utils.progress import Progress, Silent
 from assonance.utils.progress_bars import Bars
 from assonance.utils.temporary import temporary_folder
-from assonance.utils.work import Workplace
+from assonance.utils.work import HERE, Work, Workplace
 
 # Libraries that the numbers depend on; their versions are recorded.
 LIBRARIES = ("numpy", "torch", "transformers", "soundfile", "soxr")
@@ -102,8 +102,7 @@ def compare(
     out
         Folder for activations, from which a later run resumes. None keeps nothing.
     memory
-        Memory limit of the statistics, such as ``"4GB"``; a number is in GiB. With many layers,
-        more memory is faster. By default half of the machine's or container's, at most 16 GB.
+        Memory limit of the statistics, such as ``"4GB"``; ``"auto"`` is half of all, at most 16 GB.
     device
         Torch device of models and statistics.
     offline
@@ -282,6 +281,7 @@ class Prepared:
         progress: Progress,
         activations: Path | None = None,
         early: Callable[[Comparison], None] | None = None,
+        work: Work = HERE,
     ) -> Comparison:
         """Extract activations into a folder and score them; see `compare`.
 
@@ -292,8 +292,9 @@ class Prepared:
         activations
             Folder for the activations, if several runs share them; `out` by default.
         early
-            Receives all scores, without intervals and nulls, as soon as they are known, if these
-            take much longer. No bit of the result depends on it.
+            Receives scores without intervals and nulls, if these take much longer.
+        work
+            What computes pieces. No bit of the result depends on it, nor on `early`.
         """
         with ExitStack() as stack:
             folder = activations or out or stack.enter_context(temporary_folder())
@@ -302,7 +303,7 @@ class Prepared:
             )
             let_rest(extracted.roster, folder)
             plan = self.plan(extracted)
-            place = Workplace(folder=out and out / PIECES)
+            place = Workplace(work, out and out / PIECES)
             heads = None
             if early is not None and (first := plan.first_scores(progress, place)):
                 heads = plan.head_scores(progress, place)

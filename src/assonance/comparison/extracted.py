@@ -17,7 +17,7 @@ from assonance.comparison.request import Request
 from assonance.corpus import Corpus, LeftOut
 from assonance.measures import Measure
 from assonance.models import can_rest
-from assonance.models.roster import Roster
+from assonance.models.roster import Roster, RosterEntry
 from assonance.scoring.caveats import miniatures
 from assonance.utils.files import slug
 from assonance.utils.memory import trim_heap
@@ -106,7 +106,7 @@ def extract_all(
         name: extract(
             each.model,
             speech,
-            folder / ACTIVATIONS / f"{slug(name)}-{each.model.fingerprint[:8]}" if kept else None,
+            store_folder(folder, name, each) if kept else None,
             progress=progress,
             on_error="skip" if each.baseline else request.on_error,
             precision=request.store,
@@ -114,6 +114,11 @@ def extract_all(
         for name, each in roster.items()
     }
     return keep_shared(roster, extractions, speech, measures, request)
+
+
+def store_folder(folder: Path, name: str, entry: RosterEntry) -> Path:
+    """Return the folder of a model's activations."""
+    return folder / ACTIVATIONS / f"{slug(name)}-{entry.model.fingerprint[:8]}"
 
 
 def keep_shared(

@@ -1,7 +1,8 @@
 """Which layers are compared, and which pairs get scores, intervals and nulls."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -20,16 +21,16 @@ from assonance.inference.resampling import Resampling
 from assonance.measures import Measure
 from assonance.measures.chance import mostly_chance
 from assonance.models.roster import Roster, RosterEntry
-from assonance.scoring.attention_pass import AttentionPass
+from assonance.scoring.attention_pass import ATTENTION, AttentionPass
 from assonance.scoring.caveats import too_few_frames
-from assonance.scoring.frame_pass import FramePass, resample_frames
+from assonance.scoring.frame_pass import SCORES, FramePass, resample_frames
 from assonance.scoring.pair_rules import PairRules
 from assonance.scoring.pass_result import PassResult, named_beside
 from assonance.scoring.tiles import Tile, cut_tiles
 from assonance.settings import Settings
 from assonance.utils.pieces import Pieces
 from assonance.utils.progress import Progress
-from assonance.utils.work import Workplace
+from assonance.utils.work import Compute, Workplace
 
 FRAME_LEVELS = ("neuron", "layer")
 # Layers of a model at which floors are computed: those of a random twin that are compared, and
@@ -336,6 +337,27 @@ class ComparisonPlan:
             rows=self.settings.attention_rows,
         )
         return attention, source
+
+    def stage(self, name: str, place: Workplace) -> tuple[Compute[Any], Sequence[Any], Pieces]:
+        """Return what computes the pieces of a stage, from what, and what keeps them.
+
+        Any process that has the same inputs can compute any of them.
+
+        Parameters
+        ----------
+        name
+            `SCORES`, `LAYERS` or `ATTENTION`.
+        place
+            Where pieces are kept.
+        """
+        compute: Compute[Any]
+        if name == ATTENTION:
+            attention, _ = self.attention_pass()
+            compute = partial(attention.compute, memory=self.memory)
+            return compute, attention.batches(self.memory), self._pieces(place)
+        frame_pass = self._frame_pass()
+        compute = partial(frame_pass.compute, alone=name == SCORES)
+        return compute, frame_pass.tiles(self.memory), self._pieces(place)
 
     def tiles(self) -> list[Tile]:
         """Cut the pairs of layers into tiles, as `frame_scores` takes them."""

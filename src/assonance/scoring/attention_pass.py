@@ -29,6 +29,8 @@ from assonance.utils.pieces import NOWHERE, Piece, Pieces
 from assonance.utils.progress import Progress
 from assonance.utils.work import HERE, Advance, Work
 
+# The stage of this pass.
+ATTENTION = "attention"
 _FLOAT32 = 4
 # Seconds between two states of a batch that are kept.
 _PAUSE = 1.0
@@ -121,18 +123,17 @@ class AttentionPass:
             return PassResult(caveats=["no model gives attention maps, so heads are not compared"])
         source = self.source
         needed = self.map_bytes
-        kept = [index for index, size in enumerate(needed) if size <= memory]
+        divided = self.batches(memory)
+        kept = [index for batch in divided for index in batch.utterances]
         too_long = [index for index, size in enumerate(needed) if size > memory]
         caveats = self._too_long(too_long, memory)
         if not kept:
             return PassResult(caveats=caveats)
-        groups = self.resampling.group_of_utterance.tolist()
-        divided = batches(kept, groups, source.durations)
         by_group: dict[int, AttentionSums] = {}
         with progress.stage("comparing attention", sum(source.durations)) as advance:
             advance(sum(source.durations[index] for index in too_long))
             compute = partial(self.compute, memory=memory)
-            found = work.each(compute, divided, pieces, advance)
+            found = work.each(ATTENTION, compute, divided, pieces, advance)
             for batch, piece in zip(divided, found, strict=True):
                 sums, group = self._empty().restore(piece), batch.group
                 by_group[group] = by_group[group].merge(sums) if group in by_group else sums
@@ -153,6 +154,12 @@ class AttentionPass:
             caveats = [*few_interval_groups(groups, self.measures, self.settings), *caveats]
         return replace(result, broken=broken, caveats=caveats)
 
+    def batches(self, memory: float) -> list[Batch]:
+        """Divide the utterances whose maps fit into the memory."""
+        kept = [index for index, size in enumerate(self.map_bytes) if size <= memory]
+        groups = self.resampling.group_of_utterance.tolist()
+        return batches(kept, groups, self.source.durations)
+
     def compute(
         self, divided: Sequence[Batch], pieces: Pieces, advance: Advance, *, memory: float
     ) -> Iterator[Piece]:
@@ -160,7 +167,7 @@ class AttentionPass:
 
         The sums so far are kept after an utterance, at most once a second.
         """
-        names = [pieces.name("attention", self._determined_by(batch)) for batch in divided]
+        names = [pieces.name(ATTENTION, self._determined_by(batch)) for batch in divided]
         begun = [pieces.read(name) for name in names]
         todo = [
             index

@@ -38,6 +38,9 @@ from assonance.utils.pieces import NOWHERE, Piece, Pieces
 from assonance.utils.progress import Progress
 from assonance.utils.work import HERE, Advance, Work
 
+# The stages of this pass: scores alone, and everything.
+SCORES, LAYERS = "scores", "layers"
+
 
 def resample_frames(
     source: FrameSource,
@@ -147,11 +150,12 @@ class FramePass:
             Whether to compute scores alone, without replicates and nulls. They are kept, and a
             later run takes them over; only the sums are computed twice.
         """
-        tiles = self._tiles(memory)
+        tiles = self.tiles(memory)
         every = self._tables(list(self.source.widths))
         total = sum(tile.size for tile in tiles)
         with progress.stage("comparing layers", total) as advance:
-            found = work.each(partial(self.compute, alone=alone), tiles, pieces, advance)
+            stage, compute = SCORES if alone else LAYERS, partial(self.compute, alone=alone)
+            found = work.each(stage, compute, tiles, pieces, advance)
             for tile, piece in zip(tiles, found, strict=True):
                 every.merge(tile, piece)
         self._known = {}
@@ -163,10 +167,10 @@ class FramePass:
         """Compute tiles one by one, or their scores alone, except what is kept."""
         for tile in tiles:
             about = self._determined_by(tile)
-            name = pieces.name("scores" if alone else "layers", about)
+            name = pieces.name(SCORES if alone else LAYERS, about)
             piece = pieces.read(name)
             if piece is None:
-                scored = None if alone else pieces.read(pieces.name("scores", about))
+                scored = None if alone else pieces.read(pieces.name(SCORES, about))
                 with worker_pool() as pool_map:
                     piece = self._tile(tile, scored, pool_map, advance, alone=alone)
                 pieces.write(name, piece)
@@ -184,7 +188,7 @@ class FramePass:
         """
         return is_held(self.settings, self.resampling)
 
-    def _tiles(self, memory: float) -> list[TileWork]:
+    def tiles(self, memory: float) -> list[TileWork]:
         """Cut the pairs into tiles, and describe each layer with its first."""
         tiles = cut_tiles(
             *(self.source, self.measures, self.settings, self.resampling, self.rules, memory)

@@ -1,4 +1,4 @@
-"""Run pieces of work: on the cores of this process. Nothing else says where a piece is computed."""
+"""Run pieces of work on the cores of this process; `comparison.cluster` runs them elsewhere."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,9 +28,22 @@ class Work(Protocol):
     """What runs pieces of work."""
 
     def each(
-        self, compute: Compute[Of], items: Sequence[Of], pieces: Pieces, advance: Advance
+        self,
+        stage: str,
+        compute: Compute[Of],
+        items: Sequence[Of],
+        pieces: Pieces,
+        advance: Advance,
     ) -> Iterator[Piece]:
-        """Yield the pieces of all items, in their order."""
+        """Yield the pieces of all items, in their order.
+
+        Parameters
+        ----------
+        stage
+            Name of the stage; see `assonance.comparison.plan.ComparisonPlan.stage`.
+        compute, items, pieces, advance
+            What computes the pieces, from what, where they are kept, and what hears of progress.
+        """
         ...
 
 
@@ -38,7 +51,12 @@ class Here:
     """Work in this process: each piece on all its cores."""
 
     def each(
-        self, compute: Compute[Of], items: Sequence[Of], pieces: Pieces, advance: Advance
+        self,
+        stage: str,
+        compute: Compute[Of],
+        items: Sequence[Of],
+        pieces: Pieces,
+        advance: Advance,
     ) -> Iterator[Piece]:
         """Yield the pieces of all items, in their order."""
         return compute(items, pieces, advance)

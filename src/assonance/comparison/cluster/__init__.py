@@ -1,0 +1,1 @@
+"""Pieces of a comparison computed by the processes of a Dask cluster, on one machine or many."""

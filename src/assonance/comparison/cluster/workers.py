@@ -1,0 +1,168 @@
+"""Let a Dask cluster compute the pieces of a run: of this machine, or behind a scheduler."""
+
+import logging
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from assonance.comparison.cluster import choice
+from assonance.comparison.cluster.choice import Cluster
+from assonance.comparison.cluster.job import Job, compute_piece, read_speech
+from assonance.comparison.compare import Prepared
+from assonance.comparison.configuration import Configuration
+from assonance.comparison.extracted import needs_frames
+from assonance.errors import AssonanceError, error_text
+from assonance.utils.cores import cores
+from assonance.utils.memory import parse_bytes
+from assonance.utils.pieces import Piece, Pieces
+from assonance.utils.progress import Progress
+from assonance.utils.work import HERE, Advance, Compute, Of, Work
+
+# Utterances of one model that a task reads.
+_UTTERANCES = 32
+_CONNECTING = 20  # seconds to wait for a scheduler
+
+
+class _Dask:
+    """Work on a Dask cluster: each piece on one worker, kept in the folder that all share."""
+
+    def __init__(self, client: Any, job: Job) -> None:
+        self._client = client
+        self._job = job
+
+    def read(self, prepared: Prepared, progress: Progress) -> None:
+        """Let the workers run the models over the speech."""
+        count = len(prepared.speech)
+        parts = [(first, min(first + _UTTERANCES, count)) for first in range(0, count, _UTTERANCES)]
+        futures = [
+            self._submit(read_speech, model, part) for model in prepared.roster for part in parts
+        ]
+        with progress.stage("reading speech with the workers", len(futures)) as advance:
+            for future in futures:
+                self._wait(future)
+                advance(1)
+
+    def each(
+        self,
+        stage: str,
+        compute: Compute[Of],
+        items: Sequence[Of],
+        pieces: Pieces,
+        advance: Advance,
+    ) -> Iterator[Piece]:
+        """Yield the pieces of all items, in their order, as workers have kept them."""
+        futures = [self._submit(compute_piece, stage, number) for number in range(len(items))]
+        for item, future in zip(items, futures, strict=True):
+            self._wait(future)
+            yield from compute([item], pieces, advance)
+
+    def _submit(self, task: Any, *of: Any) -> Any:
+        return self._client.submit(task, self._job, *of, pure=False)
+
+    def _wait(self, future: Any) -> None:
+        """Wait for a task.
+
+        Raises
+        ------
+        AssonanceError
+            What the task raised, or that workers or the scheduler are gone.
+        """
+        from distributed import CancelledError, KilledWorker
+
+        try:
+            future.result()
+        except AssonanceError:
+            raise
+        except KilledWorker as error:
+            raise AssonanceError(
+                "several workers ended over the same piece of work, perhaps for lack of memory; "
+                "lower --memory or start fewer workers on a machine; the same command goes on from "
+                "here"
+            ) from error
+        except (CancelledError, OSError, TimeoutError) as error:
+            raise AssonanceError(
+                "the scheduler has gone away; start it again, then the same command goes on from "
+                "what is done"
+            ) from error
+
+
+@contextmanager
+def working(
+    cluster: Cluster,
+    prepared: Prepared,
+    configuration: Configuration,
+    folder: Path,
+    activations: Path | None,
+    progress: Progress,
+) -> Iterator[Work]:
+    """Open the workers of a run, let them read the speech, and yield what computes its pieces.
+
+    Parameters
+    ----------
+    cluster
+        Which workers.
+    prepared, configuration
+        The comparison, opened and described.
+    folder, activations
+        Folder of the run, and that of the activations if it is another.
+    progress
+        Receives the stage.
+
+    Raises
+    ------
+    AssonanceError
+        If no scheduler answers.
+    """
+    if cluster == choice.HERE:
+        yield HERE
+        return
+    share = cluster.workers or 1
+    memory = f"{int(parse_bytes(configuration.memory) / share)}B"
+    each = configuration.model_copy(update={"memory": memory})
+    threads = max(1, cores() // cluster.workers) if cluster.workers else None
+    with _client(cluster) as client:
+        job = Job.of(each, folder, activations, secrets.token_hex(8), threads)
+        work = _Dask(client, job)
+        if needs_frames(prepared.measures):
+            work.read(prepared, progress)
+        yield work
+
+
+@contextmanager
+def _client(cluster: Cluster) -> Iterator[Any]:
+    """Connect to a scheduler, or start workers on this machine and stop them at the end.
+
+    The client is no default: xarray would take the locks of files from it.
+    """
+    import dask
+    import distributed
+
+    connect: Any = distributed.Client
+    start: Any = distributed.LocalCluster
+
+    quiet = {"distributed.logging.distributed": "critical"}
+    with dask.config.set({"distributed.comm.timeouts.connect": _CONNECTING, **quiet}):
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        if cluster.scheduler is not None:
+            try:
+                client = connect(cluster.scheduler, timeout=_CONNECTING, set_as_default=False)
+            except (OSError, ValueError, TimeoutError) as error:
+                raise AssonanceError(
+                    f"--scheduler {cluster.scheduler}: no scheduler answers: {error_text(error)}"
+                ) from error
+            with client:
+                yield client
+            return
+        with (
+            start(
+                n_workers=cluster.workers,
+                threads_per_worker=1,
+                memory_limit=None,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            ) as local,
+            connect(local, set_as_default=False) as client,
+        ):
+            yield client
