@@ -22,6 +22,8 @@ from assonance.utils.work import HERE, Advance, Compute, Of, Work
 
 # Utterances of one model that a task reads.
 _UTTERANCES = 32
+# Dask's own accounts of workers and schedulers that are gone; what follows from it is said here.
+_LOGGERS = ("distributed", "distributed.client", "tornado.application")
 _CONNECTING = 20  # seconds to wait for a scheduler
 
 
@@ -142,9 +144,9 @@ def _client(cluster: Cluster) -> Iterator[Any]:
     connect: Any = distributed.Client
     start: Any = distributed.LocalCluster
 
-    quiet = {"distributed.logging.distributed": "critical"}
-    with dask.config.set({"distributed.comm.timeouts.connect": _CONNECTING, **quiet}):
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in _LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    with dask.config.set({"distributed.comm.timeouts.connect": _CONNECTING}):
         if cluster.scheduler is not None:
             try:
                 client = connect(cluster.scheduler, timeout=_CONNECTING, set_as_default=False)
