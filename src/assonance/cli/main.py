@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -130,8 +131,8 @@ def compare(
     if dry_run:
         show_plan(job.models, job.audio, folder.path, job.request())
     else:
-        how = {"diff": job.diff, "sound": sound}
-        run(job.models, job.audio, folder, job.request(), cluster, **how)
+        request = replace(job.request(), cluster=cluster)
+        run(job.models, job.audio, folder, request, diff=job.diff, sound=sound)
 
 
 @app.themed(COMPARE)
@@ -214,7 +215,7 @@ def diff(
         tuned_from={fine_tuned: pretrained},
     )
     cluster = workers.build()
-    request = options.build(models)
+    request = replace(options.build(models), cluster=cluster)
     check_names(models, audio)
 
     from assonance.cli.run import folder_for
@@ -222,7 +223,7 @@ def diff(
     from assonance.cli.terminal import run
 
     folder = RunFolder(out or folder_for(models[:2]), overwrite, keep=keep)
-    run(models, audio, folder, request, cluster, diff=True)
+    run(models, audio, folder, request, diff=True)
 
 
 @app.themed(COMPARE)

@@ -24,7 +24,6 @@ from assonance.cli.run_folder import (
 )
 from assonance.cli.sound import check_sound, described, sound_of
 from assonance.comparison import relations
-from assonance.comparison.cluster.choice import HERE, Cluster
 from assonance.comparison.cluster.workers import working
 from assonance.comparison.compare import prepare
 from assonance.comparison.configuration import Configuration
@@ -55,7 +54,6 @@ def run(
     out: RunFolder,
     request: Request,
     progress: Progress,
-    cluster: Cluster = HERE,
     *,
     diff: bool = False,
     sound: bool = False,
@@ -78,8 +76,6 @@ def run(
         The options.
     progress
         Receives the stages.
-    cluster
-        Which workers compute it.
     diff
         Whether to report what fine-tuning changed, with tables and a figure of its own.
     sound
@@ -109,7 +105,7 @@ def run(
     check_disk(count_comparison(prepared), out.path)
     made = Configuration.of(models, audio, out.path, request)
     places = out.path, out.activations
-    with out.start(config, prepared), working(cluster, prepared, made, *places, progress) as work:
+    with out.start(config, prepared), working(prepared, made, *places, progress) as work:
 
         def show(first: Comparison) -> None:
             out.show_early(first, _texts(first, pairs_of(first, diff=diff)))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from assonance.cli import run as runs
 from assonance.cli.lines import say
 from assonance.cli.run_folder import CHANGES, CLAIMS, REPORT, RESULTS, TABLE, RunFolder
-from assonance.comparison.cluster.choice import HERE, Cluster
 from assonance.comparison.request import Request
 from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceWarning, join_names, printable
@@ -21,7 +20,6 @@ def run(
     audio: str,
     out: RunFolder,
     request: Request,
-    cluster: Cluster = HERE,
     *,
     diff: bool = False,
     sound: bool = False,
@@ -35,7 +33,7 @@ def run(
     """
     with Bars() as bars, warnings.catch_warnings():
         warnings.simplefilter("ignore", AssonanceWarning)  # printed with the notes below
-        comparison = runs.run(models, audio, out, request, bars, cluster, diff=diff, sound=sound)
+        comparison = runs.run(models, audio, out, request, bars, diff=diff, sound=sound)
     _print_summary(comparison, out, diff=diff)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
 
 from assonance.activations.shared_rows import Pooling
+from assonance.comparison.cluster.choice import HERE, Cluster
 from assonance.corpus import Reading
 from assonance.errors import AssonanceError
 from assonance.measures.names import names_in, refuse_unknown
@@ -46,6 +47,8 @@ class Request:
         Whether to compute intervals, shift nulls and halves.
     store
         Number format of the activations on disk.
+    cluster
+        Which workers compute the comparison; nothing of the result depends on it.
 
     Raises
     ------
@@ -65,6 +68,7 @@ class Request:
     tuned_from: Mapping[str, str] = field(default_factory=dict)
     uncertainty: bool = True
     store: Stored = "float32"
+    cluster: Cluster = HERE
 
     def __post_init__(self) -> None:
         if self.on_error not in get_args(OnError):

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
 from assonance import AssonanceError
 from assonance.comparison.cluster import workers
 from assonance.comparison.cluster.choice import HERE, Cluster
+from assonance.comparison.request import Request
 from assonance.utils import work
 
 COMMAND = "from assonance.cli.main import main; main()"
@@ -21,7 +23,8 @@ DEADLINE = 600  # seconds after which something hangs
 
 
 def test_without_workers_this_process_computes(tmp_path):
-    with workers.working(HERE, None, None, tmp_path, None, None) as found:
+    prepared = SimpleNamespace(request=Request(cluster=HERE))
+    with workers.working(prepared, None, tmp_path, None, None) as found:
         assert found is work.HERE
 
 

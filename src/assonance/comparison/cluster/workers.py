@@ -7,18 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from assonance.comparison.cluster import choice
-from assonance.comparison.cluster.choice import Cluster
+from assonance.comparison.cluster.choice import HERE, Cluster
 from assonance.comparison.cluster.job import Job, compute_piece, read_speech
 from assonance.comparison.compare import Prepared
 from assonance.comparison.configuration import Configuration
 from assonance.comparison.extracted import needs_frames
 from assonance.errors import AssonanceError, error_text
+from assonance.utils import work
 from assonance.utils.cores import cores
 from assonance.utils.memory import parse_bytes
 from assonance.utils.pieces import Piece, Pieces
 from assonance.utils.progress import Progress
-from assonance.utils.work import HERE, Advance, Compute, Of, Work
+from assonance.utils.work import Advance, Compute, Of, Work
 
 # Utterances of one model that a task reads.
 _UTTERANCES = 32
@@ -92,7 +92,6 @@ class _Dask:
 
 @contextmanager
 def working(
-    cluster: Cluster,
     prepared: Prepared,
     configuration: Configuration,
     folder: Path,
@@ -103,8 +102,6 @@ def working(
 
     Parameters
     ----------
-    cluster
-        Which workers.
     prepared, configuration
         The comparison, opened and described.
     folder, activations
@@ -117,8 +114,9 @@ def working(
     AssonanceError
         If no scheduler answers.
     """
-    if cluster == choice.HERE:
-        yield HERE
+    cluster = prepared.request.cluster
+    if cluster == HERE:
+        yield work.HERE
         return
     share = cluster.workers or 1
     memory = f"{int(parse_bytes(configuration.memory) / share)}B"
@@ -126,10 +124,10 @@ def working(
     threads = max(1, cores() // cluster.workers) if cluster.workers else None
     with _client(cluster) as client:
         job = Job.of(each, folder, activations, secrets.token_hex(8), threads)
-        work = _Dask(client, job)
+        of_workers = _Dask(client, job)
         if needs_frames(prepared.measures):
-            work.read(prepared, progress)
-        yield work
+            of_workers.read(prepared, progress)
+        yield of_workers
 
 
 @contextmanager
