@@ -242,7 +242,7 @@ def kept_scores(layers, corpus, folder, *, told=None, after=None):
     one = FramePass(source, chosen, SETTINGS, resampling)
 
     class Some:
-        def each(self, compute, items, pieces, advance):
+        def each(self, stage, compute, items, pieces, advance):
             for number, piece in enumerate(compute(items, pieces, advance)):
                 if number == after:
                     raise Stopped

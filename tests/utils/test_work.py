@@ -21,7 +21,7 @@ def compute(items, pieces, advance):
 
 def test_pieces_come_in_the_order_of_their_items():
     told = []
-    found = HERE.each(compute, [Item(2.0), Item(1.0)], NOWHERE, told.append)
+    found = HERE.each("layers", compute, [Item(2.0), Item(1.0)], NOWHERE, told.append)
     assert [float(piece.arrays["size"]) for piece in found] == [2.0, 1.0]
     assert told == [2.0, 1.0]
 
