@@ -11,7 +11,7 @@ from assonance.cli.main import main
 try:
     main()
 finally:
-    assert "torch" not in sys.modules
+    assert not {"torch", "dask", "distributed"} & set(sys.modules)
 """
 
 
@@ -20,6 +20,7 @@ finally:
     [
         (["--workers", "2", "--scheduler", "tcp://a:1"], "give one"),
         (["--workers", "0"], "--workers"),
+        (["--scheduler", "tcp://127.0.0.1:1"], "no scheduler answers"),
     ],
 )
 def test_what_cannot_be_is_one_line_without_torch(options, words):

@@ -1,9 +1,13 @@
 """Choose which workers compute a run."""
 
+import socket
 from dataclasses import dataclass
 from importlib.util import find_spec
+from urllib.parse import urlsplit
 
-from assonance.errors import AssonanceError
+from assonance.errors import AssonanceError, error_text, printable
+
+_ANSWERING = 10  # seconds to wait for an answer
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,27 @@ class Cluster:
         Raises
         ------
         AssonanceError
-            If both kinds of workers are asked for, or what runs them is not installed.
+            If both kinds of workers are asked for, what runs them is not installed, or nothing
+            answers at the address.
         """
         if self.workers is not None and self.scheduler is not None:
             raise AssonanceError("--workers starts workers here, --scheduler uses others; give one")
         if self != HERE and find_spec("distributed") is None:
             raise AssonanceError("workers need the extra cluster: pip install 'assonance[cluster]'")
+        if self.scheduler is not None:
+            self._check_address(self.scheduler)
+
+    def _check_address(self, address: str) -> None:
+        try:
+            parts = urlsplit(address)
+            where = parts.hostname, parts.port
+            if not all(where):
+                raise ValueError("an address is such as tcp://HOST:8786")
+            socket.create_connection(where, _ANSWERING).close()
+        except (OSError, ValueError) as error:
+            raise AssonanceError(
+                f"--scheduler {printable(address)}: no scheduler answers: {error_text(error)}"
+            ) from error
 
 
 # No workers but this process.
