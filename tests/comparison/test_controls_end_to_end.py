@@ -179,6 +179,7 @@ def test_the_floor_of_random_weights_is_the_same_at_every_depth(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::assonance.errors.AssonanceWarning")
 def test_the_null_is_nearly_the_same_at_every_depth(monkeypatch):
     speech = assonance.Corpus.from_path(SPEECH, max_hours=0.02)
     measures = ["maxcorr", "linreg_heldout", "svcca", "pwcca", "cka"]
