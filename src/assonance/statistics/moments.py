@@ -197,11 +197,7 @@ class Moments:
     ) -> dict[torch.dtype, Tensor]:
         """Add one layer's sum and product with itself; return its shifted frames in each dtype."""
         shift = self.shift[name]
-        shifted = scratch.like(shift, sum(map(len, chunk)), len(shift))
-        start = 0
-        for frames in chunk:
-            shifted[start : start + len(frames)].copy_(frames)
-            start += len(frames)
+        shifted = _joined(chunk, shift, scratch)
         shifted -= shift
         self.sums[name] += shifted.sum(0)
         for start in range(0, len(shift) if self._own else 0, _STRIP):
@@ -220,16 +216,24 @@ class Moments:
         found = {}
         for dtype in dtypes:
             like = self.shift[name].to(dtype)
-            shifted = scratch.like(like, sum(map(len, chunk)), len(like), key=name)
-            start = 0
-            for frames in chunk:
-                shifted[start : start + len(frames)].copy_(frames)
-                start += len(frames)
+            shifted = _joined(chunk, like, scratch, name)
             # The remainder is subtracted too: of a large mean, it exceeds the rounding of the rest.
             for part in (like,) if dtype == torch.float64 else self._float32[name]:
                 shifted -= part
             found[dtype] = shifted
         return found
+
+
+def _joined(
+    chunk: Sequence[Tensor], like: Tensor, scratch: Scratch, key: str | None = None
+) -> Tensor:
+    """Copy the frames of several utterances into one buffer of the type of another tensor."""
+    joined = scratch.like(like, sum(map(len, chunk)), len(like), key=key)
+    start = 0
+    for frames in chunk:
+        joined[start : start + len(frames)].copy_(frames)
+        start += len(frames)
+    return joined
 
 
 def two_float32(values: Tensor) -> tuple[Tensor, Tensor]:
