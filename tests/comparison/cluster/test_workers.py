@@ -59,6 +59,16 @@ def run(command, out, *options):
     )
 
 
+def start(command, out, *options):
+    return subprocess.Popen(
+        [*command, "--out", str(out), *options],
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 @contextmanager
 def dask(*words):
     """A process of Dask's command line, killed at the end."""
@@ -110,13 +120,7 @@ def test_workers_that_die_and_join_late_change_nothing(command, tmp_path):
     out = tmp_path / "b"
     address, scheduler, worker = a_scheduler(tmp_path)
     with dask(*scheduler), dask(*worker) as first, dask(*worker) as second, dask(*worker):
-        started = subprocess.Popen(
-            [*command, "--out", str(out), "--scheduler", address],
-            env=ENVIRONMENT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        started = start(command, out, "--scheduler", address)
         killed = 0
         stages = ("activations/*/*.safetensors", "pieces/*.piece")
         for pattern, victim in zip(stages, (first, second), strict=True):
@@ -136,13 +140,7 @@ def test_after_the_scheduler_has_died_the_same_command_goes_on(command, tmp_path
     out = tmp_path / "b"
     address, scheduler, worker = a_scheduler(tmp_path)
     with dask(*scheduler) as killed, dask(*worker):
-        started = subprocess.Popen(
-            [*command, "--out", str(out), "--scheduler", address],
-            env=ENVIRONMENT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        started = start(command, out, "--scheduler", address)
         assert wait_for(lambda: list(out.glob("activations/*/*.safetensors")), started)
         killed.send_signal(signal.SIGKILL)
         said = started.communicate(timeout=DEADLINE)[1]

@@ -49,9 +49,14 @@ class Cluster:
                 raise ValueError("an address is such as tcp://HOST:8786")
             socket.create_connection(where, _ANSWERING).close()
         except (OSError, ValueError) as error:
-            raise AssonanceError(
-                f"--scheduler {printable(address)}: no scheduler answers: {error_text(error)}"
-            ) from error
+            raise unanswered(address, error) from error
+
+
+def unanswered(address: str, error: Exception) -> AssonanceError:
+    """Return the error that no scheduler answers at an address."""
+    return AssonanceError(
+        f"--scheduler {printable(address)}: no scheduler answers: {error_text(error)}"
+    )
 
 
 # No workers but this process.

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from assonance.comparison.cluster.choice import HERE, Cluster
+from assonance.comparison.cluster.choice import HERE, Cluster, unanswered
 from assonance.comparison.cluster.job import Job, compute_piece, read_speech
 from assonance.comparison.compare import Prepared
 from assonance.comparison.configuration import Configuration
 from assonance.comparison.extracted import needs_frames
-from assonance.errors import AssonanceError, error_text
+from assonance.errors import AssonanceError
 from assonance.utils import work
 from assonance.utils.cores import cores
 from assonance.utils.memory import parse_bytes
@@ -149,9 +149,7 @@ def _client(cluster: Cluster) -> Iterator[Any]:
             try:
                 client = connect(cluster.scheduler, timeout=_CONNECTING, set_as_default=False)
             except (OSError, ValueError, TimeoutError) as error:
-                raise AssonanceError(
-                    f"--scheduler {cluster.scheduler}: no scheduler answers: {error_text(error)}"
-                ) from error
+                raise unanswered(cluster.scheduler, error) from error
             with client:
                 yield client
             return
