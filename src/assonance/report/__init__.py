@@ -15,6 +15,7 @@ def write_report(
     path: Path,
     pairs: Sequence[FineTuning] | None = None,
     sound: Sound | None = None,
+    lead: str | None = None,
 ) -> None:
     """Write the report: summary, figures with their tables, methods.
 
@@ -34,12 +35,14 @@ def write_report(
         finds.
     sound
         Clips of the moments that excite neurons most; by default the page has no sound.
+    lead
+        The measure that leads the page; by default the one that overfitting cannot raise.
 
     Raises
     ------
     AssonanceError
-        The file cannot be written.
+        `lead` was not taken, or the file cannot be written.
     """
     from assonance.report.page import render  # which imports torch; summaries do not
 
-    write_text(path, render(comparison, sentences, pairs, sound))
+    write_text(path, render(comparison, sentences, pairs, sound, lead))

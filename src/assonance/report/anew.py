@@ -8,8 +8,8 @@ from assonance.claims.verdict import evaluate_claims
 from assonance.comparison.moments import Sound
 from assonance.comparison.relations import FineTuning
 from assonance.comparison.result import Comparison
+from assonance.report import write_report
 from assonance.report.findings import summary
-from assonance.utils.files import write_text
 
 NAME = "report.html"
 
@@ -50,10 +50,8 @@ def write_anew(
     AssonanceError
         `lead` was not taken, or the file cannot be written.
     """
-    from assonance.report.page import render  # which imports torch; summaries do not
-
     file = path / NAME if path.is_dir() else path
     verdicts = evaluate_claims(comparison, claims)
     found = [*summary(comparison, pairs, lead), *(e.sentence() for e in verdicts if e.tested)]
-    write_text(file, render(comparison, found, pairs, sound, lead))
+    write_report(comparison, found, file, pairs, sound, lead)
     return file
