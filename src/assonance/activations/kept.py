@@ -9,6 +9,7 @@ from typing import Any
 
 from assonance.activations.store import CARD, SHARDS, ActivationStore
 from assonance.errors import AssonanceError, printable
+from assonance.utils.files import slug
 
 ACTIVATIONS = "activations"
 _TEMPORARY = "*.tmp"
@@ -37,6 +38,11 @@ class KeptStore:
     precision: str
     shards: int
     size: int
+
+
+def store_name(model: str, fingerprint: str) -> str:
+    """Return the name of the folder of a model's activations."""
+    return f"{slug(model)}-{fingerprint[:8]}"
 
 
 def kept_stores(run: Path) -> list[KeptStore]:

@@ -104,8 +104,10 @@ def run(
     prepared = prepare(given, audio, request, progress)
     check_disk(count_comparison(prepared), out.path)
     made = Configuration.of(models, audio, out.path, request)
-    places = out.path, out.activations
-    with out.start(config, prepared), working(prepared, made, *places, progress) as work:
+    with (
+        out.start(config, prepared),
+        working(prepared, made, out.path, out.activations, progress) as work,
+    ):
 
         def show(first: Comparison) -> None:
             out.show_early(first, _texts(first, pairs_of(first, diff=diff)))

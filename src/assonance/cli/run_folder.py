@@ -12,6 +12,7 @@ import xarray as xr
 import yaml
 
 from assonance.activations.kept import remove
+from assonance.comparison import lookup
 from assonance.comparison.compare import PIECES, Prepared
 from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceError, error_text, printable
@@ -27,7 +28,7 @@ from assonance.utils.lock import locked, refuse_locked
 from assonance.utils.pieces import Pieces
 from assonance.utils.yaml_files import read_yaml
 
-RESULTS, TABLE, CONFIG, REPORT = "results.nc", "results.csv", "config.yaml", "report.html"
+RESULTS, CONFIG, TABLE, REPORT = lookup.RESULTS, lookup.CONFIG, "results.csv", "report.html"
 CLAIMS = "claims.csv"
 # Folder of results without intervals, while these are computed.
 PRELIMINARY = "preliminary"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assonance.activations.extraction import Extraction, extract
-from assonance.activations.kept import ACTIVATIONS
+from assonance.activations.kept import ACTIVATIONS, store_name
 from assonance.activations.shared_rows import (
     SharedRows,
     keep_common_utterances,
@@ -19,7 +19,6 @@ from assonance.measures import Measure
 from assonance.models import can_rest
 from assonance.models.roster import Roster, RosterEntry
 from assonance.scoring.caveats import miniatures
-from assonance.utils.files import slug
 from assonance.utils.memory import trim_heap
 from assonance.utils.progress import Progress
 
@@ -118,7 +117,7 @@ def extract_all(
 
 def store_folder(folder: Path, name: str, entry: RosterEntry) -> Path:
     """Return the folder of a model's activations."""
-    return folder / ACTIVATIONS / f"{slug(name)}-{entry.model.fingerprint[:8]}"
+    return folder / ACTIVATIONS / store_name(name, entry.model.fingerprint)
 
 
 def keep_shared(

@@ -142,8 +142,7 @@ class _Heard:
         traces: Mapping[str, Trace],
     ) -> Clip:
         """Return the clip of a moment, given where the utterance's stretches are in the stream."""
-        start = max(moment.time - REACH, 0.0)
-        end = min(moment.time + REACH, self._speech[moment.utterance].duration)
+        start, end = self._around(moment)
         part, at = next(
             (part, at)
             for part, at in places
@@ -151,8 +150,12 @@ class _Heard:
         )
         return Clip(moment, at + start - part.start, end - start, moment.time - start, traces)
 
+    def _around(self, moment: Moment) -> tuple[float, float]:
+        """Return where the sound around a moment begins and ends, in seconds."""
+        last = self._speech[moment.utterance].duration
+        return max(moment.time - REACH, 0.0), min(moment.time + REACH, last)
+
     def _ends(self, moment: Moment) -> tuple[int, int]:
         """Return the first grain of the speech around a moment, and one past the last."""
-        last = self._speech[moment.utterance].duration
-        start, end = max(moment.time - REACH, 0.0), min(moment.time + REACH, last)
+        start, end = self._around(moment)
         return int(start * _GRAIN), int(-(-end * _GRAIN // 1))

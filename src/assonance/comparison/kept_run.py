@@ -4,19 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assonance.activations.kept import open_stores
+from assonance.activations.kept import open_stores, store_name
 from assonance.activations.peaks import Peaks, find_peaks
 from assonance.activations.store import ActivationStore
 from assonance.comparison.configuration import Configuration
+from assonance.comparison.lookup import CONFIG
 from assonance.comparison.moments import Moment
 from assonance.comparison.result import Comparison
 from assonance.corpus import Corpus, Reading, Utterance
 from assonance.corpus.alignments import Alignments
 from assonance.corpus.clips import licence_of
 from assonance.errors import AssonanceError, printable
-from assonance.utils.files import exists, slug
+from assonance.utils.files import exists
 
-CONFIG = "config.yaml"
 _PRECOMPUTED = "precomputed activations"  # whose files say nothing about the audio
 
 
@@ -141,7 +141,7 @@ def _stores(folder: Path, comparison: Comparison) -> dict[str, ActivationStore]:
     for each in comparison.provenance.models:
         if each.name not in comparison.models:
             continue
-        name = f"{slug(each.name)}-{each.fingerprint[:8]}"
+        name = store_name(each.name, each.fingerprint)
         if name not in kept:
             config = folder / CONFIG
             how = f" `assonance compare --config {printable(config)} --keep`"

@@ -20,8 +20,8 @@ from assonance.errors import AssonanceError, check_path, did_you_mean, join_name
 from assonance.utils.files import exists
 from assonance.utils.yaml_files import read_yaml
 
-RESULTS = "results.nc"
-_OF_RUNS = ("config.yaml", "activations")  # what an unfinished run has
+RESULTS, CONFIG = "results.nc", "config.yaml"
+_OF_RUNS = (CONFIG, "activations")  # what an unfinished run has
 _SHOWN = 12  # names in a message
 _ALIKE = 0.5  # see `did_you_mean`
 _GIVE = "give the folder that a comparison wrote"
