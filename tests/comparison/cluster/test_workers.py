@@ -8,6 +8,7 @@ import sys
 import time
 from contextlib import contextmanager
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -94,8 +95,26 @@ def wait_for(found, process=None):
     return what
 
 
+@contextmanager
+def answering(address, *words):
+    """A scheduler that answers at its address."""
+    where = urlsplit(address)
+
+    def answers():
+        try:
+            return socket.create_connection((where.hostname, where.port), 1)
+        except OSError:
+            return None
+
+    with dask(*words) as scheduler:
+        answer = wait_for(answers, scheduler)
+        assert answer is not None, "the scheduler has ended"
+        answer.close()
+        yield scheduler
+
+
 def a_scheduler(folder):
-    """Words that start a scheduler, and words that start a worker of it."""
+    """The address of a scheduler, words that start it, and words that start a worker of it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -119,7 +138,7 @@ def test_workers_that_die_and_join_late_change_nothing(command, tmp_path):
     assert run(command, tmp_path / "a").returncode == 0
     out = tmp_path / "b"
     address, scheduler, worker = a_scheduler(tmp_path)
-    with dask(*scheduler), dask(*worker) as first, dask(*worker) as second, dask(*worker):
+    with answering(address, *scheduler), dask(*worker) as first, dask(*worker) as second, dask(*worker):
         started = start(command, out, "--scheduler", address)
         killed = 0
         stages = ("activations/*/*.safetensors", "pieces/*.piece")
@@ -139,7 +158,7 @@ def test_after_the_scheduler_has_died_the_same_command_goes_on(command, tmp_path
     assert run(command, tmp_path / "a").returncode == 0
     out = tmp_path / "b"
     address, scheduler, worker = a_scheduler(tmp_path)
-    with dask(*scheduler) as killed, dask(*worker):
+    with answering(address, *scheduler) as killed, dask(*worker):
         started = start(command, out, "--scheduler", address)
         assert wait_for(lambda: list(out.glob("activations/*/*.safetensors")), started)
         killed.send_signal(signal.SIGKILL)
@@ -147,7 +166,7 @@ def test_after_the_scheduler_has_died_the_same_command_goes_on(command, tmp_path
     assert started.returncode == 1
     assert "the scheduler has gone away" in said.splitlines()[-1]
     assert "Traceback" not in said
-    with dask(*scheduler), dask(*worker):
+    with answering(address, *scheduler), dask(*worker):
         again = run(command, out, "--scheduler", address)
     assert again.returncode == 0, again.stderr[-2000:]
     assert (out / "results.nc").read_bytes() == (tmp_path / "a" / "results.nc").read_bytes()
