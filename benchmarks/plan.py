@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from assonance.comparison.compare import prepare
-from assonance.comparison.counts import count_comparison
-from assonance.comparison.forecast import bytes_under, make_forecast
+from assonance.comparison.forecast.counts import count_comparison
+from assonance.comparison.forecast.forecast import bytes_under, make_forecast
 from assonance.comparison.request import Request
 from assonance.corpus import Reading
 from assonance.measures.roles import STANDARD

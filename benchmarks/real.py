@@ -10,8 +10,9 @@ added. The limits are measured afterwards, in the same run, on the same device a
 - forward passes: each model's encoder over the same speech, an utterance a core, without a hook;
 - bare products: one float32 product of two layers, for each pair that the command scored.
 
-A stage that reads speech is set beside its forward passes, the layers stage beside the products,
-the attention stage beside the forward passes that feed it, and the whole run beside both together.
+The stage in which models read speech and their attention is compared is set beside the forward
+passes, the layers stage beside the products, and the whole run beside both together. Where speech
+is read first and once more for attention, each of these stages is set beside the forward passes.
 The largest memory of the process is set beside `--memory`.
 """
 
@@ -31,6 +32,7 @@ import torch
 import transformers
 
 from assonance import Comparison, Corpus
+from assonance.comparison.plan import BOTH
 from assonance.demo import SPEECH
 from assonance.models.loading import load_model
 from assonance.utils.cores import worker_pool
@@ -53,7 +55,7 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 CLASSES = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM"}
 STAGE = re.compile(r"(.+): done in (\d+) s")
-READING, LAYERS, ATTENTION = "reading speech", "comparing layers", "comparing attention"
+READING, LAYERS, ATTENTION = "reading speech with", "comparing layers", "comparing attention"
 
 
 def make_model(folder: Path, family: str, size: str, seed: int) -> Path:
@@ -94,7 +96,7 @@ def run_command(arguments: Sequence[str]) -> tuple[dict[str, float], float, floa
     stages: dict[str, float] = {}
     for line in lines:
         if found := STAGE.fullmatch(line):
-            name = READING if found[1].startswith(READING) else found[1]
+            name = "reading speech" if found[1].startswith(READING) else found[1]
             stages[name] = stages.get(name, 0.0) + float(found[2])
     return stages, seconds, used.ru_maxrss * 1024.0
 
@@ -143,10 +145,13 @@ def memory_limit(options: Sequence[str]) -> float:
 
 
 def rows(
-    stages: dict[str, float], seconds: float, forward: float, product: float, maps: float
+    stages: dict[str, float], seconds: float, forward: float, product: float
 ) -> list[dict[str, Any]]:
     """Set each stage beside its limit."""
-    limits = {READING: forward, LAYERS: product, ATTENTION: maps}
+    limits = {BOTH: forward, LAYERS: product}
+    # Where models are run once, little is left for the stages of reading and of attention alone.
+    if BOTH not in stages:
+        limits |= {"reading speech": forward, ATTENTION: forward}
     table = [
         {"stage": name, "seconds": taken}
         | ({"limit": limits[name], "ratio": taken / limits[name]} if name in limits else {})
@@ -191,7 +196,7 @@ def main() -> None:
     product = product_seconds(comparison, width, args.device)
     asked = {**vars(args), "folder": str(args.folder), "peak GB": peak / 1e9}
     asked["frames"] = comparison.provenance.corpus.frames
-    table = rows(stages, seconds, forward, product, forward)
+    table = rows(stages, seconds, forward, product)
     memory = memory_limit(args.options)
     table.append({"stage": "peak memory, GB", "limit": memory / 1e9, "ratio": peak / memory})
     show(table, asked, args.out)

@@ -6,7 +6,7 @@ import pytest
 from command_line import check_error, run
 
 from assonance.cli.plan import format_seconds
-from assonance.comparison import forecast
+from assonance.comparison.forecast import forecast
 
 QUICK = ("-m", "cka")
 

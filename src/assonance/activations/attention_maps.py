@@ -8,9 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from assonance.activations.batching import default_seconds
 from assonance.corpus import Utterance
-from assonance.models import SpeechModel
+from assonance.models import LayerOutputs, SpeechModel, is_rounded
 from assonance.statistics import on_grid
+
+# Receives the name of a model, an utterance and what the model computed of it.
+Heard = Callable[[str, Utterance, LayerOutputs], None]
 
 
 class AttentionMaps:
@@ -30,6 +34,9 @@ class AttentionMaps:
         Length in seconds above which an utterance is cut; None to cut none.
     layer_name
         From the name of a model and the label of its layer to the layer's name.
+    heard
+        Receives what models compute of utterances that are whole here: neither cut nor read with
+        context elsewhere.
 
     Attributes
     ----------
@@ -50,11 +57,13 @@ class AttentionMaps:
         *,
         longest: float | None,
         layer_name: Callable[[str, str], str],
+        heard: Heard | None = None,
     ) -> None:
         self._models = {name: model for name, model in models.items() if model.heads}
         self._utterances = utterances
         self._longest = longest
         self._layer_name = layer_name
+        self._heard = heard
         self.heads = {
             layer_name(name, label): count
             for name, model in self._models.items()
@@ -75,7 +84,10 @@ class AttentionMaps:
         audio = {rate: np.array_split(speech.read(rate), count) for rate in rates}
         self._coarsened[utterance] = frozenset()
         for piece in range(count):
-            maps, coarsened = self._maps({rate: pieces[piece] for rate, pieces in audio.items()})
+            maps, coarsened = self._maps(
+                {rate: pieces[piece] for rate, pieces in audio.items()},
+                speech if is_whole(speech, self._longest) else None,
+            )
             self._coarsened[utterance] |= coarsened
             yield maps
 
@@ -118,9 +130,9 @@ class AttentionMaps:
         )
 
     def _maps(
-        self, audio: Mapping[int, NDArray[np.float32]]
+        self, audio: Mapping[int, NDArray[np.float32]], whole: Utterance | None
     ) -> tuple[Sequence[Tensor], frozenset[str]]:
-        """Run all models over a piece, given by sampling rate.
+        """Run all models over a piece, given by sampling rate, or over a whole utterance.
 
         Return the maps of each layer, and the models whose frames were made coarser.
         """
@@ -135,9 +147,25 @@ class AttentionMaps:
             def attend(label: str, maps: NDArray[np.float32], name: str = name) -> None:
                 layers[self._layer_name(name, label)] = on_grid(torch.from_numpy(maps), coarsest)
 
-            model.run(audio[model.sampling_rate], attend=attend)
+            outputs = model.run(audio[model.sampling_rate], attend=attend)
+            if self._heard and whole:
+                self._heard(name, whole, outputs)
         coarsened = frozenset(name for name, count in frames.items() if count != coarsest)
         return [layers[name] for name in self.heads], coarsened
+
+
+def reads_with_maps(model: SpeechModel) -> bool:
+    """Return whether a run that computes attention maps gives the activations to store, too.
+
+    Maps are computed in float32, of one utterance at a time.
+    """
+    return bool(model.heads) and not is_rounded(model) and not default_seconds(model)
+
+
+def is_whole(utterance: Utterance, longest: float | None) -> bool:
+    """Return whether models read an utterance here as they do for its activations."""
+    context = utterance.before or utterance.after
+    return not context and _pieces(utterance.duration, longest) == 1
 
 
 def _pieces(duration: float, longest: float | None) -> int:

@@ -5,12 +5,20 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from assonance.models import SpeechModel, runs_batches
+
 T = TypeVar("T")
 Read = TypeVar("Read")
 Computed = TypeVar("Computed")
 Written = TypeVar("Written")
 _WORKERS = 4
+_ON_ACCELERATOR = 100.0  # seconds of speech in a batch: a few GB for a large model
 _AHEAD = 3  # batches read ahead, or waiting to be written, while one is computed
+
+
+def default_seconds(model: SpeechModel) -> float:
+    """Return the seconds of speech in a batch of a model; 0 if it runs one utterance at a time."""
+    return _ON_ACCELERATOR if runs_batches(model) and model.device != "cpu" else 0
 
 
 def batches_by_length(

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from assonance.activations.batching import batches_by_length, pipeline
+from assonance.activations.batching import batches_by_length, default_seconds, pipeline
 from assonance.activations.rounding import FULL, largest_error
 from assonance.activations.store import ActivationStore
 from assonance.activations.unkept import UnkeptStore
@@ -32,7 +32,6 @@ from assonance.utils.cores import worker_pool
 from assonance.utils.progress import Progress, Silent
 
 _SILENT = Silent()
-_ON_ACCELERATOR = 100.0  # seconds of speech in a batch: a few GB for a large model
 
 
 @dataclass(frozen=True)
@@ -122,8 +121,8 @@ def extract(
     started = time.perf_counter()
     if on_error == "stop":
         stop_at_left_out(corpus)
-    store = _open_store(folder, model, precision)
-    seconds = _batch_seconds(model) if batch_seconds is None else batch_seconds
+    store = open_store(folder, model, precision)
+    seconds = default_seconds(model) if batch_seconds is None else batch_seconds
     outcomes = _run(store, model, corpus, seconds, on_error, progress)
     return _summarise(store, model, corpus, outcomes, started)
 
@@ -141,7 +140,8 @@ def stop_at_left_out(corpus: Corpus) -> None:
         raise UnusableAudio(f"{first.reason}; mend or remove it", first.shown)
 
 
-def _open_store(folder: Path | None, model: SpeechModel, precision: Stored) -> ActivationStore:
+def open_store(folder: Path | None, model: SpeechModel, precision: Stored) -> ActivationStore:
+    """Open the store of a model's activations; see `extract`."""
     fingerprint = {
         "version": _version(),
         "model": model.fingerprint,
@@ -225,10 +225,6 @@ def _summarise(
     )
 
 
-def _batch_seconds(model: SpeechModel) -> float:
-    return _ON_ACCELERATOR if runs_batches(model) and model.device != "cpu" else 0
-
-
 def _ensure(
     store: ActivationStore,
     model: SpeechModel,
@@ -246,11 +242,11 @@ def _ensure(
         activations = model.run(samples).activations
     except UnusableAudio as error:
         return error
-    _write(store, model, utterance, audio, len(samples), activations)
+    write_frames(store, model, utterance, audio, len(samples), activations)
     return True
 
 
-def _write(
+def write_frames(
     store: ActivationStore,
     model: SpeechModel,
     utterance: Utterance,
@@ -328,7 +324,7 @@ def _in_batches(
                 continue
             missing = not store.holds(utterance.id, audio)
             if missing:
-                _write(store, model, utterance, audio, len(samples), outputs.activations)
+                write_frames(store, model, utterance, audio, len(samples), outputs.activations)
             batch.outcomes[utterance.id] = missing
         return [(utterance, batch.outcomes[utterance.id]) for utterance in batch.utterances]
 

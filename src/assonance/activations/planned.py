@@ -1,6 +1,6 @@
 """Plan the activations of a model: frames, times and bytes on disk, from the lengths of speech."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from assonance.activations.rounding import FULL
 from assonance.activations.store import ActivationStore
 from assonance.corpus import Corpus, LeftOut, Utterance
 from assonance.errors import AssonanceError, UnusableAudio, printable
-from assonance.models import SpeechModel
+from assonance.models import SpeechModel, is_precomputed
 from assonance.settings import Stored
 
 _FLOAT64 = 8
@@ -92,18 +92,71 @@ class PlannedStore(ActivationStore):
         return len(self._content(utterance, empty, np.zeros(0), "0" * 64))
 
 
-def plan_extraction(model: SpeechModel, corpus: Corpus, precision: Stored = FULL) -> Extraction:
+class AwaitedStore(PlannedStore):
+    """The plan of a store that is being filled, with the fingerprints that it will have.
+
+    What is named after activations, as pieces of work are, has its name before they are there.
+
+    Parameters
+    ----------
+    store
+        The store.
+    model, corpus
+        As for `PlannedStore`.
+    of_file
+        Returns the hash of a file.
+
+    Raises
+    ------
+    UnusableAudio
+        A file cannot be read.
+    """
+
+    def __init__(
+        self,
+        store: ActivationStore,
+        model: SpeechModel,
+        corpus: Corpus,
+        of_file: Callable[[Path], str],
+    ) -> None:
+        super().__init__(model, corpus)
+        self.precision, self._dtype = store.precision, store._dtype
+        self._made_with = store.made_with
+        self._audio = {
+            each.id: model.identify(each) if is_precomputed(model) else each.fingerprint(of_file)
+            for each in corpus
+            if each.id in self._times
+        }
+
+    def audio(self, utterance: str) -> str:
+        """Return the fingerprint of an utterance's audio."""
+        return self._audio[utterance]
+
+
+def plan_extraction(
+    model: SpeechModel,
+    corpus: Corpus,
+    precision: Stored = FULL,
+    store: PlannedStore | None = None,
+) -> Extraction:
     """Return what `extract` will return, with a `PlannedStore` instead of a filled one.
 
     Only what the lengths of the utterances show is known: audio that turns out to be damaged
     counts as usable.
+
+    Parameters
+    ----------
+    model, corpus, precision
+        As for `extract`.
+    store
+        The plan of the store, if there is one.
 
     Raises
     ------
     AssonanceError
         The model can use no utterance.
     """
-    store = PlannedStore(model, corpus, precision)
+    store = store or PlannedStore(model, corpus, precision)
     if not store.ids:
         first = store.left_out[0]
         raise AssonanceError(

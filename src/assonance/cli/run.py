@@ -27,8 +27,8 @@ from assonance.comparison import relations
 from assonance.comparison.cluster.workers import working
 from assonance.comparison.compare import prepare
 from assonance.comparison.configuration import Configuration
-from assonance.comparison.counts import count_comparison
-from assonance.comparison.forecast import check_disk
+from assonance.comparison.forecast.counts import count_comparison
+from assonance.comparison.forecast.forecast import check_disk
 from assonance.comparison.kept_run import kept_by
 from assonance.comparison.lookup import open_run
 from assonance.comparison.moments import Sound

@@ -15,6 +15,7 @@ from assonance.activations.extraction import stop_at_left_out
 from assonance.activations.shared_rows import Pooling
 from assonance.comparison.extracted import Extracted, extract_all, let_rest, needs_frames
 from assonance.comparison.plan import ComparisonPlan
+from assonance.comparison.read_once import read_with_attention
 from assonance.comparison.records import CorpusRecord, ModelRecord, Provenance, record_of
 from assonance.comparison.relations import STATE_BASE, Relations, check_statements
 from assonance.comparison.request import Request
@@ -297,13 +298,17 @@ class Prepared:
             What computes pieces. No bit of the result depends on it, nor on `early`.
         """
         with ExitStack() as stack:
-            folder = activations or out or stack.enter_context(temporary_folder())
+            kept = out or stack.enter_context(temporary_folder())
+            folder = activations or kept
+            place = Workplace(work, kept / PIECES)
+            read_with_attention(
+                self.roster, self.speech, self.request, folder, place, self.plan, progress
+            )
             extracted = extract_all(
                 self.roster, self.speech, self.measures, self.request, folder, progress
             )
             let_rest(extracted.roster, folder)
             plan = self.plan(extracted)
-            place = Workplace(work, out and out / PIECES)
             heads = None
             if early is not None and (first := plan.first_scores(progress, place)):
                 heads = plan.head_scores(progress, place)
@@ -325,8 +330,14 @@ class Prepared:
         """List all caveats: first what too little speech makes of the numbers."""
         speakers = few_speakers(extracted.shared.speech) if self.request.uncertainty else []
         relations = Relations(tuple(self.records.values()))
-        unknown = [f"{each}: {STATE_BASE}" for each in relations.unknown_bases()]
-        return [*plan.notes, *speakers, *self._notes_on_models(), *unknown]
+        trained = [each.model for each in self.roster.values() if not each.control]
+        return [
+            *plan.notes,
+            *speakers,
+            *(note for each in trained for note in each.info.notes),
+            *relations.unlike_inputs(),
+            *(f"{each}: {STATE_BASE}" for each in relations.unknown_bases()),
+        ]
 
     def _comparison(
         self,
@@ -360,19 +371,6 @@ class Prepared:
             self.request.loading.device,
             self.request.uncertainty,
         )
-
-    def _notes_on_models(self) -> list[str]:
-        """List how models were opened, and fine-tuned models with another input than their base."""
-        relations = Relations(tuple(self.records.values()))
-        return [
-            *(
-                note
-                for each in self.roster.values()
-                if not each.control
-                for note in each.model.info.notes
-            ),
-            *relations.unlike_inputs(),
-        ]
 
     def _provenance(
         self, extracted: Extracted, frames: int, plan_notes: Iterable[str]

@@ -1,4 +1,4 @@
-"""Which layers are compared, and which pairs get scores, intervals and nulls."""
+"""Plan the passes that score the layers of a comparison."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from assonance.activations.attention_maps import AttentionMaps
+from assonance.activations.attention_maps import AttentionMaps, Heard
 from assonance.activations.extraction import Extraction
 from assonance.activations.shared_rows import SharedRows
 from assonance.activations.stored_frames import Layer, StoredFrames
 from assonance.comparison.inputs import fingerprint_of
 from assonance.comparison.labelling import LayerLabels
+from assonance.comparison.layer_pairs import FLOOR_DEPTHS, SHIFTS_OF_P, LayerPairs
 from assonance.corpus.units import units_of
 from assonance.errors import AssonanceError, printable
 from assonance.inference.intervals import STATISTICS
@@ -20,11 +21,10 @@ from assonance.inference.localisation import DRAWS, ROTATED
 from assonance.inference.resampling import Resampling
 from assonance.measures import Measure
 from assonance.measures.chance import mostly_chance
-from assonance.models.roster import Roster, RosterEntry
+from assonance.models.roster import Roster
 from assonance.scoring.attention_pass import ATTENTION, AttentionPass
 from assonance.scoring.caveats import too_few_frames
 from assonance.scoring.frame_pass import SCORES, FramePass, resample_frames
-from assonance.scoring.pair_rules import PairRules
 from assonance.scoring.pass_result import PassResult, named_beside
 from assonance.scoring.tiles import Tile, cut_tiles
 from assonance.settings import Settings
@@ -33,75 +33,8 @@ from assonance.utils.progress import Progress
 from assonance.utils.work import Compute, Workplace
 
 FRAME_LEVELS = ("neuron", "layer")
-# Layers of a model at which floors are computed: those of a random twin that are compared, and
-# those of each model under a shift. Floors of frames are the same at every depth, to .001 and .02
-# (`tests/comparison/test_controls_end_to_end.py`). That of attention is not.
-FLOOR_DEPTHS = 3
-# So many shifts are for the p value of every pair, not for the mean of the null.
-SHIFTS_OF_P = 19
-
-
-class LayerPairs(PairRules):
-    """Rules for pairs of layers, by the roles of their models.
-
-    Parameters
-    ----------
-    roster
-        Models by name.
-    models
-        Name of a layer to that of its model, in the order of each model's layers.
-    depths
-        Number of layers of a model at which floors are computed, evenly spaced from the first to
-        the last; all of them if None.
-    every_null
-        Whether to shift every pair of layers, and not those at these depths alone.
-    """
-
-    def __init__(
-        self,
-        roster: Roster,
-        models: Mapping[str, str],
-        depths: int | None = None,
-        *,
-        every_null: bool = False,
-    ) -> None:
-        self._roster = roster
-        self._models = models
-        self._every_null = every_null
-        self._between: set[str] = set()
-        for name in roster:
-            own = [layer for layer, model in models.items() if model == name]
-            if depths is not None and len(own) > depths:
-                at = np.linspace(0, len(own) - 1, depths).round().astype(int)
-                self._between.update(set(own) - {own[place] for place in at})
-
-    def is_scored(self, a: str, b: str) -> bool:
-        """Whether to score the pair: not two controls, nor a twin's layer between the depths."""
-        if any(each in self._between and self._entry(each).twin_of for each in (a, b)):
-            return False
-        return not (self._entry(a).control and self._entry(b).control)
-
-    def gets_interval(self, a: str, b: str) -> bool:
-        """Whether the pair gets an interval: not a model against a random twin of it alone."""
-        one, two = self._models[a], self._models[b]
-        return self._entry(a).twin_of != (two,) and self._entry(b).twin_of != (one,)
-
-    def gets_null(self, a: str, b: str) -> bool:
-        """Whether the pair gets a shift null: layers of two different trained models only."""
-        different = self._models[a] != self._models[b]
-        trained = not (self._entry(a).control or self._entry(b).control)
-        return different and trained and (self._every_null or not {a, b} & self._between)
-
-    def is_other(self, row: str, col: str) -> bool:
-        """Whether consensus of the row layer counts the column layer: one of another model.
-
-        Controls never count. A random twin stands for its model, or the first of its models.
-        """
-        model = next(iter(self._entry(row).twin_of), self._models[row])
-        return model != self._models[col] and not self._entry(col).control
-
-    def _entry(self, layer: str) -> RosterEntry:
-        return self._roster[self._models[layer]]
+# The stage in which models are run once for their activations and their attention.
+BOTH = "reading speech and comparing attention"
 
 
 class ComparisonPlan:
@@ -316,13 +249,30 @@ class ComparisonPlan:
             result["replicates"] = self.labels.label(found.replicates)
         return result
 
-    def attention_pass(self) -> tuple[AttentionPass, AttentionMaps]:
+    def read_attention(self, progress: Progress, place: Workplace, heard: Heard) -> None:
+        """Compare attention maps, and keep the pieces for `head_scores`.
+
+        Parameters
+        ----------
+        progress, place
+            As for `frame_scores`.
+        heard
+            As for `AttentionMaps`.
+        """
+        attention, _ = self.attention_pass(heard)
+        batches, pieces = attention.batches(self.memory), self._pieces(place)
+        with progress.stage(BOTH, sum(attention.source.durations)) as advance:
+            for _ in attention.compute(batches, pieces, advance, memory=self.memory):
+                pass
+
+    def attention_pass(self, heard: Heard | None = None) -> tuple[AttentionPass, AttentionMaps]:
         """Return the pass over attention maps, and its source."""
         source = AttentionMaps(
             {name: each.model for name, each in self.named.items() if not each.baseline},
             tuple(self.speech),
             longest=self.settings.attention_seconds,
             layer_name=layer_name,
+            heard=heard,
         )
         # Frames and attention leave out the same groups, so that their replicates agree.
         resampling = Resampling.of_groups(self.source.sizes, self.source.units, self.settings)

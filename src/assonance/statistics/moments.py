@@ -17,6 +17,9 @@ CHUNK_FRAMES = 4096
 # Columns of a layer's product with itself that are computed at once. The product is symmetric:
 # each strip of columns is computed from its diagonal block on.
 _STRIP = 192
+# Rows of the product of two layers that one core computes at once, so that a single pair keeps
+# several cores busy.
+_ROWS = 384
 
 
 class Moments:
@@ -136,12 +139,15 @@ class Moments:
 
         centred = dict(zip(self.shift, pool_map(add_layer, self.shift), strict=True))
 
-        def add_cross(pair: tuple[str, str]) -> None:
+        def add_rows(part: tuple[tuple[str, str], int]) -> None:
+            pair, start = part
             a, b = (centred[name][product_dtypes[pair]] for name in pair)
+            a = a[:, start : start + _ROWS]
             product = torch.mm(a.T, b, out=buffers.like(a, a.shape[1], b.shape[1]))
-            self._products[pair].add_(product)
+            self._products[pair][start : start + _ROWS].add_(product)
 
-        list(pool_map(add_cross, product_dtypes))
+        starts = {pair: range(0, len(self._products[pair]), _ROWS) for pair in product_dtypes}
+        list(pool_map(add_rows, [(pair, each) for pair in starts for each in starts[pair]]))
 
     def merge(self, other: Self) -> Self:
         """Return the moments of the frames of both; neither is changed.

@@ -138,7 +138,12 @@ def test_workers_that_die_and_join_late_change_nothing(command, tmp_path):
     assert run(command, tmp_path / "a").returncode == 0
     out = tmp_path / "b"
     address, scheduler, worker = a_scheduler(tmp_path)
-    with answering(address, *scheduler), dask(*worker) as first, dask(*worker) as second, dask(*worker):
+    with (
+        answering(address, *scheduler),
+        dask(*worker) as first,
+        dask(*worker) as second,
+        dask(*worker),
+    ):
         started = start(command, out, "--scheduler", address)
         killed = 0
         stages = ("activations/*/*.safetensors", "pieces/*.piece")

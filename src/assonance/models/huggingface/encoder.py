@@ -26,7 +26,7 @@ from assonance.models.huggingface.precision import FULL, half_dtype, largest_rou
 from assonance.models.huggingface.recording import DEFAULT, Recorder, check_kinds, find_taps
 from assonance.models.huggingface.resting import rest
 from assonance.models.speech_model import Attend, LayerOutputs, ModelCard
-from assonance.utils.memory import machine_bytes
+from assonance.utils.memory import allowed_bytes
 from assonance.utils.progress import Progress
 
 _SIZES = {(12, 768): "base", (24, 1024): "large", (48, 1280): "extra large"}
@@ -250,7 +250,7 @@ class HuggingFaceModel:
         # Attention scores and weights of one block. Allocating more than the machine has would end
         # the whole run, not only this utterance.
         needed = 2 * 4 * self._n_heads * at_once * frames**2
-        if self._device.type == "cpu" and needed > machine_bytes():
+        if self._device.type == "cpu" and needed > allowed_bytes():
             raise self._too_long(n_samples)
 
     def _too_long(self, n_samples: int) -> UnusableAudio:

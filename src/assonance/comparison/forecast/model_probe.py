@@ -11,8 +11,8 @@ from torch.utils.flop_counter import flop_registry
 
 from assonance.activations.attention_maps import AttentionMaps
 from assonance.activations.extraction import extract
-from assonance.comparison.costs import fit_costs, seconds_of
-from assonance.comparison.counts import Counts
+from assonance.comparison.forecast.costs import fit_costs, seconds_of
+from assonance.comparison.forecast.counts import Counts
 from assonance.comparison.plan import layer_name
 from assonance.corpus import Corpus, Utterance
 from assonance.models import SpeechModel, is_precomputed

@@ -7,7 +7,7 @@ import pytest
 
 from assonance.comparison import compare as module
 from assonance.comparison.compare import prepare
-from assonance.comparison.counts import count_comparison
+from assonance.comparison.forecast.counts import count_comparison
 from assonance.comparison.request import Request
 from assonance.corpus import Reading
 from assonance.errors import AssonanceError

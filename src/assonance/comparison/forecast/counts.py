@@ -13,6 +13,7 @@ from assonance.activations.planned import plan_extraction, planned_bytes
 from assonance.comparison.compare import Prepared
 from assonance.comparison.extracted import Extracted, keep_shared, needs_frames
 from assonance.comparison.plan import ComparisonPlan
+from assonance.comparison.read_once import seconds_with_attention
 from assonance.corpus import Corpus, Utterance
 from assonance.errors import AssonanceError
 from assonance.inference.resampling import Resampling
@@ -96,6 +97,14 @@ class Counts:
             return None
         attention, _ = self.plan.attention_pass()
         return attention if attention.heads else None
+
+    @cached_property
+    def read_with_attention(self) -> float:
+        """Seconds of speech that models with heads read while attention is compared."""
+        prepared = self.prepared
+        return seconds_with_attention(
+            prepared.roster, prepared.speech, prepared.measures, prepared.request
+        )
 
     @property
     def head_pairs(self) -> int:

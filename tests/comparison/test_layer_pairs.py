@@ -2,7 +2,7 @@
 
 import pytest
 
-from assonance.comparison.plan import LayerPairs
+from assonance.comparison.layer_pairs import LayerPairs
 from assonance.models.roster import RosterEntry
 
 ROSTER = {

@@ -13,16 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from assonance.comparison.costs import fit_costs, seconds_of
-from assonance.comparison.counts import Counts
+from assonance.comparison.forecast.costs import fit_costs, seconds_of
+from assonance.comparison.forecast.counts import Counts
 from assonance.scoring.frame_pass import FramePass, resample_frames
 from assonance.scoring.pair_rules import PairRules
 from assonance.utils.progress import Silent
 
 _ROWS = 3  # frames for each neuron, at least: with fewer, matrices lack full rank
-_LONGER = 3  # times the frames of the shorter passes, where the cost of a frame is measured
+_LONGER = 4  # times the frames of the shorter passes, where the cost of a frame is measured
 _NARROW = 256  # neurons of layers of which more are drawn, because each costs little
-_FEW, _MANY = 4, 8  # layers that are drawn
+_FEW, _MANY = 3, 8  # layers that are drawn
 
 
 @dataclass(frozen=True)
@@ -122,25 +122,27 @@ class _Probe:
         self._units = len(set(counts.plan.source.units))
         self._width = width
         layers = _MANY if width <= _NARROW else _FEW
-        self._apart = [(n, n + 1) for n in range(0, layers, 2)]
         self._all = [*combinations(range(layers), 2)]
+        self._chain = [(n, n + 1) for n in range(layers - 1)]
+        # Where layers are wide, so few pairs that a comparison is forecast in seconds.
+        self._some = self._all if width <= _NARROW else self._all[:1]
 
     def warm_up(self) -> None:
         """Run a pass, so that what is compiled when it is first used is compiled."""
-        self._time(self._apart, intervals=self._intervals, nulls=self._shifts > 0)
+        self._time(self._all[:1], intervals=self._intervals, nulls=self._shifts > 0)
 
     def costs(self) -> PairCosts:
         """Measure each cost."""
         passes = [
-            self._time(self._apart[:1]),
-            self._time(self._apart),
+            self._time(self._all[:1]),
+            self._time(self._chain),
             self._time(self._all),
-            self._time(self._all, times=_LONGER),
+            self._time(self._some, times=_LONGER),
         ]
         if self._intervals:
-            passes += [self._time(each, intervals=True) for each in (self._apart, self._all)]
+            passes += [self._time(each, intervals=True) for each in (self._chain, self._all)]
         if self._shifts:
-            passes.append(self._time(self._all, intervals=self._intervals, nulls=True))
+            passes.append(self._time(self._some, intervals=self._intervals, nulls=True))
         incurred, seconds = zip(*passes, strict=True)
         reads = max(each.reads for each in incurred)
         found = PairCosts(*fit_costs([astuple(replace(e, reads=0.0)) for e in incurred], seconds))

@@ -10,12 +10,16 @@ import torch
 import transformers
 from torch.utils.flop_counter import FlopCounterMode
 
-from assonance.comparison import forecast as module
+from assonance.comparison.forecast import forecast as module
 from assonance.comparison.compare import prepare
-from assonance.comparison.counts import count_comparison
-from assonance.comparison.forecast import Forecast, check_disk, make_forecast
-from assonance.comparison.layer_probe import PairCosts, layers_seconds
-from assonance.comparison.model_probe import AttentionCosts, ReadingCosts, attention_seconds
+from assonance.comparison.forecast.counts import count_comparison
+from assonance.comparison.forecast.forecast import Forecast, check_disk, make_forecast
+from assonance.comparison.forecast.layer_probe import PairCosts, layers_seconds
+from assonance.comparison.forecast.model_probe import (
+    AttentionCosts,
+    ReadingCosts,
+    attention_seconds,
+)
 from assonance.comparison.request import Request
 from assonance.errors import AssonanceError
 from assonance.models.loading import Loading, load_model, outline_all

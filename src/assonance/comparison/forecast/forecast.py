@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from assonance.comparison.counts import Counts
-from assonance.comparison.layer_probe import PairCosts, layers_seconds, measure_layers
-from assonance.comparison.model_probe import (
+from assonance.activations.attention_maps import reads_with_maps
+from assonance.comparison.forecast.counts import Counts
+from assonance.comparison.forecast.layer_probe import PairCosts, layers_seconds, measure_layers
+from assonance.comparison.forecast.model_probe import (
     AttentionCosts,
     ReadingCosts,
     attention_seconds,
@@ -60,15 +61,22 @@ class Forecast:
 
     @cached_property
     def stages(self) -> list[Stage]:
-        """The stages that take time, in order."""
+        """The stages that take time.
+
+        Models that read speech while attention is compared count there.
+        """
         counts, costs = self.counts, self.reading
         spoken = counts.prepared.speech.seconds
+        read = {
+            name: spoken - counts.read_with_attention * reads_with_maps(each.model)
+            for name, each in counts.extracted.roster.items()
+        }
         started = self.resident + counts.models
         stages = [
             Stage(
                 READING,
-                spoken * sum(each.seconds for each in costs.values()),
-                spoken * sum(each.operations for each in costs.values()),
+                sum(read[name] * each.seconds for name, each in costs.items()),
+                sum(read[name] * each.operations for name, each in costs.items()),
                 counts.disk,
                 started,
             )

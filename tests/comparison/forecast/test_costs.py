@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from assonance.comparison.costs import fit_costs, seconds_of
+from assonance.comparison.forecast.costs import fit_costs, seconds_of
 
 
 @pytest.mark.parametrize("seed", range(5))
