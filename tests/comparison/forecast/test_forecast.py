@@ -10,8 +10,8 @@ import torch
 import transformers
 from torch.utils.flop_counter import FlopCounterMode
 
-from assonance.comparison.forecast import forecast as module
 from assonance.comparison.compare import prepare
+from assonance.comparison.forecast import forecast as module
 from assonance.comparison.forecast.counts import count_comparison
 from assonance.comparison.forecast.forecast import Forecast, check_disk, make_forecast
 from assonance.comparison.forecast.layer_probe import PairCosts, layers_seconds
