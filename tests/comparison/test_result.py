@@ -30,6 +30,7 @@ def test_what_is_loaded_is_what_was_saved(tmp_path):
         "nulls",
         "halves",
         "neuron_intervals",
+        "maps",
     ):
         xr.testing.assert_identical(getattr(found, part), getattr(made, part))
 

@@ -89,6 +89,14 @@ def test_a_file_of_0_1_0_loads_with_a_note_and_gets_a_checksum_when_saved(tmp_pa
     assert "is damaged" in refusal(tmp_path / "results.nc")
 
 
+def test_a_file_without_maps_of_heads_is_read(copy):
+    edited(copy, lambda file: file.__delitem__("maps"))
+    found = Comparison.load(copy)
+    assert not found.maps.data_vars
+    found.save(copy)
+    assert Comparison.load(copy).maps.identical(found.maps)
+
+
 def test_a_file_with_a_checksum_is_netcdf_for_others(saved):
     with xr.open_dataset(saved, engine="h5netcdf") as scores:
         xr.testing.assert_identical(scores["cka"].load(), Comparison.load(saved).scores["cka"])
@@ -163,7 +171,17 @@ def texts_for_scores(file):
     file.create_dataset("cka", data=np.full(shape, "x", dtype=object), dtype=h5py.string_dtype())
 
 
-@pytest.mark.parametrize("change", [rename_labels, other_dimensions, texts_for_scores])
+def texts_for_seconds(file):
+    count = len(file["maps/query_time"])
+    del file["maps/query_time"]
+    texts = file["maps"].create_dataset("query_time", data=["x"] * count, dtype=h5py.string_dtype())
+    texts.make_scale("query_time")
+    file["maps/utterance_map"].dims[3].attach_scale(texts)
+
+
+@pytest.mark.parametrize(
+    "change", [rename_labels, other_dimensions, texts_for_scores, texts_for_seconds]
+)
 def test_scores_that_do_not_fit_are_refused(copy, change):
     edited(copy, change)
     assert "is not a comparison" in refusal(copy)

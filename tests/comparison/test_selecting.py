@@ -47,7 +47,8 @@ def test_everything_selected_is_everything():
     scored = made.neurons["maxcorr"].notnull()
     made.neurons["maxcorr_match"] = made.neurons["maxcorr_match"].where(scored, -1)
     kept = made.select()
-    for name in ("scores", "neurons", "heads", "replicates", "intervals", "nulls", "halves"):
+    parts = ("scores", "neurons", "heads", "maps", "replicates", "intervals", "nulls", "halves")
+    for name in parts:
         assert getattr(kept, name).identical(getattr(made, name)), name
 
 

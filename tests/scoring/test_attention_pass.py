@@ -194,6 +194,48 @@ def test_heads_are_described(found, maps):
     np.testing.assert_allclose(found.singles["profile"].sel(here)[:3].sum("offset"), 1, atol=1e-5)
 
 
+def on_parts(one, parts):
+    """Average queries and sum keys over equal parts, after repeating every frame `parts` times."""
+    length = len(one)
+    fine = np.repeat(np.repeat(one, parts, 0), parts, 1) / parts
+    return fine.reshape(parts, length, parts, length).sum(3).mean(1)
+
+
+def test_mean_maps_are_those_of_the_models_own_attention(found, maps):
+    for layer, utterances in maps.items():
+        mean = found.maps["mean_map"].sel(layer_row=layer).to_numpy()
+        count = len(utterances[0])
+        expected = np.mean([[on_parts(head, 24) for head in one] for one in utterances], 0)
+        np.testing.assert_allclose(mean[:count], expected, atol=1e-12)
+        np.testing.assert_allclose(mean[:count].sum(-1), 1, atol=1e-6)
+        assert np.isnan(mean[count:]).all()
+
+
+def test_the_maps_of_the_utterance_of_median_length_are_kept(found, maps, corpus):
+    seconds = {each.id: each.duration for each in corpus}
+    apart = {id: abs(each - np.median(list(seconds.values()))) for id, each in seconds.items()}
+    chosen = min(id for id, each in apart.items() if each < min(apart.values()) + 1e-6)
+    shown = found.maps["utterance_map"]
+    assert shown.attrs["utterance"] == chosen
+    place = list(seconds).index(chosen)
+    cells = shown.sizes["query_time"]
+    middles = (np.arange(cells) + 0.5) * seconds[chosen] / cells
+    np.testing.assert_allclose(shown["key_time"], middles)
+    for layer, utterances in maps.items():
+        own = utterances[place]
+        assert cells == min(own.shape[-1], 48)
+        levels = shown.sel(layer_row=layer).to_numpy()
+        expected = np.stack([on_parts(head, cells) for head in own])
+        np.testing.assert_allclose(levels[: len(own)] / 255, np.sqrt(expected), atol=0.501 / 255)
+        assert (levels[len(own) :] == -1).all()
+
+
+def test_of_two_utterances_equally_near_the_median_the_first_by_name_is_kept(models, corpus):
+    speech = sorted(corpus, key=lambda each: each.duration)[:2]
+    result, _ = attention_pass(models, sorted(speech, key=lambda each: each.id, reverse=True))
+    assert result.maps["utterance_map"].attrs["utterance"] == min(each.id for each in speech)
+
+
 # Memory and length
 
 
@@ -274,6 +316,14 @@ def test_long_utterances_are_cut_into_equal_pieces(models, checkpoint, tmp_path)
     expected = head_similarity_matrix(maps_of(models, pieces), OF_HEADS, per_head=True)
     for name in OF_HEADS:
         np.testing.assert_allclose(result.scores[name], expected[name], **CLOSE)
+    # Of the two, equally near to the median, "long" comes first; its first piece is kept.
+    shown = result.maps["utterance_map"]
+    assert shown.attrs["utterance"] == "long"
+    assert shown["query_time"].to_numpy()[[0, -1]].sum() == pytest.approx(2.3 / 3)
+    own = attention(models["b"], pieces[0])["encoder.2"]
+    expected = [on_parts(head, shown.sizes["key_time"]) for head in own]
+    levels = shown.sel(layer_row="b encoder.2")[: len(own)]
+    np.testing.assert_allclose(levels / 255, np.sqrt(expected), atol=0.51 / 255)
 
 
 def test_only_wanted_pairs_of_layers_have_their_heads_scored(models, corpus):

@@ -5,21 +5,28 @@ import pytest
 import torch
 
 from assonance.scoring.attention_sums import AttentionSums, batches
-from assonance.statistics import HeadProfiles, HeadSums
+from assonance.statistics import HeadMaps, HeadProfiles, HeadSums, UtteranceMaps
 
 HEADS = {"a": 2, "b": 3}
 
 
+def empty():
+    heads = HeadSums(HEADS, [("a", "b")], ["head distances"])
+    return AttentionSums(heads, HeadProfiles(5), HeadMaps(5))
+
+
 def sums_of(*lengths, seed=0):
     rng = np.random.default_rng(seed)
-    sums = AttentionSums(HeadSums(HEADS, [("a", "b")], ["head distances"]), HeadProfiles(5))
+    sums = empty()
     for number, length in enumerate(lengths):
         maps = [
             torch.from_numpy(rng.dirichlet(np.ones(length), size=(count, length)))
             for count in HEADS.values()
         ]
         maps[0][1, 0, 0] += number  # broken but in the first
-        sums.shapes.update(maps, sums.heads.update(maps))
+        valid = sums.heads.update(maps)
+        sums.shapes.update(maps, valid)
+        sums.maps.update(maps, valid)
         sums.lengths.append(length)
     sums.note_broken(7)
     sums.noted[7] = ["coarser"]
@@ -41,21 +48,27 @@ def test_much_speech_has_some_hundred_batches_at_most():
     assert sorted(index for each in found for index in each.utterances) == list(range(5000))
 
 
-def test_sums_are_restored_from_their_piece():
+@pytest.mark.parametrize("shown", [None, UtteranceMaps(np.eye(5, dtype=np.int16)[None], 1.5)])
+def test_sums_are_restored_from_their_piece(shown):
     sums = sums_of(4, 6)
+    sums.shown = shown
     piece = sums.piece(2)
     assert piece.about["done"] == 2
     assert not any("divergence" in name for name in piece.arrays)  # not requested: zero
-    empty = AttentionSums(HeadSums(HEADS, [("a", "b")], ["head distances"]), HeadProfiles(5))
-    found = empty.restore(piece)
+    found = empty().restore(piece)
     for one, two in (
         (found.heads.tables, sums.heads.tables),
         (found.shapes.sums(), sums.shapes.sums()),
+        (found.maps.sums(), sums.maps.sums()),
     ):
         assert one.keys() == two.keys()
         for name, table in two.items():
             assert torch.equal(one[name], table)
     assert torch.equal(found.heads.broken, sums.heads.broken)
+    assert (found.shown is None) == (shown is None)
+    if shown:
+        np.testing.assert_array_equal(found.shown.levels, shown.levels)
+        assert found.shown.seconds == 1.5
     assert (found.lengths, found.broken, found.noted) == (
         [4, 6],
         {7: ["a head 1"]},
@@ -69,6 +82,10 @@ def test_sums_are_merged_with_all_that_they_noted():
     assert both.lengths == [4, 5, 3]
     assert both.noted == {7: ["coarser"]}
     assert both.broken == {7: ["a head 1"]}
+    two.shown = UtteranceMaps(np.zeros((5, 3, 3), np.int16), 0.5)
+    assert both.shown is None
+    assert one.merge(two).shown is two.merge(one).shown is two.shown
+    assert both.maps.utterances.tolist() == [3, 2, 3, 3, 3]
     torch.testing.assert_close(
         both.heads.total.frobenius, one.heads.total.frobenius + two.heads.total.frobenius
     )

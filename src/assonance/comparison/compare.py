@@ -20,6 +20,7 @@ from assonance.comparison.records import CorpusRecord, ModelRecord, Provenance, 
 from assonance.comparison.relations import STATE_BASE, Relations, check_statements
 from assonance.comparison.request import Request
 from assonance.comparison.result import Comparison
+from assonance.comparison.results_file import GROUPS, SCORES
 from assonance.corpus import Corpus
 from assonance.corpus.units import few_speakers, population
 from assonance.errors import AssonanceError, AssonanceWarning
@@ -48,9 +49,9 @@ from assonance.utils.work import HERE, Work, Workplace
 # Libraries that the numbers depend on; their versions are recorded.
 LIBRARIES = ("numpy", "torch", "transformers", "soundfile", "soxr")
 # The datasets that a plan computes. Intervals are derived from them.
-_COMPUTED = ("scores", "neurons", "neuron_intervals", "heads", "replicates", "nulls", "halves")
+_COMPUTED = [each for each in (SCORES, *GROUPS) if each != "intervals"]
 # Those of scores alone.
-_FIRST = {"scores", "neurons", "heads"}
+_FIRST = {"scores", "neurons", "heads", "maps"}
 PRELIMINARY = "these scores are preliminary: intervals and nulls are still being computed"
 # Folder of finished pieces of a run, in the run's folder, until its results are complete.
 PIECES = "pieces"

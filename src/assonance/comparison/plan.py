@@ -244,6 +244,9 @@ class ComparisonPlan:
         result = {
             "scores": self.labels.label(found.scores),
             "heads": labelled.assign_coords(offset=heads["offset"]),
+            "maps": self.labels.label(found.maps, np.float32).assign_coords(
+                {name: found.maps[name] for name in found.maps.coords if name != "layer_row"}
+            ),
         }
         if attention.resampling.weights:
             result["replicates"] = self.labels.label(found.replicates)

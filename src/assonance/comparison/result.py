@@ -66,6 +66,11 @@ class Comparison(Views):
     halves : xarray.Dataset
         Scores of one random half of a layer's neurons against the other half, a ceiling;
         dimensions model_row, layer_row.
+    maps : xarray.Dataset
+        ``mean_map`` of each attention head over utterances of any length: attention from each part
+        of an utterance to each other (last dimensions ``head_row``, ``query_part``, ``key_part``).
+        ``utterance_map``, its map of one utterance, in ``query_time`` and ``key_time``; see
+        `assonance.tables.head_maps.utterance_maps`.
 
     Examples
     --------
@@ -93,6 +98,7 @@ class Comparison(Views):
     nulls: xr.Dataset = field(default_factory=xr.Dataset)
     halves: xr.Dataset = field(default_factory=xr.Dataset)
     neuron_intervals: xr.Dataset = field(default_factory=xr.Dataset)
+    maps: xr.Dataset = field(default_factory=xr.Dataset)
 
     @property
     def models(self) -> tuple[str, ...]:

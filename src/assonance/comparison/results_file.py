@@ -27,7 +27,7 @@ from assonance.utils.hdf5 import check_hdf5
 FORMAT = 4
 _WITHOUT_CHECKSUM = 3  # the format before, which is read too
 CELL = ("model_row", "layer_row", "model_col", "layer_col")
-SCORES = "scores"
+SCORES, MAPS = "scores", "maps"
 # Every dataset besides the scores, with the dimensions that may follow those of models and layers.
 _UNITS = ("neuron",)
 _HEADS = (("head_row", "head_col"), ("head_row",), ("head_row", "offset"))
@@ -40,6 +40,7 @@ _DIMENSIONS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "intervals": (("statistic",),),
     "nulls": (("shift",),),
     "halves": ((),),
+    MAPS: (("head_row", "query_part", "key_part"), ("head_row", "query_time", "key_time")),
 }
 GROUPS = tuple(name for name in _DIMENSIONS if name != SCORES)
 NO_CHECKSUM = (
@@ -167,7 +168,11 @@ def _parsed(path: Path) -> tuple[object, dict[str, xr.Dataset], str]:
         format = root.attrs.pop("assonance_format", None)
         if format not in (FORMAT, _WITHOUT_CHECKSUM):
             raise _Unknown
-        datasets = {SCORES: root, **{name: tree[name].to_dataset() for name in GROUPS}}
+        labels = root.drop_vars(list(root.data_vars)).drop_attrs()
+        # Files of 0.2.0 and before have no maps of heads.
+        groups = [name for name in GROUPS if name != MAPS or name in tree]
+        datasets = {SCORES: root, MAPS: labels}
+        datasets |= {name: tree[name].to_dataset() for name in groups}
         return int(format), datasets, str(tree["provenance/json"].values)
 
 
@@ -197,6 +202,9 @@ def _check(name: str, dataset: xr.Dataset, provenance: Provenance) -> None:
             raise ValueError(f"{name}: the labels of {dim} are not those of the provenance")
     if "statistic" in dataset.dims and _labels(dataset, "statistic") != list(STATISTICS):
         raise ValueError(f"{name}: unknown statistics")
+    numbered = [each for each in dataset.coords if each not in (*CELL, "statistic")]
+    if any(dataset[each].dtype.kind not in "fi" for each in numbered):
+        raise ValueError(f"{name}: a dimension has labels that are no numbers")
     allowed = {(*cell, *last) for cell in (CELL, CELL[:2]) for last in _DIMENSIONS[name]}
     for variable, array in dataset.data_vars.items():
         shaped = array.dims in allowed and array.dtype.kind in "fi"

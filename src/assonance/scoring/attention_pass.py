@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial, reduce
+from functools import cached_property, partial, reduce
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,24 @@ from assonance.measures import Measure
 from assonance.measures.roles import WITHOUT_POSITIONS
 from assonance.scoring.attention_sums import AttentionSums, Batch, batches
 from assonance.scoring.caveats import ONE_GROUP, few_interval_groups
-from assonance.scoring.head_scores import head_descriptors, head_replicates, head_scores
+from assonance.scoring.head_scores import (
+    head_descriptors,
+    head_maps,
+    head_replicates,
+    head_scores,
+)
 from assonance.scoring.map_source import MapSource
 from assonance.scoring.pair_rules import EVERY_PAIR, PairRules
 from assonance.scoring.pass_result import PassResult
 from assonance.settings import Settings
-from assonance.statistics import HeadProfiles, HeadSums, sample_queries
+from assonance.statistics import (
+    HeadMaps,
+    HeadProfiles,
+    HeadSums,
+    UtteranceMaps,
+    sample_queries,
+)
+from assonance.statistics.head_maps import MOST_CELLS, PARTS_OF_TIME
 from assonance.utils.cores import Map, worker_pool
 from assonance.utils.pieces import NOWHERE, Piece, Pieces
 from assonance.utils.progress import Progress
@@ -52,7 +64,8 @@ class AttentionPass:
     rules
         Which pairs get scores. All by default.
     descriptors
-        Whether to describe single heads, and to score heads that attend by position alone.
+        Whether to describe single heads, average their maps, keep those of one utterance, and
+        score heads that attend by position alone.
     rows
         Number of query frames of each piece of which divergences are computed, a random sample
         that all heads share; 0 for all.
@@ -91,6 +104,17 @@ class AttentionPass:
     def head_pairs(self) -> int:
         """Number of pairs of heads that get a score."""
         return sum(self.heads[a] * self.heads[b] for a, b in self.pairs)
+
+    @cached_property
+    def shown(self) -> int:
+        """The utterance whose maps are kept: its length is nearest to the median.
+
+        Of two that are equally near it is the one whose name comes first.
+        """
+        lengths = self.source.durations
+        median = float(np.median(lengths))
+        apart = [round(abs(each - median), 6) for each in lengths]
+        return min(range(len(apart)), key=lambda each: (apart[each], self.source.names[each]))
 
     def run(
         self,
@@ -209,7 +233,8 @@ class AttentionPass:
         """Return all that a batch's piece is determined by, besides the maps."""
         parts = sorted({each.needs for each in self.measures})
         about = [self.descriptors, self.rows, self.settings.seed, self.settings.attention_seconds]
-        return [self.heads, self.pairs, parts, about, batch.utterances]
+        grids = [PARTS_OF_TIME, MOST_CELLS] if self.descriptors else []
+        return [self.heads, self.pairs, parts, about, grids, batch.utterances]
 
     def _sums(self, utterance: int, pool_map: Map) -> AttentionSums:
         """Read an utterance piece by piece, and compare its heads."""
@@ -218,6 +243,10 @@ class AttentionPass:
             intact = sums.heads.update(maps, pool_map, self._queries(maps, utterance, piece))
             if self.descriptors:
                 sums.shapes.update(maps, intact, pool_map)
+                sums.maps.update(maps, intact, pool_map)
+                if piece == 0 and utterance == self.shown:
+                    seconds = self.source.durations[utterance] / self.source.pieces[utterance]
+                    sums.shown = UtteranceMaps.of(maps, intact, seconds, pool_map)
             sums.lengths.append(maps[0].shape[-1])
         sums.note_broken(utterance)
         sums.noted[utterance] = list(self.source.noted(utterance))
@@ -253,7 +282,11 @@ class AttentionPass:
         if not self.descriptors:
             return result
         descriptors = head_descriptors(self.heads, total.shapes)
-        result = replace(result, singles=xr.merge([tables.heads, descriptors], join="exact"))
+        result = replace(
+            result,
+            singles=xr.merge([tables.heads, descriptors], join="exact"),
+            maps=head_maps(self.heads, total.maps, total.shown, self.source.names[self.shown]),
+        )
         measures = [each for each in self.measures if each.name not in WITHOUT_POSITIONS]
         if not measures:
             return result
@@ -290,7 +323,8 @@ class AttentionPass:
         ]
 
     def _empty(self) -> AttentionSums:
-        return AttentionSums(self._no_heads(), HeadProfiles(sum(self.heads.values())))
+        count = sum(self.heads.values())
+        return AttentionSums(self._no_heads(), HeadProfiles(count), HeadMaps(count))
 
     def _no_heads(self) -> HeadSums:
         return HeadSums(self.heads, self.pairs, [each.needs for each in self.measures])

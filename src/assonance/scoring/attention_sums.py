@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from assonance.statistics import HeadProfiles, HeadSums
+from assonance.statistics import HeadMaps, HeadProfiles, HeadSums, UtteranceMaps
 from assonance.utils.pieces import Piece
 
 # A batch has this much speech or more, in seconds or another unit of length; and there are at most
@@ -75,6 +75,10 @@ class AttentionSums:
         Comparisons of every two heads.
     shapes
         Descriptors of single heads; empty if they are not requested.
+    maps
+        Mean maps of single heads, likewise.
+    shown
+        The maps of the utterance that is shown, if it is among these.
     lengths
         Number of frames of each piece of an utterance.
     broken
@@ -85,6 +89,8 @@ class AttentionSums:
 
     heads: HeadSums
     shapes: HeadProfiles
+    maps: HeadMaps
+    shown: UtteranceMaps | None = None
     lengths: list[int] = field(default_factory=list)
     broken: dict[int, list[str]] = field(default_factory=dict)
     noted: dict[int, list[str]] = field(default_factory=dict)
@@ -94,6 +100,8 @@ class AttentionSums:
         return AttentionSums(
             self.heads.merge(other.heads),
             self.shapes.merge(other.shapes),
+            self.maps.merge(other.maps),
+            self.shown or other.shown,
             self.lengths + other.lengths,
             self.broken | other.broken,
             self.noted | other.noted,
@@ -116,10 +124,14 @@ class AttentionSums:
             f"heads/{name}": table for name, table in self.heads.tables.items() if table.any()
         }
         shapes = {f"shapes/{name}": table for name, table in self.shapes.sums().items()}
-        tensors = {**tables, **shapes, "broken": self.heads.broken}
+        maps = {f"maps/{name}": table for name, table in self.maps.sums().items()}
+        tensors = {**tables, **shapes, **maps, "broken": self.heads.broken}
         arrays: dict[str, NDArray[Any]] = {name: each.numpy() for name, each in tensors.items()}
         arrays["lengths"] = np.array(self.lengths, dtype=np.int64)
         about = {"done": done, "broken": [*self.broken.items()], "noted": [*self.noted.items()]}
+        if self.shown:
+            arrays["shown"] = self.shown.levels
+            about["seconds"] = self.shown.seconds
         return Piece(arrays, about)
 
     def restore(self, piece: Piece) -> "AttentionSums":
@@ -131,9 +143,15 @@ class AttentionSums:
         self.heads.tables |= under("heads/")
         self.heads.broken = torch.from_numpy(piece.arrays["broken"])
         self.shapes.set_sums(under("shapes/"))
+        self.maps.set_sums(under("maps/"))
+        shown = None
+        if "shown" in piece.arrays:
+            shown = UtteranceMaps(piece.arrays["shown"], piece.about["seconds"])
         return AttentionSums(
             self.heads,
             self.shapes,
+            self.maps,
+            shown,
             piece.arrays["lengths"].tolist(),
             dict(piece.about["broken"]),
             dict(piece.about["noted"]),

@@ -14,7 +14,14 @@ from assonance.measures import Measure, describe_heads
 from assonance.measures.attention import best_match
 from assonance.scoring.scores import CELL, attributes, nan_mean
 from assonance.settings import Settings
-from assonance.statistics import HeadProfiles, HeadSums, weighted_heads
+from assonance.statistics import (
+    HeadMaps,
+    HeadProfiles,
+    HeadSums,
+    UtteranceMaps,
+    weighted_heads,
+)
+from assonance.statistics.head_maps import LEVELS
 
 HEADS = ("head_row", "head_col")
 # Reach of offset profiles on either side of a query, in frames.
@@ -149,13 +156,60 @@ def head_descriptors(heads: Mapping[str, int], shapes: HeadProfiles) -> xr.Datas
     return result
 
 
+def head_maps(
+    heads: Mapping[str, int], sums: HeadMaps, shown: UtteranceMaps | None, name: str
+) -> xr.Dataset:
+    """Label the mean maps of single heads, and their maps of one utterance.
+
+    Parameters
+    ----------
+    heads
+        Layer name to its number of heads, in the order of `sums`.
+    sums
+        Sums over the utterances.
+    shown, name
+        The maps of the utterance that is shown, and its name; None if it was not read.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``mean_map``, with dimensions layer_row, head_row, query_part, key_part: centres of equal
+        parts of an utterance. NaN where a layer has fewer heads. ``utterance_map``, with dimensions
+        layer_row, head_row, query_time, key_time: centres in seconds; see `UtteranceMaps`. −1 where
+        a layer has fewer heads.
+    """
+    dims = (CELL[0], HEADS[0])
+    mean = sums.mean().numpy()
+    parts = (np.arange(mean.shape[1]) + 0.5) / mean.shape[1]
+    coords = {"layer_row": list(heads), "query_part": parts, "key_part": parts}
+    about = {
+        "long_name": "Mean map",
+        "description": "attention from each part of an utterance to each other part",
+    }
+    result = xr.Dataset(coords=coords)
+    result["mean_map"] = ((*dims, "query_part", "key_part"), _padded(heads, mean), about)
+    if shown is None:
+        return result
+    cells = shown.levels.shape[1]
+    times = (np.arange(cells) + 0.5) * shown.seconds / cells
+    levels = np.nan_to_num(_padded(heads, shown.levels), nan=-1).astype(np.int16)
+    about = {
+        "long_name": "Map of one utterance",
+        "description": f"{LEVELS} times the square root of the attention to the keys of a cell",
+        "utterance": name,
+    }
+    result = result.assign_coords(query_time=times, key_time=times)
+    result["utterance_map"] = ((*dims, "query_time", "key_time"), levels, about)
+    return result
+
+
 def _labels(sums: HeadSums) -> xr.Coordinates:
     """Name the layers, once for several datasets: that takes longer than a small dataset."""
     names = list(sums.heads)
     return xr.Dataset(coords={"layer_row": names, "layer_col": names}).coords
 
 
-def _padded(heads: Mapping[str, int], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _padded(heads: Mapping[str, int], values: NDArray[Any]) -> NDArray[np.float64]:
     """Split values of all heads by layer, padded with NaN; (L, H, …)."""
     result = np.full((len(heads), max(heads.values()), *values.shape[1:]), np.nan)
     start = 0

@@ -24,6 +24,10 @@ class MapSource(Protocol):
         """Length of each utterance for progress, in seconds or another unit."""
 
     @property
+    def pieces(self) -> Sequence[int]:
+        """Number of equal pieces that each utterance is cut into."""
+
+    @property
     def frames(self) -> Sequence[int]:
         """Number of frames T of each utterance's longest maps, or an upper bound."""
 
@@ -60,6 +64,7 @@ class MapsInMemory:
         self.sizes = [one.shape[-1] for one in next(iter(maps.values()))]
         self.names = [f"utterance {index}" for index in range(len(self.sizes))]
         self.durations = [1.0] * len(self.sizes)
+        self.pieces = [1] * len(self.sizes)
         self.frames = [
             min(one.shape[-1] for one in utterance)
             for utterance in zip(*maps.values(), strict=True)

@@ -22,6 +22,9 @@ class PassResult:
     singles
         Scores of single neurons, with a last dimension ``neuron``; or of single attention heads,
         with last dimensions ``head_row``, ``head_col``, and their descriptors.
+    maps
+        Mean maps of single attention heads, and their maps of one utterance, by layer_row and
+        head_row.
     matches
         Index of the best match of each neuron or head of the row layer in the column layer.
     single_intervals
@@ -44,6 +47,7 @@ class PassResult:
 
     scores: xr.Dataset = field(default_factory=xr.Dataset)
     singles: xr.Dataset = field(default_factory=xr.Dataset)
+    maps: xr.Dataset = field(default_factory=xr.Dataset)
     matches: xr.Dataset = field(default_factory=xr.Dataset)
     single_intervals: xr.Dataset = field(default_factory=xr.Dataset)
     replicates: xr.Dataset = field(default_factory=xr.Dataset)

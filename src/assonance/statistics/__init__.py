@@ -2,6 +2,7 @@
 
 from assonance.statistics.folds import FoldedMoments
 from assonance.statistics.head_grid import on_grid
+from assonance.statistics.head_maps import HeadMaps, UtteranceMaps
 from assonance.statistics.head_profiles import HeadProfiles
 from assonance.statistics.head_sums import HeadPair, HeadSums, sample_queries, weighted_heads
 from assonance.statistics.hsic import BlockPair, Hsic
@@ -19,6 +20,7 @@ __all__ = [
     "Fold",
     "FoldedMoments",
     "GroupedMoments",
+    "HeadMaps",
     "HeadPair",
     "HeadProfiles",
     "HeadSums",
@@ -30,6 +32,7 @@ __all__ = [
     "Pair",
     "ShiftedProducts",
     "StackedPair",
+    "UtteranceMaps",
     "halves",
     "on_grid",
     "sample_indices",

@@ -225,3 +225,35 @@ def add_profile(attention: Any, offsets: Any, keys: Any) -> Any:
             keys[key] += value
             deviation += (value - 1 / count) * (value - 1 / count)
     return deviation
+
+
+@compiled
+def add_on_grid(attention: Any, cells: Any) -> None:
+    """Add a map on a grid of cells over the same time: queries averaged, keys summed.
+
+    A frame that overlaps several cells is split between them in proportion to the overlap, so that
+    rows still sum to 1, whether the grid is coarser or finer than the map.
+
+    Parameters
+    ----------
+    attention
+        One head's map, shape (T, T).
+    cells
+        The grid to add to; float64, shape (G, G).
+    """
+    count, size = attention.shape[0], cells.shape[0]
+    width = count / size
+    mean = np.empty(count)
+    for i in range(size):
+        start, stop = i * width, (i + 1) * width
+        mean[:] = 0.0
+        for query in range(int(start), min(int(np.ceil(stop)), count)):
+            weight = (min(query + 1.0, stop) - max(float(query), start)) / width
+            for key in range(count):
+                mean[key] += weight * attention[query, key]
+        for j in range(size):
+            first, last = j * width, (j + 1) * width
+            total = 0.0
+            for key in range(int(first), min(int(np.ceil(last)), count)):
+                total += (min(key + 1.0, last) - max(float(key), first)) * mean[key]
+            cells[i, j] += total
