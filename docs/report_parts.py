@@ -34,19 +34,18 @@ PICTURES = (
     ),
     (
         "report-middle",
-        (".pair:has(#neurons)", "#trust"),
-        (
-            "#neurons-plot",
-            "#neuron-card",
-            "#neuron-list",
-            "#heads-plot",
-            "#head-card",
-            "#trust-plot",
-        ),
+        (".pair:has(#neurons)", ".pair:has(#neurons)"),
+        ("#neurons-plot", "#neuron-card", "#neuron-list"),
+    ),
+    (
+        "report-heads",
+        ("#heads", "#trust"),
+        ("#heads-plot", "#head-card", "#head-maps", "#trust-plot"),
     ),
     ("report-end", ("#caveats", "#tables"), ("#caveats", "#findings", "#run", "#tables")),
 )
 WIDTH, MARGIN = 1160, 8
+VIEW = "#h=9"  # a head that does not attend evenly
 LONGEST = 2000  # the list of tables goes on
 COLOURS = 128
 
@@ -88,7 +87,7 @@ def main(report: str) -> None:
             executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
         )
         page = browser.new_page(viewport={"width": WIDTH, "height": 900}, color_scheme="light")
-        page.goto(Path(report).resolve().as_uri())
+        page.goto(Path(report).resolve().as_uri() + VIEW)
         page.wait_for_selector("html[data-ready]", state="attached")
         first = 1
         for name, ends, parts in PICTURES:

@@ -31,6 +31,7 @@ SCRIPTS = (
         "neuron.js",
         "sound.js",
         "heads.js",
+        "maps.js",
         "changes.js",
         "trust.js",
     ),

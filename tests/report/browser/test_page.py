@@ -4,13 +4,20 @@ import csv
 import io
 import itertools
 import re
+import sys
+from dataclasses import replace
 from urllib.parse import urlencode
 
+import numpy as np
 import pytest
+import xarray as xr
 from browser import boxes, opened
 from comparisons import comparison
 
 from assonance.report.page import render
+from assonance.report.views.layers import colours as scale_of_colours
+from assonance.tables import head_maps
+from assonance.tables.heads import head_matches
 
 MOST_NODES = 6_000
 WIDTHS = (360, 1280, 1920)
@@ -110,10 +117,11 @@ def test_nothing_is_cut_and_nothing_overlaps(browser, report, width):
     with opened(browser, report, width=width) as it:
         page = it.page
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        for box in boxes(page, "main section, .number, .plot, .caption, #controls > *, .tools > *"):
+        inside = "main section, .number, .plot, .caption, figcaption, #controls > *, .tools > *"
+        for box in boxes(page, inside):
             assert box["left"] >= 0, box
             assert box["right"] <= width + 0.5, box
-        for selector in ("main > section, .pair > section", ".number", "#controls > *"):
+        for selector in ("main > section, .pair > section", ".number", "#controls > *", "figure"):
             for one, two in itertools.combinations(boxes(page, selector), 2):
                 apart = (
                     one["right"] <= two["left"] + 1
@@ -131,7 +139,7 @@ def test_nothing_is_cut_and_nothing_overlaps_in_print(browser, request, page_wit
         page = it.page
         page.emulate_media(media="print")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        inside = "main section, .number, .plot svg, .caption, .clips li, #neuron-list table"
+        inside = "main section, .number, .plot svg, .caption, .clips li, figure, #neuron-list table"
         for box in boxes(page, inside):
             assert box["left"] >= -0.5, box
             assert box["right"] <= width + 0.5, box
@@ -148,8 +156,9 @@ def test_labels_lie_within_their_figures_and_apart(browser, report, width):
     with opened(browser, report, width=width) as it:
         for plot in boxes(it.page, ".plot > svg"):
             assert plot["right"] <= width + 0.5
-        for id in ("matrix", "curve", "sets", "neurons", "heads", "trust", "change"):
-            selector = f"#{id}-plot" if id != "change" else "#change-plot-0"
+        plots = ("matrix-plot", "curve-plot", "sets-plot", "neurons-plot", "heads-plot")
+        for id in (*plots, "map-0-0", "map-1-3", "trust-plot", "change-plot-0"):
+            selector = f"#{id}"
             (box,) = boxes(it.page, f"{selector} svg")
             labels = boxes(it.page, f"{selector} svg text")
             assert labels
@@ -335,9 +344,106 @@ def test_heads_are_chosen_and_show_their_matches(browser, report):
         assert "wav2vec2-b" in page.inner_text("#head-card table")
 
 
+def painted(page, selector):
+    """Return the colours of the cells of a map, from the bottom left."""
+    return page.evaluate(
+        """async (selector) => {
+            const picture = new Image();
+            picture.src = document.querySelector(`${selector} image`).getAttribute("href");
+            await picture.decode();
+            const canvas = document.createElement("canvas");
+            [canvas.width, canvas.height] = [picture.width, picture.height];
+            const pen = canvas.getContext("2d");
+            pen.drawImage(picture, 0, 0);
+            const bytes = pen.getImageData(0, 0, picture.width, picture.height).data;
+            const [columns, rows] = [canvas.width, canvas.height].map((n) => [...Array(n).keys()]);
+            const hex = (at) => [0, 1, 2].map((k) => (256 + bytes[at + k]).toString(16).slice(1));
+            const colour = (place) => `#${hex(4 * place).join("")}`;
+            const width = columns.length;
+            return rows.reverse().map((row) => columns.map((k) => colour(row * width + k)));
+        }""",
+        selector,
+    )
+
+
+HEAD = "#m=attn_js&a=hubert-a.1&b=wav2vec2-b.1&h=1"
+
+
+def test_a_head_shows_its_maps_beside_those_of_its_best_matches(browser, report, found):
+    with opened(browser, report, HEAD) as it:
+        page = it.page
+        names = page.locator("#head-maps .maps:first-of-type figcaption b").all_inner_texts()
+        assert names[0] == "hubert-a encoder.1 head 1"
+        matches = head_matches(found, "attn_js").xs(
+            ("hubert-a", "encoder.1", 1), level=("model_row", "layer_row", "head_row")
+        )
+        best = [
+            f"{model} {layer} head {head}"
+            for model, layer, head in zip(
+                matches.index, matches["layer_col"], matches["head_col"], strict=True
+            )
+        ]
+        assert sorted(names[1:]) == sorted(best)
+        assert page.locator("#head-maps .maps:last-of-type figcaption b").all_inner_texts() == names
+        assert "in one utterance: prompt 7" in page.inner_text("#head-maps")
+        assert "key, seconds" in page.inner_text("#map-1-0")
+        highest = float(head_maps.mean_maps(found).sel(model_row="hubert-a")[1, 1].max())
+        assert f"highest {highest:.3f}" in page.inner_text("#head-maps figcaption >> nth=0")
+
+
+def test_maps_are_painted_in_the_colours_of_their_numbers(browser, report, found):
+    colours = scale_of_colours()
+    here = {"model_row": "hubert-a", "layer_row": "encoder.1"}
+    with opened(browser, report, HEAD) as it:
+        for place, maps in enumerate((head_maps.mean_maps, head_maps.utterance_maps)):
+            values = maps(found).sel(here)[1].to_numpy()
+            steps = np.rint(values / values.max() * (len(colours) - 1)).astype(int)
+            assert painted(it.page, f"#map-{place}-0") == [
+                [colours[k] for k in row] for row in steps
+            ]
+
+
+def test_the_keyboard_reaches_the_cells_of_a_map(browser, report, found):
+    values = head_maps.mean_maps(found).sel(model_row="hubert-a", layer_row="encoder.1")[1]
+    with opened(browser, report, HEAD) as it:
+        page = it.page
+        page.keyboard.press("Tab")
+        page.locator("#map-0-0 svg").focus()
+        for key in ("ArrowUp", "ArrowUp", "ArrowRight"):
+            page.keyboard.press(key)
+        words = page.inner_text("#said")
+        assert words.startswith("hubert-a encoder.1 head 1; query part 3 of 24; key part 2 of 24; ")
+        assert float(words.split()[-1]) == pytest.approx(float(values[2, 1]), abs=0.006)
+        corner = ["ArrowDown", "ArrowLeft"] * 24
+        snake = [*["ArrowRight"] * 23, "ArrowUp", *["ArrowLeft"] * 23, "ArrowUp"]
+        walked(page, corner)
+        assert len(walked(page, corner[:2] + snake * 12)) == 24**2
+
+
+def test_a_run_without_maps_shows_the_rest_of_a_head(browser, found, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(render(replace(found, maps=xr.Dataset()), ()), "utf-8")
+    with opened(browser, path, HEAD) as it:
+        assert it.messages == []
+        assert it.page.inner_text("#head-card").startswith("hubert-a encoder.1 head 1")
+        assert it.page.inner_text("#head-maps") == ""
+
+
+def test_a_page_of_very_many_heads_names_where_their_maps_are(
+    browser, found, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sys.modules["assonance.report.views.heads"], "MOST_MAPS", 3)
+    path = tmp_path / "report.html"
+    path.write_text(render(found, ()), "utf-8")
+    with opened(browser, path, HEAD) as it:
+        assert it.messages == []
+        assert "results.nc has them" in it.page.inner_text("#head-maps")
+
+
 def test_names_that_are_markup_run_nothing(browser, tmp_path):
-    made = comparison((EVIL, "b"), (2, 2), ("cka", "maxcorr"), notes=(EVIL,))
+    made = comparison((EVIL, "b"), (2, 2), ("cka", "maxcorr", "attn_js"), notes=(EVIL,))
     made.scores["cka"].attrs["long_name"] = EVIL
+    made.maps["utterance_map"].attrs["utterance"] = EVIL
     path = tmp_path / "report.html"
     path.write_text(render(made, (EVIL,)), "utf-8")
     with opened(browser, path, f"#{urlencode({'a': f'{EVIL}.0', 'b': 'b.1'})}") as it:
@@ -348,6 +454,7 @@ def test_names_that_are_markup_run_nothing(browser, tmp_path):
         assert it.requests == []
         assert EVIL in it.page.inner_text("#findings")
         assert EVIL in it.page.inner_text("#neuron-name")
+        assert EVIL in it.page.inner_text("#head-maps h3 >> nth=1")
 
 
 def test_without_a_script_matrix_verdict_and_tables_are_there(browser, report):

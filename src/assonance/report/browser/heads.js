@@ -135,4 +135,5 @@ function drawHead(place) {
     legend(kinds.map((words, k) => [`profile kind-${k}`, words])),
     tableLink("table-heads"),
   );
+  drawMaps(place);
 }

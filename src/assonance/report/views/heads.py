@@ -1,19 +1,27 @@
 """Attention heads: kind, offset profile and best matches."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
+from assonance.comparison.result import Comparison
 from assonance.errors import printable
 from assonance.report.matches import Matches
 from assonance.report.packing import Packer
 from assonance.report.views.layers import places
 from assonance.report.words import title
+from assonance.tables import head_maps
 from assonance.tables import heads as head_tables
 
 # Frames before and after the query that profiles show.
 REACH = 25
+# A page holds maps of at most so many heads: those of four large encoders.
+MOST_MAPS = 2000
+# Maps are drawn in the 64 colours of the scale.
+STEPS = 63
 
 
 def heads(matches: Matches, packer: Packer) -> dict[str, Any] | None:
@@ -55,7 +63,47 @@ def heads(matches: Matches, packer: Packer) -> dict[str, Any] | None:
             for name in head_tables.DESCRIPTORS
         ],
         "matches": _matches(matches, index, packer),
+        "lead": matches.heads,
+        "maps": _maps(comparison, list(index), packer),
     }
+
+
+def _maps(
+    comparison: Comparison, heads: Sequence[tuple[Any, ...]], packer: Packer
+) -> list[dict[str, Any]] | None:
+    """Collect the mean map of each head, and its map of one utterance, relative to its peak.
+
+    Returns
+    -------
+    list or None
+        Empty if no maps were kept; None if they are those of more heads than `MOST_MAPS`.
+    """
+    if not head_maps.has_maps(comparison):
+        return []
+    if len(heads) > MOST_MAPS:
+        return None
+    found = [{"of": None, **_drawn(head_maps.mean_maps(comparison), heads, packer)}]
+    shown = head_maps.utterance_maps(comparison)
+    if shown is not None:
+        times = shown["query_time"].to_numpy()
+        about = {
+            "of": printable(str(shown.attrs.get("utterance", ""))),
+            "seconds": round(float(times[0] + times[-1]), 3),
+        }
+        found.append({**about, **_drawn(shown, heads, packer)})
+    return found
+
+
+def _drawn(maps: xr.DataArray, heads: Sequence[tuple[Any, ...]], packer: Packer) -> dict[str, Any]:
+    """Store the maps of heads as steps of their peaks."""
+    values = np.stack(
+        [
+            maps.sel(model_row=model, layer_row=layer).isel(head_row=int(head)).to_numpy()
+            for model, layer, head in heads
+        ]
+    )
+    peak = values.max((1, 2), keepdims=True)
+    return {"peak": packer.scores(peak[:, 0, 0]), "values": packer.coarse(values / peak, STEPS)}
 
 
 def _labels(table: pd.DataFrame) -> list["pd.Index[Any]"]:
