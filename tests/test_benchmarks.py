@@ -102,8 +102,8 @@ def test_the_real_job_is_measured_beside_its_limits(monkeypatch, capsys, tmp_pat
     real.main()
     rows = json.loads(capsys.readouterr().out.splitlines()[-1])["rows"]
     stages = {row["stage"]: row for row in rows}
-    assert {real.BOTH, real.LAYERS, "whole run"} <= stages.keys()
-    limits = stages[real.BOTH]["limit"] + stages[real.LAYERS]["limit"]
+    assert {"reading speech", real.LAYERS, "whole run"} <= stages.keys()
+    limits = stages["reading speech"]["limit"] + stages[real.LAYERS]["limit"]
     assert stages["whole run"]["limit"] == limits > 0
     assert not list(tmp_path.glob("*/run"))
 
