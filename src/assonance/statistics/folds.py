@@ -97,7 +97,7 @@ class FoldedMoments:
 
     def pair(self, a: str, b: str, sample: tuple[KernelSample, KernelSample] | None = None) -> Pair:
         """Return layer a (rows) against layer b (columns), in total and by fold."""
-        products = [fold.product(a, b) for fold in self.folds]
+        products = [fold.product(a, b).to(torch.float64) for fold in self.folds]
         x, y = self.layer(a), self.layer(b)
         cross = torch.addr(_add(products), x.mean, y.mean, alpha=-x.n)
         by_fold = Products(products, self._fold_layers(a), self._fold_layers(b))
@@ -110,7 +110,10 @@ class FoldedMoments:
         return StackedPair(
             StackedLayers([self.layer(name) for name in rows]),
             self.layer(column),
-            [[fold.product(name, column) for name in rows] for fold in self.folds],
+            [
+                [fold.product(name, column).to(torch.float64) for name in rows]
+                for fold in self.folds
+            ],
             [StackedFold(layers) for layers in x_folds],
             self._fold_layers(column),
         )

@@ -140,10 +140,10 @@ class Together:
 
 
 def _total(products: Sequence[Tensor]) -> Tensor:
-    """Add up matrices into a new one."""
+    """Add up matrices in float64."""
     if len(products) == 1:
-        return products[0]
-    total = products[0] + products[1]
+        return products[0].to(torch.float64)
+    total = products[0].to(torch.float64) + products[1]
     for product in products[2:]:
         total += product
     return total

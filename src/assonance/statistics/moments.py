@@ -33,7 +33,7 @@ class Moments:
     the measures divide, would be lost in the rounding of float32. The product of two different
     layers is computed in float64 if either has frames in float64, is small or is named in
     `float64_products`. Otherwise it is computed in float32, a chunk at a time, and added up in
-    float64. The choice depends on these two layers alone.
+    float64; that of a single chunk stays in float32. The choice depends on these two layers alone.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class Moments:
         # Layers whose product with itself has been filled in below the diagonal; done on demand.
         self._mirrored: set[str] = set()
         self._products = {
-            (a, b): zeros[a].new_zeros(len(zeros[a]), len(zeros[b]))
+            (a, b): zeros[a].new_zeros(len(zeros[a]), len(zeros[b])) if a == b else None
             for a, b in in_order(self.shift, chain(pairs, selves))
             if own or a != b
         }
@@ -139,14 +139,20 @@ class Moments:
 
         centred = dict(zip(self.shift, pool_map(add_layer, self.shift), strict=True))
 
+        added = {pair: self._room(pair, dtype) for pair, dtype in product_dtypes.items()}
+
         def add_rows(part: tuple[tuple[str, str], int]) -> None:
             pair, start = part
             a, b = (centred[name][product_dtypes[pair]] for name in pair)
-            a = a[:, start : start + _ROWS]
-            product = torch.mm(a.T, b, out=buffers.like(a, a.shape[1], b.shape[1]))
-            self._products[pair][start : start + _ROWS].add_(product)
+            a, (total, empty) = a[:, start : start + _ROWS], added[pair]
+            rows = total[start : start + _ROWS]
+            product = torch.mm(
+                a.T, b, out=rows if empty else buffers.like(a, a.shape[1], b.shape[1])
+            )
+            if not empty:
+                rows.add_(product)
 
-        starts = {pair: range(0, len(self._products[pair]), _ROWS) for pair in product_dtypes}
+        starts = {pair: range(0, len(total), _ROWS) for pair, (total, _) in added.items()}
         list(pool_map(add_rows, [(pair, each) for pair in starts for each in starts[pair]]))
 
     def merge(self, other: Self) -> Self:
@@ -170,20 +176,39 @@ class Moments:
         result.epsilon = max(self.epsilon, other.epsilon)
         for name in self.sums:
             result.sums[name] = self.sums[name] + other.sums[name]
-        for pair in self._products:
-            torch.add(self._products[pair], other._products[pair], out=result._products[pair])
+        for a, b in self._products:
+            both = self.product(a, b).to(torch.float64) + other.product(a, b)
+            result._products[a, b] = both
+        result._mirrored = {a for a, b in self._products if a == b}
         return result
 
     def product(self, a: str, b: str) -> Tensor:
-        """Return Σ(x − shift)(y − shift)ᵀ of layers a (rows) and b (columns), in either order."""
+        """Return Σ(x − shift)(y − shift)ᵀ of layers a (rows) and b (columns), in either order.
+
+        In float32 if it is the product of a single chunk in float32, otherwise in float64.
+        """
+        product = self._products[a, b] if (a, b) in self._products else self._products[b, a]
+        if product is None:
+            return self.shift[a].new_zeros(len(self.shift[a]), len(self.shift[b]))
         if a == b and a not in self._mirrored:
-            own = self._products[a, a]
+            own = product
             for start in range(0, len(own), _STRIP):
                 strip = own[start : start + _STRIP, start:]
                 strip[:, :_STRIP] = strip[:, :_STRIP].triu() + strip[:, :_STRIP].triu(1).T
                 own[start:, start : start + _STRIP] = strip.T.clone()
             self._mirrored.add(a)
-        return self._products[a, b] if (a, b) in self._products else self._products[b, a].T
+        return product if (a, b) in self._products else product.T
+
+    def _room(self, pair: tuple[str, str], dtype: torch.dtype) -> tuple[Tensor, bool]:
+        """Return where the product of a chunk goes, and whether it is the first."""
+        total = self._products[pair]
+        if total is None:
+            a, b = (self.shift[name] for name in pair)
+            found = a.new_empty(len(a), len(b), dtype=dtype)
+        else:
+            found = total.to(torch.float64)
+        self._products[pair] = found
+        return found, total is None
 
     def _product_dtypes(self) -> dict[tuple[str, str], torch.dtype]:
         """Return the dtype for the product of each pair of different layers."""
@@ -208,8 +233,9 @@ class Moments:
         self.sums[name] += shifted.sum(0)
         for start in range(0, len(shift) if self._own else 0, _STRIP):
             strip = shifted[:, start : start + _STRIP]
-            product = self._products[name, name][start : start + _STRIP, start:]
-            product.addmm_(strip.T, shifted[:, start:])
+            product = self._products[name, name]
+            assert product is not None  # noqa: S101 - zeros from the start
+            product[start : start + _STRIP, start:].addmm_(strip.T, shifted[:, start:])
         return {
             dtype: scratch.like(shift.to(dtype), *shifted.shape, key=name).copy_(shifted)
             for dtype in dtypes
