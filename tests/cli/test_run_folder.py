@@ -17,7 +17,7 @@ from signals import voice
 
 from assonance import Comparison
 from assonance.cli.run_folder import RunFolder, _flat
-from assonance.comparison.compare import PRELIMINARY
+from assonance.comparison.compare import FLOORS_FOLLOW
 from assonance.utils.lock import locked
 
 
@@ -213,7 +213,7 @@ def test_what_a_killed_run_left_is_finished_or_goes(pair, speech, out):
     assert not (out / "pieces").exists()
 
 
-def test_scores_can_be_read_before_their_intervals(pair, speech, tmp_path, monkeypatch):
+def test_a_preliminary_report_can_be_read_before_the_run_ends(pair, speech, tmp_path, monkeypatch):
     out, seen = tmp_path / "out", {}
 
     def finish(self, comparison, texts, original=RunFolder.finish):
@@ -223,17 +223,19 @@ def test_scores_can_be_read_before_their_intervals(pair, speech, tmp_path, monke
     monkeypatch.setattr(RunFolder, "finish", finish)
     (out / "preliminary").mkdir(parents=True)
     (out / "preliminary" / "changes.csv").write_text("of another run")
-    outcome = run(*command("compare", pair, speech, out, *FEW, "--memory", "1MB"))
+    asked = ("compare", *pair, "--audio", speech, "--out", out, *FEW, "--memory", "1MB")
+    outcome = run(*asked)
     assert outcome.status == 0
-    assert f"scores, intervals to follow: {out / 'preliminary' / 'report.html'}" in outcome.said
+    said = f"a preliminary report, the rest to follow: {out / 'preliminary' / 'report.html'}"
+    assert said in outcome.said
     assert seen.keys() == {"results.nc", "results.csv", "claims.csv", "report.html"}
-    assert PRELIMINARY in seen["report.html"].decode()
+    assert FLOORS_FOLLOW in seen["report.html"].decode()
     (tmp_path / "first.nc").write_bytes(seen["results.nc"])
     first, last = Comparison.load(tmp_path / "first.nc"), Comparison.load(out / "results.nc")
-    assert first.scores.equals(last.scores)
-    assert not first.intervals
-    assert last.intervals
-    assert PRELIMINARY not in last.provenance.notes
+    assert first.models == last.models
+    assert first.matrix("cka", *first.models).equals(last.matrix("cka", *first.models))
+    assert len(first.provenance.models) < len(last.provenance.models)
+    assert FLOORS_FOLLOW not in last.provenance.notes
     assert {each.name for each in out.iterdir()} == {*seen, "config.yaml", "activations"}
 
 

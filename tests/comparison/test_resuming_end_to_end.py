@@ -11,12 +11,13 @@ import pytest
 from assonance import (
     compare,
 )
-from assonance.comparison.compare import PRELIMINARY, prepare
+from assonance.comparison.compare import FLOORS_FOLLOW, PRELIMINARY, prepare
 from assonance.comparison.request import Request
 from assonance.settings import Settings
 from assonance.utils.progress import Silent
 
 FEW = ["maxcorr", "cka"]
+EACH_KIND = ["maxcorr", "linreg_heldout", "mincorr", "cka", "attn_frobenius"]
 OF_HEADS = ["attn_frobenius", "attn_pearson", "attn_js"]
 
 
@@ -126,18 +127,33 @@ def test_every_stage_is_told_to_its_end(pair, speech):
         assert done == pytest.approx(total)
 
 
-def prepared_for(pair, speech, measures):
-    request = Request(
-        measures=tuple(measures), settings=Settings("few", groups=4, shifts=1), memory="1MB"
-    )
+def prepared_for(pair, speech, measures, *, refit=False):
+    settings = Settings("few", groups=4, shifts=1, refit=refit)
+    request = Request(measures=tuple(measures), settings=settings, memory="1MB")
     return prepare(pair, speech, request, Silent())
 
 
-def test_scores_come_first_and_change_no_bit_of_the_result(pair, speech, tmp_path):
-    measures = ["maxcorr", "linreg_heldout", "mincorr", "cka", "attn_frobenius"]
+def test_results_of_the_models_come_before_those_of_the_floors(pair, speech, tmp_path):
     shown = []
-    found = prepared_for(pair, speech, measures).run(tmp_path / "a", Silent(), early=shown.append)
-    whole = prepared_for(pair, speech, measures).run(tmp_path / "b", Silent())
+    prepared = prepared_for(pair, speech, EACH_KIND)
+    whole = prepared.run(tmp_path, Silent(), early=shown.append)
+    (first,) = shown
+    assert first.models == whole.models
+    assert [each.name for each in first.provenance.models] == list(whole.models)
+    for name in ("scores", "intervals", "nulls"):
+        found, expected = getattr(first, name), getattr(whole, name)
+        for measure in found:
+            assert found[measure].notnull().any()
+            assert found[measure].equals(expected[measure].sel(found[measure].coords))
+    assert first.heads
+    assert first.provenance.notes[0] == FLOORS_FOLLOW
+
+
+def test_scores_come_before_replicates_that_fit_again_and_change_no_bit(pair, speech, tmp_path):
+    shown = []
+    prepared = [prepared_for(pair, speech, EACH_KIND, refit=True) for _ in range(2)]
+    found = prepared[0].run(tmp_path / "a", Silent(), early=shown.append)
+    whole = prepared[1].run(tmp_path / "b", Silent())
     found.save(tmp_path / "a.nc")
     whole.save(tmp_path / "b.nc")
     assert (tmp_path / "a.nc").read_bytes() == (tmp_path / "b.nc").read_bytes()
@@ -151,10 +167,10 @@ def test_scores_come_first_and_change_no_bit_of_the_result(pair, speech, tmp_pat
     assert whole.intervals
 
 
-def test_without_intervals_or_with_one_tile_there_is_nothing_earlier(pair, speech, tmp_path):
+def test_with_one_tile_or_without_floors_there_is_nothing_earlier(pair, speech, tmp_path):
     shown = []
     prepared = prepared_for(pair, speech, ["cka"])
     replace(prepared, memory=1e10).run(tmp_path, Silent(), early=shown.append)
-    request = replace(prepared.request, uncertainty=False)
-    replace(prepared, request=request).run(tmp_path, Silent(), early=shown.append)
+    request = replace(prepared.request, twins=False)
+    prepare(pair, speech, request, Silent()).run(tmp_path, Silent(), early=shown.append)
     assert shown == []

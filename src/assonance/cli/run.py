@@ -81,7 +81,7 @@ def run(
     sound
         Whether the report has clips of the moments that excite neurons most.
     early
-        Whether a long run shows its scores before their intervals, at the cost of a second pass.
+        Whether a long run shows a preliminary report.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def run(
         def show(first: Comparison) -> None:
             out.show_early(first, _texts(first, pairs_of(first, diff=diff)))
             report = printable(out.path / PRELIMINARY / REPORT)
-            progress.announce(f"scores, intervals to follow: {report}")
+            progress.announce(f"a preliminary report, the rest to follow: {report}")
 
         shown = show if early else None
         comparison = prepared.run(out.path, progress, out.activations, shown, work)

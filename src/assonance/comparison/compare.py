@@ -4,23 +4,28 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
-from assonance.__about__ import __version__
 from assonance.activations.extraction import stop_at_left_out
 from assonance.activations.shared_rows import Pooling
 from assonance.comparison.extracted import Extracted, extract_all, let_rest, needs_frames
-from assonance.comparison.plan import ComparisonPlan
+from assonance.comparison.plan import ComparisonPlan, Datasets
 from assonance.comparison.read_once import read_with_attention
-from assonance.comparison.records import CorpusRecord, ModelRecord, Provenance, record_of
+from assonance.comparison.records import (
+    ModelRecord,
+    Provenance,
+    record_of,
+    record_of_speech,
+    versions,
+)
 from assonance.comparison.relations import STATE_BASE, Relations, check_statements
 from assonance.comparison.request import Request
 from assonance.comparison.result import Comparison
 from assonance.comparison.results_file import GROUPS, SCORES
+from assonance.comparison.selecting import without_floors
 from assonance.corpus import Corpus
 from assonance.corpus.units import few_speakers, population
 from assonance.errors import AssonanceError, AssonanceWarning
@@ -46,15 +51,12 @@ from assonance.utils.progress_bars import Bars
 from assonance.utils.temporary import temporary_folder
 from assonance.utils.work import HERE, Work, Workplace
 
-# Libraries that the numbers depend on; their versions are recorded.
-LIBRARIES = ("numpy", "torch", "transformers", "soundfile", "soxr")
-# The datasets that a plan computes. Intervals are derived from them.
+# What a plan computes. Intervals are derived from it.
 _COMPUTED = [each for each in (SCORES, *GROUPS) if each != "intervals"]
-# Those of scores alone.
-_FIRST = {"scores", "neurons", "heads", "maps"}
+_FIRST = {"scores", "neurons", "heads", "maps"}  # of scores alone
 PRELIMINARY = "these scores are preliminary: intervals and nulls are still being computed"
-# Folder of finished pieces of a run, in the run's folder, until its results are complete.
-PIECES = "pieces"
+FLOORS_FOLLOW = "these results are preliminary: floors are still being computed"
+PIECES = "pieces"  # folder of what is finished of a run, until its results are complete
 _SILENT = Silent()
 
 
@@ -294,7 +296,8 @@ class Prepared:
         activations
             Folder for the activations, if several runs share them; `out` by default.
         early
-            Receives scores without intervals and nulls, if these take much longer.
+            Receives scores before their intervals and nulls, if these take much longer, or all
+            results of the models before the floors, if these take further tiles.
         work
             What computes pieces. No bit of the result depends on it, nor on `early`.
         """
@@ -302,24 +305,31 @@ class Prepared:
             kept = out or stack.enter_context(temporary_folder())
             folder = activations or kept
             place = Workplace(work, kept / PIECES)
-            read_with_attention(
+            compared = read_with_attention(
                 self.roster, self.speech, self.request, folder, place, self.plan, progress
             )
             extracted = extract_all(
                 self.roster, self.speech, self.measures, self.request, folder, progress
             )
-            let_rest(extracted.roster, folder)
             plan = self.plan(extracted)
-            heads = None
+            heads = plan.head_scores(progress, place) if compared else None
+            let_rest(extracted.roster, folder)
             if early is not None and (first := plan.first_scores(progress, place)):
-                heads = plan.head_scores(progress, place)
-                let_rest(extracted.roster, folder)
-                shown = [
-                    {name: part[name] for name in _FIRST & part.keys()} for part in (first, heads)
-                ]
+                if heads is None:
+                    heads = plan.head_scores(progress, place)
+                    let_rest(extracted.roster, folder)
+                shown = [{name: each[name] for name in _FIRST & {*each}} for each in (first, heads)]
                 notes = [PRELIMINARY, *self._notes(extracted, plan)]
                 early(self._comparison(extracted, plan, shown, notes))
-            frames = plan.frame_scores(progress, place)
+                early = None
+
+            def show(frames: Datasets) -> None:
+                if early is not None:
+                    notes = [FLOORS_FOLLOW, *self._notes(extracted, plan)]
+                    found = self._comparison(extracted, plan, [frames, heads or {}], notes)
+                    early(without_floors(found))
+
+            frames = plan.frame_scores(progress, place, show)
             if heads is None:
                 heads = plan.head_scores(progress, place)
         notes = self._notes(extracted, plan)
@@ -379,20 +389,11 @@ class Prepared:
         """Record what was compared."""
         speech = extracted.shared.speech
         return Provenance(
-            versions={"assonance": __version__, **{name: version(name) for name in LIBRARIES}},
+            versions=versions(),
             measures=tuple(each.name for each in self.measures),
             settings=asdict(self.request.settings),
             models=tuple(self.records[name] for name in extracted.roster),
-            corpus=CorpusRecord(
-                name=speech.name,
-                source=speech.source,
-                utterances=len(speech),
-                frames=frames,
-                seconds=round(speech.seconds, 3),
-                speakers=speech.speakers,
-                languages=speech.languages,
-                sampling_rates=speech.sampling_rates,
-            ),
+            corpus=record_of_speech(speech, frames),
             left_out=extracted.shared.left_out,
             notes=(*plan_notes, *extracted.notes()),
             population=population(speech),

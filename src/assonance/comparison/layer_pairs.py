@@ -55,6 +55,10 @@ class LayerPairs(PairRules):
             return False
         return not (self._entry(a).control and self._entry(b).control)
 
+    def comes_first(self, a: str, b: str) -> bool:
+        """Whether both layers are of models: floors follow."""
+        return not (self._entry(a).control or self._entry(b).control)
+
     def gets_interval(self, a: str, b: str) -> bool:
         """Whether the pair gets an interval: not a model against a random twin of it alone."""
         one, two = self._models[a], self._models[b]

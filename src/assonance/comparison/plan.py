@@ -1,6 +1,6 @@
 """Plan the passes that score the layers of a comparison."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -32,6 +32,8 @@ from assonance.utils.pieces import Pieces
 from assonance.utils.progress import Progress
 from assonance.utils.work import Compute, Workplace
 
+# By the names of a `Comparison`'s datasets.
+Datasets = Mapping[str, xr.Dataset]
 FRAME_LEVELS = ("neuron", "layer")
 # The stage in which models are run once for their activations and their attention.
 BOTH = "reading speech and comparing attention"
@@ -133,7 +135,9 @@ class ComparisonPlan:
         """A dataset with the coordinates of all models and layers, and no variables."""
         return self.labels.empty
 
-    def frame_scores(self, progress: Progress, place: Workplace) -> Mapping[str, xr.Dataset]:
+    def frame_scores(
+        self, progress: Progress, place: Workplace, first: Callable[[Datasets], None] | None = None
+    ) -> Datasets:
         """Compute neuron and layer measures, by the names of a `Comparison`'s datasets.
 
         Parameters
@@ -142,6 +146,8 @@ class ComparisonPlan:
             Receives the stage.
         place
             Where tiles are computed and kept.
+        first
+            Receives the same of the layers of models, if floors take further tiles.
 
         Raises
         ------
@@ -150,9 +156,22 @@ class ComparisonPlan:
         """
         if not self.frame_measures:
             return {}
+
+        def show(found: PassResult) -> None:
+            if first is not None:
+                first(self._labelled(found))
+
         found = self._frame_pass().run(
-            memory=self.memory, progress=progress, work=place.work, pieces=self._pieces(place)
+            memory=self.memory,
+            progress=progress,
+            work=place.work,
+            pieces=self._pieces(place),
+            first=show,
         )
+        return self._labelled(found)
+
+    def _labelled(self, found: PassResult) -> Datasets:
+        """Label what the pass over frames found, and note its caveats."""
         self._note(found)
         replicates = found.replicates
         if self.uncertainty and ROTATED in found.draws:
@@ -168,13 +187,16 @@ class ComparisonPlan:
             "halves": self.labels.label(found.halves),
         }
 
-    def first_scores(self, progress: Progress, place: Workplace) -> Mapping[str, xr.Dataset]:
+    def first_scores(self, progress: Progress, place: Workplace) -> Datasets:
         """Compute scores of layers and neurons alone, as `frame_scores` returns them.
 
         They are kept, and `frame_scores` takes them over. Nothing is computed if this would not
-        come much earlier than `frame_scores`: without intervals, or if all pairs are one tile.
+        come much earlier than `frame_scores`: without intervals, if all pairs are one tile, or if
+        the jackknife fits nothing again, so that intervals cost no more than the scores.
         """
         if not self.uncertainty or place.folder is None or len(self.tiles()) < 2:
+            return {}
+        if self._frame_pass().held and self.settings.shifts < SHIFTS_OF_P:
             return {}
         found = self._frame_pass().run(
             memory=self.memory,
@@ -226,7 +248,7 @@ class ComparisonPlan:
         """Return the keeper of finished pieces."""
         return Pieces(place.folder, self._inputs)
 
-    def head_scores(self, progress: Progress, place: Workplace) -> Mapping[str, xr.Dataset]:
+    def head_scores(self, progress: Progress, place: Workplace) -> Datasets:
         """Compute head measures, by the names of a `Comparison`'s datasets."""
         if not self.head_measures:
             return {}

@@ -31,7 +31,7 @@ def read_with_attention(
     place: Workplace,
     plan: Callable[[Extracted], ComparisonPlan],
     progress: Progress,
-) -> None:
+) -> bool:
     """Compare attention while models read the speech, if that spares much of the reading.
 
     Fills the stores of `extract_all`, and keeps the pieces of the pass over attention maps. Both
@@ -46,17 +46,22 @@ def read_with_attention(
         Where pieces are computed and kept. On a cluster nothing is done here.
     plan
         Plans the passes over activations that are planned themselves.
+
+    Returns
+    -------
+    bool
+        Whether attention was compared.
     """
     measures = request.find_measures()
     if place.work is not HERE or not seconds_with_attention(roster, speech, measures, request):
-        return
+        return False
     stores = {
         name: open_store(store_folder(folder, name, each), each.model, request.store)
         for name, each in roster.items()
     }
     filled = {name for name, each in roster.items() if reads_with_maps(each.model)}
     if all(len(stores[name].ids) >= len(speech) for name in filled):
-        return
+        return False
     files = functools.cache(hash_of)  # many utterances may be cut from one file
 
     def write(name: str, utterance: Utterance, outputs: LayerOutputs) -> None:
@@ -77,7 +82,8 @@ def read_with_attention(
         extracted = keep_shared(roster, planned, speech, measures, request)
         plan(extracted).read_attention(progress, place, write)
     except UnusableAudio:
-        return
+        return False
+    return True
 
 
 def seconds_with_attention(

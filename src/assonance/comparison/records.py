@@ -3,15 +3,20 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import TypeAdapter, ValidationError
 
-from assonance.corpus import LeftOut
+from assonance.__about__ import __version__
+from assonance.corpus import Corpus, LeftOut
 from assonance.errors import one_line
 
 if TYPE_CHECKING:
     from assonance.models.roster import RosterEntry
+
+# Libraries that the numbers depend on; their versions are recorded.
+_LIBRARIES = ("numpy", "torch", "transformers", "soundfile", "soxr")
 
 
 @dataclass(frozen=True)
@@ -164,3 +169,22 @@ def record_of(
         tuned_from=tuned_from,
         baseline=entry.baseline,
     )
+
+
+def record_of_speech(speech: Corpus, frames: int) -> CorpusRecord:
+    """Record the speech of a comparison, and the number of rows of every layer."""
+    return CorpusRecord(
+        name=speech.name,
+        source=speech.source,
+        utterances=len(speech),
+        frames=frames,
+        seconds=round(speech.seconds, 3),
+        speakers=speech.speakers,
+        languages=speech.languages,
+        sampling_rates=speech.sampling_rates,
+    )
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of this package, and of the libraries that the numbers depend on."""
+    return {"assonance": __version__, **{name: version(name) for name in _LIBRARIES}}

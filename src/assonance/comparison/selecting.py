@@ -45,7 +45,18 @@ def select(
     if not names:
         raise AssonanceError("models: none to select; name at least one")
     kept = {name: _layers(comparison, name, layers) for name in dict.fromkeys(names)}
-    records = [_reduced(each, kept) for each in _ordered(comparison.provenance.models, list(kept))]
+    ordered = _ordered(comparison.provenance.models, list(kept))
+    return _restricted(comparison, [_reduced(each, kept) for each in ordered])
+
+
+def without_floors(comparison: Comparison) -> Comparison:
+    """Return a comparison of its models, without random twins and the baseline."""
+    models = comparison.provenance.models
+    return _restricted(comparison, [each for each in models if not (each.twin_of or each.baseline)])
+
+
+def _restricted(comparison: Comparison, records: Sequence[ModelRecord]) -> Comparison:
+    """Return a comparison of the models and layers that records have."""
     provenance = replace(comparison.provenance, models=tuple(records))
     wanted = {each.name: tuple(each.layers) for each in records}
     data = {

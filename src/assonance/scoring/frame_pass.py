@@ -133,6 +133,7 @@ class FramePass:
         work: Work = HERE,
         pieces: Pieces = NOWHERE,
         alone: bool = False,
+        first: Callable[[PassResult], None] | None = None,
     ) -> PassResult:
         """Score every pair.
 
@@ -149,15 +150,20 @@ class FramePass:
         alone
             Whether to compute scores alone, without replicates and nulls. They are kept, and a
             later run takes them over; only the sums are computed twice.
+        first
+            Receives what is known once all pairs that come first are computed, if others follow.
         """
         tiles = self.tiles(memory)
+        ahead = sum(self.rules.comes_first(*each.tile.pairs[0]) for each in tiles)
         every = self._tables(list(self.source.widths))
         total = sum(tile.size for tile in tiles)
         with progress.stage("comparing layers", total) as advance:
             stage, compute = SCORES if alone else LAYERS, partial(self.compute, alone=alone)
             found = work.each(stage, compute, tiles, pieces, advance)
-            for tile, piece in zip(tiles, found, strict=True):
+            for number, (tile, piece) in enumerate(zip(tiles, found, strict=True), 1):
                 every.merge(tile, piece)
+                if first is not None and number == ahead < len(tiles):
+                    first(every.result(self.settings, self._caveats))
         self._known = {}
         return every.result(self.settings, self._caveats)
 

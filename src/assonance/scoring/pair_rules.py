@@ -4,12 +4,16 @@
 class PairRules:
     """Rules for pairs of layers, by their names; by default every pair gets everything.
 
-    A subclass overrides the rules that differ. Each rule but `is_other` is called once for an
-    unordered pair, in the order of the layers.
+    A subclass overrides the rules that differ. Each rule but `is_other` is called for an unordered
+    pair, in the order of the layers.
     """
 
     def is_scored(self, a: str, b: str) -> bool:
         """Whether to score the pair."""
+        return True
+
+    def comes_first(self, a: str, b: str) -> bool:
+        """Whether to compute the pair before those that do not come first."""
         return True
 
     def gets_interval(self, a: str, b: str) -> bool:

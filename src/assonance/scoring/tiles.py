@@ -56,6 +56,8 @@ def cut_tiles(
 ) -> list[Tile]:
     """Cut the pairs of layers into the tiles that `FramePass` takes one by one.
 
+    Where they are several, no tile has both pairs that come first and others.
+
     Parameters
     ----------
     source, measures, settings, resampling, rules
@@ -63,12 +65,18 @@ def cut_tiles(
     memory
         Bytes that the process may take. Sums and factors get what the libraries leave.
     """
-    return plan(
-        source.widths,
-        rules.is_scored,
-        memory=left_by_libraries(memory),
-        **kept_sums(source, measures, settings, resampling),
-    )
+    kept = kept_sums(source, measures, settings, resampling)
+
+    def cut(wanted: Callable[[str, str], bool]) -> list[Tile]:
+        return plan(source.widths, wanted, memory=left_by_libraries(memory), **kept)
+
+    tiles = cut(rules.is_scored)
+    if len(tiles) < 2:
+        return tiles
+    return [
+        *cut(lambda a, b: rules.is_scored(a, b) and rules.comes_first(a, b)),
+        *cut(lambda a, b: rules.is_scored(a, b) and not rules.comes_first(a, b)),
+    ]
 
 
 def left_by_libraries(memory: float) -> float:
