@@ -53,7 +53,7 @@ class _Way:
     column: LayerGroups
     neurons: Tensor  # indices of the sampled neurons, (S,)
     cross: Tensor  # of the sampled neurons, (G, S, D)
-    whole: Tensor  # of all neurons, (G, Dx, D)
+    by_fold: Tensor  # of all neurons, added up by fold; (F, Dx, D)
     best: Tensor  # MaxCorr of all neurons with each group left out, (G, Dx)
     tables: (
         Tensor  # correlations of the sampled neurons, without each group and of all; (G + 1, S, D)
@@ -173,7 +173,7 @@ class HeldScores:
         """
         rows, column = way.rows, way.column
         best = _numpy(way.best)
-        held_out = _numpy(match_held_out(rows.by_fold(way.whole), rows.fold_sums, column.fold_sums))
+        held_out = _numpy(match_held_out(way.by_fold, rows.fold_sums, column.fold_sums))
         score = self._score(way, MATCH)
         scores = self._scores.neurons[MATCH][self._cell(way)][: best.shape[1]]
         neurons = matched(scores, best, held_out)
@@ -258,9 +258,11 @@ def _ways(
 
     `align` is called with each group and the correlations without it.
     """
-    ways = [_empty(x, y, cross, settings)]
+    by_fold = x.by_fold(cross)
+    ways = [_empty(x, y, cross, by_fold, settings)]
     if x is not y:
-        ways.append(_empty(y, x, cross.transpose(1, 2), settings))
+        turned = by_fold.transpose(1, 2).contiguous()
+        ways.append(_empty(y, x, cross.transpose(1, 2), turned, settings))
     for group, table in enumerate(correlations_without(x, y, cross)):
         for way, view in zip(ways, (table, table.T), strict=False):
             way.tables[group] = view[way.neurons]
@@ -274,7 +276,9 @@ def _ways(
     return ways
 
 
-def _empty(rows: LayerGroups, column: LayerGroups, cross: Tensor, settings: Settings) -> _Way:
+def _empty(
+    rows: LayerGroups, column: LayerGroups, cross: Tensor, by_fold: Tensor, settings: Settings
+) -> _Way:
     """Sample the neurons of one direction, and leave its tables to be filled in."""
     width = len(rows.inverse_norms)
     chosen = sample_indices(width, settings.interval_neurons, settings.seed)
@@ -284,7 +288,7 @@ def _empty(rows: LayerGroups, column: LayerGroups, cross: Tensor, settings: Sett
         column,
         neurons,
         cross[:, neurons],
-        cross,
+        by_fold,
         cross.new_empty(len(cross), width),
         cross.new_empty(len(cross) + 1, len(neurons), cross.shape[2]),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from assonance.inference.resampling import Resampling
@@ -25,6 +26,10 @@ _COPIES = 5
 _FLOAT64, _FLOAT32 = 8, 4
 # Matrices of sampled frames by sampled frames while two kernels are computed.
 _KERNELS_AT_WORK = 6
+# What the sums and factors of a layer cost, in times that its frames are read.
+_OWN_SUMS = 6
+# Shapes of tiles that are tried beyond the first that fits.
+_FURTHER = 9
 # Neurons of several layers that are scored together: enough to keep a core busy with small layers,
 # and few enough to stay in its cache.
 _TOGETHER = 2048
@@ -116,9 +121,10 @@ def plan(
 ) -> list[Tile]:
     """Cut all pairs of layers into tiles that fit into memory.
 
-    Layers are cut into as few strips of rows as memory allows. The layers of a strip stay in memory
-    while its tiles take all columns in turn, so what belongs to a layer alone is computed about
-    once a strip. Frames are read once a tile.
+    Layers are cut into few strips of rows. The layers of a strip stay in memory while its tiles
+    take all columns in turn, so what belongs to a layer alone is computed about once a strip. The
+    frames of a layer are read once for each of its tiles. Of several shapes of tiles that fit, the
+    one that costs least is taken.
 
     Parameters
     ----------
@@ -142,9 +148,13 @@ def plan(
     """
     names = list(widths)
     chosen = {(a, b) for i, a in enumerate(names) for b in names[i:] if wanted(a, b)}
-    total = sum(widths.values())
-    tiles: list[Tile] = []
-    for rows, columns in _shapes(total, len(widths)):
+    if not chosen:
+        return []
+    compared = {name for pair in chosen for name in pair}
+    widths = {name: width for name, width in widths.items() if name in compared}
+    found: list[list[Tile]] = []
+    further = _FURTHER
+    for rows, columns in _shapes(sum(widths.values()), len(widths)):
         tiles = list(_tiles(widths, rows, columns, chosen))
         sizes = (
             size(
@@ -159,8 +169,18 @@ def plan(
             for tile in tiles
         )
         if all(each <= memory for each in sizes):
+            found.append(tiles)
+        further -= bool(found)
+        if not further or (found and len(tiles) < 2):
             break
-    return tiles
+    return min(found or [tiles], key=_cost)
+
+
+def _cost(tiles: Sequence[Tile]) -> int:
+    """Return what the layers of tiles cost, one after the other, in times that frames are read."""
+    layers = [set(tile.layers) for tile in tiles]
+    computed = sum(len(new - known) for known, new in pairwise([set[str](), *layers]))
+    return sum(map(len, layers)) + _OWN_SUMS * computed
 
 
 def size(

@@ -103,11 +103,10 @@ class Products:
             torch.addr(held_out, x.held_out.mean, y.held_out.mean, alpha=-x.held_out.n),
         )
 
-    def scaled(self) -> Tensor:
+    def scaled(self, dtype: torch.dtype) -> Tensor:
         """Divide the products of each fold by the neurons' norms over all frames; (F, Dx, Dy)."""
-        rows, columns = self.x[0].inverse_norms[:, None], self.y[0].inverse_norms
-        dtype = self.by_fold[0].dtype
-        return torch.stack([(each * rows).mul_(columns).to(dtype) for each in self.by_fold])
+        by_fold, _ = once(self, dtype, lambda: self._scaled(dtype))
+        return torch.stack(by_fold)
 
     def standardised(self, fold: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Compute the training and the held-out products, both about the training means.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -83,10 +84,10 @@ class LayerGroups:
 
     def by_fold(self, values: Tensor) -> Tensor:
         """Add up values of the jackknife groups by fold; (G, ...) to (F, ...)."""
-        folds = torch.tensor(self._grouped.fold_of_group, device=values.device)
-        return values.new_zeros(int(folds.max()) + 1, *values.shape[1:]).index_add_(
-            0, folds, values
-        )
+        folds = self._grouped.fold_of_group
+        sizes = [folds.count(fold) for fold in sorted(set(folds))]
+        groups = torch.split(values, sizes)
+        return torch.stack([reduce(torch.add, group.unbind()) for group in groups])
 
     @lazy
     def fold_sums(self) -> FoldSums:

@@ -223,4 +223,6 @@ class Pair:
             return torch.full_like(self.x.mean, torch.nan)
         products = self.folds[0].products
         x, y = (FoldSums.of_folds(layers) for layers in (products.x, products.y))
-        return match_held_out(products.scaled(), x, y)
+        # Partners are chosen no more precisely than the products were computed.
+        dtype = torch.float64 if self.float64_products else torch.float32
+        return match_held_out(products.scaled(dtype), x, y)
