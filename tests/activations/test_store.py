@@ -201,6 +201,16 @@ def test_a_damaged_number_is_never_read(store):
         store.read("a")
 
 
+def test_damage_that_is_not_looked_for_is_found_by_whoever_reads(store):
+    write(store, "a", activations(), "audio")
+    damage(shard_of(store), -1)
+    trusting = ActivationStore(store.folder, fingerprint=MADE_WITH, layers=LAYERS, verify=False)
+    assert trusting.holds("a", "audio")
+    assert not trusting.holds("a", "other audio")
+    with pytest.raises(AssonanceError, match="damaged"):
+        trusting.read("a")
+
+
 def test_activations_of_other_audio_do_not_count(store):
     write(store, "a", activations(), "old audio")
     assert store.holds("a", "old audio")

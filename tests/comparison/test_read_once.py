@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from assonance import Corpus, compare, load_model
+from assonance import Corpus, compare
 from assonance.comparison import compare as module
 from assonance.comparison.compare import prepare
+from assonance.comparison.plan import READING
 from assonance.comparison.read_once import seconds_with_attention
 from assonance.comparison.request import Request
 from assonance.errors import AssonanceWarning, UnusableAudio
 from assonance.models.huggingface.encoder import HuggingFaceModel
+from assonance.scoring.frame_pass import LAYERS
 from assonance.settings import find_settings
 from assonance.utils.progress import Silent
 from assonance.utils.work import Here
@@ -147,10 +149,19 @@ def test_half_precision_is_run_for_itself(checkpoint, speech, runs):
     assert min(runs.values()) >= 2
 
 
-def test_on_a_cluster_the_workers_read(pair, speech, monkeypatch, tmp_path):
-    seen = []
-    monkeypatch.setattr("assonance.comparison.plan.ComparisonPlan.read_attention", seen.append)
-    prepared = prepare(pair, speech, Request(measures=tuple(BOTH), uncertainty=False), Silent())
-    prepared.run(tmp_path, Silent(), work=Here())
-    assert seen == []
-    assert load_model(pair[0]).heads
+def test_workers_are_given_the_batches_and_then_what_is_left(pair, speech, tmp_path):
+    class Noting(Here):
+        def __init__(self):
+            self.stages = []
+
+        def read(self, progress):
+            self.stages.append("the rest")
+
+        def each(self, stage, *given):
+            self.stages.append(stage)
+            return super().each(stage, *given)
+
+    work = Noting()
+    request = Request(measures=tuple(BOTH), uncertainty=False)
+    prepare(pair, speech, request, Silent()).run(tmp_path, Silent(), work=work)
+    assert work.stages == [READING, "the rest", LAYERS]

@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +72,7 @@ class Extraction:
 
 
 # Whether an utterance was computed now (True) or reused (False), or why it cannot be used.
-_Outcome = bool | UnusableAudio
+Outcome = bool | UnusableAudio
 
 
 def extract(
@@ -83,6 +84,7 @@ def extract(
     on_error: OnError = "skip",
     batch_seconds: float | None = None,
     precision: Stored = FULL,
+    verify: bool = True,
 ) -> Extraction:
     """Run a model over a corpus into a store, skipping utterances that the store already has.
 
@@ -110,6 +112,8 @@ def extract(
         CPU, and enough to keep an accelerator busy.
     precision
         Number format of the frames on disk.
+    verify
+        Whether to verify all checksums of what is there; whoever reads a shard does so again.
 
     Raises
     ------
@@ -121,9 +125,8 @@ def extract(
     started = time.perf_counter()
     if on_error == "stop":
         stop_at_left_out(corpus)
-    store = open_store(folder, model, precision)
-    seconds = default_seconds(model) if batch_seconds is None else batch_seconds
-    outcomes = _run(store, model, corpus, seconds, on_error, progress)
+    store = open_store(folder, model, precision, verify=verify)
+    outcomes = fill(store, model, corpus, batch_seconds, on_error, progress)
     return _summarise(store, model, corpus, outcomes, started)
 
 
@@ -140,7 +143,9 @@ def stop_at_left_out(corpus: Corpus) -> None:
         raise UnusableAudio(f"{first.reason}; mend or remove it", first.shown)
 
 
-def open_store(folder: Path | None, model: SpeechModel, precision: Stored) -> ActivationStore:
+def open_store(
+    folder: Path | None, model: SpeechModel, precision: Stored, *, verify: bool = True
+) -> ActivationStore:
     """Open the store of a model's activations; see `extract`."""
     fingerprint = {
         "version": _version(),
@@ -149,22 +154,22 @@ def open_store(folder: Path | None, model: SpeechModel, precision: Stored) -> Ac
     }
     if folder is None:
         return UnkeptStore(fingerprint=fingerprint, layers=model.widths)
-    return ActivationStore(
-        folder, fingerprint=fingerprint, layers=model.widths, precision=precision
-    )
+    about: dict[str, Any] = {"fingerprint": fingerprint, "layers": model.widths}
+    return ActivationStore(folder, **about, precision=precision, verify=verify)
 
 
-def _run(
+def fill(
     store: ActivationStore,
     model: SpeechModel,
     corpus: Corpus,
-    batch_seconds: float,
+    batch_seconds: float | None,
     on_error: OnError,
     progress: Progress,
-) -> dict[str, _Outcome]:
+) -> dict[str, Outcome]:
     """Fill the store, and return the outcome of each utterance by id."""
     of_file = functools.cache(hash_of)  # many utterances may be cut from one file
-    outcomes: dict[str, _Outcome] = {}
+    batch_seconds = default_seconds(model) if batch_seconds is None else batch_seconds
+    outcomes: dict[str, Outcome] = {}
     stage = progress.stage(f"reading speech with {model.name}", corpus.seconds)
     with stage as advance, ExitStack() as workers:
         if batch_seconds and runs_batches(model):
@@ -187,7 +192,7 @@ def _summarise(
     store: ActivationStore,
     model: SpeechModel,
     corpus: Corpus,
-    outcomes: Mapping[str, _Outcome],
+    outcomes: Mapping[str, Outcome],
     started: float,
 ) -> Extraction:
     """Count the outcomes, and refuse a corpus without a usable utterance."""
@@ -230,7 +235,7 @@ def _ensure(
     model: SpeechModel,
     utterance: Utterance,
     of_file: Callable[[Path], str],
-) -> _Outcome:
+) -> Outcome:
     """Add an utterance to the store unless it is there, and return the outcome."""
     try:
         if is_precomputed(model):
@@ -275,7 +280,7 @@ class _Batch:
     """A batch in progress: outcomes known so far, and the samples and outputs of the rest."""
 
     utterances: list[Utterance]
-    outcomes: dict[str, _Outcome] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
     loaded: list[tuple[Utterance, str, NDArray[np.float32]]] = field(default_factory=list)
     outputs: Sequence[LayerOutputs | UnusableAudio] = ()
 
@@ -286,7 +291,7 @@ def _in_batches(
     corpus: Corpus,
     seconds: float,
     of_file: Callable[[Path], str],
-) -> Iterator[tuple[Utterance, _Outcome]]:
+) -> Iterator[tuple[Utterance, Outcome]]:
     """Add utterances to the store in batches, and yield their outcomes batch by batch.
 
     If any utterance of a batch is missing, the whole batch is computed, because the last bits of
@@ -317,7 +322,7 @@ def _in_batches(
         batch.outputs = _run_batch(model, [samples for _, _, samples in batch.loaded])
         return batch
 
-    def write(batch: _Batch) -> list[tuple[Utterance, _Outcome]]:
+    def write(batch: _Batch) -> list[tuple[Utterance, Outcome]]:
         for (utterance, audio, samples), outputs in zip(batch.loaded, batch.outputs, strict=True):
             if isinstance(outputs, UnusableAudio):
                 batch.outcomes[utterance.id] = outputs

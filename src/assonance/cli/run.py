@@ -106,7 +106,7 @@ def run(
     made = Configuration.of(models, audio, out.path, request)
     with (
         out.start(config, prepared),
-        working(prepared, made, out.path, out.activations, progress) as work,
+        working(prepared, made, out.path, out.activations) as work,
     ):
 
         def show(first: Comparison) -> None:

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +35,7 @@ from assonance.measures.names import names_in
 from assonance.measures.roles import STANDARD
 from assonance.models import SpeechModel
 from assonance.models.loading import Loading, as_kinds
-from assonance.models.roster import (
-    BASE,
-    SEED,
-    Roster,
-    load_roster,
-    refuse_unknown,
-    stated_by_name,
-)
+from assonance.models.roster import BASE, SEED, Roster, load_roster, refuse_unknown, stated_by_name
 from assonance.settings import By, OnError, Pool, Settings, find_settings
 from assonance.utils.memory import MEMORY, parse_bytes
 from assonance.utils.pieces import Pieces
@@ -308,11 +301,13 @@ class Prepared:
             compared = read_with_attention(
                 self.roster, self.speech, self.request, folder, place, self.plan, progress
             )
+            work.read(progress)
             extracted = extract_all(
                 self.roster, self.speech, self.measures, self.request, folder, progress
             )
             plan = self.plan(extracted)
-            heads = plan.head_scores(progress, place) if compared else None
+            # The pieces of attention are there then, so no worker is needed.
+            heads = plan.head_scores(progress, replace(place, work=HERE)) if compared else None
             let_rest(extracted.roster, folder)
             if early is not None and (first := plan.first_scores(progress, place)):
                 if heads is None:

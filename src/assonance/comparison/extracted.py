@@ -82,6 +82,8 @@ def extract_all(
     request: Request,
     folder: Path,
     progress: Progress,
+    *,
+    verify: bool = True,
 ) -> Extracted:
     """Run the models over the speech, and keep what all models can use.
 
@@ -93,6 +95,8 @@ def extract_all(
         Folder for the activations. If attention alone is compared, none are written.
     progress
         Receives the stages.
+    verify
+        As for `extract`.
 
     Returns
     -------
@@ -109,6 +113,7 @@ def extract_all(
             progress=progress,
             on_error="skip" if each.baseline else request.on_error,
             precision=request.store,
+            verify=verify,
         )
         for name, each in roster.items()
     }

@@ -35,8 +35,9 @@ from assonance.utils.work import Compute, Workplace
 # By the names of a `Comparison`'s datasets.
 Datasets = Mapping[str, xr.Dataset]
 FRAME_LEVELS = ("neuron", "layer")
-# The stage in which models are run once for their activations and their attention.
-BOTH = "reading speech and comparing attention"
+# The stage in which models are run once for their activations and their attention: as it is shown,
+# and as workers are given it.
+BOTH, READING = "reading speech and comparing attention", "reading"
 
 
 class ComparisonPlan:
@@ -286,8 +287,9 @@ class ComparisonPlan:
         """
         attention, _ = self.attention_pass(heard)
         batches, pieces = attention.batches(self.memory), self._pieces(place)
+        compute = partial(attention.compute, memory=self.memory)
         with progress.stage(BOTH, sum(attention.source.durations)) as advance:
-            for _ in attention.compute(batches, pieces, advance, memory=self.memory):
+            for _ in place.work.each(READING, compute, batches, pieces, advance):
                 pass
 
     def attention_pass(self, heard: Heard | None = None) -> tuple[AttentionPass, AttentionMaps]:
@@ -313,7 +315,9 @@ class ComparisonPlan:
         )
         return attention, source
 
-    def stage(self, name: str, place: Workplace) -> tuple[Compute[Any], Sequence[Any], Pieces]:
+    def stage(
+        self, name: str, place: Workplace, heard: Heard | None = None
+    ) -> tuple[Compute[Any], Sequence[Any], Pieces]:
         """Return what computes the pieces of a stage, from what, and what keeps them.
 
         Any process that has the same inputs can compute any of them.
@@ -321,13 +325,15 @@ class ComparisonPlan:
         Parameters
         ----------
         name
-            `SCORES`, `LAYERS` or `ATTENTION`.
+            `READING`, `SCORES`, `LAYERS` or `ATTENTION`.
         place
             Where pieces are kept.
+        heard
+            As for `read_attention`, in the stage `READING`.
         """
         compute: Compute[Any]
-        if name == ATTENTION:
-            attention, _ = self.attention_pass()
+        if name in (ATTENTION, READING):
+            attention, _ = self.attention_pass(heard)
             compute = partial(attention.compute, memory=self.memory)
             return compute, attention.batches(self.memory), self._pieces(place)
         frame_pass = self._frame_pass()

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from assonance.activations.attention_maps import is_whole, reads_with_maps
+from assonance.activations.attention_maps import Heard, is_whole, reads_with_maps
 from assonance.activations.extraction import open_store, write_frames
 from assonance.activations.planned import AwaitedStore, plan_extraction
 from assonance.comparison.extracted import Extracted, keep_shared, needs_frames, store_folder
@@ -17,7 +17,7 @@ from assonance.measures import Measure
 from assonance.models import LayerOutputs
 from assonance.models.roster import Roster
 from assonance.utils.progress import Progress
-from assonance.utils.work import HERE, Workplace
+from assonance.utils.work import Workplace
 
 # Share of the speech in whole utterances from which on attention is compared first.
 _WORTHWHILE = 0.5
@@ -43,7 +43,7 @@ def read_with_attention(
     roster, speech, request, folder, progress
         As for `extract_all`.
     place
-        Where pieces are computed and kept. On a cluster nothing is done here.
+        Where pieces are computed and kept.
     plan
         Plans the passes over activations that are planned themselves.
 
@@ -52,16 +52,49 @@ def read_with_attention(
     bool
         Whether attention was compared.
     """
-    measures = request.find_measures()
-    if place.work is not HERE or not seconds_with_attention(roster, speech, measures, request):
+    try:
+        if found := plan_with_attention(roster, speech, request, folder, plan):
+            planned, heard = found
+            planned.read_attention(progress, place, heard)
+    except UnusableAudio:
         return False
+    return found is not None
+
+
+def plan_with_attention(
+    roster: Roster,
+    speech: Corpus,
+    request: Request,
+    folder: Path,
+    plan: Callable[[Extracted], ComparisonPlan],
+) -> tuple[ComparisonPlan, Heard] | None:
+    """Plan the pass over attention maps before activations are there, and what writes these.
+
+    Parameters
+    ----------
+    roster, speech, request, folder, plan
+        As for `read_with_attention`.
+
+    Returns
+    -------
+    tuple of ComparisonPlan and callable
+        None if reading with attention spares little, or the activations are there.
+
+    Raises
+    ------
+    UnusableAudio
+        A file cannot be read.
+    """
+    measures = request.find_measures()
+    if not seconds_with_attention(roster, speech, measures, request):
+        return None
     stores = {
         name: open_store(store_folder(folder, name, each), each.model, request.store)
         for name, each in roster.items()
     }
     filled = {name for name, each in roster.items() if reads_with_maps(each.model)}
     if all(len(stores[name].ids) >= len(speech) for name in filled):
-        return False
+        return None
     files = functools.cache(hash_of)  # many utterances may be cut from one file
 
     def write(name: str, utterance: Utterance, outputs: LayerOutputs) -> None:
@@ -70,20 +103,14 @@ def read_with_attention(
             samples = utterance.samples(model.sampling_rate)
             write_frames(store, model, utterance, audio, samples, outputs.activations)
 
-    try:
-        awaited = {
-            name: AwaitedStore(stores[name], each.model, speech, files)
-            for name, each in roster.items()
-        }
-        planned = {
-            name: plan_extraction(each.model, speech, store=awaited[name])
-            for name, each in roster.items()
-        }
-        extracted = keep_shared(roster, planned, speech, measures, request)
-        plan(extracted).read_attention(progress, place, write)
-    except UnusableAudio:
-        return False
-    return True
+    awaited = {
+        name: AwaitedStore(stores[name], each.model, speech, files) for name, each in roster.items()
+    }
+    planned = {
+        name: plan_extraction(each.model, speech, store=awaited[name])
+        for name, each in roster.items()
+    }
+    return plan(keep_shared(roster, planned, speech, measures, request)), write
 
 
 def seconds_with_attention(

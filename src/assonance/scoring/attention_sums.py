@@ -56,12 +56,13 @@ def batches(
     found = []
     for group, members in sorted(by_group.items()):
         waiting: list[int] = []
+        size = 0.0
         for index in members:
             waiting.append(index)
-            size = sum(durations[each] for each in waiting)
+            size += durations[index]
             if size >= most or index == members[-1]:
                 found.append(Batch(group, tuple(waiting), size))
-                waiting = []
+                waiting, size = [], 0.0
     return found
 
 

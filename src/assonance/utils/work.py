@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from assonance.utils.pieces import Piece, Pieces
+from assonance.utils.progress import Progress
 
 Advance = Callable[[float], None]
 
@@ -26,6 +27,10 @@ Compute = Callable[[Sequence[Of], Pieces, Advance], Iterator[Piece]]
 
 class Work(Protocol):
     """What runs pieces of work."""
+
+    def read(self, progress: Progress) -> None:
+        """Run the models over the speech that they have not read; no work need do this."""
+        ...
 
     def each(
         self,
@@ -49,6 +54,9 @@ class Work(Protocol):
 
 class Here:
     """Work in this process: each piece on all its cores."""
+
+    def read(self, progress: Progress) -> None:
+        """Do nothing: what reads the speech runs in this process."""
 
     def each(
         self,

@@ -8,7 +8,9 @@ from assonance import AssonanceError, Configuration
 from assonance.comparison.cluster.job import Job, compute_piece, read_speech
 from assonance.comparison.compare import PIECES, compare_request, prepare
 from assonance.comparison.extracted import extract_all
-from assonance.scoring.attention_pass import ATTENTION
+from assonance.comparison.plan import READING
+from assonance.comparison.read_once import plan_with_attention
+from assonance.scoring.attention_pass import ATTENTION, AttentionPass
 from assonance.scoring.frame_pass import LAYERS, SCORES, FramePass
 from assonance.utils.progress import Silent
 from assonance.utils.work import Workplace
@@ -60,6 +62,39 @@ def test_a_run_takes_over_what_other_processes_have_computed(configuration, tmp_
 
     monkeypatch.setattr(FramePass, "_tile", never)
     together = prepared.run(folder, SILENT)
+    assert together.to_bytes() == alone.to_bytes()
+
+
+def test_a_batch_that_reads_leaves_activations_and_the_piece_of_its_attention(
+    configuration, tmp_path, monkeypatch
+):
+    configuration = configuration.model_copy(update={"memory": "1GB"})  # all maps fit
+    given = configuration.models, configuration.audio, configuration.request()
+    alone = compare_request(*given, tmp_path / "alone")
+    folder = tmp_path / "shared"
+    job = Job.of(configuration, folder, None, "mark", None)
+    prepared = prepare(*given, SILENT)
+    plan, _ = plan_with_attention(
+        prepared.roster, prepared.speech, prepared.request, folder, prepared.plan
+    )
+    batches = len(plan.stage(READING, Workplace())[1])
+    for number in range(batches):
+        compute_piece(job, READING, number)
+    kept = {
+        name: sorted((tmp_path / name).glob("activations/*/*.safetensors"))
+        for name in ("alone", "shared")
+    }
+    here = {path.relative_to(folder) for path in kept["shared"]}
+    elsewhere = {path.relative_to(tmp_path / "alone"): path for path in kept["alone"]}
+    assert {path.parent.name.partition("-")[0] for path in elsewhere.keys() - here} == {"mel"}
+    assert all((folder / name).read_bytes() == elsewhere[name].read_bytes() for name in here)
+    assert len(list((folder / PIECES).glob(f"{ATTENTION}-*.piece"))) == batches
+
+    def never(*given, **about):
+        raise AssertionError("attention was read again")
+
+    monkeypatch.setattr(AttentionPass, "_sums", never)
+    together = prepare(*given, SILENT).run(folder, SILENT)
     assert together.to_bytes() == alone.to_bytes()
 
 

@@ -25,7 +25,7 @@ DEADLINE = 600  # seconds after which something hangs
 
 def test_without_workers_this_process_computes(tmp_path):
     prepared = SimpleNamespace(request=Request(cluster=HERE))
-    with workers.working(prepared, None, tmp_path, None, None) as found:
+    with workers.working(prepared, None, tmp_path, None) as found:
         assert found is work.HERE
 
 

@@ -12,10 +12,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from assonance.activations.extraction import extract
+from assonance.activations.extraction import fill, open_store
 from assonance.comparison.compare import PIECES, Prepared, prepare
 from assonance.comparison.configuration import Configuration
-from assonance.comparison.extracted import extract_all, let_rest, store_folder
+from assonance.comparison.extracted import Extracted, extract_all, let_rest, store_folder
+from assonance.comparison.plan import READING
+from assonance.comparison.read_once import plan_with_attention
 from assonance.errors import AssonanceError, printable
 from assonance.utils.pieces import Pieces
 from assonance.utils.progress import Silent
@@ -102,7 +104,8 @@ def read_speech(job: Job, model: str, utterances: tuple[int, int]) -> None:
     part = replace(speech, utterances=speech.utterances[slice(*utterances)])
     entry = prepared.roster[model]
     folder = store_folder(Path(job.activations), model, entry)
-    extract(entry.model, part, folder, precision=prepared.request.store)
+    store = open_store(folder, entry.model, prepared.request.store)
+    fill(store, entry.model, part, None, "skip", _SILENT)
 
 
 def compute_piece(job: Job, stage: str, number: int) -> None:
@@ -133,12 +136,29 @@ def _prepared(job: Job) -> Prepared:
 
 
 @lru_cache(maxsize=1)
-def _stage(job: Job, stage: str) -> tuple[Compute[Any], Sequence[Any], Pieces]:
-    """Plan a stage, once a process, from the activations that are there."""
+def _extracted(job: Job) -> Extracted:
+    """Find the activations, once a process; the run has verified them, and reading them does."""
     prepared, folder = _prepared(job), Path(job.activations)
-    extracted = extract_all(
-        prepared.roster, prepared.speech, prepared.measures, prepared.request, folder, _SILENT
+    return extract_all(
+        *(prepared.roster, prepared.speech, prepared.measures, prepared.request),
+        folder,
+        _SILENT,
+        verify=False,
     )
-    let_rest(extracted.roster, folder)
+
+
+@lru_cache(maxsize=1)
+def _stage(job: Job, stage: str) -> tuple[Compute[Any], Sequence[Any], Pieces]:
+    """Plan a stage, once a process, from the activations that are there or will be."""
+    prepared, folder = _prepared(job), Path(job.activations)
     place = Workplace(folder=Path(job.folder) / PIECES)
+    if stage == READING:
+        found = plan_with_attention(
+            prepared.roster, prepared.speech, prepared.request, folder, prepared.plan
+        )
+        if found is not None:
+            plan, heard = found
+            return plan.stage(stage, place, heard)
+    extracted = _extracted(job)
+    let_rest(extracted.roster, folder)
     return prepared.plan(extracted).stage(stage, place)

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from assonance.activations.extraction import open_store
 from assonance.comparison.cluster.choice import HERE, Cluster, unanswered
 from assonance.comparison.cluster.job import Job, compute_piece, read_speech
 from assonance.comparison.compare import Prepared
 from assonance.comparison.configuration import Configuration
-from assonance.comparison.extracted import needs_frames
+from assonance.comparison.extracted import needs_frames, store_folder
 from assonance.errors import AssonanceError
 from assonance.utils import work
 from assonance.utils.cores import cores
@@ -20,6 +21,8 @@ from assonance.utils.pieces import Piece, Pieces
 from assonance.utils.progress import Progress
 from assonance.utils.work import Advance, Compute, Of, Work
 
+# Name of the tasks that read speech; those of other stages are named after the stage.
+EXTRACT = "extract"
 # Utterances of one model that a task reads.
 _UTTERANCES = 32
 # Dask's own accounts of workers and schedulers that are gone; what follows from it is said here.
@@ -30,21 +33,37 @@ _CONNECTING = 20  # seconds to wait for a scheduler
 class _Dask:
     """Work on a Dask cluster: each piece on one worker, kept in the folder that all share."""
 
-    def __init__(self, client: Any, job: Job) -> None:
+    def __init__(self, client: Any, job: Job, prepared: Prepared) -> None:
         self._client = client
         self._job = job
+        self._prepared = prepared
 
-    def read(self, prepared: Prepared, progress: Progress) -> None:
-        """Let the workers run the models over the speech."""
-        count = len(prepared.speech)
-        parts = [(first, min(first + _UTTERANCES, count)) for first in range(0, count, _UTTERANCES)]
+    def read(self, progress: Progress) -> None:
+        """Let the workers run the models over the speech that has no activations yet."""
+        if not needs_frames(self._prepared.measures):
+            return
         futures = [
-            self._submit(read_speech, model, part) for model in prepared.roster for part in parts
+            self._submit(EXTRACT, f"{model}-{part[0]}", read_speech, model, part)
+            for model in self._prepared.roster
+            for part in self._unread(model)
         ]
+        if not futures:
+            return
         with progress.stage("reading speech with the workers", len(futures)) as advance:
             for future in futures:
                 self._wait(future)
                 advance(1)
+
+    def _unread(self, name: str) -> Iterator[tuple[int, int]]:
+        """Yield parts of the speech in which an utterance has no activations of a model."""
+        prepared, entry = self._prepared, self._prepared.roster[name]
+        folder = store_folder(Path(self._job.activations), name, entry)
+        known = set(open_store(folder, entry.model, prepared.request.store).ids)
+        utterances = prepared.speech.utterances
+        for first in range(0, len(utterances), _UTTERANCES):
+            part = utterances[first : first + _UTTERANCES]
+            if not known.issuperset(each.id for each in part):
+                yield first, first + len(part)
 
     def each(
         self,
@@ -55,13 +74,18 @@ class _Dask:
         advance: Advance,
     ) -> Iterator[Piece]:
         """Yield the pieces of all items, in their order, as workers have kept them."""
-        futures = [self._submit(compute_piece, stage, number) for number in range(len(items))]
+        futures = [
+            self._submit(stage, f"{number}", compute_piece, stage, number)
+            for number in range(len(items))
+        ]
         for item, future in zip(items, futures, strict=True):
             self._wait(future)
             yield from compute([item], pieces, advance)
 
-    def _submit(self, task: Any, *of: Any) -> Any:
-        return self._client.submit(task, self._job, *of, pure=False)
+    def _submit(self, stage: str, piece: str, task: Any, *of: Any) -> Any:
+        """Submit a task. Its name begins with the stage, by which Dask's pages group tasks."""
+        key = f"{stage}-{piece}-{self._job.mark}"
+        return self._client.submit(task, self._job, *of, key=key)
 
     def _wait(self, future: Any) -> None:
         """Wait for a task.
@@ -96,9 +120,8 @@ def working(
     configuration: Configuration,
     folder: Path,
     activations: Path | None,
-    progress: Progress,
 ) -> Iterator[Work]:
-    """Open the workers of a run, let them read the speech, and yield what computes its pieces.
+    """Open the workers of a run, and yield what computes its pieces.
 
     Parameters
     ----------
@@ -106,8 +129,6 @@ def working(
         The comparison, opened and described.
     folder, activations
         Folder of the run, and that of the activations if it is another.
-    progress
-        Receives the stage.
 
     Raises
     ------
@@ -124,10 +145,7 @@ def working(
     threads = max(1, cores() // cluster.workers) if cluster.workers else None
     with _client(cluster) as client:
         job = Job.of(each, folder, activations, secrets.token_hex(8), threads)
-        of_workers = _Dask(client, job)
-        if needs_frames(prepared.measures):
-            of_workers.read(prepared, progress)
-        yield of_workers
+        yield _Dask(client, job, prepared)
 
 
 @contextmanager
