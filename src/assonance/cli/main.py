@@ -14,6 +14,7 @@ from assonance.cli.added import add, with_those_of
 from assonance.cli.checks import check_names
 from assonance.cli.cluster_options import Workers
 from assonance.cli.configured import Start, configured
+from assonance.cli.extract import extract
 from assonance.cli.interruption import leaving_soon
 from assonance.cli.lines import say
 from assonance.cli.option_groups import spread
@@ -214,8 +215,7 @@ def diff(
         seeds=seeds,
         tuned_from={fine_tuned: pretrained},
     )
-    cluster = workers.build()
-    request = replace(options.build(models), cluster=cluster)
+    request = replace(options.build(models), cluster=workers.build())
     check_names(models, audio)
 
     from assonance.cli.run import folder_for
@@ -256,8 +256,7 @@ def demo(
     names = {each.name for each in chosen}
     seeds = {each.name: each.seed_of for each in chosen if each.seed_of in names}
     bases = {e.name: e.fine_tuned_from for e in chosen if e.fine_tuned_from in names}
-    machine = Machine(offline=True)
-    options = Options(measuring, certainty, machine, seeds=seeds, tuned_from=bases)
+    options = Options(measuring, certainty, Machine(offline=True), seeds=seeds, tuned_from=bases)
     models = [str(each.path) for each in chosen]
     request = options.build(models)
 
@@ -363,6 +362,7 @@ def claims(
 for reads in (show.show, export.export, plot.plot, report.report, explore.explore):
     app.themed(READ)(reads)
 app.themed(COMPARE)(add)
+app.themed(COMPARE)(extract)
 for lists in (catalogue.models, catalogue.measures, catalogue.completion):
     app.themed(BESIDE)(lists)
 for name, inner in (("corpus", corpus.app), ("model", model.app), ("store", store.app)):

@@ -32,6 +32,7 @@ from assonance.comparison.forecast.forecast import check_disk
 from assonance.comparison.kept_run import kept_by
 from assonance.comparison.lookup import open_run
 from assonance.comparison.moments import Sound
+from assonance.comparison.parts import refuse_incomplete
 from assonance.comparison.relations import FineTuning
 from assonance.comparison.request import Request
 from assonance.comparison.result import Comparison
@@ -94,6 +95,7 @@ def run(
         See `assonance.compare` and `RunFolder`.
     """
     out.refuse_running()
+    refuse_incomplete(out.activations or out.path)
     if sound:
         check_sound(models, request.measures)
     config = Configuration.of(models, audio, out.path, request, diff=diff).values()
