@@ -46,6 +46,7 @@ benchmarks: setup
 	$(BIN)/python -m benchmarks.extraction
 	$(BIN)/python -m benchmarks.checkpoints
 	$(BIN)/python -m benchmarks.real
+	$(BIN)/python -m benchmarks.cluster
 	$(BIN)/python -m benchmarks.validity
 
 test-slow: setup

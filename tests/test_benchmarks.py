@@ -6,13 +6,15 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from comparisons import comparison
 
 from assonance.scoring import tiles
 from assonance.scoring.tiles import plan
-from benchmarks import checkpoints, engine, growth, heads, memory, real
+from benchmarks import checkpoints, cluster, engine, growth, heads, memory, real
 from benchmarks.material import Layers, utterances
 from benchmarks.same_numbers import compare_runs
+from benchmarks.schedule import NOTHING, Part, Stage
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +130,104 @@ def test_a_conversion_is_measured_beside_a_copy_of_the_same_file(tmp_path, monke
     checkpoints.copy(source, tmp_path / "copy", digest)
     assert (tmp_path / "copy").read_bytes() == source.read_bytes()
     assert digest.digest() == hashlib.sha256(source.read_bytes()).digest()
+
+
+def stage(tasks, opening=NOTHING, after=NOTHING):
+    return Stage("a stage", [Part(*each) for each in tasks], opening, after)
+
+
+def test_one_worker_takes_the_sum_and_enough_take_the_longest_way():
+    tasks = [(3, 40), (1, 0), (5, 10), (2, 0)]
+    work = stage(tasks, opening=Part(2, 20), after=Part(1, 30))
+    bandwidth = 10
+    assert work.seconds(1, bandwidth) == 2 + 11 + 1 + (20 + 50 + 30) / bandwidth
+    endless = float("inf")
+    for workers in (4, 100):
+        assert work.seconds(workers, endless) == 2 + 5 + 1
+    assert work.seconds(2, endless) == 2 + (1 + 5) + 1  # the third task comes after the second
+    assert stage([], after=Part(4)).seconds(8, bandwidth) == 4
+
+
+def test_a_shared_storage_serves_one_after_the_other():
+    reading = stage([(0, 10)] * 6)
+    for workers in (1, 2, 6):
+        assert reading.seconds(workers, bandwidth=5) == 6 * 10 / 5
+    assert stage([(1, 10)] * 3).seconds(3, bandwidth=5) == 3 * 2 + 1
+
+
+def test_no_schedule_is_shorter_than_its_limits_or_longer_than_their_sum():
+    work = stage([(n % 5, 7 * n % 11) for n in range(40)], Part(3, 4), Part(2, 2))
+    for workers in (1, 2, 3, 8, 64):
+        seconds, limits = work.seconds(workers, 10), work.limits(workers, 10)
+        after = limits.pop("the process of the run")
+        assert max(limits.values()) + after <= seconds <= sum(limits.values()) + after
+
+
+def a_task(stage, start, stop):
+    key, compute = f"{stage}-0-mark", {"action": "compute", "start": start, "stop": stop}
+    return {"key": key, "worker": "a", "startstops": [{"action": "transfer"}, compute]}
+
+
+def test_what_a_worker_opens_is_kept_apart_from_what_its_tasks_cost():
+    recorded = [
+        ("reading", 5, 15),
+        ("reading", 15.5, 17.5),
+        ("reading", 18, 20),
+        ("layers", 21, 24),
+    ]
+    tasks = list(cluster._tasks([a_task(*each) for each in recorded]))
+    assert cluster.span(tasks) == 19
+    found = cluster.measured(25, tasks)
+    assert found.opening == {"reading": 8, "layers": 0}
+    assert found.costs == {"reading": [2, 2, 2], "layers": [3]}
+    assert (found.gap, found.rest) == (0.5, 6)
+    assert found.total(["reading", "layers", "of another run"]) == 9
+
+
+def test_scaling_ends_where_the_table_shows_it():
+    four = [stage([(3600, 0)] * 4, after=Part(1800))]
+    table = cluster.scaling(four, bandwidth=1)
+    assert [row["hours"] for row in table[:4]] == [4.5, 2.5, 1.5, 1.5]
+    assert table[1]["faster"] == 4.5 / 2.5
+    assert table[-1]["limited by"] == "computing"
+    first, second, third = cluster.sentences(table, four, bandwidth=1)
+    assert "up to 4 workers, which are 3 times as fast as one. 256 give 3." in first
+    assert "100% of the time is the stage “a stage”, which computing limits" in second
+    assert "alone takes 0.5 h, and the shared storage moves bytes for 0.0 h" in third
+
+
+def test_a_section_is_written_between_its_marks_and_nothing_else_changes(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# Title\n\nText.\n")
+    for numbers in ("1", "2"):
+        cluster.write_into(page, f"{cluster.BEGIN}\n{numbers}\n{cluster.END}")
+        assert (
+            page.read_text() == f"# Title\n\nText.\n\n{cluster.BEGIN}\n{numbers}\n{cluster.END}\n"
+        )
+    page.write_text(page.read_text() + "\nMore.\n")
+    cluster.write_into(page, f"{cluster.BEGIN}\n3\n{cluster.END}")
+    assert page.read_text().endswith(f"\n3\n{cluster.END}\n\nMore.\n")
+
+
+@pytest.mark.slow
+def test_runs_on_workers_are_measured_and_a_larger_one_is_forecast(
+    monkeypatch, capsys, tmp_path, speech
+):
+    made = [str(real.make_model(tmp_path, "wav2vec2", "tiny", seed)) for seed in (1, 2)]
+    monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    page = tmp_path / "page.md"
+    page.write_text("# Title\n")
+    larger = ["--larger", "wav2vec2-tiny", "hubert-tiny", "--hours", "2", "--write", str(page)]
+    options = ["--", "-m", "cka", "-m", "attn_frobenius", "--groups", "4", "--shifts", "1"]
+    few = ["--audio", str(speech), "--models", *made, *larger, *options]
+    monkeypatch.setattr(sys, "argv", ["cluster", *few])
+    cluster.main()
+    printed = [each for each in capsys.readouterr().out.splitlines() if each.startswith("{")]
+    runs, tasks, scaling, stages = (json.loads(each)["rows"] for each in printed)
+    assert [row["run"] for row in runs][:2] == ["without workers", "--workers 1"]
+    assert {row["stage"] for row in tasks} >= {"comparing layers", "comparing attention"}
+    assert [row["workers"] for row in scaling] == cluster.WORKERS
+    assert all(row["hours"] > 0 for row in scaling)
+    assert {"reading speech and attention"} <= {row["stage"] for row in stages}
+    assert page.read_text().count("| workers |") == 1
