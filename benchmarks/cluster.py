@@ -1,8 +1,8 @@
 """Measure a comparison on workers, and forecast from it what more workers would give.
 
     python -m benchmarks.cluster [--models NAME ...] [--audio PATH] [--hours 960] [--bandwidth 1]
-                                 [--worker-memory 16GB] [--out FILE] [--write docs/scale.md]
-                                 [-- OPTION...]
+                                 [--worker-memory 16GB] [--larger MODEL ...] [--out FILE]
+                                 [--write docs/scale.md] [-- OPTION...]
 
 `assonance compare` runs four times, each process on one thread: without workers, with one on this
 machine, with one and with two of a scheduler. Dask's record of its tasks gives the cost of each.
@@ -212,6 +212,20 @@ def sentences(
     ]
 
 
+def forecast(
+    asked: argparse.Namespace, one: Measured, parts: dict[str, list[dict[str, Any]]], folder: Path
+) -> list[str]:
+    """Add the tables of the larger comparison, and return sentences about it."""
+    stages, bandwidth = larger_stages(asked, one, parts["tasks"], folder), 1e9 * asked.bandwidth
+    parts["scaling"] = scaling(stages, bandwidth)
+    parts["stages"] = [
+        {"stage": each.name, "tasks": len(each.tasks)}
+        | {f"{name}, h": s / 3600 for name, s in each.limits(WORKERS[-1], bandwidth).items()}
+        for each in stages
+    ]
+    return sentences(parts["scaling"], stages, bandwidth)
+
+
 def page(parts: dict[str, list[dict[str, Any]]], said: Sequence[str], asked: Any) -> str:
     """Return the section for `docs/scale.md`."""
     lines = [
@@ -232,6 +246,16 @@ def page(parts: dict[str, list[dict[str, Any]]], said: Sequence[str], asked: Any
         "",
         *_table(parts["tasks"]),
         "",
+        *(_page_of_larger(parts, said, asked) if said else ()),
+        END,
+    ]
+    return "\n".join(lines)
+
+
+def _page_of_larger(
+    parts: dict[str, list[dict[str, Any]]], said: Sequence[str], asked: Any
+) -> list[str]:
+    return [
         f"A simulated schedule for {asked.hours:g} hours of such speech and six models "
         f"({', '.join(LARGER)}) without floors: tasks cost what the plan gives for this "
         "machine, times the last column. Workers have one core and "
@@ -243,9 +267,7 @@ def page(parts: dict[str, list[dict[str, Any]]], said: Sequence[str], asked: Any
         "",
         *_table(parts["stages"]),
         "",
-        END,
     ]
-    return "\n".join(lines)
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -282,7 +304,7 @@ def main() -> None:
     parser.add_argument("--bandwidth", type=float, default=1.0)
     parser.add_argument("--worker-memory", default="16GB")
     parser.add_argument("--memory", default=MEMORY)
-    parser.add_argument("--larger", nargs="+", default=LARGER)
+    parser.add_argument("--larger", nargs="*", default=LARGER)
     parser.add_argument("--out")
     parser.add_argument("--write", type=Path)
     parser.add_argument("options", nargs="*", help="options of `assonance compare`, after --")
@@ -297,15 +319,7 @@ def main() -> None:
         parts["runs"], one = runs([*command, *asked.options], folder)
         parts["tasks"] = factors(folder / "one", one)
         torch.set_num_threads(os.cpu_count() or 1)  # only to be done sooner
-        stages = larger_stages(asked, one, parts["tasks"], folder)
-    bandwidth = 1e9 * asked.bandwidth
-    parts["scaling"] = scaling(stages, bandwidth)
-    parts["stages"] = [
-        {"stage": each.name, "tasks": len(each.tasks)}
-        | {f"{name}, h": s / 3600 for name, s in each.limits(WORKERS[-1], bandwidth).items()}
-        for each in stages
-    ]
-    said = sentences(parts["scaling"], stages, bandwidth)
+        said = forecast(asked, one, parts, folder) if asked.larger else []
     kept = {**vars(asked), "write": str(asked.write)}
     for rows in parts.values():
         show(rows, kept, asked.out)
