@@ -12,7 +12,7 @@ import yaml
 from safetensors.numpy import save_file
 
 from assonance.comparison.cluster.workers import EXTRACT
-from assonance.comparison.compare import prepare
+from assonance.comparison.compare import Prepared, prepare
 from assonance.comparison.configuration import Configuration
 from assonance.comparison.forecast.counts import count_comparison
 from assonance.comparison.forecast.forecast import (
@@ -65,12 +65,11 @@ class Measured:
         return sum(sum(self.costs.get(each, ())) for each in stages)
 
 
-def plan_run(configuration: Configuration, hours: float | None = None) -> Forecast:
-    """Plan a comparison as `assonance plan` does."""
+def outlined(configuration: Configuration) -> Prepared:
+    """Prepare a comparison as `assonance plan` does, without the weights of its models."""
     request, silent = configuration.request(), Silent()
     outlines = outline_all(configuration.models, request.loading, silent)
-    prepared = prepare(outlines, configuration.audio, request, silent)
-    return make_forecast(count_comparison(prepared, hours), silent)
+    return prepare(outlines, configuration.audio, request, silent)
 
 
 def configuration_of(run: Path, **changed: Any) -> Configuration:
@@ -81,7 +80,8 @@ def configuration_of(run: Path, **changed: Any) -> Configuration:
 
 def factors(run: Path, one: Measured) -> list[dict[str, Any]]:
     """Set the tasks of a run beside its plan, by the stages of the plan."""
-    planned = {each.name: each.seconds for each in plan_run(configuration_of(run)).stages}
+    plan = make_forecast(count_comparison(outlined(configuration_of(run))), Silent())
+    planned = {each.name: each.seconds for each in plan.stages}
     return [
         {
             "stage": stage,
@@ -152,8 +152,10 @@ def larger_stages(
     models = [save_outline(folder / "larger", name) for name in asked.larger]
     changed = {"models": models, "memory": asked.worker_memory, "twins": False}
     configuration = configuration_of(run, **changed)
-    less = plan_run(configuration, _FEW_HOURS[0])
-    more = replace(less, counts=count_comparison(less.counts.prepared, _FEW_HOURS[1]))
+    prepared = outlined(configuration)
+    little, much = (count_comparison(prepared, hours) for hours in _FEW_HOURS)
+    less = make_forecast(little, Silent())
+    more = replace(less, counts=much)
     grown = _Grown(less, more, asked.hours)
     factor = {each["stage"]: each["factor"] for each in measured}
     small = sum(1 for _ in run.glob("activations/*/*.safetensors"))
