@@ -50,7 +50,7 @@ benchmarks: setup
 	$(BIN)/python -m benchmarks.validity
 
 test-slow: setup
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n auto -m slow
 
 # Ten thousand damaged files of all kinds, at random; the ordinary tests try a few of each.
 fuzz: setup
