@@ -28,6 +28,7 @@ from assonance.measures.layer_descriptors import DESCRIPTORS
 from assonance.report.page import render
 from assonance.settings import SETTINGS
 from assonance.tables.heads import head_matches
+from assonance.utils.lock import locked
 
 OF_FRAMES = ["maxcorr", "linreg", "linreg_heldout", "svcca", "pwcca", "cka", "cka_rbf"]
 OF_HEADS = ["attn_frobenius", "attn_pearson", "attn_js"]
@@ -340,3 +341,18 @@ def test_models_without_heads_stand_beside_those_that_have_them(pair, speech):
     matches = head_matches(found, "attn_js")
     assert set(matches.index.get_level_values("model_row")) == set(found.models) - {"mel"}
     assert "has no heads" in render(found, [])
+
+
+def test_a_folder_that_another_run_writes_to_is_refused(pair, speech, tmp_path):
+    with (
+        locked(tmp_path / "run"),
+        pytest.raises(AssonanceError, match=r"run: process \d+ on .* writes here; wait for it"),
+    ):
+        compare(pair, speech, ["cka"], out=tmp_path / "run")
+    assert not list((tmp_path / "run").iterdir())
+
+
+def test_a_folder_that_cannot_be_made_is_named(pair, speech, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AssonanceError, match=r"file/run: cannot be written"):
+        compare(pair, speech, ["cka"], out=tmp_path / "file" / "run")

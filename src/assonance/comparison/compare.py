@@ -37,6 +37,7 @@ from assonance.models import SpeechModel
 from assonance.models.loading import Loading, as_kinds
 from assonance.models.roster import BASE, SEED, Roster, load_roster, refuse_unknown, stated_by_name
 from assonance.settings import By, OnError, Pool, Settings, find_settings
+from assonance.utils.lock import locked
 from assonance.utils.memory import MEMORY, parse_bytes
 from assonance.utils.pieces import Pieces
 from assonance.utils.progress import Progress, Silent
@@ -97,7 +98,8 @@ def compare(
     pool, pool_by, alignments, skip_silence
         What a row of the neuron and layer measures is; see `Pooling`.
     out
-        Folder for activations, from which a later run resumes. None keeps nothing.
+        Folder for activations, from which a later run resumes, and into which one run writes at a
+        time. None keeps nothing.
     memory
         Memory limit of the statistics, such as ``"4GB"``; ``"auto"`` is half of all, at most 16 GB.
     device
@@ -189,6 +191,8 @@ def compare_request(
         if isinstance(progress, bool):
             progress = stack.enter_context(Bars()) if progress else _SILENT
         prepared = prepare(models, corpus, request, progress)
+        if out is not None:
+            stack.enter_context(locked(Path(out)))
         comparison = prepared.run(None if out is None else Path(out), progress)
         if out is not None:
             Pieces(Path(out) / PIECES).clear()

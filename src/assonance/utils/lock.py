@@ -30,7 +30,7 @@ def locked(folder: Path) -> Iterator[None]:
     Parameters
     ----------
     folder
-        An existing folder.
+        The folder; made if there is none.
 
     Raises
     ------
@@ -42,6 +42,8 @@ def locked(folder: Path) -> Iterator[None]:
         yield
         return
     path = folder / LOCK
+    with suppress(OSError):  # what cannot be made cannot be locked, which names it
+        folder.mkdir(parents=True, exist_ok=True)
     descriptor = _acquire(path)
     try:
         _check_machine(path, descriptor)
