@@ -86,7 +86,7 @@ def test_standard_error_tells_of_stages_and_notes(done):
     models = [model.name for model in found.provenance.models]
     assert names[0] == "loading models"
     assert sum(name.startswith("reading speech with ") for name in names) == len(models) == 5
-    assert names[-3:] == ["comparing layers", "comparing attention", "writing the report"]
+    assert names[-3:] == ["comparing attention", "comparing layers", "writing the report"]
     assert outcome.said == [f"note: {note}" for note in found.provenance.notes]
 
 

@@ -79,7 +79,11 @@ def test_an_error_inside_lets_the_lock_go(tmp_path):
         pass
 
 
-def test_no_folder_is_not_locked(tmp_path):
+def test_a_folder_is_made_to_be_locked_and_named_if_it_cannot_be(tmp_path):
     refuse_locked(tmp_path / "none")
-    with pytest.raises(AssonanceError, match="none: cannot be written"), locked(tmp_path / "none"):
+    with locked(tmp_path / "none"):
+        assert (tmp_path / "none").is_dir()
+    (tmp_path / "file").write_text("")
+    refused = pytest.raises(AssonanceError, match="file/run: cannot be written")
+    with refused, locked(tmp_path / "file" / "run"):
         pytest.fail("held")

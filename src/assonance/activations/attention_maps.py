@@ -83,11 +83,10 @@ class AttentionMaps:
         rates = {model.sampling_rate for model in self._models.values()}
         audio = {rate: np.array_split(speech.read(rate), count) for rate in rates}
         self._coarsened[utterance] = frozenset()
+        whole = speech if self._heard and is_whole(speech, self._longest) else None
         for piece in range(count):
-            maps, coarsened = self._maps(
-                {rate: pieces[piece] for rate, pieces in audio.items()},
-                speech if is_whole(speech, self._longest) else None,
-            )
+            parts = {rate: pieces[piece] for rate, pieces in audio.items()}
+            maps, coarsened = self._maps(parts, whole)
             self._coarsened[utterance] |= coarsened
             yield maps
 
@@ -148,7 +147,7 @@ class AttentionMaps:
                 layers[self._layer_name(name, label)] = on_grid(torch.from_numpy(maps), coarsest)
 
             outputs = model.run(audio[model.sampling_rate], attend=attend)
-            if self._heard and whole:
+            if self._heard and whole is not None:
                 self._heard(name, whole, outputs)
         coarsened = frozenset(name for name, count in frames.items() if count != coarsest)
         return [layers[name] for name in self.heads], coarsened
