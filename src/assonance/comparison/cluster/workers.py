@@ -19,7 +19,6 @@ from assonance.utils.cores import cores
 from assonance.utils.memory import parse_bytes
 from assonance.utils.pieces import Piece, Pieces
 from assonance.utils.progress import Progress
-from assonance.utils.temporary import temporary_folder
 from assonance.utils.work import Advance, Compute, Of, Work
 
 # Name of the tasks that read speech; those of other stages are named after the stage.
@@ -173,14 +172,12 @@ def _client(cluster: Cluster) -> Iterator[Any]:
                 yield client
             return
         with (
-            temporary_folder() as folder,
             start(
                 n_workers=cluster.workers,
                 threads_per_worker=1,
                 memory_limit=None,
                 dashboard_address=None,
                 silence_logs=logging.CRITICAL,
-                local_directory=str(folder),
             ) as local,
             connect(local, set_as_default=False) as client,
         ):
