@@ -21,14 +21,15 @@ from typing import Any
 
 from assonance.comparison.compare import prepare
 from assonance.comparison.forecast.counts import count_comparison
-from assonance.comparison.forecast.forecast import bytes_under, make_forecast
+from assonance.comparison.forecast.forecast import ATTENTION, bytes_under, make_forecast
+from assonance.comparison.plan import BOTH
 from assonance.comparison.request import Request
 from assonance.corpus import Reading
 from assonance.measures.roles import STANDARD
 from assonance.models.loading import Loading, outline_all
 from assonance.utils.cores import cores
 from assonance.utils.progress import Silent
-from benchmarks.real import CLASSES, READING, SIZES, make_model
+from benchmarks.real import CLASSES, SIZES, make_model, stage_of
 from benchmarks.tables import show
 
 
@@ -42,8 +43,11 @@ class Clock(Silent):
     def stage(
         self, name: str, total: float, *, unit: str = ""
     ) -> Iterator[Callable[[float], None]]:
-        """Time a stage; those that read speech are one."""
-        name = READING if name.startswith(READING) else name
+        """Time a stage; those that read speech are one.
+
+        What is read while attention is compared counts there, as in the plan.
+        """
+        name = ATTENTION if name == BOTH else stage_of(name)
         started = time.process_time(), time.perf_counter()
         yield lambda units: None
         used, clock = self.stages.get(name, (0.0, 0.0))

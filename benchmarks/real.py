@@ -32,6 +32,7 @@ import torch
 import transformers
 
 from assonance import Comparison, Corpus
+from assonance.comparison.forecast.forecast import ATTENTION, LAYERS, READING
 from assonance.comparison.plan import BOTH
 from assonance.demo import SPEECH
 from assonance.models.loading import load_model
@@ -55,7 +56,6 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 CLASSES = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM"}
 STAGE = re.compile(r"(.+): done in (\d+) s")
-READING, LAYERS, ATTENTION = "reading speech with", "comparing layers", "comparing attention"
 
 
 def make_model(folder: Path, family: str, size: str, seed: int) -> Path:
@@ -68,6 +68,11 @@ def make_model(folder: Path, family: str, size: str, seed: int) -> Path:
         getattr(transformers, f"{begins}Model")(config).save_pretrained(path)
         transformers.Wav2Vec2FeatureExtractor().save_pretrained(path)  # type: ignore[no-untyped-call]
     return path
+
+
+def stage_of(name: str) -> str:
+    """Return the name of a stage, the same for each model that reads speech."""
+    return READING if name.startswith(f"{READING} with ") else name
 
 
 def run_command(arguments: Sequence[str]) -> tuple[dict[str, float], float, float]:
@@ -96,7 +101,7 @@ def run_command(arguments: Sequence[str]) -> tuple[dict[str, float], float, floa
     stages: dict[str, float] = {}
     for line in lines:
         if found := STAGE.fullmatch(line):
-            name = "reading speech" if found[1].startswith(READING) else found[1]
+            name = stage_of(found[1])
             stages[name] = stages.get(name, 0.0) + float(found[2])
     return stages, seconds, used.ru_maxrss * 1024.0
 
@@ -151,7 +156,7 @@ def rows(
     limits = {BOTH: forward, LAYERS: product}
     # Where models are run once, little is left for the stages of reading and of attention alone.
     if BOTH not in stages:
-        limits |= {"reading speech": forward, ATTENTION: forward}
+        limits |= {READING: forward, ATTENTION: forward}
     table = [
         {"stage": name, "seconds": taken}
         | ({"limit": limits[name], "ratio": taken / limits[name]} if name in limits else {})

@@ -12,6 +12,7 @@ from comparisons import comparison
 from assonance.scoring import tiles
 from assonance.scoring.tiles import plan
 from benchmarks import checkpoints, cluster, engine, growth, heads, memory, real
+from benchmarks import plan as plan_and_run
 from benchmarks.material import Layers, utterances
 from benchmarks.same_numbers import compare_runs
 from benchmarks.schedule import NOTHING, Part, Stage
@@ -104,10 +105,24 @@ def test_the_real_job_is_measured_beside_its_limits(monkeypatch, capsys, tmp_pat
     real.main()
     rows = json.loads(capsys.readouterr().out.splitlines()[-1])["rows"]
     stages = {row["stage"]: row for row in rows}
-    assert {"reading speech", real.LAYERS, "whole run"} <= stages.keys()
-    limits = stages["reading speech"]["limit"] + stages[real.LAYERS]["limit"]
+    assert {real.READING, real.LAYERS, "whole run"} <= stages.keys()
+    limits = stages[real.READING]["limit"] + stages[real.LAYERS]["limit"]
     assert stages["whole run"]["limit"] == limits > 0
     assert not list(tmp_path.glob("*/run"))
+
+
+def test_a_plan_is_held_against_what_a_run_takes_stage_by_stage(
+    monkeypatch, capsys, tmp_path, speech
+):
+    few = ["--measure", "cka", "attn_frobenius", "--no-uncertainty", "--no-twins"]
+    asked = ["--models", "wav2vec2-tiny", "hubert-tiny", "--audio", str(speech)]
+    monkeypatch.setattr(sys, "argv", ["plan", *asked, "--folder", str(tmp_path), *few])
+    plan_and_run.main()
+    rows = json.loads(capsys.readouterr().out.splitlines()[-1])["rows"]
+    taken = {row["stage"]: row["taken"] for row in rows}
+    stages = (real.READING, real.LAYERS, real.ATTENTION)
+    assert list(taken)[:3] == list(stages)
+    assert all(taken[name] > 0 for name in stages)
 
 
 def test_products_are_counted_once_a_pair(monkeypatch):
