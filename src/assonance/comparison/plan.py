@@ -157,17 +157,12 @@ class ComparisonPlan:
         """
         if not self.frame_measures:
             return {}
-
-        def show(found: PassResult) -> None:
-            if first is not None:
-                first(self._labelled(found))
-
         found = self._frame_pass().run(
             memory=self.memory,
             progress=progress,
             work=place.work,
             pieces=self._pieces(place),
-            first=show,
+            first=first and (lambda found: first(self._labelled(found))),
         )
         return self._labelled(found)
 

@@ -78,10 +78,16 @@ def cut_tiles(
     tiles = cut(rules.is_scored)
     if len(tiles) < 2:
         return tiles
-    return [
-        *cut(lambda a, b: rules.is_scored(a, b) and rules.comes_first(a, b)),
-        *cut(lambda a, b: rules.is_scored(a, b) and not rules.comes_first(a, b)),
-    ]
+    later = cut(lambda a, b: rules.is_scored(a, b) and not rules.comes_first(a, b))
+    if not later:
+        return tiles
+    return [*cut(lambda a, b: rules.is_scored(a, b) and rules.comes_first(a, b)), *later]
+
+
+def new_layers(tiles: Sequence[Tile]) -> list[set[str]]:
+    """Return the layers of each tile whose sums are computed there: not those of the one before."""
+    layers = [set(tile.layers) for tile in tiles]
+    return [new - known for known, new in pairwise([set[str](), *layers])]
 
 
 def left_by_libraries(memory: float) -> float:
@@ -178,9 +184,8 @@ def plan(
 
 def _cost(tiles: Sequence[Tile]) -> int:
     """Return what the layers of tiles cost, one after the other, in times that frames are read."""
-    layers = [set(tile.layers) for tile in tiles]
-    computed = sum(len(new - known) for known, new in pairwise([set[str](), *layers]))
-    return sum(map(len, layers)) + _OWN_SUMS * computed
+    reads = sum(len(tile.layers) for tile in tiles)
+    return reads + _OWN_SUMS * sum(map(len, new_layers(tiles)))
 
 
 def size(

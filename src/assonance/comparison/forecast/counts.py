@@ -7,7 +7,7 @@ the lengths of the speech.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import count, pairwise
+from itertools import count
 
 from assonance.activations.planned import plan_extraction, planned_bytes
 from assonance.comparison.compare import Prepared
@@ -18,7 +18,7 @@ from assonance.corpus import Corpus, Utterance
 from assonance.errors import AssonanceError
 from assonance.inference.resampling import Resampling
 from assonance.scoring.attention_pass import AttentionPass
-from assonance.scoring.tiles import Tile, kept_sums, size
+from assonance.scoring.tiles import Tile, kept_sums, new_layers, size
 from assonance.utils.cores import cores
 
 _FLOAT32 = 4
@@ -72,8 +72,7 @@ class Counts:
     @property
     def summed(self) -> list[set[str]]:
         """Layers of each tile whose sums are computed there: not those of the tile before it."""
-        layers = [set(tile.layers) for tile in self.tiles]
-        return [new - known for known, new in pairwise([set(), *layers])]
+        return new_layers(self.tiles)
 
     @property
     def compared(self) -> Mapping[str, int]:
