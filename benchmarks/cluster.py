@@ -36,7 +36,6 @@ from benchmarks.real import run_command
 from benchmarks.schedule import Stage
 from benchmarks.tables import show
 
-JOB = [*("-m", "cka", "-m", "maxcorr", "-m", "linreg", "-m", "attn_frobenius"), "--shifts", "5"]
 MEMORY = "600MB"
 WORKERS = [2**n for n in range(9)]
 BEGIN, END = "<!-- benchmarks.cluster begins -->", "<!-- benchmarks.cluster ends -->"
@@ -228,14 +227,16 @@ def forecast(
 
 def page(parts: dict[str, list[dict[str, Any]]], said: Sequence[str], asked: Any) -> str:
     """Return the section for `docs/scale.md`."""
+    joined = " ".join(asked.options)
     lines = [
         BEGIN,
         "",
         "## What workers give",
         "",
         "`python -m benchmarks.cluster --write docs/scale.md` has written this section. All runs "
-        f"are of {' and '.join(asked.models)} on the bundled speech with `{' '.join(asked.options)}"
-        "`, on one thread a process, and end with the same bytes.",
+        f"are of {' and '.join(asked.models)} on the bundled speech with "
+        f"{f'`{joined}`' if joined else 'all defaults'}, on one thread a process, and end with the "
+        "same bytes.",
         "",
         *_table(parts["runs"]),
         "",
@@ -309,8 +310,8 @@ def main() -> None:
     parser.add_argument("--write", type=Path)
     parser.add_argument("options", nargs="*", help="options of `assonance compare`, after --")
     asked = parser.parse_args()
-    asked.options = asked.options or JOB
-    os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that are started
+    # Of the processes that are started: one thread, and workers as the manual starts them.
+    os.environ |= {"OMP_NUM_THREADS": "1", "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}
     torch.set_num_threads(1)
     command = ["compare", *asked.models, "--audio", asked.audio, "--memory", asked.memory]
     with tempfile.TemporaryDirectory() as scratch:

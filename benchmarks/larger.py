@@ -163,22 +163,16 @@ def larger_stages(
     planning = max(one.opening.get(each, 0.0) for each in (SCORES, "layers"))
     planning *= grown.utterances * len(less.counts.extracted.roster) / small
     starting = one.opening.get(TOGETHER, one.opening.get(EXTRACT, 0.0))
-    verifying = grown.disk / _FLOAT32 * _reading_back(less)
     return [
         Stage("start and report", [], after=Part(one.rest)),
         Stage(
             "reading speech and attention",
             _batches(grown, one, factor[ATTENTION]),
             opening=Part(starting),
-            after=Part(verifying, grown.disk),
+            after=Part(planning),  # the run itself finds what is there, as each worker does
         ),
         *_tile_stages(grown, one, factor[LAYERS], Part(planning)),
     ]
-
-
-def _reading_back(plan: Forecast) -> float:
-    """Return the seconds of reading one number on one core: those of a typical model."""
-    return cores() * float(np.median([each.number for each in plan.reading.values()]))
 
 
 def _batches(grown: _Grown, one: Measured, factor: float) -> list[Part]:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from assonance import Comparison
 from assonance.report.study import bundled_study
 from assonance.report.study.findings import MEANINGS
+from assonance.utils.lock import locked
 
 # The paper's public checkpoints, in small.
 PAPER = {
@@ -156,3 +157,8 @@ def test_a_study_is_copied_to_be_changed(tmp_path):
 )
 def test_what_is_wrong_is_one_line(arguments, words, tmp_path):
     check_error(run("study", *arguments, "--out", tmp_path / "run"), words)
+
+
+def test_one_run_at_a_time_writes_a_study(few, tmp_path):
+    with locked(tmp_path):
+        check_error(run("study", few, "--out", tmp_path), "writes here; wait for it")

@@ -3,6 +3,8 @@
 import ctypes
 import os
 import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +42,37 @@ def test_freed_memory_goes_back_though_what_lies_between_is_kept():
     assert before - resident() > size * count / 2
     libc.free(blocks[-1])
     libc.free(between)
+
+
+# Allocates and frees a mebibyte again and again; prints how often the system gave a page.
+ROUNDS = """
+import ctypes, resource
+from assonance.utils.memory import keep_freed_memory
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(100):
+        block = libc.malloc(2**20)
+        ctypes.memset(ctypes.c_void_p(block), 1, 2**20)
+        libc.free(block)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+returned = faults()
+keep_freed_memory()
+print(returned, faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_a_process_that_returns_freed_memory_at_once_can_keep_it():
+    about = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "65536"}  # as Dask starts its workers
+    said = subprocess.run(
+        [sys.executable, "-c", ROUNDS], env=about, capture_output=True, text=True, check=True
+    )
+    returned, kept = map(int, said.stdout.split())
+    pages = 100 * 2**20 / os.sysconf("SC_PAGE_SIZE")
+    assert returned >= pages
+    assert kept < pages / 10
 
 
 def test_memory_is_used_again_where_it_is_large_enough():

@@ -290,24 +290,29 @@ class ActivationStore:
         """Read the header of a shard; None if it is damaged or belongs to another store."""
         try:
             with safe_open(path, framework="numpy") as shard:
-                about: dict[str, Any] = json.loads(shard.metadata()["assonance"])
-                found = {
-                    name: (shard.get_slice(name).get_dtype(), shard.get_slice(name).get_shape())
-                    for name in about["checksums"]
-                }
-                expected = {
-                    label: (f"F{8 * self._dtype.itemsize}", [about["frames"], width])
-                    for label, width in self.layers.items()
-                }
-                expected |= {_SUM + label: ("F64", [width]) for label, width in self.layers.items()}
-                expected[_TIMES] = ("F64", [about["frames"]])
-                valid = (
-                    about["store"] == self._made_with
-                    and isinstance(about["audio"], str)
-                    and self._shard(about["utterance"]) == path
-                    and found == expected
-                )
-        except (OSError, SafetensorError, ValueError, TypeError, KeyError, AttributeError):
+                return self._about(shard, path)
+        except (OSError, SafetensorError):
+            return None  # the header is damaged
+
+    def _about(self, shard: Any, path: Path) -> dict[str, Any] | None:
+        """Return what the header of an open shard states; None if it does not fit this store."""
+        try:
+            about: dict[str, Any] = json.loads(shard.metadata()["assonance"])
+            views = {name: shard.get_slice(name) for name in about["checksums"]}
+            found = {name: (each.get_dtype(), each.get_shape()) for name, each in views.items()}
+            expected = {
+                label: (f"F{8 * self._dtype.itemsize}", [about["frames"], width])
+                for label, width in self.layers.items()
+            }
+            expected |= {_SUM + label: ("F64", [width]) for label, width in self.layers.items()}
+            expected[_TIMES] = ("F64", [about["frames"]])
+            valid = (
+                about["store"] == self._made_with
+                and isinstance(about["audio"], str)
+                and self._shard(about["utterance"]) == path
+                and found == expected
+            )
+        except (SafetensorError, ValueError, TypeError, KeyError, AttributeError):
             return None  # the header is damaged
         return about if valid else None
 
@@ -334,14 +339,18 @@ class ActivationStore:
     @contextmanager
     def _opened(self, utterance: str) -> Iterator[tuple[Any, dict[str, Any]]]:
         path = self._shard(utterance)
-        if not path.exists():
+        try:
+            opened = safe_open(path, framework="numpy")
+        except FileNotFoundError as error:
             raise AssonanceError(
                 f"{printable(self.folder)}: no activations of {printable(utterance)}; extract them"
-            )
-        about = self._header(path)
-        if about is None:
-            raise self._damaged(utterance)
-        with safe_open(path, framework="numpy") as shard:
+            ) from error
+        except (OSError, SafetensorError) as error:
+            raise self._damaged(utterance) from error
+        with opened as shard:
+            about = self._about(shard, path)
+            if about is None:
+                raise self._damaged(utterance)
             yield shard, about
 
     def _damaged(self, utterance: str) -> AssonanceError:

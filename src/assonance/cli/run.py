@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from assonance.cli.run_folder import (
 )
 from assonance.cli.sound import check_sound, described, sound_of
 from assonance.comparison import relations
-from assonance.comparison.cluster.workers import working
+from assonance.comparison.cluster.workers import connected, working
 from assonance.comparison.compare import prepare
 from assonance.comparison.configuration import Configuration
 from assonance.comparison.forecast.counts import count_comparison
@@ -103,13 +104,13 @@ def run(
     if diff:
         given = loaded = _load_same_architecture(models, request.loading, progress)
         request = replace(request, tuned_from=_base_of_the_second(loaded))
-    prepared = prepare(given, audio, request, progress)
-    check_disk(count_comparison(prepared), out.path)
-    made = Configuration.of(models, audio, out.path, request)
-    with (
-        out.start(config, prepared),
-        working(prepared, made, out.path, out.activations) as work,
-    ):
+    with ExitStack() as stack:
+        client = stack.enter_context(connected(request.cluster))
+        prepared = prepare(given, audio, request, progress)
+        check_disk(count_comparison(prepared), out.path)
+        stack.enter_context(out.start(config, prepared))
+        made = Configuration.of(models, audio, out.path, request)
+        work = working(client, prepared, made, out.path, out.activations)
 
         def show(first: Comparison) -> None:
             out.show_early(first, _texts(first, pairs_of(first, diff=diff)))

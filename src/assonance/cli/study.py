@@ -27,6 +27,7 @@ from assonance.report.study.page import Repeated, blocks
 from assonance.report.study.recipe import DEMO, RUNS, ModelSet, Run, Study, load_study
 from assonance.settings import find_settings
 from assonance.utils.files import encoded, write_together
+from assonance.utils.lock import locked
 from assonance.utils.progress import Progress
 from assonance.utils.progress_bars import Bars
 
@@ -91,7 +92,7 @@ def study(asked: Asked, *, dry_run: bool = False) -> None:
             say("")
         return
     try:
-        with Bars() as bars, warnings.catch_warnings():
+        with locked(asked.out), Bars() as bars, warnings.catch_warnings():
             warnings.simplefilter("ignore", AssonanceWarning)  # each run's own report has them
             repeated = _run(recipe, name, audio, asked, requests, bars)
             with bars.stage("writing the study", 1) as advance:

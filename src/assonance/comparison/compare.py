@@ -305,9 +305,10 @@ class Prepared:
             compared = read_with_attention(
                 self.roster, self.speech, self.request, folder, place, self.plan, progress
             )
-            work.read(progress)
+            verified = work.read(progress)
             extracted = extract_all(
-                self.roster, self.speech, self.measures, self.request, folder, progress
+                *(self.roster, self.speech, self.measures, self.request, folder, progress),
+                verify=not verified,
             )
             plan = self.plan(extracted)
             # The pieces of attention are there then, so no worker is needed.

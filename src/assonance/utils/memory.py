@@ -6,7 +6,7 @@ import re
 from collections.abc import Hashable
 from pathlib import Path
 from threading import get_ident
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assonance.errors import AssonanceError, error_text
 
@@ -20,9 +20,32 @@ def trim_heap() -> None:
     Without it, memory that many threads freed in small pieces stays with the process, and a long
     run grows by gigabytes. Does nothing where the C library has no such function.
     """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    trim = _of_the_c_library("malloc_trim")
     if trim is not None:
         trim(0)
+
+
+# Parameters of glibc's ``mallopt``, and the largest block that it takes from its own heap.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_LARGEST_KEPT = 32 * 2**20
+
+
+def keep_freed_memory() -> None:
+    """Let freed blocks of up to 32 MiB be used again (glibc's ``mallopt``).
+
+    Processes that Dask starts are told to return freed memory at once. Then each array is zeroed
+    anew by the system, which can take as long as computing it. Does nothing where the C library has
+    no such function.
+    """
+    change = _of_the_c_library("mallopt")
+    if change is not None:
+        change(_MMAP_THRESHOLD, _LARGEST_KEPT)
+        change(_TRIM_THRESHOLD, 2 * _LARGEST_KEPT)
+
+
+def _of_the_c_library(name: str) -> Any:
+    """Return a function of the C library; None where it has none of this name."""
+    return getattr(ctypes.CDLL(None), name, None) if os.name == "posix" else None
 
 
 class Scratch:

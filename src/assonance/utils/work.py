@@ -28,8 +28,14 @@ Compute = Callable[[Sequence[Of], Pieces, Advance], Iterator[Piece]]
 class Work(Protocol):
     """What runs pieces of work."""
 
-    def read(self, progress: Progress) -> None:
-        """Run the models over the speech that they have not read; no work need do this."""
+    def read(self, progress: Progress) -> bool:
+        """Run the models over the speech that they have not read; no work need do this.
+
+        Returns
+        -------
+        bool
+            Whether all activations are there then, and those of an earlier run are verified.
+        """
         ...
 
     def each(
@@ -55,8 +61,9 @@ class Work(Protocol):
 class Here:
     """Work in this process: each piece on all its cores."""
 
-    def read(self, progress: Progress) -> None:
+    def read(self, progress: Progress) -> bool:
         """Do nothing: what reads the speech runs in this process."""
+        return False
 
     def each(
         self,

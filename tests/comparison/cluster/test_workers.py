@@ -1,13 +1,13 @@
 """A run on a cluster ends with the bytes of a run without, whoever dies meanwhile."""
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
-from types import SimpleNamespace
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,7 +15,6 @@ import pytest
 from assonance import AssonanceError
 from assonance.comparison.cluster import workers
 from assonance.comparison.cluster.choice import HERE, Cluster
-from assonance.comparison.request import Request
 from assonance.utils import work
 
 COMMAND = "from assonance.cli.main import main; main()"
@@ -24,9 +23,8 @@ DEADLINE = 600  # seconds after which something hangs
 
 
 def test_without_workers_this_process_computes(tmp_path):
-    prepared = SimpleNamespace(request=Request(cluster=HERE))
-    with workers.working(prepared, None, tmp_path, None) as found:
-        assert found is work.HERE
+    with workers.connected(HERE) as client:
+        assert workers.working(client, None, None, tmp_path, None) is work.HERE
 
 
 def test_an_address_where_nobody_answers_is_one_line(monkeypatch):
@@ -36,17 +34,21 @@ def test_an_address_where_nobody_answers_is_one_line(monkeypatch):
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
         with (
             pytest.raises(AssonanceError, match=f"--scheduler {address}: no scheduler answers"),
-            workers._client(Cluster(scheduler=address)),
+            workers.connected(Cluster(scheduler=address)),
         ):
             pass
 
 
 @pytest.fixture
-def command(checkpoint, speech):
+def unmeasured(checkpoint, speech):
     models = [str(checkpoint("wav2vec2", seed=seed)) for seed in (1, 2)]
-    few = [each for name in ("maxcorr", "cka", "attn_frobenius") for each in ("-m", name)]
-    options = [*few, "--shifts", "1", "--groups", "4", "--memory", "1MB"]
+    options = ["--shifts", "1", "--groups", "4", "--memory", "1MB"]
     return [sys.executable, "-c", COMMAND, "compare", *models, "--audio", str(speech), *options]
+
+
+@pytest.fixture
+def command(unmeasured):
+    return [*unmeasured, *("-m", "maxcorr", "-m", "cka", "-m", "attn_frobenius")]
 
 
 def run(command, out, *options):
@@ -71,10 +73,10 @@ def start(command, out, *options):
 
 
 @contextmanager
-def dask(*words):
-    """A process of Dask's command line, killed at the end."""
+def dask(*words, before=()):
+    """A process of Dask's command line, killed at the end; `before` starts it in another way."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "dask", *words],
+        [*before, sys.executable, "-m", "dask", *words],
         env=ENVIRONMENT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -125,7 +127,10 @@ def a_scheduler(folder):
 
 
 @pytest.mark.slow
-def test_two_workers_here_end_with_the_same_bytes(command, tmp_path):
+def test_two_workers_here_end_with_the_same_bytes_and_no_scratch(command, tmp_path, monkeypatch):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setitem(ENVIRONMENT, "TMPDIR", str(temporary))
     alone, together = run(command, tmp_path / "a"), run(command, tmp_path / "b", "--workers", "2")
     assert (alone.returncode, together.returncode) == (0, 0), together.stderr[-2000:]
     for name in ("results.nc", "results.csv", "claims.csv"):
@@ -133,28 +138,57 @@ def test_two_workers_here_end_with_the_same_bytes(command, tmp_path):
     assert not (tmp_path / "b" / "pieces").exists()
 
 
+# Measures that need each stage, and where it leaves what it has done.
+STAGES = {
+    "extract": (("maxcorr", "cka"), "activations/*/*.safetensors"),
+    "layers": (("maxcorr", "cka"), "pieces/layers-*.piece"),
+    "attention": (("attn_frobenius",), "pieces/attention-*.piece"),
+    "reading": (("maxcorr", "cka", "attn_frobenius"), "pieces/attention-*.piece"),
+}
+
+
 @pytest.mark.slow
-def test_workers_that_die_and_join_late_change_nothing(command, tmp_path):
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_worker_that_dies_in_a_stage_costs_its_task_only(stage, unmeasured, tmp_path):
+    measures, pattern = STAGES[stage]
+    command = [*unmeasured, *(word for each in measures for word in ("-m", each))]
     assert run(command, tmp_path / "a").returncode == 0
     out = tmp_path / "b"
     address, scheduler, worker = a_scheduler(tmp_path)
-    with (
-        answering(address, *scheduler),
-        dask(*worker) as first,
-        dask(*worker) as second,
-        dask(*worker),
-    ):
+    with answering(address, *scheduler), dask(*worker) as victim, dask(*worker):
         started = start(command, out, "--scheduler", address)
-        killed = 0
-        stages = ("activations/*/*.safetensors", "pieces/*.piece")
-        for pattern, victim in zip(stages, (first, second), strict=True):
-            if wait_for(lambda pattern=pattern: list(out.glob(pattern)), started):
-                victim.send_signal(signal.SIGKILL)
-                killed += 1
+        assert wait_for(lambda: list(out.glob(pattern)), started)
+        victim.send_signal(signal.SIGKILL)
+        versions = {}
+
+        def ended():
+            for path in out.glob(pattern):
+                with suppress(FileNotFoundError):
+                    about = path.stat()
+                    versions.setdefault(path, set()).add((about.st_ino, about.st_mtime_ns))
+            return started.poll() is not None
+
+        wait_for(ended)
+        said = started.communicate(timeout=DEADLINE)[1]
+    assert started.returncode == 0, said[-2000:]
+    assert len(versions) > 1
+    if "attention" not in pattern:  # where pieces grow utterance by utterance
+        assert all(len(each) == 1 for each in versions.values()), "what was finished was done again"
+    assert (out / "results.nc").read_bytes() == (tmp_path / "a" / "results.nc").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_worker_that_joins_late_takes_up_the_work(command, tmp_path):
+    assert run(command, tmp_path / "a").returncode == 0
+    out = tmp_path / "b"
+    address, scheduler, worker = a_scheduler(tmp_path)
+    with answering(address, *scheduler):
         with dask(*worker):
+            started = start(command, out, "--scheduler", address)
+            assert wait_for(lambda: list(out.glob("pieces/layers-*.piece")), started)
+        with dask(*worker):  # the only one now
             said = started.communicate(timeout=DEADLINE)[1]
     assert started.returncode == 0, said[-2000:]
-    assert killed == 2
     assert (out / "results.nc").read_bytes() == (tmp_path / "a" / "results.nc").read_bytes()
 
 
@@ -175,3 +209,19 @@ def test_after_the_scheduler_has_died_the_same_command_goes_on(command, tmp_path
         again = run(command, out, "--scheduler", address)
     assert again.returncode == 0, again.stderr[-2000:]
     assert (out / "results.nc").read_bytes() == (tmp_path / "a" / "results.nc").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_worker_that_does_not_share_the_folder_ends_the_run_with_its_name(command, tmp_path):
+    out = tmp_path / "run"
+    out.mkdir()
+    hidden = f'mount -t tmpfs none {shlex.quote(str(out))} && exec "$@"'
+    elsewhere = ("unshare", "--map-root-user", "--mount", "sh", "-c", hidden, "sh")
+    if subprocess.run([*elsewhere, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this system hides no folder from a process")
+    address, scheduler, worker = a_scheduler(tmp_path)
+    with answering(address, *scheduler), dask(*worker, before=elsewhere):
+        said = run(command, out, "--scheduler", address)
+    assert said.returncode == 1
+    assert f"the worker on {socket.gethostname()} does not see" in said.stderr.splitlines()[-1]
+    assert "Traceback" not in said.stderr

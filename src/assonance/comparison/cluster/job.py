@@ -9,6 +9,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from assonance.comparison.extracted import Extracted, extract_all, let_rest, sto
 from assonance.comparison.plan import READING
 from assonance.comparison.read_once import plan_with_attention
 from assonance.errors import AssonanceError, printable
+from assonance.utils.memory import keep_freed_memory
 from assonance.utils.pieces import Pieces
 from assonance.utils.progress import Silent
 from assonance.utils.work import Compute, Workplace
@@ -86,6 +88,11 @@ class Job:
             )
 
 
+def load_libraries() -> None:
+    """Import what models are opened with, which takes seconds."""
+    import_module("transformers.modeling_utils")
+
+
 def read_speech(job: Job, model: str, utterances: tuple[int, int]) -> None:
     """Run a model over some utterances, and write their activations.
 
@@ -127,6 +134,7 @@ def compute_piece(job: Job, stage: str, number: int) -> None:
 @lru_cache(maxsize=1)
 def _prepared(job: Job) -> Prepared:
     """Open models and speech, once a process."""
+    keep_freed_memory()
     if job.threads:
         import torch
 

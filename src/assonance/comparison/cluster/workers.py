@@ -9,7 +9,7 @@ from typing import Any
 
 from assonance.activations.extraction import open_store
 from assonance.comparison.cluster.choice import HERE, Cluster, unanswered
-from assonance.comparison.cluster.job import Job, compute_piece, read_speech
+from assonance.comparison.cluster.job import Job, compute_piece, load_libraries, read_speech
 from assonance.comparison.compare import Prepared
 from assonance.comparison.configuration import Configuration
 from assonance.comparison.extracted import needs_frames, store_folder
@@ -19,6 +19,7 @@ from assonance.utils.cores import cores
 from assonance.utils.memory import parse_bytes
 from assonance.utils.pieces import Piece, Pieces
 from assonance.utils.progress import Progress
+from assonance.utils.temporary import temporary_folder
 from assonance.utils.work import Advance, Compute, Of, Work
 
 # Name of the tasks that read speech; those of other stages are named after the stage.
@@ -37,33 +38,42 @@ class _Dask:
         self._client = client
         self._job = job
         self._prepared = prepared
+        # Utterances whose activations an earlier run has left.
+        frames = needs_frames(prepared.measures)
+        self._earlier = {name: self._known(name) for name in prepared.roster} if frames else {}
 
-    def read(self, progress: Progress) -> None:
-        """Let the workers run the models over the speech that has no activations yet."""
+    def read(self, progress: Progress) -> bool:
+        """Let the workers run the models over the speech that has no activations yet.
+
+        They verify those of an earlier run on the way.
+        """
         if not needs_frames(self._prepared.measures):
-            return
+            return True
         futures = [
             self._submit(EXTRACT, f"{model}-{part[0]}", read_speech, model, part)
             for model in self._prepared.roster
             for part in self._unread(model)
         ]
-        if not futures:
-            return
-        with progress.stage("reading speech with the workers", len(futures)) as advance:
-            for future in futures:
-                self._wait(future)
-                advance(1)
+        if futures:
+            with progress.stage("reading speech with the workers", len(futures)) as advance:
+                for future in futures:
+                    self._wait(future)
+                    advance(1)
+        return True
 
     def _unread(self, name: str) -> Iterator[tuple[int, int]]:
-        """Yield parts of the speech in which an utterance has no activations of a model."""
-        prepared, entry = self._prepared, self._prepared.roster[name]
-        folder = store_folder(Path(self._job.activations), name, entry)
-        known = set(open_store(folder, entry.model, prepared.request.store).ids)
-        utterances = prepared.speech.utterances
+        """Yield parts of the speech of which a model's activations are missing or not verified."""
+        now, utterances = self._known(name), self._prepared.speech.utterances
         for first in range(0, len(utterances), _UTTERANCES):
-            part = utterances[first : first + _UTTERANCES]
-            if not known.issuperset(each.id for each in part):
+            part = {each.id for each in utterances[first : first + _UTTERANCES]}
+            if part - now or part & self._earlier[name]:
                 yield first, first + len(part)
+
+    def _known(self, name: str) -> set[str]:
+        """Return the utterances that have activations of a model."""
+        entry = self._prepared.roster[name]
+        folder = store_folder(Path(self._job.activations), name, entry)
+        return set(open_store(folder, entry.model, self._prepared.request.store).ids)
 
     def each(
         self,
@@ -115,45 +125,59 @@ class _Dask:
 
 
 @contextmanager
-def working(
-    prepared: Prepared,
-    configuration: Configuration,
-    folder: Path,
-    activations: Path | None,
-) -> Iterator[Work]:
-    """Open the workers of a run, and yield what computes its pieces.
+def connected(cluster: Cluster) -> Iterator[Any]:
+    """Connect to a scheduler, or start workers on this machine and stop them at the end.
 
-    Parameters
-    ----------
-    prepared, configuration
-        The comparison, opened and described.
-    folder, activations
-        Folder of the run, and that of the activations if it is another.
+    Workers import their libraries meanwhile. Yields Dask's client; None without workers.
 
     Raises
     ------
     AssonanceError
         If no scheduler answers.
     """
-    cluster = prepared.request.cluster
     if cluster == HERE:
-        yield work.HERE
+        yield None
         return
-    share = cluster.workers or 1
-    memory = f"{int(parse_bytes(configuration.memory) / share)}B"
-    each = configuration.model_copy(update={"memory": memory})
-    threads = max(1, cores() // cluster.workers) if cluster.workers else None
     with _client(cluster) as client:
-        job = Job.of(each, folder, activations, secrets.token_hex(8), threads)
-        yield _Dask(client, job, prepared)
+        started = [
+            client.submit(load_libraries, workers=[each], key=f"start-{secrets.token_hex(8)}")
+            for each in client.scheduler_info()["workers"]
+        ]
+        yield client
+        del started  # what nobody waits for is not computed
+
+
+def working(
+    client: Any,
+    prepared: Prepared,
+    configuration: Configuration,
+    folder: Path,
+    activations: Path | None,
+) -> Work:
+    """Return what computes the pieces of a run.
+
+    Parameters
+    ----------
+    client
+        As `connected` yields it.
+    prepared, configuration
+        The comparison, opened and described.
+    folder, activations
+        Folder of the run, and that of the activations if it is another.
+    """
+    if client is None:
+        return work.HERE
+    workers = prepared.request.cluster.workers
+    memory = f"{int(parse_bytes(configuration.memory) / (workers or 1))}B"
+    each = configuration.model_copy(update={"memory": memory})
+    threads = max(1, cores() // workers) if workers else None
+    job = Job.of(each, folder, activations, secrets.token_hex(8), threads)
+    return _Dask(client, job, prepared)
 
 
 @contextmanager
 def _client(cluster: Cluster) -> Iterator[Any]:
-    """Connect to a scheduler, or start workers on this machine and stop them at the end.
-
-    The client is no default: xarray would take the locks of files from it.
-    """
+    """Open a client. It is no default: xarray would take the locks of files from it."""
     import dask
     import distributed
 
@@ -162,7 +186,18 @@ def _client(cluster: Cluster) -> Iterator[Any]:
 
     for name in _LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    with dask.config.set({"distributed.comm.timeouts.connect": _CONNECTING}):
+    # Workers on this machine leave their scratch, and would look where they are every 10 ms: that
+    # takes a tenth of their time.
+    with (
+        temporary_folder() as scratch,
+        dask.config.set(
+            {
+                "distributed.comm.timeouts.connect": _CONNECTING,
+                "distributed.worker.profile.enabled": False,
+                "temporary-directory": str(scratch),
+            }
+        ),
+    ):
         if cluster.scheduler is not None:
             try:
                 client = connect(cluster.scheduler, timeout=_CONNECTING, set_as_default=False)
