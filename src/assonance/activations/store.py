@@ -5,7 +5,7 @@ import json
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,14 +73,15 @@ class ActivationStore:
         with self._named_errors():
             self.folder.mkdir(parents=True, exist_ok=True)
             card = self.folder / CARD
-            if card.exists():
-                self._check_card(card, contents)
-            else:
-                self._check_empty()
+            # Another process may open a new store at the same time, and writes the same card.
+            if not card.exists() and self._is_new():
                 write_together({card: record})
+            else:
+                self._check_card(card, contents)
             for leftover in self.folder.glob("*.tmp"):
-                if time.time() - leftover.stat().st_mtime > _ABANDONED:
-                    leftover.unlink(missing_ok=True)
+                with suppress(FileNotFoundError):  # its writer has just renamed it
+                    if time.time() - leftover.stat().st_mtime > _ABANDONED:
+                        leftover.unlink()
 
     def __contains__(self, utterance: object) -> bool:
         return isinstance(utterance, str) and self._verified(utterance) is not None
@@ -382,12 +383,22 @@ class ActivationStore:
                 + "; delete the folder or name another"
             )
 
-    def _check_empty(self) -> None:
-        if any(path.suffix != ".tmp" for path in self.folder.iterdir()):
+    def _is_new(self) -> bool:
+        """Return whether the folder is empty; False if another process has made a store of it.
+
+        Raises
+        ------
+        AssonanceError
+            It holds other files.
+        """
+        if all(path.suffix == ".tmp" for path in self.folder.iterdir()):
+            return True
+        if not (self.folder / CARD).exists():
             raise AssonanceError(
                 f"{printable(self.folder)}: holds files but is no store of activations; "
                 "name an empty or new folder"
             )
+        return False
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:

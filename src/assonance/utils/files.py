@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import secrets
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -111,7 +112,9 @@ def encoded(text: str) -> bytes:
 @contextmanager
 def _flushed(contents: Mapping[Path, bytes | memoryview]) -> Iterator[dict[Path, Path]]:
     """Write and flush a temporary file for each path, and remove those left at the end."""
-    partials = {path: path.with_name(f"{path.name}.{os.getpid()}.tmp") for path in contents}
+    # Processes of several machines may have one number.
+    mark = f"{os.getpid()}-{secrets.token_hex(4)}"
+    partials = {path: path.with_name(f"{path.name}.{mark}.tmp") for path in contents}
     try:
         for path, partial in partials.items():
             with _explained(path, memoryview(contents[path]).nbytes):
