@@ -9,7 +9,7 @@ from material import make_layers
 
 from assonance.measures.neurons import rotations
 from assonance.statistics.layer_groups import LayerGroups
-from assonance.statistics.left_out import correlations_without, rotated_norms
+from assonance.statistics.left_out import correlations_without, rotated_norms, strongest_rotated
 
 VARIED = make_layers({"a": 4, "b": 3}, len(GROUPS))
 KEPT = [group != GROUPS for group in range(5)] + [np.full(len(GROUPS), True)]
@@ -48,3 +48,15 @@ def test_directions_of_another_basis_have_the_norms_of_the_turned_frames(seed):
 def test_only_neurons_that_vary_are_turned():
     x, _ = both(LAYERS)
     assert rotated_norms(x, torch.eye(3, dtype=torch.float64)).shape == (6, 3)
+
+
+@pytest.mark.parametrize("change", [0.01, 0.3])
+def test_the_strongest_direction_is_that_of_all(change):
+    """Where leaving a group out changes little, few directions are tried; else all are."""
+    rng = np.random.default_rng(3)
+    tables = 0.1 * rng.normal(size=(40, 80)) + change * 0.1 * rng.normal(size=(6, 40, 80))
+    norms = 1 + 0.01 * rng.random((6, 80))
+    (q,) = rotations(80, 1, 0)
+    expected = (np.abs(tables @ q.numpy()) / norms[:, None]).max(2)
+    found = strongest_rotated(torch.from_numpy(tables), q, torch.from_numpy(norms))
+    np.testing.assert_allclose(found, expected, rtol=1e-12)

@@ -131,8 +131,7 @@ class FrameSums:
         """Let layers sum over their own frames."""
         names = [each.name for each in layers]
         for group in range(self._plan.resampling.groups):
-            for layer in layers:
-                layer.open_group()
+            list(self._map(LayerSums.open_group, layers))
             for chunk in self._chunks(group, names):
                 firsts = [int(self._offsets[utterance]) for utterance, _ in chunk]
 
@@ -194,10 +193,11 @@ class FrameSums:
     def blocks_without(self) -> list[HsicBlockSums]:
         """Return sums over utterances with each jackknife group left out, if measures need them."""
         count = len(self._blocks)
-        return [
-            weighted_blocks(self._blocks, [int(each != group) for each in range(count)])
-            for group in range(count)
-        ]
+
+        def without(group: int) -> HsicBlockSums:
+            return weighted_blocks(self._blocks, [int(each != group) for each in range(count)])
+
+        return list(self._map(without, range(count)))
 
     def products(self, a: str, b: str) -> list[Tensor]:
         """Return Σxyᵀ of two layers in each jackknife group, about the pilot shifts."""
@@ -227,8 +227,9 @@ class FrameSums:
         ]
         moments = self.moments.with_cross(crossed)
         roll = -round(shift * len(self._plan.sampled))
-        rolled = {name: each.rolled(roll) for name, each in self.samples.items()}
-        return PairView(moments, None, (self.samples, rolled) if rolled else None)
+        rolled = self._map(lambda each: each.rolled(roll), self.samples.values())
+        samples = self.samples, dict(zip(self.samples, rolled, strict=True))
+        return PairView(moments, None, samples if self.samples else None)
 
     def _shifted_products(
         self, fold: int, shift: float, pairs: Sequence[Ends], scratch: Scratch

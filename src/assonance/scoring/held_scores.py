@@ -37,7 +37,7 @@ from assonance.statistics import HsicBlockSums, sample_indices
 from assonance.statistics.held_matching import match_held_out
 from assonance.statistics.held_regression import held_errors
 from assonance.statistics.layer_groups import LayerGroups
-from assonance.statistics.left_out import correlations_without, rotated_norms
+from assonance.statistics.left_out import correlations_without, rotated_norms, strongest_rotated
 
 # Random bases of the replicates. Neurons of a layer take turns, so that one product serves all.
 _BASES = 2
@@ -190,8 +190,8 @@ class HeldScores:
         best = tables.new_empty(tables.shape[:2])
         bases, norms = self._bases(way.column), self._norms[way.column.name]
         for turn, (basis, scale) in enumerate(zip(bases, norms, strict=True)):
-            rows = tables[:, turn :: len(bases)] @ basis.to(tables)
-            best[:, turn :: len(bases)] = rows.div_(scale.to(rows)[:, None]).abs_().amax(2)
+            taking = slice(turn, None, len(bases))
+            best[:, taking] = strongest_rotated(tables[:, taking], basis, scale)
         best[:, way.rows.inverse_norms[way.neurons] == 0] = torch.nan
         *without, whole = _numpy(best.clamp_(max=1))
         full = self._neurons(way, ROTATED)

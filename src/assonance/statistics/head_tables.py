@@ -243,14 +243,16 @@ def _distances(inner: Tensor, utterance: Utterance, pool_map: Map) -> Tensor:
     squared = (norms - 2 * inner).fill_diagonal_(0)
     # Small distances lose their digits in this difference: compute them from the maps.
     lost = squared < torch.finfo(utterance.dtype).eps ** (1 / 3) * norms
-    pairs = lost.triu(1).nonzero().tolist()
+    others = [row.nonzero()[:, 0] for row in lost.triu(1)]
+    rows = [head for head, each in enumerate(others) if len(each)]
 
-    def exactly(pair: tuple[int, int]) -> float:
-        distance: float = squared_distance(*(utterance.head(each) for each in pair))
-        return distance
+    def exactly(head: int) -> Tensor:
+        one = utterance.head(head)
+        distances = [squared_distance(one, utterance.head(each)) for each in others[head].tolist()]
+        return squared.new_tensor(distances)
 
-    for (i, j), distance in zip(pairs, pool_map(exactly, pairs), strict=True):
-        squared[i, j] = squared[j, i] = distance
+    for head, distances in zip(rows, pool_map(exactly, rows), strict=True):
+        squared[head, others[head]] = squared[others[head], head] = distances
     return squared.sqrt()
 
 

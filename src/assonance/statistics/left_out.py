@@ -7,6 +7,9 @@ from torch import Tensor
 
 from assonance.statistics.layer_groups import LayerGroups
 
+# Directions of another basis that are tried with each group left out.
+_CANDIDATES = 32
+
 
 def correlations_without(x: LayerGroups, y: LayerGroups, cross: Tensor) -> Iterator[Tensor]:
     """Yield correlations with each group left out in turn, and last those of all frames.
@@ -59,6 +62,48 @@ def rotated_norms(layer: LayerGroups, rotation: Tensor) -> Tensor:
         own = table if varies.all() else table[varies][:, varies]
         norms.append((own @ q).mul_(q).sum(0).clamp(min=0).sqrt())
     return torch.stack(norms)
+
+
+def strongest_rotated(tables: Tensor, rotation: Tensor, norms: Tensor) -> Tensor:
+    """Find each neuron's highest absolute correlation with the directions of another basis.
+
+    Which direction is the best hardly depends on the group that is left out. With each group left
+    out, only the directions are tried that are best in all frames. All are tried for a neuron
+    where the next of them comes closer than correlations change by leaving a group out.
+
+    Parameters
+    ----------
+    tables
+        Correlations of neurons with those of a layer, with each group left out in turn, and last
+        of all frames; (G + 1, S, V).
+    rotation
+        An orthogonal matrix, (V, V).
+    norms
+        Norms of the directions of the layer in that basis; see `rotated_norms`. (G + 1, V).
+
+    Returns
+    -------
+    Tensor
+        Shape (G + 1, S).
+    """
+    basis, norms = rotation.to(tables), norms.to(tables)
+    if len(basis) <= 2 * _CANDIDATES:
+        return _strongest(tables, basis, norms)
+    whole = (tables[-1] @ basis).div_(norms[-1]).abs_()
+    values, directions = whole.topk(_CANDIDATES + 1)
+    chosen = directions[:, :-1]
+    scale = norms.T[chosen].transpose(1, 2)
+    found = tables.transpose(0, 1) @ basis.T[chosen].transpose(1, 2)
+    found = found.div_(scale).abs_()  # (S, G + 1, candidates)
+    best = found.amax(2)
+    change = (found - values[:, None, :-1]).abs_().amax((1, 2))
+    close = best.amin(1) - values[:, -1] <= change
+    best[close] = _strongest(tables[:, close], basis, norms).T
+    return best.T
+
+
+def _strongest(tables: Tensor, basis: Tensor, norms: Tensor) -> Tensor:
+    return (tables @ basis).div_(norms[:, None]).abs_().amax(2)
 
 
 def _correlate(
