@@ -89,7 +89,7 @@ def on_a_cluster(workers: int, command: Sequence[str], folder: Path) -> tuple[fl
         client = stack.enter_context(connected(address, timeout=_CONNECTING))
         client.wait_for_workers(workers, timeout=_CONNECTING)
         with get_task_stream(client) as recorded:
-            _, seconds, _ = run_command([*command, "--scheduler", address])
+            seconds = run_command([*command, "--scheduler", address]).seconds
         return seconds, sorted(_tasks(recorded.data), key=lambda task: task.start)
 
 
@@ -145,8 +145,8 @@ def runs(command: Sequence[str], folder: Path) -> tuple[list[dict[str, Any]], Me
     def out(name: str) -> list[str]:
         return [*command, "--out", str(folder / name)]
 
-    _, alone, _ = run_command(out("alone"))
-    _, local, _ = run_command([*out("local"), "--workers", "1"])
+    alone = run_command(out("alone")).seconds
+    local = run_command([*out("local"), "--workers", "1"]).seconds
     one, one_tasks = on_a_cluster(1, out("one"), folder)
     two, two_tasks = on_a_cluster(2, out("two"), folder)
     stages, halves = span(one_tasks), span(two_tasks)

@@ -13,7 +13,8 @@ added. The limits are measured afterwards, in the same run, on the same device a
 The stage in which models read speech and their attention is compared is set beside the forward
 passes, the layers stage beside the products, and the whole run beside both together. Where speech
 is read first and once more for attention, each of these stages is set beside the forward passes.
-The largest memory of the process is set beside `--memory`.
+The time of the first report and that of the whole run are set beside both, the largest memory of
+the process beside `--memory`.
 """
 
 import argparse
@@ -23,7 +24,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,7 @@ SIZES: dict[str, dict[str, Any]] = {
     },
 }
 CLASSES = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM"}
+FIRST_REPORT = "a preliminary report"
 STAGE = re.compile(r"(.+): done in (\d+) s")
 
 
@@ -75,27 +78,45 @@ def stage_of(name: str) -> str:
     return READING if name.startswith(f"{READING} with ") else name
 
 
-def run_command(arguments: Sequence[str]) -> tuple[dict[str, float], float, float]:
-    """Run `assonance` in a process of its own.
+@dataclass(frozen=True)
+class Ran:
+    """How a command went.
 
-    Returns
-    -------
+    Attributes
+    ----------
     stages
         Seconds by stage; stages that read speech are added up.
     seconds, peak
         Of the whole process, and its largest resident memory in bytes.
+    first
+        Seconds from the start to a preliminary report; None if there was none.
     """
+
+    stages: Mapping[str, float]
+    seconds: float
+    peak: float
+    first: float | None
+
+
+def run_command(arguments: Sequence[str]) -> Ran:
+    """Run `assonance` in a process of its own."""
     program = "from assonance.cli.main import main; main()"
     started = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(
-            [sys.executable, "-c", program, *arguments], stdout=subprocess.DEVNULL, stderr=said
-        )
-        _, status, used = os.wait4(process.pid, 0)  # unlike wait, with the memory of this process
-        process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.perf_counter() - started
-        said.seek(0)
-        lines = said.read().splitlines()
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    lines: list[str] = []
+    first = None
+    for line in process.stderr or ():
+        lines.append(line.rstrip())
+        if line.startswith(FIRST_REPORT):
+            first = time.perf_counter() - started
+    _, status, used = os.wait4(process.pid, 0)  # unlike wait, with the memory of this process
+    process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - started
     if process.returncode:
         raise SystemExit("\n".join(lines))
     stages: dict[str, float] = {}
@@ -103,7 +124,7 @@ def run_command(arguments: Sequence[str]) -> tuple[dict[str, float], float, floa
         if found := STAGE.fullmatch(line):
             name = stage_of(found[1])
             stages[name] = stages.get(name, 0.0) + float(found[2])
-    return stages, seconds, used.ru_maxrss * 1024.0
+    return Ran(stages, seconds, used.ru_maxrss * 1024.0, first)
 
 
 def forward_seconds(models: Iterable[Path], corpus: Corpus, device: str) -> float:
@@ -149,10 +170,9 @@ def memory_limit(options: Sequence[str]) -> float:
     return parse_bytes(parser.parse_known_args(options)[0].memory)
 
 
-def rows(
-    stages: dict[str, float], seconds: float, forward: float, product: float
-) -> list[dict[str, Any]]:
+def rows(ran: Ran, forward: float, product: float) -> list[dict[str, Any]]:
     """Set each stage beside its limit."""
+    stages, seconds = ran.stages, ran.seconds
     limits = {BOTH: forward, LAYERS: product}
     # Where models are run once, little is left for the stages of reading and of attention alone.
     if BOTH not in stages:
@@ -163,9 +183,14 @@ def rows(
         for name, taken in stages.items()
     ]
     whole = forward + product
+    ended = {"whole run": seconds, "first report after": ran.first}
     return [
         *table,
-        {"stage": "whole run", "seconds": seconds, "limit": whole, "ratio": seconds / whole},
+        *(
+            {"stage": name, "seconds": taken, "limit": whole, "ratio": taken / whole}
+            for name, taken in ended.items()
+            if taken is not None
+        ),
     ]
 
 
@@ -185,7 +210,7 @@ def main() -> None:
     made = [make_model(args.folder, each, args.size, n) for n, each in enumerate(args.models)]
     hours = [] if args.max_hours is None else ["--max-hours", str(args.max_hours)]
     with tempfile.TemporaryDirectory(dir=args.folder) as scratch:
-        stages, seconds, peak = run_command(
+        ran = run_command(
             [
                 *("compare", *map(str, made), "--audio", args.audio, "--out", f"{scratch}/run"),
                 *("--device", args.device, *hours, *args.options),
@@ -199,11 +224,11 @@ def main() -> None:
     forward = once * len(encoders) / len(made)
     width = transformers.AutoConfig.from_pretrained(made[0]).hidden_size
     product = product_seconds(comparison, width, args.device)
-    asked = {**vars(args), "folder": str(args.folder), "peak GB": peak / 1e9}
+    asked = {**vars(args), "folder": str(args.folder), "peak GB": ran.peak / 1e9}
     asked["frames"] = comparison.provenance.corpus.frames
-    table = rows(stages, seconds, forward, product)
+    table = rows(ran, forward, product)
     memory = memory_limit(args.options)
-    table.append({"stage": "peak memory, GB", "limit": memory / 1e9, "ratio": peak / memory})
+    table.append({"stage": "peak memory, GB", "limit": memory / 1e9, "ratio": ran.peak / memory})
     show(table, asked, args.out)
 
 

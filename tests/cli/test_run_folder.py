@@ -16,8 +16,10 @@ from command_line import check_error, run
 from signals import voice
 
 from assonance import Comparison
+from assonance.cli import run as runs
 from assonance.cli.run_folder import RunFolder, _flat
 from assonance.comparison.compare import FLOORS_FOLLOW
+from assonance.scoring.frame_pass import FramePass
 from assonance.utils.lock import locked
 
 
@@ -297,3 +299,24 @@ def test_what_results_depend_on_is_listed_value_by_value(tmp_path, monkeypatch):
         "settings.folds": 5,
         "seeds": {"b": "a"},
     }
+
+
+@pytest.mark.parametrize("stage", ["layers", "report"])
+def test_a_folder_that_is_removed_meanwhile_is_named_or_made_again(
+    stage, pair, speech, tmp_path, monkeypatch
+):
+    out = tmp_path / "run"
+    where, name = {"layers": (FramePass, "_tile"), "report": (runs, "render")}[stage]
+    computed = getattr(where, name)
+
+    def removed(*given, **about):
+        shutil.rmtree(out)
+        return computed(*given, **about)
+
+    monkeypatch.setattr(where, name, removed)
+    outcome = run(*command("compare", pair, speech, out, *FEW))
+    if stage == "layers":
+        check_error(outcome, f"{out / 'activations'}", "no activations of")
+    else:
+        assert outcome.status == 0, outcome.err
+        assert {"config.yaml", "results.nc", "report.html"} <= {each.name for each in out.iterdir()}

@@ -344,7 +344,8 @@ class ActivationStore:
             opened = safe_open(path, framework="numpy")
         except FileNotFoundError as error:
             raise AssonanceError(
-                f"{printable(self.folder)}: no activations of {printable(utterance)}; extract them"
+                f"{printable(self.folder)}: no activations of {printable(utterance)}; "
+                "the same command computes them"
             ) from error
         except (OSError, SafetensorError) as error:
             raise self._damaged(utterance) from error

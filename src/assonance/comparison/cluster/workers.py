@@ -144,7 +144,7 @@ def connected(cluster: Cluster) -> Iterator[Any]:
             for each in client.scheduler_info()["workers"]
         ]
         yield client
-        del started  # what nobody waits for is not computed
+        del started  # held until here: Dask drops a task whose future nobody holds
 
 
 def working(
