@@ -102,21 +102,21 @@ def run_command(arguments: Sequence[str]) -> Ran:
     """Run `assonance` in a process of its own."""
     program = "from assonance.cli.main import main; main()"
     started = time.perf_counter()
-    process = subprocess.Popen(
+    lines: list[str] = []
+    first = None
+    with subprocess.Popen(
         [sys.executable, "-c", program, *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    lines: list[str] = []
-    first = None
-    for line in process.stderr or ():
-        lines.append(line.rstrip())
-        if line.startswith(FIRST_REPORT):
-            first = time.perf_counter() - started
-    _, status, used = os.wait4(process.pid, 0)  # unlike wait, with the memory of this process
-    process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - started
+    ) as process:
+        for line in process.stderr or ():
+            lines.append(line.rstrip())
+            if line.startswith(FIRST_REPORT):
+                first = time.perf_counter() - started
+        _, status, used = os.wait4(process.pid, 0)  # unlike wait, with the memory of this process
+        process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.perf_counter() - started
     if process.returncode:
         raise SystemExit("\n".join(lines))
     stages: dict[str, float] = {}

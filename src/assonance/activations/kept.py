@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assonance.activations.store import CARD, SHARDS, ActivationStore
+from assonance.activations.card import CARD
+from assonance.activations.store import SHARDS, ActivationStore
 from assonance.errors import AssonanceError, printable
 from assonance.utils.files import slug
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from assonance.activations.card import open_card
 from assonance.activations.rounding import FULL, Rounding, rounded, rounding
 from assonance.errors import AssonanceError, printable
 from assonance.settings import Stored
@@ -23,7 +24,7 @@ _FORMAT = "3"
 _HALF = "stored as"  # key of a fingerprint: the number format of the frames, if not float32
 _SUM = "sum of "  # prefix of a layer's label: sums of its neurons over the utterance
 _TIMES = "times of frames"
-CARD, SHARDS = "store.json", "*.safetensors"
+SHARDS = "*.safetensors"
 _ABANDONED = 3600.0  # seconds after which a temporary file no longer has a writer
 
 
@@ -68,16 +69,9 @@ class ActivationStore:
         self._verify = verify
         self.layers = dict(layers)
         contents = {"format": _FORMAT, "fingerprint": self.fingerprint, "layers": self.layers}
-        record = json.dumps(contents, indent=1, ensure_ascii=False).encode()
-        self._made_with = hashlib.sha256(record).hexdigest()
         with self._named_errors():
             self.folder.mkdir(parents=True, exist_ok=True)
-            card = self.folder / CARD
-            # Another process may open a new store at the same time, and writes the same card.
-            if not card.exists() and self._is_new():
-                write_together({card: record})
-            else:
-                self._check_card(card, contents)
+            self._made_with = open_card(self.folder, contents)
             for leftover in self.folder.glob("*.tmp"):
                 with suppress(FileNotFoundError):  # its writer has just renamed it
                     if time.time() - leftover.stat().st_mtime > _ABANDONED:
@@ -301,17 +295,14 @@ class ActivationStore:
             about: dict[str, Any] = json.loads(shard.metadata()["assonance"])
             views = {name: shard.get_slice(name) for name in about["checksums"]}
             found = {name: (each.get_dtype(), each.get_shape()) for name, each in views.items()}
-            expected = {
-                label: (f"F{8 * self._dtype.itemsize}", [about["frames"], width])
-                for label, width in self.layers.items()
-            }
-            expected |= {_SUM + label: ("F64", [width]) for label, width in self.layers.items()}
-            expected[_TIMES] = ("F64", [about["frames"]])
+            frames, stored = about["frames"], f"F{8 * self._dtype.itemsize}"
+            expected = {each: (stored, [frames, width]) for each, width in self.layers.items()}
+            expected |= {_SUM + each: ("F64", [width]) for each, width in self.layers.items()}
             valid = (
                 about["store"] == self._made_with
                 and isinstance(about["audio"], str)
                 and self._shard(about["utterance"]) == path
-                and found == expected
+                and found == expected | {_TIMES: ("F64", [frames])}
             )
         except (SafetensorError, ValueError, TypeError, KeyError, AttributeError):
             return None  # the header is damaged
@@ -361,46 +352,6 @@ class ActivationStore:
             "extract again to replace it"
         )
 
-    def _check_card(self, card: Path, contents: Mapping[str, Any]) -> None:
-        try:
-            found = json.loads(card.read_bytes())
-            valid = {"fingerprint", "layers"} <= set(found)
-        except (ValueError, TypeError):
-            valid = False
-        if not valid:
-            raise AssonanceError(
-                f"{printable(card)}: not readable as a store of activations; "
-                "delete the folder or name another"
-            )
-        stored = {"format": found.get("format"), **found["fingerprint"], "layers": found["layers"]}
-        current = {"format": _FORMAT, **self.fingerprint, "layers": self.layers}
-        differing = [key for key in {**current, **stored} if current.get(key) != stored.get(key)]
-        if differing:
-            raise AssonanceError(
-                f"{printable(self.folder)}: made with "
-                + ", ".join(f"{key} {_short(stored.get(key))}" for key in differing)
-                + ", now "
-                + ", ".join(f"{key} {_short(current.get(key))}" for key in differing)
-                + "; delete the folder or name another"
-            )
-
-    def _is_new(self) -> bool:
-        """Return whether the folder is empty; False if another process has made a store of it.
-
-        Raises
-        ------
-        AssonanceError
-            It holds other files.
-        """
-        if all(path.suffix == ".tmp" for path in self.folder.iterdir()):
-            return True
-        if not (self.folder / CARD).exists():
-            raise AssonanceError(
-                f"{printable(self.folder)}: holds files but is no store of activations; "
-                "name an empty or new folder"
-            )
-        return False
-
     @contextmanager
     def _named_errors(self) -> Iterator[None]:
         try:
@@ -410,9 +361,3 @@ class ActivationStore:
                 f"{printable(self.folder)}: cannot keep activations here: "
                 f"{error.strerror or error}; free some space, or name another folder"
             ) from error
-
-
-def _short(value: object) -> str:
-    """Format a value of a fingerprint; of a hash only the first digits."""
-    text = printable(str(value))
-    return text if len(text) <= 40 else f"{text[:12]}…"
