@@ -51,6 +51,21 @@ def command(unmeasured):
     return [*unmeasured, *("-m", "maxcorr", "-m", "cka", "-m", "attn_frobenius")]
 
 
+@pytest.fixture(scope="module")
+def without_workers(tmp_path_factory):
+    """The results of a command without workers, which is run once."""
+    known = {}
+
+    def results(command):
+        if (key := tuple(command)) not in known:
+            out = tmp_path_factory.mktemp("alone") / "run"
+            assert run(command, out).returncode == 0
+            known[key] = (out / "results.nc").read_bytes()
+        return known[key]
+
+    return results
+
+
 def run(command, out, *options):
     return subprocess.run(
         [*command, "--out", str(out), *options],
@@ -149,10 +164,11 @@ STAGES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_worker_that_dies_in_a_stage_costs_its_task_only(stage, unmeasured, tmp_path):
+def test_a_worker_that_dies_in_a_stage_costs_its_task_only(
+    stage, unmeasured, without_workers, tmp_path
+):
     measures, pattern = STAGES[stage]
     command = [*unmeasured, *(word for each in measures for word in ("-m", each))]
-    assert run(command, tmp_path / "a").returncode == 0
     out = tmp_path / "b"
     address, scheduler, worker = a_scheduler(tmp_path)
     with answering(address, *scheduler), dask(*worker) as victim, dask(*worker):
@@ -174,12 +190,11 @@ def test_a_worker_that_dies_in_a_stage_costs_its_task_only(stage, unmeasured, tm
     assert len(versions) > 1
     if "attention" not in pattern:  # where pieces grow utterance by utterance
         assert all(len(each) == 1 for each in versions.values()), "what was finished was done again"
-    assert (out / "results.nc").read_bytes() == (tmp_path / "a" / "results.nc").read_bytes()
+    assert (out / "results.nc").read_bytes() == without_workers(command)
 
 
 @pytest.mark.slow
-def test_a_worker_that_joins_late_takes_up_the_work(command, tmp_path):
-    assert run(command, tmp_path / "a").returncode == 0
+def test_a_worker_that_joins_late_takes_up_the_work(command, without_workers, tmp_path):
     out = tmp_path / "b"
     address, scheduler, worker = a_scheduler(tmp_path)
     with answering(address, *scheduler):
@@ -189,12 +204,11 @@ def test_a_worker_that_joins_late_takes_up_the_work(command, tmp_path):
         with dask(*worker):  # the only one now
             said = started.communicate(timeout=DEADLINE)[1]
     assert started.returncode == 0, said[-2000:]
-    assert (out / "results.nc").read_bytes() == (tmp_path / "a" / "results.nc").read_bytes()
+    assert (out / "results.nc").read_bytes() == without_workers(command)
 
 
 @pytest.mark.slow
-def test_after_the_scheduler_has_died_the_same_command_goes_on(command, tmp_path):
-    assert run(command, tmp_path / "a").returncode == 0
+def test_after_the_scheduler_has_died_the_same_command_goes_on(command, without_workers, tmp_path):
     out = tmp_path / "b"
     address, scheduler, worker = a_scheduler(tmp_path)
     with answering(address, *scheduler) as killed, dask(*worker):
@@ -208,7 +222,7 @@ def test_after_the_scheduler_has_died_the_same_command_goes_on(command, tmp_path
     with answering(address, *scheduler), dask(*worker):
         again = run(command, out, "--scheduler", address)
     assert again.returncode == 0, again.stderr[-2000:]
-    assert (out / "results.nc").read_bytes() == (tmp_path / "a" / "results.nc").read_bytes()
+    assert (out / "results.nc").read_bytes() == without_workers(command)
 
 
 @pytest.mark.slow
