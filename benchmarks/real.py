@@ -34,6 +34,7 @@ import torch
 import transformers
 
 from assonance import Comparison, Corpus
+from assonance.cli.run import FIRST_REPORT
 from assonance.comparison.forecast.forecast import ATTENTION, LAYERS, READING
 from assonance.comparison.plan import BOTH
 from assonance.demo import SPEECH
@@ -57,7 +58,6 @@ SIZES: dict[str, dict[str, Any]] = {
     },
 }
 CLASSES = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM"}
-FIRST_REPORT = "a preliminary report"
 STAGE = re.compile(r"(.+): done in (\d+) s")
 
 

@@ -310,11 +310,9 @@ class ActivationStore:
 
     def _verified(self, utterance: str) -> dict[str, Any] | None:
         """Read the header of an utterance's shard; None unless all its checksums are right."""
-        about = self._header(self._shard(utterance))
-        if about is None:
-            return None
         try:
-            self._tensors(utterance, about["checksums"])
+            with self._opened(utterance) as (shard, about):
+                self._checked(utterance, shard, about, about["checksums"])
         except AssonanceError:
             return None
         return about
@@ -322,7 +320,13 @@ class ActivationStore:
     def _tensors(self, utterance: str, names: Iterable[str]) -> dict[str, NDArray[Any]]:
         """Read tensors of a shard and verify their checksums."""
         with self._opened(utterance) as (shard, about):
-            tensors = {name: shard.get_tensor(name) for name in names}
+            return self._checked(utterance, shard, about, names)
+
+    def _checked(
+        self, utterance: str, shard: Any, about: Mapping[str, Any], names: Iterable[str]
+    ) -> dict[str, NDArray[Any]]:
+        """Read tensors of an open shard and verify their checksums."""
+        tensors = {name: shard.get_tensor(name) for name in names}
         for name, tensor in tensors.items():
             if zlib.crc32(tensor.data) != about["checksums"][name]:
                 raise self._damaged(utterance)

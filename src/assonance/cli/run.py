@@ -49,6 +49,9 @@ from assonance.tables.heads import head_measures
 from assonance.utils.files import is_folder, slug, write_text
 from assonance.utils.progress import Progress
 
+# How the line begins that names a report before the results are complete.
+FIRST_REPORT = "a preliminary report"
+
 
 def run(
     models: Sequence[str],
@@ -115,7 +118,7 @@ def run(
         def show(first: Comparison) -> None:
             out.show_early(first, _texts(first, pairs_of(first, diff=diff)))
             report = printable(out.path / PRELIMINARY / REPORT)
-            progress.announce(f"a preliminary report, the rest to follow: {report}")
+            progress.announce(f"{FIRST_REPORT}, the rest to follow: {report}")
 
         shown = show if early else None
         comparison = prepared.run(out.path, progress, out.activations, shown, work)
