@@ -87,3 +87,13 @@ def test_a_folder_is_made_to_be_locked_and_named_if_it_cannot_be(tmp_path):
     refused = pytest.raises(AssonanceError, match="file/run: cannot be written")
     with refused, locked(tmp_path / "file" / "run"):
         pytest.fail("held")
+
+
+def test_a_folder_that_it_made_goes_if_nothing_is_in_it(tmp_path):
+    empty, full, before = (tmp_path / name for name in ("empty", "full", "before"))
+    before.mkdir()
+    for folder in (empty, full, before):
+        with locked(folder):
+            if folder is full:
+                (folder / "results").touch()
+    assert {each.name for each in tmp_path.iterdir()} == {"full", "before"}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assonance.errors import AssonanceError, error_text, printable
+from assonance.utils.files import is_folder
 
 try:
     import fcntl
@@ -30,7 +31,7 @@ def locked(folder: Path) -> Iterator[None]:
     Parameters
     ----------
     folder
-        The folder; made if there is none.
+        The folder; made if there is none, and then removed at the end if nothing is in it.
 
     Raises
     ------
@@ -42,6 +43,7 @@ def locked(folder: Path) -> Iterator[None]:
         yield
         return
     path = folder / LOCK
+    made = not is_folder(folder)
     with suppress(OSError):  # what cannot be made cannot be locked, which names it
         folder.mkdir(parents=True, exist_ok=True)
     descriptor = _acquire(path)
@@ -66,6 +68,8 @@ def locked(folder: Path) -> Iterator[None]:
         finally:
             with suppress(OSError):
                 path.unlink()
+                if made:
+                    folder.rmdir()  # only if it is empty
     finally:
         os.close(descriptor)
 
