@@ -13,14 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 sys.argv[:] = ["/usr/bin/assonance", "compare", "a b", "--out", "c"]
 from assonance.cli.interruption import leaving_soon
 from assonance.utils.temporary import temporary_folder
-with leaving_soon(), temporary_folder() as folder:
-    print(folder, flush=True)
-    {work}
+def program():
+    with temporary_folder() as folder:
+        print(folder, flush=True)
+        {work}
+leaving_soon(program)
 """
 WORK = {
     "in Python": "time.sleep(600)",
     "on other threads": "with ThreadPoolExecutor(2) as pool: list(pool.map(time.sleep, [600] * 4))",
-    "deaf": "\n    ".join(
+    "deaf": "\n        ".join(
         ["while True:", "    try: time.sleep(600)", "    except BaseException: pass"]
     ),
 }

@@ -5,8 +5,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 from assonance.errors import one_line
@@ -21,15 +21,14 @@ class Interrupted(BaseException):
     """The run is to stop. No library takes this for an error of its own."""
 
 
-@contextmanager
-def leaving_soon() -> Iterator[None]:
-    """Stop at Ctrl-C or SIGTERM: by an exception and, if that takes long, at once.
+def leaving_soon(program: Callable[[], None]) -> None:
+    """Run a program that Ctrl-C or SIGTERM stops: by an exception and, if that takes long, at once.
 
     Work on other threads, or in a library, can take longer than anyone wants to wait. Every file is
     written whole or not at all, so leaving at any moment loses only what is in work.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        program()
         return
     stopped: list[int] = []
 
@@ -40,20 +39,22 @@ def leaving_soon() -> Iterator[None]:
 
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    earlier = {number: signal.signal(number, stop) for number in _SIGNALS}
+    threading.Thread(target=_watch, args=(reader,), daemon=True).start()
     # The number of a signal is written to the pipe at once, even while the main thread is busy.
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    threading.Thread(target=_watch, args=(reader,), daemon=True).start()
-    try:
-        yield
+    earlier = {number: signal.getsignal(number) for number in _SIGNALS}
+    try:  # from here on, a signal raises
+        for number in _SIGNALS:
+            signal.signal(number, stop)
+        program()
     except BaseException:
         if stopped:
             _leave(stopped[0])
         raise
     finally:
-        signal.set_wakeup_fd(before)
         for number, handler in earlier.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(before)
         os.close(writer)  # ends the watch
 
 

@@ -1,7 +1,6 @@
 """Define the commands: `assonance compare`, `diff`, `demo`, `claims`, `models` and more."""
 
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,7 @@ import typer
 from assonance.__about__ import __version__
 from assonance.cli import catalogue, corpus, model, store
 from assonance.cli.added import add, with_those_of
-from assonance.cli.checks import check_names
+from assonance.cli.checks import check_names, parse_pairs
 from assonance.cli.cluster_options import Workers
 from assonance.cli.configured import Start, configured
 from assonance.cli.extract import extract
@@ -114,8 +113,8 @@ def compare(
     """
     options = Options(
         *(measuring, certainty, machine, speech, rows, layers, checkpoints, on_error),
-        seeds=_parse_pairs("--seed-of", "SECOND=FIRST", seed_of),
-        tuned_from=_parse_pairs("--tuned-from", "TUNED=BASE", tuned_from),
+        seeds=parse_pairs("--seed-of", "SECOND=FIRST", seed_of),
+        tuned_from=parse_pairs("--tuned-from", "TUNED=BASE", tuned_from),
     )
     cluster = workers.build()
     job = configured(context, start, models, audio, options)
@@ -369,32 +368,22 @@ for name, inner in (("corpus", corpus.app), ("model", model.app), ("store", stor
     app.add_typer(inner, name=name, rich_help_panel=BESIDE)
 
 
-def _parse_pairs(option: str, form: str, texts: Sequence[str]) -> dict[str, str]:
-    """Parse texts of the form KEY=VALUE; each key has one value, other than itself."""
-    pairs: dict[str, str] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not (key and equals and value):
-            raise AssonanceError(f"{option} {text!r}: not of the form {form}")
-        if key == value:
-            raise AssonanceError(f"{option} {text!r}: a model cannot be its own; write {form}")
-        if pairs.setdefault(key, value) != value:
-            raise AssonanceError(
-                f"{option} {text!r}: {key!r} was already given {pairs[key]!r}; give one"
-            )
-    return pairs
-
-
 def main() -> None:
     """Run the command line; print an AssonanceError as one line and exit with status 1."""
-    with leaving_soon():
-        try:
-            app()
-        except AssonanceError as error:
-            say(f"error: {error}", err=True)
-            sys.exit(1)
-        except (MemoryError, RuntimeError, ImportError) as error:
-            if not lacks_memory(error):
-                raise
-            say(f"error: {too_little_memory(error)}", err=True)
-            sys.exit(1)
+    leaving_soon(_main)
+
+
+def _main() -> None:
+    try:
+        app()
+    except AssonanceError as error:
+        sys.exit(_failed(error))
+    except (MemoryError, RuntimeError, ImportError) as error:
+        if not lacks_memory(error):
+            raise
+        sys.exit(_failed(too_little_memory(error)))
+
+
+def _failed(why: object) -> int:
+    say(f"error: {why}", err=True)
+    return 1

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -298,8 +298,11 @@ except KeyboardInterrupt:
             text=True,
         ) as process:
             assert process.stdout.readline() == "bytes\n"
-            process.send_signal(signal.SIGINT)
-            out, _ = process.communicate(timeout=60)
+            for _ in range(30):  # one that comes while memory is freed is lost to Python
+                process.send_signal(signal.SIGINT)
+                with suppress(subprocess.TimeoutExpired):
+                    out, _ = process.communicate(timeout=2)
+                    break
         assert not hub.release.is_set()  # the server still holds the rest back
     assert out.splitlines()[-1] == "left"
     assert process.returncode == 0
