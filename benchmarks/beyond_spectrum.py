@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from assonance.comparison.beyond_spectrum import MEASURE, of_models
-from assonance.comparison.compare import prepare
+from assonance.comparison.prepared import prepare
 from assonance.comparison.request import Request
 from assonance.corpus import Reading
 from assonance.demo import SPEECH

@@ -12,7 +12,6 @@ import yaml
 from safetensors.numpy import save_file
 
 from assonance.comparison.cluster.workers import EXTRACT
-from assonance.comparison.compare import Prepared, prepare
 from assonance.comparison.configuration import Configuration
 from assonance.comparison.forecast.counts import count_comparison
 from assonance.comparison.forecast.forecast import (
@@ -23,6 +22,7 @@ from assonance.comparison.forecast.forecast import (
     make_forecast,
 )
 from assonance.comparison.plan import READING as TOGETHER
+from assonance.comparison.prepared import Prepared, prepare
 from assonance.models.loading import outline_all
 from assonance.scoring.attention_sums import batches
 from assonance.scoring.frame_pass import SCORES

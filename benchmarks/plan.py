@@ -19,10 +19,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from assonance.comparison.compare import prepare
 from assonance.comparison.forecast.counts import count_comparison
 from assonance.comparison.forecast.forecast import ATTENTION, bytes_under, make_forecast
 from assonance.comparison.plan import BOTH
+from assonance.comparison.prepared import prepare
 from assonance.comparison.request import Request
 from assonance.corpus import Reading
 from assonance.measures.roles import STANDARD

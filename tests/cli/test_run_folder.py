@@ -18,7 +18,7 @@ from signals import voice
 from assonance import Comparison
 from assonance.cli import run as runs
 from assonance.cli.run_folder import RunFolder, _flat
-from assonance.comparison.compare import FLOORS_FOLLOW
+from assonance.comparison.prepared import FLOORS_FOLLOW
 from assonance.scoring.frame_pass import FramePass
 from assonance.utils.lock import locked
 

@@ -75,9 +75,9 @@ def test_log_mel_frames_change_no_other_number(checkpoint, speech, monkeypatch, 
     ]
     few = Settings("few", groups=5, shifts=1)
     beside = compare(models, speech, ["maxcorr", "mincorr", "cka", "attn_js"], settings=few)
-    load = assonance.comparison.compare.load_roster
+    load = assonance.comparison.prepared.load_roster
     monkeypatch.setattr(
-        "assonance.comparison.compare.load_roster",
+        "assonance.comparison.prepared.load_roster",
         lambda *given, **options: {
             name: each for name, each in load(*given, **options).items() if not each.baseline
         },

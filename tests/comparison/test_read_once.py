@@ -8,9 +8,9 @@ import pytest
 import soundfile
 
 from assonance import Corpus, compare
-from assonance.comparison import compare as module
-from assonance.comparison.compare import prepare
+from assonance.comparison import prepared as module
 from assonance.comparison.plan import READING
+from assonance.comparison.prepared import prepare
 from assonance.comparison.read_once import seconds_with_attention
 from assonance.comparison.request import Request
 from assonance.errors import AssonanceWarning, UnusableAudio

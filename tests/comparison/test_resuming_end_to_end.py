@@ -11,8 +11,10 @@ import pytest
 from assonance import (
     compare,
 )
-from assonance.comparison.compare import FLOORS_FOLLOW, PRELIMINARY, prepare
+from assonance.comparison.prepared import FLOORS_FOLLOW, LAYERS_FOLLOW, PRELIMINARY, prepare
 from assonance.comparison.request import Request
+from assonance.report.page import render
+from assonance.report.findings import summary
 from assonance.settings import Settings
 from assonance.utils.progress import Silent
 
@@ -137,7 +139,7 @@ def test_results_of_the_models_come_before_those_of_the_floors(pair, speech, tmp
     shown = []
     prepared = prepared_for(pair, speech, EACH_KIND)
     whole = prepared.run(tmp_path, Silent(), early=shown.append)
-    (first,) = shown
+    _, first = shown
     assert first.models == whole.models
     assert [each.name for each in first.provenance.models] == list(whole.models)
     for name in ("scores", "intervals", "nulls"):
@@ -149,6 +151,20 @@ def test_results_of_the_models_come_before_those_of_the_floors(pair, speech, tmp
     assert first.provenance.notes[0] == FLOORS_FOLLOW
 
 
+def test_heads_come_before_layers_where_models_are_run_once_for_both(pair, speech, tmp_path):
+    shown = []
+    whole = prepared_for(pair, speech, EACH_KIND).run(tmp_path, Silent(), early=shown.append)
+    first, _ = shown
+    assert first.provenance.notes[0] == LAYERS_FOLLOW
+    assert first.provenance.measures == ("attn_frobenius",)
+    assert set(first.scores) == {"attn_frobenius"}
+    assert first.scores["attn_frobenius"].identical(whole.scores["attn_frobenius"])
+    assert first.intervals["attn_frobenius"].identical(whole.intervals["attn_frobenius"])
+    assert first.heads.identical(whole.heads)
+    assert not first.neurons
+    assert LAYERS_FOLLOW in render(first, summary(first))
+
+
 def test_scores_come_before_replicates_that_fit_again_and_change_no_bit(pair, speech, tmp_path):
     shown = []
     prepared = [prepared_for(pair, speech, EACH_KIND, refit=True) for _ in range(2)]
@@ -157,7 +173,7 @@ def test_scores_come_before_replicates_that_fit_again_and_change_no_bit(pair, sp
     found.save(tmp_path / "a.nc")
     whole.save(tmp_path / "b.nc")
     assert (tmp_path / "a.nc").read_bytes() == (tmp_path / "b.nc").read_bytes()
-    (first,) = shown
+    _, first = shown
     assert first.scores.identical(whole.scores)
     assert first.neurons.identical(whole.neurons)
     assert first.heads.identical(whole.heads)
@@ -169,8 +185,9 @@ def test_scores_come_before_replicates_that_fit_again_and_change_no_bit(pair, sp
 
 def test_with_one_tile_or_without_floors_there_is_nothing_earlier(pair, speech, tmp_path):
     shown = []
+    prepared = prepared_for(pair, speech, EACH_KIND)
+    replace(prepared, memory=1e10).run(tmp_path / "one", Silent(), early=shown.append)
     prepared = prepared_for(pair, speech, ["cka"])
-    replace(prepared, memory=1e10).run(tmp_path, Silent(), early=shown.append)
     request = replace(prepared.request, twins=False)
     prepare(pair, speech, request, Silent()).run(tmp_path, Silent(), early=shown.append)
     assert shown == []

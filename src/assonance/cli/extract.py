@@ -60,8 +60,8 @@ def extract(
     chosen = Part.parse(extracting.part)
     check_names(models, audio)
 
-    from assonance.comparison.compare import prepare
     from assonance.comparison.parts import extract_part, missing_parts
+    from assonance.comparison.prepared import prepare
     from assonance.comparison.request import Request
     from assonance.utils.lock import refuse_locked
     from assonance.utils.progress_bars import Bars

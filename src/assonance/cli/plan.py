@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from assonance.cli.lines import say
-from assonance.comparison.compare import prepare
 from assonance.comparison.forecast.counts import Counts, count_comparison
 from assonance.comparison.forecast.forecast import Forecast, free_bytes, make_forecast
+from assonance.comparison.prepared import prepare
 from assonance.comparison.request import Request
 from assonance.errors import printable
 from assonance.models.loading import outline_all

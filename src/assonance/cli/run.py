@@ -26,7 +26,6 @@ from assonance.cli.run_folder import (
 from assonance.cli.sound import check_sound, described, sound_of
 from assonance.comparison import relations
 from assonance.comparison.cluster.workers import connected, working
-from assonance.comparison.compare import prepare
 from assonance.comparison.configuration import Configuration
 from assonance.comparison.forecast.counts import count_comparison
 from assonance.comparison.forecast.forecast import check_disk
@@ -34,6 +33,7 @@ from assonance.comparison.kept_run import kept_by
 from assonance.comparison.lookup import open_run
 from assonance.comparison.moments import Sound
 from assonance.comparison.parts import refuse_incomplete
+from assonance.comparison.prepared import prepare
 from assonance.comparison.relations import FineTuning
 from assonance.comparison.request import Request
 from assonance.comparison.result import Comparison

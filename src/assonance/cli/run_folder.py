@@ -13,7 +13,7 @@ import yaml
 
 from assonance.activations.kept import remove
 from assonance.comparison import lookup
-from assonance.comparison.compare import PIECES, Prepared
+from assonance.comparison.prepared import PIECES, Prepared
 from assonance.comparison.result import Comparison
 from assonance.errors import AssonanceError, error_text, printable
 from assonance.utils.files import (

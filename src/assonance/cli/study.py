@@ -14,7 +14,7 @@ from assonance.cli.lines import say
 from assonance.cli.plan import show_plan
 from assonance.cli.run_folder import RunFolder
 from assonance.comparison.beyond_spectrum import MEASURE, of_models
-from assonance.comparison.compare import prepare
+from assonance.comparison.prepared import prepare
 from assonance.comparison.request import Request
 from assonance.corpus import Reading
 from assonance.demo import SPEECH

@@ -16,8 +16,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
-from assonance.comparison.compare import Prepared
 from assonance.comparison.extracted import extract_all
+from assonance.comparison.prepared import Prepared
 from assonance.errors import AssonanceError, printable
 from assonance.measures import find
 from assonance.scoring.frame_pass import FramePass, resample_frames

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from assonance.activations.extraction import fill, open_store
-from assonance.comparison.compare import Prepared
 from assonance.comparison.extracted import store_folder
+from assonance.comparison.prepared import Prepared
 from assonance.corpus import Corpus, LeftOut
 from assonance.corpus.parts import Part
 from assonance.errors import AssonanceError, UnusableAudio, printable

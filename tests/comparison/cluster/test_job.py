@@ -6,9 +6,10 @@ import pytest
 
 from assonance import AssonanceError, Configuration
 from assonance.comparison.cluster.job import Job, compute_piece, read_speech
-from assonance.comparison.compare import PIECES, compare_request, prepare
+from assonance.comparison.compare import compare_request
 from assonance.comparison.extracted import extract_all
 from assonance.comparison.plan import READING
+from assonance.comparison.prepared import PIECES, prepare
 from assonance.comparison.read_once import plan_with_attention
 from assonance.scoring.attention_pass import ATTENTION, AttentionPass
 from assonance.scoring.frame_pass import LAYERS, SCORES, FramePass

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from assonance.comparison import compare as module
-from assonance.comparison.compare import prepare
+from assonance.comparison import prepared as module
 from assonance.comparison.forecast.counts import count_comparison
+from assonance.comparison.prepared import prepare
 from assonance.comparison.request import Request
 from assonance.corpus import Reading
 from assonance.errors import AssonanceError

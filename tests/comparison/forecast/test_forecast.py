@@ -10,7 +10,6 @@ import torch
 import transformers
 from torch.utils.flop_counter import FlopCounterMode
 
-from assonance.comparison.compare import prepare
 from assonance.comparison.forecast import forecast as module
 from assonance.comparison.forecast.counts import count_comparison
 from assonance.comparison.forecast.forecast import Forecast, check_disk, make_forecast
@@ -20,6 +19,7 @@ from assonance.comparison.forecast.model_probe import (
     ReadingCosts,
     attention_seconds,
 )
+from assonance.comparison.prepared import prepare
 from assonance.comparison.request import Request
 from assonance.errors import AssonanceError
 from assonance.models.loading import Loading, load_model, outline_all

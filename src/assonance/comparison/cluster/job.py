@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from assonance.activations.extraction import fill, open_store
-from assonance.comparison.compare import PIECES, Prepared, prepare
 from assonance.comparison.configuration import Configuration
 from assonance.comparison.extracted import Extracted, extract_all, let_rest, store_folder
 from assonance.comparison.plan import READING
+from assonance.comparison.prepared import PIECES, Prepared, prepare
 from assonance.comparison.read_once import plan_with_attention
 from assonance.errors import AssonanceError, printable
 from assonance.utils.memory import keep_freed_memory

@@ -10,9 +10,9 @@ from typing import Any
 from assonance.activations.extraction import open_store
 from assonance.comparison.cluster.choice import HERE, Cluster, unanswered
 from assonance.comparison.cluster.job import Job, compute_piece, load_libraries, read_speech
-from assonance.comparison.compare import Prepared
 from assonance.comparison.configuration import Configuration
 from assonance.comparison.extracted import needs_frames, store_folder
+from assonance.comparison.prepared import Prepared
 from assonance.errors import AssonanceError
 from assonance.utils import work
 from assonance.utils.cores import cores

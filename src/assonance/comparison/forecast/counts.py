@@ -10,9 +10,9 @@ from functools import cached_property
 from itertools import count
 
 from assonance.activations.planned import plan_extraction, planned_bytes
-from assonance.comparison.compare import Prepared
 from assonance.comparison.extracted import Extracted, keep_shared, needs_frames
 from assonance.comparison.plan import ComparisonPlan
+from assonance.comparison.prepared import Prepared
 from assonance.comparison.read_once import seconds_with_attention
 from assonance.corpus import Corpus, Utterance
 from assonance.errors import AssonanceError
