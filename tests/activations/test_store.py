@@ -201,6 +201,15 @@ def test_a_damaged_number_is_never_read(store):
         store.read("a")
 
 
+def test_damage_after_a_shard_was_verified_is_found(store):
+    write(store, "a", activations(), "audio")
+    assert store.holds("a", "audio")
+    assert_same(store.read("a"), activations())
+    damage(shard_of(store), -1)
+    with pytest.raises(AssonanceError, match="damaged"):
+        store.read("a")
+
+
 def test_damage_that_is_not_looked_for_is_found_by_whoever_reads(store):
     write(store, "a", activations(), "audio")
     damage(shard_of(store), -1)

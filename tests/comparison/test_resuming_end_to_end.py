@@ -13,8 +13,8 @@ from assonance import (
 )
 from assonance.comparison.prepared import FLOORS_FOLLOW, LAYERS_FOLLOW, PRELIMINARY, prepare
 from assonance.comparison.request import Request
-from assonance.report.page import render
 from assonance.report.findings import summary
+from assonance.report.page import render
 from assonance.settings import Settings
 from assonance.utils.progress import Silent
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assonance.scoring.tiles import Tile, plan, size, stacks
+from assonance.scoring.tiles import Tile, layer_size, new_layers, plan, size, stacks
 
 FLOAT64 = 8
 names = st.lists(st.text(max_size=6), min_size=1, max_size=12, unique=True)
@@ -114,6 +114,33 @@ def test_kernels_of_sampled_frames_count_too(count, sampled, memory):
         kept = FLOAT64 * sampled**2 * len(tile.layers)
         assert size(tile, widths, **about, **kernels) >= size(tile, widths, **about) + kept
         assert len(tile.layers) <= 2 or kept <= memory
+
+
+@given(st.integers(2, 14), st.integers(1, 60), st.floats(min_value=1e4, max_value=1e6))
+def test_layers_that_a_later_tile_needs_stay_in_memory_where_there_is_room(count, width, memory):
+    widths = {f"layer {number}": width for number in range(count)}
+    sums = {"groups": 4, "folds": 2}
+    tiles = plan(widths, everything, **sums, memory=memory)
+    own = layer_size(width, **sums)
+    there = set()
+    for number, tile in enumerate(tiles):
+        later = {name for each in tiles[number + 1 :] for name in each.layers}
+        waiting = (there - {*tile.layers}) & later
+        room = memory - size(tile, widths, **sums)
+        assert set(tile.kept) <= waiting
+        assert len(tile.kept) == min(len(waiting), max(int(room / own), 0))
+        there = {*tile.layers, *tile.kept}
+    computed = [name for new in new_layers(tiles) for name in new]
+    assert set(computed) == set(widths)
+
+
+def test_layers_are_computed_once_if_all_stay():
+    widths = {f"layer {number}": 64 for number in range(12)}
+    sums = {"groups": 20, "folds": 5}
+    memory = 12 * layer_size(64, **sums) + 30e6
+    tiles = plan(widths, everything, **sums, memory=memory)
+    assert len(tiles) > 1
+    assert sum(map(len, new_layers(tiles))) == len(widths)
 
 
 def test_a_strip_of_rows_meets_all_columns_before_the_next():

@@ -3,7 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from assonance.statistics.lazy import lazy, once
+from assonance.statistics.lazy import forget, lazy, once
 
 
 class Layer:
@@ -47,6 +47,14 @@ def test_values_are_kept_by_key():
     assert once(layer, ("a", 1), lambda: 2) == 2
     assert once(layer, ("a", 1), lambda: 3) == 2
     assert once(layer, ("a", 2), lambda: 3) == 3
+
+
+def test_a_value_that_was_let_go_is_computed_again():
+    layer = Layer()
+    first = layer.norm
+    forget(layer, "norm", "never computed")
+    assert layer.norm is not first
+    assert layer.calls == 2
 
 
 def test_the_documentation_is_that_of_the_function():

@@ -10,6 +10,7 @@ from material import make_layers
 from assonance.measures.neurons import rotations
 from assonance.statistics.layer_groups import LayerGroups
 from assonance.statistics.left_out import correlations_without, rotated_norms, strongest_rotated
+from assonance.utils.memory import Scratch
 
 VARIED = make_layers({"a": 4, "b": 3}, len(GROUPS))
 KEPT = [group != GROUPS for group in range(5)] + [np.full(len(GROUPS), True)]
@@ -40,14 +41,17 @@ def test_constant_neurons_correlate_with_none():
 def test_directions_of_another_basis_have_the_norms_of_the_turned_frames(seed):
     x, _ = both(VARIED)
     (q,) = rotations(4, 1, seed)
-    for norms, kept in zip(rotated_norms(x, q), KEPT, strict=True):
+    (found,) = rotated_norms(x, x.own_cross(Scratch()), [q])
+    for norms, kept in zip(found, KEPT, strict=True):
         turned = oracles.standardised(VARIED["a"][kept]) @ q.numpy()
         np.testing.assert_allclose(norms, np.linalg.norm(turned, axis=0), atol=1e-12)
 
 
 def test_only_neurons_that_vary_are_turned():
     x, _ = both(LAYERS)
-    assert rotated_norms(x, torch.eye(3, dtype=torch.float64)).shape == (6, 3)
+    basis = torch.eye(3, dtype=torch.float64)
+    (found,) = rotated_norms(x, x.own_cross(Scratch()), [basis])
+    assert found.shape == (6, 3)
 
 
 @pytest.mark.parametrize("change", [0.01, 0.3])

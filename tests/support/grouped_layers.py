@@ -5,6 +5,7 @@ import torch
 from material import make_layers
 
 from assonance.statistics import GroupedMoments, Moments
+from assonance.utils.memory import Scratch
 
 GROUPS, FOLDS = np.random.default_rng(0).integers(5, size=120), [0, 0, 1, 1, 2]
 LAYERS = make_layers({"a": 4, "b": 3}, len(GROUPS))
@@ -25,4 +26,5 @@ def make_grouped(layers=LAYERS, dtype=torch.float64):
 
 def crossed(x, y):
     """Return the scaled products of two layers of the same moments, by group."""
-    return x.cross(y, [group.product(x.name, y.name) for group in x._grouped.groups])
+    products = [group.product(x.name, y.name) for group in x._grouped.groups]
+    return x.cross(y, products, Scratch())

@@ -8,6 +8,7 @@ from assonance.measures.matching import assignment, transport
 from assonance.measures.registry import STANDARDISED, NeuronScores, measure, spread
 from assonance.settings import Settings
 from assonance.statistics import LayerStatistics, Pair
+from assonance.statistics.held_matching import first_true
 from assonance.statistics.lazy import once
 
 # Correlations that differ by fewer machine epsilons are equal.
@@ -103,7 +104,7 @@ def maxcorr_rotated(pair: Pair, settings: Settings) -> NeuronScores:
     chosen = settings.rotations, settings.seed
     bases = once(pair.y, ("rotated", *chosen), lambda: rotated_bases(pair.y, *chosen))
     table = pair.correlation.to(pair.product_dtype)
-    best = [(table @ basis.to(table)).abs().amax(1) for basis in bases]
+    best = [(table @ basis.to(table)).abs_().amax(1) for basis in bases]
     each = torch.stack(best).to(torch.float64).clamp(max=1)
     deviations = each.std(0) if len(each) > 1 and each.numel() else torch.zeros_like(each[0])
     return NeuronScores(
@@ -183,7 +184,7 @@ def _best(pair: Pair) -> NeuronScores:
     equal = table >= best[:, None] - _ROUNDING * torch.finfo(table.dtype).eps
     columns = pair.y.varies.nonzero()[:, 0]
     match = varies.long() * 0 - 1
-    match[varies] = columns[equal.to(torch.uint8).argmax(1)]
+    match[varies] = columns[first_true(equal)]
     return NeuronScores(spread(best, varies), match)
 
 

@@ -120,7 +120,7 @@ class FramePass:
             needs={each.needs for each in measures},
             sampled=sample_indices(sum(source.sizes), settings.sample_frames, settings.seed),
         )
-        # Sums of the layers of the last tile: the next one may need them too.
+        # Sums of layers of earlier tiles that the next ones need too.
         self._known: dict[str, LayerSums] = {}
         # Parts of `HeldScores` that are the same in every tile.
         self._layers = HeldLayers()
@@ -254,9 +254,10 @@ class FramePass:
     def _sums(self, work: TileWork, pool_map: Map, advance: Advance) -> FrameSums:
         """Compute a tile's sums."""
         tile = work.tile
-        self._known = {name: self._known[name] for name in tile.layers if name in self._known}
+        staying = {*tile.layers, *tile.kept}
+        self._known = {name: each for name, each in self._known.items() if name in staying}
         sums = FrameSums(self.reader, self.plan, tile, pool_map, advance, self._known)
-        self._known = sums.layers
+        self._known |= sums.layers
         return sums
 
     def _score(self, work: TileWork, tables: TileTables, sums: FrameSums, pool_map: Map) -> None:
@@ -345,13 +346,14 @@ class FramePass:
         layers = {name: each.groups for name, each in sums.layers.items()}
         needed = [layers[name] for name in layers if any(name in pair for pair in pairs)]
 
-        blocks = sums.blocks_without()
+        blocks, full = sums.blocks_without(), sums.full
 
         def prepare(layer: LayerGroups) -> None:
             held.prepare(layer, blocks)
 
         def add(ends: Ends) -> None:
-            held.add(layers[ends[0]], layers[ends[1]], sums.products(*ends), blocks)
+            x, y = (layers[name] for name in ends)
+            held.add(x, y, sums.products(*ends), blocks, lambda: full.pair(*ends))
 
         _run(pool_map, prepare, needed)
         _run(pool_map, add, pairs)

@@ -57,16 +57,21 @@ class HeldAlignments:
         self._replicates = replicates
         self._own = own
 
-    def prepare(self, layer: LayerGroups, blocks: Sequence[HsicBlockSums]) -> None:
-        """Compare a layer with itself.
+    def lacks(self, layer: LayerGroups) -> bool:
+        """Return whether a layer is to be compared with itself first."""
+        return bool(self.names) and layer.name not in self._own
+
+    def prepare(self, layer: LayerGroups, cross: Tensor, blocks: Sequence[HsicBlockSums]) -> None:
+        """Compare a layer with itself, unless it was.
 
         Parameters
         ----------
-        layer, blocks
-            The layer, and sums with each group left out; empty if no measure needs them.
+        layer, cross, blocks
+            The layer, its `LayerGroups.own_cross`, and sums with each group left out; empty if no
+            measure needs them.
         """
-        if self.names and layer.name not in self._own:
-            tables = correlations_without(layer, layer, layer.own_cross)
+        if self.lacks(layer):
+            tables = correlations_without(layer, layer, cross)
             groups = range(len(layer.counts))
             self._own[layer.name] = [
                 _terms(layer, layer, group, table, blocks)

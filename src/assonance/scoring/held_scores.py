@@ -33,14 +33,16 @@ from assonance.scoring.held_alignments import AlignedTerms, HeldAlignments
 from assonance.scoring.replicates import ReplicateScores
 from assonance.scoring.scores import Scores
 from assonance.settings import Settings
-from assonance.statistics import HsicBlockSums, sample_indices
-from assonance.statistics.held_matching import match_held_out
+from assonance.statistics import HsicBlockSums, Pair, sample_indices
 from assonance.statistics.held_regression import held_errors
 from assonance.statistics.layer_groups import LayerGroups
 from assonance.statistics.left_out import correlations_without, rotated_norms, strongest_rotated
+from assonance.utils.memory import Scratch
 
 # Random bases of the replicates. Neurons of a layer take turns, so that one product serves all.
 _BASES = 2
+# MaxCorr with the match that other speech chose.
+_HELD_MATCH = "maxcorr_heldout"
 
 Array = NDArray[np.float64]
 
@@ -53,7 +55,6 @@ class _Way:
     column: LayerGroups
     neurons: Tensor  # indices of the sampled neurons, (S,)
     cross: Tensor  # of the sampled neurons, (G, S, D)
-    by_fold: Tensor  # of all neurons, added up by fold; (F, Dx, D)
     best: Tensor  # MaxCorr of all neurons with each group left out, (G, Dx)
     tables: (
         Tensor  # correlations of the sampled neurons, without each group and of all; (G + 1, S, D)
@@ -112,6 +113,7 @@ class HeldScores:
         self._replicates = replicates
         self._settings = settings
         self._norms = layers.norms
+        self._scratch = Scratch()
         self._alignments = HeldAlignments(self._names, replicates, layers.aligned)
 
     def prepare(self, layer: LayerGroups, blocks: Sequence[HsicBlockSums]) -> None:
@@ -122,11 +124,14 @@ class HeldScores:
         layer, blocks
             The layer, and sums over utterances with each group left out, if measures need them.
         """
-        self._alignments.prepare(layer, blocks)
+        rotated = ROTATED in self._names and layer.name not in self._norms
+        if rotated or self._alignments.lacks(layer):
+            cross = layer.own_cross(self._scratch)
+            self._alignments.prepare(layer, cross, blocks)
+            if rotated:
+                self._norms[layer.name] = rotated_norms(layer, cross, self._bases(layer))
         if self._regressions:
             _ = layer.fits, layer.fit_dtype
-        if ROTATED in self._names and layer.name not in self._norms:
-            self._norms[layer.name] = [rotated_norms(layer, each) for each in self._bases(layer)]
 
     def add(
         self,
@@ -134,6 +139,7 @@ class HeldScores:
         y: LayerGroups,
         products: Sequence[Tensor],
         blocks: Sequence[HsicBlockSums],
+        pair: Callable[[], Pair],
     ) -> None:
         """Add all replicates of a pair of layers, in both directions.
 
@@ -145,13 +151,16 @@ class HeldScores:
             Their products in each group; see `LayerGroups.cross`.
         blocks
             As for `prepare`.
+        pair
+            Returns the pair in all frames.
         """
 
         def align(group: int, table: Tensor) -> None:
             self._alignments.add(x, y, group, table, blocks)
 
-        for way in _ways(x, y, x.cross(y, products), self._settings, align):
-            match = self._match(way) if MATCH in self._names else None
+        cross = x.cross(y, products, self._scratch)
+        for way in _ways(x, y, cross, self._settings, align):
+            match = self._match(way, x, pair) if MATCH in self._names else None
             held: dict[str, HeldEstimate] = {}
             if ROTATED in self._names:
                 held[ROTATED] = self._rotated(way)
@@ -166,16 +175,22 @@ class HeldScores:
                 held[MATCH] = neurons.of(way.neurons.cpu().numpy())
                 self._localise(way, held, layers)
 
-    def _match(self, way: _Way) -> tuple[HeldEstimate, HeldEstimate]:
+    def _match(
+        self, way: _Way, x: LayerGroups, pair: Callable[[], Pair]
+    ) -> tuple[HeldEstimate, HeldEstimate]:
         """Store the replicates of MaxCorr, and return its estimates: of the layer, of all neurons.
 
         Neurons are doubtful in the same direction, so the doubt of a layer does not average out.
         """
         rows, column = way.rows, way.column
         best = _numpy(way.best)
-        held_out = _numpy(match_held_out(way.by_fold, rows.fold_sums, column.fold_sums))
         score = self._score(way, MATCH)
-        scores = self._scores.neurons[MATCH][self._cell(way)][: best.shape[1]]
+        if _HELD_MATCH in self._scores.neurons:
+            held_out = self._of_neurons(way, _HELD_MATCH)
+        else:
+            full = pair() if rows is x else pair().swapped()
+            held_out = _numpy(full.matched_held_out)
+        scores = self._of_neurons(way, MATCH)
         neurons = matched(scores, best, held_out)
         layer = matched(score, mean_of_defined(best), mean_of_defined(held_out))
         self._replicates.add_replicates(
@@ -241,6 +256,12 @@ class HeldScores:
     def _score(self, way: _Way, name: str) -> float:
         return float(self._scores.values[name][self._cell(way)])
 
+    def _of_neurons(self, way: _Way, name: str) -> Array:
+        """Return a measure's scores of all neurons; (Dx,)."""
+        width = len(way.rows.inverse_norms)
+        scores: Array = self._scores.neurons[name][*self._cell(way), :width]
+        return scores
+
     def _neurons(self, way: _Way, name: str) -> Array:
         """Return a measure's scores of the sampled neurons; (S,)."""
         scores: Array = self._scores.neurons[name][*self._cell(way), way.neurons.cpu().numpy()]
@@ -258,11 +279,9 @@ def _ways(
 
     `align` is called with each group and the correlations without it.
     """
-    by_fold = x.by_fold(cross)
-    ways = [_empty(x, y, cross, by_fold, settings)]
+    ways = [_empty(x, y, cross, settings)]
     if x is not y:
-        turned = by_fold.transpose(1, 2).contiguous()
-        ways.append(_empty(y, x, cross.transpose(1, 2), turned, settings))
+        ways.append(_empty(y, x, cross.transpose(1, 2), settings))
     for group, table in enumerate(correlations_without(x, y, cross)):
         for way, view in zip(ways, (table, table.T), strict=False):
             way.tables[group] = view[way.neurons]
@@ -276,9 +295,7 @@ def _ways(
     return ways
 
 
-def _empty(
-    rows: LayerGroups, column: LayerGroups, cross: Tensor, by_fold: Tensor, settings: Settings
-) -> _Way:
+def _empty(rows: LayerGroups, column: LayerGroups, cross: Tensor, settings: Settings) -> _Way:
     """Sample the neurons of one direction, and leave its tables to be filled in."""
     width = len(rows.inverse_norms)
     chosen = sample_indices(width, settings.interval_neurons, settings.seed)
@@ -288,7 +305,6 @@ def _empty(
         column,
         neurons,
         cross[:, neurons],
-        by_fold,
         cross.new_empty(len(cross), width),
         cross.new_empty(len(cross) + 1, len(neurons), cross.shape[2]),
     )

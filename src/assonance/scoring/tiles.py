@@ -1,8 +1,7 @@
 """Cut layer pairs into tiles that fit into memory."""
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from typing import Any
 
 from assonance.inference.resampling import Resampling
@@ -15,10 +14,10 @@ from assonance.statistics import CHUNK_FRAMES
 # Bytes that Python, torch and what they import take.
 _LIBRARIES = 0.45e9
 # Number of matrices of a layer's width squared that are kept with its sums: scatter, correlations,
-# eigenvectors, whitening and loadings. For each fold: scatter of training and held-out frames,
-# training correlations, their inverse, and scatter about the training mean.
+# eigenvectors, whitening and loadings. For each fold: scatter of training and held-out frames, and
+# in float32 the inverse of the first and the scatter about the training mean.
 _FACTORS = 5
-_FOLD_FACTORS = 5
+_FOLD_FACTORS = 3
 # Temporary matrices of a pair's size, for two pairs at once.
 _AT_WORK = 30
 # Copies of a chunk of frames: as read, concatenated, and about their mean in both precisions.
@@ -45,10 +44,13 @@ class Tile:
         Every layer that occurs in `pairs`.
     pairs
         Row and column layers.
+    kept
+        Layers of earlier tiles whose sums stay in memory meanwhile, since a later tile needs them.
     """
 
     layers: tuple[str, ...]
     pairs: tuple[tuple[str, str], ...]
+    kept: tuple[str, ...] = ()
 
 
 def cut_tiles(
@@ -70,24 +72,64 @@ def cut_tiles(
     memory
         Bytes that the process may take. Sums and factors get what the libraries leave.
     """
-    kept = kept_sums(source, measures, settings, resampling)
+    sums = kept_sums(source, measures, settings, resampling)
+    left = left_by_libraries(memory)
 
     def cut(wanted: Callable[[str, str], bool]) -> list[Tile]:
-        return plan(source.widths, wanted, memory=left_by_libraries(memory), **kept)
+        return plan(source.widths, wanted, memory=left, **sums)
 
     tiles = cut(rules.is_scored)
     if len(tiles) < 2:
         return tiles
     later = cut(lambda a, b: rules.is_scored(a, b) and not rules.comes_first(a, b))
-    if not later:
-        return tiles
-    return [*cut(lambda a, b: rules.is_scored(a, b) and rules.comes_first(a, b)), *later]
+    if later:
+        first = cut(lambda a, b: rules.is_scored(a, b) and rules.comes_first(a, b))
+        tiles = [*first, *later]
+    return keep_layers(tiles, source.widths, memory=left, **sums)
+
+
+def keep_layers(
+    tiles: Sequence[Tile], widths: Mapping[str, int], *, memory: float, **sums: Any
+) -> list[Tile]:
+    """Let the sums of layers stay in memory until a later tile needs them, where there is room.
+
+    Those that are needed soonest stay first.
+
+    Parameters
+    ----------
+    tiles, widths, memory
+        Tiles in their order, and as for `plan`.
+    sums
+        What a tile keeps, as for `size`.
+    """
+    uses: dict[str, list[int]] = {}
+    for number, tile in enumerate(tiles):
+        for name in tile.layers:
+            uses.setdefault(name, []).append(number)
+    found: list[Tile] = []
+    there: tuple[str, ...] = ()
+    for number, tile in enumerate(tiles):
+        room = memory - size(tile, widths, **sums)
+        waiting = {
+            name: next((use for use in uses[name] if use > number), None)
+            for name in there
+            if name not in tile.layers
+        }
+        kept = []
+        for name, use in sorted(waiting.items(), key=lambda each: each[1] or len(tiles)):
+            needed = layer_size(widths[name], **sums)
+            if use is not None and needed <= room:
+                room -= needed
+                kept.append(name)
+        found.append(replace(tile, kept=tuple(kept)))
+        there = (*tile.layers, *kept)
+    return found
 
 
 def new_layers(tiles: Sequence[Tile]) -> list[set[str]]:
-    """Return the layers of each tile whose sums are computed there: not those of the one before."""
-    layers = [set(tile.layers) for tile in tiles]
-    return [new - known for known, new in pairwise([set[str](), *layers])]
+    """Return the layers of each tile whose sums are computed there: those not in memory then."""
+    there = [set[str](), *({*tile.layers, *tile.kept} for tile in tiles)]
+    return [set(tile.layers) - known for known, tile in zip(there, tiles, strict=False)]
 
 
 def left_by_libraries(memory: float) -> float:
@@ -158,28 +200,17 @@ def plan(
         return []
     compared = {name for pair in chosen for name in pair}
     widths = {name: width for name, width in widths.items() if name in compared}
+    sums = _sums(groups, folds, sampled, kernels, held)
     found: list[list[Tile]] = []
     further = _FURTHER
     for rows, columns in _shapes(sum(widths.values()), len(widths)):
         tiles = list(_tiles(widths, rows, columns, chosen))
-        sizes = (
-            size(
-                tile,
-                widths,
-                groups=groups,
-                folds=folds,
-                sampled=sampled,
-                kernels=kernels,
-                held=held,
-            )
-            for tile in tiles
-        )
-        if all(each <= memory for each in sizes):
-            found.append(tiles)
+        if all(size(tile, widths, **sums) <= memory for tile in tiles):
+            found.append(keep_layers(tiles, widths, memory=memory, **sums))
         further -= bool(found)
         if not further or (found and len(tiles) < 2):
             break
-    return min(found or [tiles], key=_cost)
+    return min(found or [keep_layers(tiles, widths, memory=memory, **sums)], key=_cost)
 
 
 def _cost(tiles: Sequence[Tile]) -> int:
@@ -205,18 +236,37 @@ def size(
     tile, widths, groups, folds, sampled, kernels, held
         As for `plan`.
     """
-    own = sum(widths[name] ** 2 for name in tile.layers)
-    crossed = sum(widths[a] * widths[b] for a, b in tile.pairs if a != b)
-    factors = own * (_FACTORS + (_FOLD_FACTORS * folds if folds > 1 else 0))
-    at_work = _AT_WORK * max(widths[a] * widths[b] for a, b in tile.pairs)
-    if held:
-        # Products by group in float32: of each layer, and of two pairs.
-        factors += own * (groups // 2)
-        at_work += groups * max(widths[a] * widths[b] for a, b in tile.pairs)
+    sums = _sums(groups, folds, sampled, kernels, held)
+    own = sum(layer_size(widths[name], **sums) for name in tile.layers)
+    crossed = groups * sum(widths[a] * widths[b] for a, b in tile.pairs if a != b)
+    # For two pairs, products by group in float32.
+    at_work = _AT_WORK + (groups if held else 0)
+    crossed += at_work * max(widths[a] * widths[b] for a, b in tile.pairs)
     chunk = _COPIES * CHUNK_FRAMES * sum(widths[name] for name in tile.layers)
-    products = groups * (own + crossed) + (folds * own if groups > folds else 0)
-    kernel_values = sampled**2 * (kernels * len(tile.layers) + (_KERNELS_AT_WORK if kernels else 0))
-    return _FLOAT64 * (products + factors + at_work + kernel_values) + _FLOAT32 * chunk
+    kernels_at_work = _KERNELS_AT_WORK * sampled**2 if kernels else 0
+    return own + _FLOAT64 * (crossed + kernels_at_work) + _FLOAT32 * chunk
+
+
+def _sums(groups: int, folds: int, sampled: int, kernels: int, held: bool) -> dict[str, Any]:
+    return {"groups": groups, "folds": folds, "sampled": sampled, "kernels": kernels, "held": held}
+
+
+def layer_size(
+    width: int, *, groups: int, folds: int, sampled: int = 0, kernels: int = 0, held: bool = False
+) -> float:
+    """Estimate the bytes that the sums, factors and kernels of a layer take.
+
+    Parameters
+    ----------
+    width
+        Its number of neurons.
+    groups, folds, sampled, kernels, held
+        As for `plan`.
+    """
+    matrices = groups + _FACTORS + (_FOLD_FACTORS * folds if folds > 1 else 0)
+    matrices += folds if groups > folds else 0
+    matrices += groups // 2 if held else 0  # products by group in float32
+    return _FLOAT64 * (matrices * width**2 + kernels * sampled**2)
 
 
 def stacks(

@@ -1,5 +1,6 @@
 """Describe the cross-products of two centred layers, whole or as correlations with norms apart."""
 
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -68,7 +69,7 @@ class ScaledCross:
         """See `Cross.squares`."""
         return self.both_squares[0]
 
-    @property
+    @cached_property
     def both_squares(self) -> tuple[float, float]:
         """Sums of the squares of all cross-products, and of all correlations."""
         x, y = (

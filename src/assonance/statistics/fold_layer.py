@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from assonance.statistics.layer import LayerStatistics
-from assonance.statistics.lazy import lazy, once
+from assonance.statistics.lazy import forget, lazy, once
 
 
 class FoldLayer:
@@ -66,7 +66,9 @@ class FoldLayer:
             padded = inverse.new_zeros(self.all_frames.scatter.shape)
             padded[torch.outer(training.varies, training.varies)] = inverse.flatten()
             inverse = padded
-        return inverse.to(training.inverse_dtype(training.product_dtype))
+        inverse = inverse.to(training.inverse_dtype(training.product_dtype))
+        forget(training, "correlation", "inverse")  # no other measure of a pair needs them
+        return inverse
 
 
 class Products:
@@ -103,17 +105,19 @@ class Products:
             torch.addr(held_out, x.held_out.mean, y.held_out.mean, alpha=-x.held_out.n),
         )
 
-    def scaled(self, dtype: torch.dtype) -> Tensor:
-        """Divide the products of each fold by the neurons' norms over all frames; (F, Dx, Dy)."""
-        by_fold, _ = once(self, dtype, lambda: self._scaled(dtype))
-        return torch.stack(by_fold)
+    def scaled(self, dtype: torch.dtype) -> tuple[list[Tensor], Tensor]:
+        """Divide the products of each fold by the neurons' norms; also return their sum.
+
+        The norms are those over all frames; (Dx, Dy) each.
+        """
+        return once(self, dtype, lambda: self._scaled(dtype))
 
     def standardised(self, fold: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Compute the training and the held-out products, both about the training means.
 
         Both are divided by the neurons' norms over all frames, as all tables of `FoldLayer`.
         """
-        by_fold, total = once(self, dtype, lambda: self._scaled(dtype))
+        by_fold, total = self.scaled(dtype)
         x, y = self.x[fold], self.y[fold]
         means = [
             (mean * layer.inverse_norms).to(dtype)
@@ -125,7 +129,6 @@ class Products:
         return training, held_out.addr_(means[2], means[5], alpha=x.held_out.n)
 
     def _scaled(self, dtype: torch.dtype) -> tuple[list[Tensor], Tensor]:
-        """Divide the products of each fold by the neurons' norms; also return their sum."""
         rows, columns = self.x[0].inverse_norms[:, None], self.y[0].inverse_norms
         by_fold = [(product * rows).mul_(columns).to(dtype) for product in self.by_fold]
         return by_fold, reduce(torch.add, by_fold)

@@ -47,7 +47,7 @@ class FoldSums:
         return count, mean, squares.clamp(min=0)
 
 
-def match_held_out(cross: Tensor, x: FoldSums, y: FoldSums) -> Tensor:
+def match_held_out(cross: Sequence[Tensor], total: Tensor, x: FoldSums, y: FoldSums) -> Tensor:
     """Compute the correlation of each neuron of x with the partners that other folds chose.
 
     For each fold the partner is the neuron of y with the highest absolute correlation on all other
@@ -57,8 +57,9 @@ def match_held_out(cross: Tensor, x: FoldSums, y: FoldSums) -> Tensor:
 
     Parameters
     ----------
-    cross
-        Σxyᵀ of each fold about the shifts, divided by the norms of both; (F, Dx, Dy).
+    cross, total
+        Σxyᵀ of each fold about the shifts, divided by the norms of both, and their sum; (Dx, Dy)
+        each.
     x, y
         Sums of the two layers.
 
@@ -68,19 +69,22 @@ def match_held_out(cross: Tensor, x: FoldSums, y: FoldSums) -> Tensor:
         Shape (Dx,), float64, between −1 and 1; NaN for neurons that are constant, and for all if y
         has no neuron that varies in every training set.
     """
-    total = cross.sum(0)
     rows = torch.arange(len(total), device=total.device)
     covariance, squares, sums = (torch.zeros_like(x.sums[0]) for _ in range(3))
+    table, strength = torch.empty_like(total), torch.empty_like(total)
+    within = torch.empty_like(total, dtype=torch.bool)
     for fold, own in enumerate(cross):
         count, mean, varied = y.without(fold)
         _, mean_of_rows, varied_rows = x.without(fold)
-        table = (total - own).addr_(mean_of_rows.to(own), mean.to(own), alpha=-count)
         # Below this a neuron is constant in training up to rounding.
         varies = varied > torch.finfo(torch.float64).eps * ROUNDING
-        table = torch.where(varies, table / varied.sqrt().to(own), 0.0)
-        strength = table.abs()
+        scale = torch.where(varies, 1 / varied.sqrt(), 0.0).to(own)
+        torch.sub(total, own, out=table)
+        table.addr_(mean_of_rows.to(own), mean.to(own), alpha=-count).mul_(scale)
+        torch.abs(table, out=strength)
         equal = ROUNDING * torch.finfo(own.dtype).eps * varied_rows.sqrt().to(own)
-        best = (strength >= (strength.amax(1) - equal)[:, None]).to(torch.uint8).argmax(1)
+        torch.ge(strength, (strength.amax(1) - equal)[:, None], out=within)
+        best = first_true(within)
         sign = table[rows, best].sign().to(sums)
         covariance += sign * own[rows, best]
         squares += y.squares[fold, best]
@@ -89,3 +93,10 @@ def match_held_out(cross: Tensor, x: FoldSums, y: FoldSums) -> Tensor:
     covariance -= all_rows * sums / frames
     norms = (x.squares.sum(0) - all_rows.square() / frames) * (squares - sums.square() / frames)
     return (covariance / norms.sqrt()).clamp(-1, 1)
+
+
+def first_true(values: Tensor) -> Tensor:
+    """Return the place of the first true value in each row; (N, M) to (N,)."""
+    if values.device.type == "cpu":  # NumPy stops at the first, PyTorch goes on
+        return torch.from_numpy(values.numpy().argmax(1))
+    return values.to(torch.uint8).argmax(1)

@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import torch
 from torch import Tensor
 
 from assonance.statistics.fold_layer import FoldLayer
-from assonance.statistics.held_matching import FoldSums
 from assonance.statistics.layer import exceeds_rounding
 from assonance.statistics.lazy import lazy, once
 from assonance.statistics.moment_views import GroupedMoments
+from assonance.utils.memory import Scratch
 
 
 @dataclass(frozen=True)
@@ -82,18 +81,6 @@ class LayerGroups:
         )
         return torch.where(varies & self.all_frames.varies, norms, 0.0)
 
-    def by_fold(self, values: Tensor) -> Tensor:
-        """Add up values of the jackknife groups by fold; (G, ...) to (F, ...)."""
-        folds = self._grouped.fold_of_group
-        sizes = [folds.count(fold) for fold in sorted(set(folds))]
-        groups = torch.split(values, sizes)
-        return torch.stack([reduce(torch.add, group.unbind()) for group in groups])
-
-    @lazy
-    def fold_sums(self) -> FoldSums:
-        """Sum the frames, their values and squares by fold."""
-        return FoldSums(*map(self.by_fold, (self.counts, self.sums, self.squares)))
-
     def scatter(self, group: int, dtype: torch.dtype) -> Tensor:
         """Return Σxxᵀ of one group about the pilot shift; (D, D), computed once a dtype."""
 
@@ -104,7 +91,7 @@ class LayerGroups:
 
         return once(self, (group, dtype), make)
 
-    def cross(self, other: "LayerGroups", products: Sequence[Tensor]) -> Tensor:
+    def cross(self, other: "LayerGroups", products: Sequence[Tensor], scratch: Scratch) -> Tensor:
         """Divide the products of each group with another layer by both norms; (G, Dx, Dy).
 
         In float32, unless the products of a layer were computed in float64: replicates change by
@@ -116,22 +103,24 @@ class LayerGroups:
             The column layer.
         products
             Σxyᵀ of each group about the pilot shifts; (Dx, Dy) each.
+        scratch
+            Its buffer of this thread holds the result.
         """
         exact = self.all_frames.float64_products or other.all_frames.float64_products
         x, y = (
             each.inverse_norms.to(torch.float64 if exact else torch.float32)
             for each in (self, other)
         )
-        cross = x.new_empty(len(self.counts), len(x), len(y))
+        groups = len(self.counts)
+        cross = scratch.like(x, groups * len(x), len(y)).view(groups, len(x), len(y))
         for target, product in zip(cross, products, strict=True):
             target.copy_(product).mul_(x[:, None]).mul_(y)
         return cross
 
-    @property
-    def own_cross(self) -> Tensor:
-        """The products of each group with the layer itself, as `cross`; (G, D, D)."""
+    def own_cross(self, scratch: Scratch) -> Tensor:
+        """Return the products of each group with the layer itself, as `cross`; (G, D, D)."""
         own = [group.product(self.name, self.name) for group in self._grouped.groups]
-        return self.cross(self, own)
+        return self.cross(self, own, scratch)
 
     @lazy
     def fits(self) -> list[Fit]:

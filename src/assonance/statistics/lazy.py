@@ -1,6 +1,7 @@
 """Compute values on first use and cache them, safely from several threads."""
 
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from threading import RLock
 from typing import Any, Generic, TypeVar, overload
 
@@ -35,9 +36,19 @@ class lazy(Generic[Value]):  # noqa: N801 - used as the built-in property is
 def once(instance: object, key: Hashable, make: Callable[[], Value]) -> Value:
     """Return the value cached in an object under a key; compute it on first use."""
     cache: dict[Any, Any] = vars(instance)
-    if key not in cache:
-        with cache.setdefault("_lock", RLock()):
-            if key not in cache:
-                cache[key] = make()
-    value: Value = cache[key]
-    return value
+    with suppress(KeyError):
+        found: Value = cache[key]
+        return found
+    with cache.setdefault("_lock", RLock()):
+        if key not in cache:
+            cache[key] = make()
+        value: Value = cache[key]
+        return value
+
+
+def forget(instance: object, *keys: Hashable) -> None:
+    """Let go of cached values that take much memory; they are computed again if needed."""
+    cache: dict[Any, Any] = vars(instance)
+    with cache.setdefault("_lock", RLock()):
+        for key in keys:
+            cache.pop(key, None)

@@ -1,6 +1,6 @@
 """Compute correlations of two layers with each jackknife group left out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -41,27 +41,31 @@ def correlations_without(x: LayerGroups, y: LayerGroups, cross: Tensor) -> Itera
     yield _correlate(total, count, *sides)
 
 
-def rotated_norms(layer: LayerGroups, rotation: Tensor) -> Tensor:
-    """Compute the norms of the directions of a standardised layer in another basis.
+def rotated_norms(layer: LayerGroups, cross: Tensor, rotations: Sequence[Tensor]) -> list[Tensor]:
+    """Compute the norms of the directions of a standardised layer in other bases.
 
     Parameters
     ----------
-    layer, rotation
-        The layer, and an orthogonal matrix (V, V), V the neurons that vary.
+    layer, cross
+        The layer, and its `LayerGroups.own_cross`.
+    rotations
+        Orthogonal matrices (V, V), V the neurons that vary.
 
     Returns
     -------
-    Tensor
-        With each group left out in turn, and last of all frames; (G + 1, V).
+    list of Tensor
+        For each basis, with each group left out in turn, and last of all frames; (G + 1, V).
     """
     varies = layer.inverse_norms > 0
-    cross = layer.own_cross
-    q = rotation.to(cross)
-    norms = []
+    bases = [each.to(cross) for each in rotations]
+    product = torch.empty_like(bases[0])
+    norms: list[list[Tensor]] = [[] for _ in bases]
     for table in correlations_without(layer, layer, cross):
         own = table if varies.all() else table[varies][:, varies]
-        norms.append((own @ q).mul_(q).sum(0).clamp(min=0).sqrt())
-    return torch.stack(norms)
+        for basis, found in zip(bases, norms, strict=True):
+            torch.mm(own, basis, out=product)
+            found.append(product.mul_(basis).sum(0).clamp(min=0).sqrt())
+    return [torch.stack(each) for each in norms]
 
 
 def strongest_rotated(tables: Tensor, rotation: Tensor, norms: Tensor) -> Tensor:

@@ -221,8 +221,10 @@ class Pair:
         """
         if not self.folds:
             return torch.full_like(self.x.mean, torch.nan)
-        products = self.folds[0].products
+        products = (self._reverse or self).folds[0].products
         x, y = (FoldSums.of_folds(layers) for layers in (products.x, products.y))
         # Partners are chosen no more precisely than the products were computed.
-        dtype = torch.float64 if self.float64_products else torch.float32
-        return match_held_out(products.scaled(dtype), x, y)
+        by_fold, total = products.scaled(torch.float64 if self.float64_products else torch.float32)
+        if self._reverse:
+            return match_held_out([each.T for each in by_fold], total.T, y, x)
+        return match_held_out(by_fold, total, x, y)

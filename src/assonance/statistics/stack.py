@@ -142,8 +142,8 @@ class StackedPair(Pair):
             return torch.full_like(self.x.mean, torch.nan)
         x_folds, y_folds = zip(*self._folds, strict=True)
         y = FoldSums.of_folds(y_folds)
-        by_fold, _ = self._scaled(self.product_dtype)
-        return match_held_out(torch.stack(by_fold), _sums_of_stack(x_folds, y.counts), y)
+        scaled = self._scaled(self.product_dtype)
+        return match_held_out(*scaled, _sums_of_stack(x_folds, y.counts), y)
 
     def _regression(self, number: int) -> Tensor:
         """Compute Σx², Σx·p and Σp² over the held-out frames of one fold; (3, Dx)."""

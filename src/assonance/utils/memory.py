@@ -25,22 +25,25 @@ def trim_heap() -> None:
         trim(0)
 
 
-# Parameters of glibc's ``mallopt``, and the largest block that it takes from its own heap.
+# Parameters of glibc's ``mallopt``; the largest block that it takes from its own heap, by version;
+# and how much free memory at the end of a heap it keeps.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-_LARGEST_KEPT = 32 * 2**20
+_LARGEST_KEPT = (32 * 2**20, 2**30)
+_FREE_KEPT = 2**31 - 1
 
 
 def keep_freed_memory() -> None:
-    """Let freed blocks of up to 32 MiB be used again (glibc's ``mallopt``).
+    """Let freed blocks be used again until `trim_heap` (glibc's ``mallopt``).
 
-    Processes that Dask starts are told to return freed memory at once. Then each array is zeroed
-    anew by the system, which can take as long as computing it. Does nothing where the C library has
-    no such function.
+    By default the system gives large blocks anew, page by page, which can take as long as filling
+    them. Processes that Dask starts return all freed memory at once. Does nothing where the C
+    library has no such function.
     """
     change = _of_the_c_library("mallopt")
     if change is not None:
-        change(_MMAP_THRESHOLD, _LARGEST_KEPT)
-        change(_TRIM_THRESHOLD, 2 * _LARGEST_KEPT)
+        for largest in _LARGEST_KEPT:  # an older version refuses more than the first
+            change(_MMAP_THRESHOLD, largest)
+        change(_TRIM_THRESHOLD, _FREE_KEPT)
 
 
 def _of_the_c_library(name: str) -> Any:
