@@ -89,13 +89,14 @@ class Ran:
     seconds, peak
         Of the whole process, and its largest resident memory in bytes.
     first
-        Seconds from the start to a preliminary report; None if there was none.
+        Seconds from the start to the first preliminary report, and to the last; None if there was
+        none.
     """
 
     stages: Mapping[str, float]
     seconds: float
     peak: float
-    first: float | None
+    first: tuple[float, float] | None
 
 
 def run_command(arguments: Sequence[str]) -> Ran:
@@ -103,7 +104,7 @@ def run_command(arguments: Sequence[str]) -> Ran:
     program = "from assonance.cli.main import main; main()"
     started = time.perf_counter()
     lines: list[str] = []
-    first = None
+    shown: list[float] = []
     with subprocess.Popen(
         [sys.executable, "-c", program, *arguments],
         stdout=subprocess.DEVNULL,
@@ -113,7 +114,7 @@ def run_command(arguments: Sequence[str]) -> Ran:
         for line in process.stderr or ():
             lines.append(line.rstrip())
             if line.startswith(FIRST_REPORT):
-                first = time.perf_counter() - started
+                shown.append(time.perf_counter() - started)
         _, status, used = os.wait4(process.pid, 0)  # unlike wait, with the memory of this process
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.perf_counter() - started
@@ -124,6 +125,7 @@ def run_command(arguments: Sequence[str]) -> Ran:
         if found := STAGE.fullmatch(line):
             name = stage_of(found[1])
             stages[name] = stages.get(name, 0.0) + float(found[2])
+    first = (shown[0], shown[-1]) if shown else None
     return Ran(stages, seconds, used.ru_maxrss * 1024.0, first)
 
 

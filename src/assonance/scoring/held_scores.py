@@ -54,11 +54,9 @@ class _Way:
     rows: LayerGroups
     column: LayerGroups
     neurons: Tensor  # indices of the sampled neurons, (S,)
-    cross: Tensor  # of the sampled neurons, (G, S, D)
+    cross: Tensor  # of the sampled neurons, if regressions need them; (G, S, D)
     best: Tensor  # MaxCorr of all neurons with each group left out, (G, Dx)
-    tables: (
-        Tensor  # correlations of the sampled neurons, without each group and of all; (G + 1, S, D)
-    )
+    tables: Tensor  # their correlations without each group and of all, if rotated; (G + 1, S, D)
 
 
 @dataclass(frozen=True)
@@ -159,7 +157,7 @@ class HeldScores:
             self._alignments.add(x, y, group, table, blocks)
 
         cross = x.cross(y, products, self._scratch)
-        for way in _ways(x, y, cross, self._settings, align):
+        for way in self._ways(x, y, cross, align):
             match = self._match(way, x, pair) if MATCH in self._names else None
             held: dict[str, HeldEstimate] = {}
             if ROTATED in self._names:
@@ -174,6 +172,47 @@ class HeldScores:
                 layers[MATCH], neurons = match
                 held[MATCH] = neurons.of(way.neurons.cpu().numpy())
                 self._localise(way, held, layers)
+
+    def _ways(
+        self, x: LayerGroups, y: LayerGroups, cross: Tensor, align: Callable[[int, Tensor], None]
+    ) -> list[_Way]:
+        """Compute the correlations of a pair with each group left out, for both directions.
+
+        `align` is called with each group and the correlations without it.
+        """
+        ways = [self._empty(x, y, cross)]
+        if x is not y:
+            ways.append(self._empty(y, x, cross.transpose(1, 2)))
+        # Only random bases need the correlations of all frames, too.
+        tables = range(len(cross) + (ROTATED in self._names))
+        for group, table in zip(tables, correlations_without(x, y, cross), strict=False):
+            if ROTATED in self._names:
+                for way, view in zip(ways, (table, table.T), strict=False):
+                    way.tables[group] = view[way.neurons]
+            if group < len(cross):
+                align(group, table)
+                if MATCH in self._names:
+                    table.abs_()
+                    for dim, way in enumerate(ways):
+                        way.best[group] = table.amax(1 - dim).clamp_(max=1)
+        for way in ways:
+            way.best[way.rows.norms_without == 0] = torch.nan
+        return ways
+
+    def _empty(self, rows: LayerGroups, column: LayerGroups, cross: Tensor) -> _Way:
+        """Sample the neurons of one direction, and leave its tables to be filled in."""
+        width = len(rows.inverse_norms)
+        chosen = sample_indices(width, self._settings.interval_neurons, self._settings.seed)
+        neurons = torch.from_numpy(chosen).to(cross.device)
+        groups, sampled = len(cross), len(neurons) if ROTATED in self._names else 0
+        return _Way(
+            rows,
+            column,
+            neurons,
+            cross[:, neurons if self._regressions else []],
+            cross.new_empty(groups, width),
+            cross.new_empty(groups + 1, sampled, cross.shape[2]),
+        )
 
     def _match(
         self, way: _Way, x: LayerGroups, pair: Callable[[], Pair]
@@ -266,48 +305,6 @@ class HeldScores:
         """Return a measure's scores of the sampled neurons; (S,)."""
         scores: Array = self._scores.neurons[name][*self._cell(way), way.neurons.cpu().numpy()]
         return scores
-
-
-def _ways(
-    x: LayerGroups,
-    y: LayerGroups,
-    cross: Tensor,
-    settings: Settings,
-    align: Callable[[int, Tensor], None],
-) -> list[_Way]:
-    """Compute the correlations of a pair with each group left out, for both directions.
-
-    `align` is called with each group and the correlations without it.
-    """
-    ways = [_empty(x, y, cross, settings)]
-    if x is not y:
-        ways.append(_empty(y, x, cross.transpose(1, 2), settings))
-    for group, table in enumerate(correlations_without(x, y, cross)):
-        for way, view in zip(ways, (table, table.T), strict=False):
-            way.tables[group] = view[way.neurons]
-        if group < len(cross):
-            align(group, table)
-            table.abs_()
-            for dim, way in enumerate(ways):
-                way.best[group] = table.amax(1 - dim).clamp_(max=1)
-    for way in ways:
-        way.best[way.rows.norms_without == 0] = torch.nan
-    return ways
-
-
-def _empty(rows: LayerGroups, column: LayerGroups, cross: Tensor, settings: Settings) -> _Way:
-    """Sample the neurons of one direction, and leave its tables to be filled in."""
-    width = len(rows.inverse_norms)
-    chosen = sample_indices(width, settings.interval_neurons, settings.seed)
-    neurons = torch.from_numpy(chosen).to(cross.device)
-    return _Way(
-        rows,
-        column,
-        neurons,
-        cross[:, neurons],
-        cross.new_empty(len(cross), width),
-        cross.new_empty(len(cross) + 1, len(neurons), cross.shape[2]),
-    )
 
 
 def _index(best: HeldEstimate, rotated: HeldEstimate, predicted: HeldEstimate) -> HeldEstimate:
