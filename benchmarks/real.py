@@ -13,8 +13,8 @@ added. The limits are measured afterwards, in the same run, on the same device a
 The stage in which models read speech and their attention is compared is set beside the forward
 passes, the layers stage beside the products, and the whole run beside both together. Where speech
 is read first and once more for attention, each of these stages is set beside the forward passes.
-The time of the first report and that of the whole run are set beside both, the largest memory of
-the process beside `--memory`.
+The times of the first report, of that of layers and of the whole run are set beside both, the
+largest memory of the process beside `--memory`.
 """
 
 import argparse
@@ -89,8 +89,8 @@ class Ran:
     seconds, peak
         Of the whole process, and its largest resident memory in bytes.
     first
-        Seconds from the start to the first preliminary report, and to the last; None if there was
-        none.
+        Seconds from the start to the first preliminary report, which may be of heads alone, and to
+        the last, which has layers; None if there was none.
     """
 
     stages: Mapping[str, float]
@@ -185,7 +185,8 @@ def rows(ran: Ran, forward: float, product: float) -> list[dict[str, Any]]:
         for name, taken in stages.items()
     ]
     whole = forward + product
-    ended = {"whole run": seconds, "first report after": ran.first}
+    first, last = ran.first or (None, None)
+    ended = {"whole run": seconds, "first report after": first, "report of layers after": last}
     return [
         *table,
         *(

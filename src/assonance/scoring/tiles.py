@@ -109,7 +109,7 @@ def keep_layers(
     found: list[Tile] = []
     there: tuple[str, ...] = ()
     for number, tile in enumerate(tiles):
-        room = memory - size(tile, widths, **sums)
+        room = memory - size(replace(tile, kept=()), widths, **sums)
         waiting = {
             name: next((use for use in uses[name] if use > number), None)
             for name in there
@@ -229,7 +229,7 @@ def size(
     kernels: int = 0,
     held: bool = False,
 ) -> float:
-    """Estimate the bytes that a tile's sums, factors and kernels take.
+    """Estimate the bytes that a tile's sums, factors and kernels take, with the layers kept.
 
     Parameters
     ----------
@@ -237,7 +237,7 @@ def size(
         As for `plan`.
     """
     sums = _sums(groups, folds, sampled, kernels, held)
-    own = sum(layer_size(widths[name], **sums) for name in tile.layers)
+    own = sum(layer_size(widths[name], **sums) for name in (*tile.layers, *tile.kept))
     crossed = groups * sum(widths[a] * widths[b] for a, b in tile.pairs if a != b)
     # For two pairs, products by group in float32.
     at_work = _AT_WORK + (groups if held else 0)
