@@ -16,8 +16,9 @@ from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from typing import Any
 
+from assonance.inference.resampling import Resampling
 from assonance.measures import find
-from assonance.scoring.tiles import left_by_libraries, plan, size
+from assonance.scoring.tiles import left_for_sums, plan, size, tables_size
 from assonance.settings import SETTINGS
 from benchmarks.engine import HELD_OUT, MEMORY, STUDY, UNBIASED, different, engine
 from benchmarks.material import Layers, utterances
@@ -59,7 +60,9 @@ class Case:
             "kernels": sum(each.needs == "sample" for each in chosen),
             "held": False,  # no intervals
         }
-        tiles = plan(widths, different, memory=left_by_libraries(self.memory), **counts)
+        whole = Resampling.of_folds([self.frames], [0], settings, held_out=False)
+        left = left_for_sums(self.memory, tables_size(widths, chosen, whole))
+        tiles = plan(widths, different, memory=left, **counts)
         return [size(tile, widths, **counts) for tile in tiles]
 
 

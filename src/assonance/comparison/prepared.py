@@ -159,9 +159,9 @@ class Prepared:
                 verify=not verified,
             )
             plan = self.plan(extracted)
-            # The pieces of attention are there then, so no worker is needed.
-            heads = plan.head_scores(progress, replace(place, work=HERE)) if compared else None
             let_rest(extracted.roster, folder)
+            # The pieces of attention are there then, so no worker and no model is needed.
+            heads = plan.head_scores(progress, replace(place, work=HERE)) if compared else None
             # The rest comes soon if it is one tile.
             early = early if len(plan.tiles()) > 1 else None
             if early is not None and heads:

@@ -193,7 +193,8 @@ class ReplicateScores:
         if self._full is None or self.repeats < 2:
             return result
         for name in self._neurons.names:
-            result[name] = ((*CELL, "neuron", "statistic"), self._interval(name, self._full))
+            interval = self._interval(name, self._full).astype(np.float32)
+            result[name] = ((*CELL, "neuron", "statistic"), interval)
         return result
 
     def _interval(self, name: str, full: Scores) -> NDArray[np.floating]:

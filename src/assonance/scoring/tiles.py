@@ -13,6 +13,9 @@ from assonance.statistics import CHUNK_FRAMES
 
 # Bytes that Python, torch and what they import take.
 _LIBRARIES = 0.45e9
+# Bytes that a neuron's score takes, in the tables and as a result; and those of its interval: sums
+# over replicates, estimate and both ends.
+_SCORE, _INTERVAL = 16, 32
 # Number of matrices of a layer's width squared that are kept with its sums: scatter, correlations,
 # eigenvectors, whitening and loadings. For each fold: scatter of training and held-out frames, and
 # in float32 the inverse of the first and the scatter about the training mean.
@@ -70,10 +73,12 @@ def cut_tiles(
     source, measures, settings, resampling, rules
         As for `FramePass`. No frame is read.
     memory
-        Bytes that the process may take. Sums and factors get what the libraries leave.
+        Bytes that the process may take. Sums and factors get what libraries and
+        tables leave.
     """
     sums = kept_sums(source, measures, settings, resampling)
-    left = left_by_libraries(memory)
+    tables = tables_size(source.widths, measures, resampling)
+    left = left_for_sums(memory, tables)
 
     def cut(wanted: Callable[[str, str], bool]) -> list[Tile]:
         return plan(source.widths, wanted, memory=left, **sums)
@@ -132,9 +137,19 @@ def new_layers(tiles: Sequence[Tile]) -> list[set[str]]:
     return [set(tile.layers) - known for known, tile in zip(there, tiles, strict=False)]
 
 
-def left_by_libraries(memory: float) -> float:
-    """Return the bytes that are left for sums and factors; half of the memory at least."""
-    return max(memory - _LIBRARIES, memory / 2)
+def left_for_sums(memory: float, tables: float) -> float:
+    """Return the bytes that libraries and tables leave for sums; half of the memory at least."""
+    return max(memory - _LIBRARIES - tables, memory / 2)
+
+
+def tables_size(
+    widths: Mapping[str, int], measures: Sequence[Measure], resampling: Resampling
+) -> float:
+    """Estimate the bytes of the scores of all neurons, and of the results that are made of them."""
+    most = max(widths.values(), default=0)
+    neurons = sum(each.level == "neuron" for each in measures)
+    each = _SCORE + (_INTERVAL if resampling.weights else 0)
+    return each * neurons * len(widths) ** 2 * most
 
 
 def kept_sums(
