@@ -67,7 +67,7 @@ class FoldLayer:
             padded[torch.outer(training.varies, training.varies)] = inverse.flatten()
             inverse = padded
         inverse = inverse.to(training.inverse_dtype(training.product_dtype))
-        forget(training, "correlation", "inverse")  # no other measure of a pair needs them
+        forget(training, "correlation", "inverse")  # only held-out CCA needs the first again
         return inverse
 
 

@@ -133,7 +133,8 @@ def test_too_little_memory_is_refused_with_the_numbers(counts, monkeypatch, tmp_
     reading = dict.fromkeys(counts.extracted.roster, ReadingCosts(1.0, 1.0, 0.0))
     layers = dict.fromkeys((32, 80), PairCosts())
     found = Forecast(counts, 1e9, reading, layers, AttentionCosts(0.0, 0.0, 0.0))
-    assert found.memory == 1e9 + counts.models + max(counts.largest_tile, counts.maps)
+    assert counts.staying == 0  # weights rest in files while frames are compared
+    assert found.memory == 1e9 + max(counts.largest_tile, counts.models + counts.maps)
     monkeypatch.setattr(module, "allowed_bytes", lambda: found.memory - 1)
     with pytest.raises(AssonanceError, match=r"memory: .* are needed, .* the machine has .*"):
         found.check(tmp_path)

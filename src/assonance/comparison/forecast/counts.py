@@ -4,7 +4,7 @@ Every count comes from the function that the run itself uses, on activations tha
 the lengths of the speech.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
@@ -17,8 +17,10 @@ from assonance.comparison.read_once import seconds_with_attention
 from assonance.corpus import Corpus, Utterance
 from assonance.errors import AssonanceError
 from assonance.inference.resampling import Resampling
+from assonance.models import SpeechModel
+from assonance.models.speech_model import can_rest
 from assonance.scoring.attention_pass import AttentionPass
-from assonance.scoring.tiles import Tile, kept_sums, new_layers, size
+from assonance.scoring.tiles import Tile, kept_sums, new_layers, size, tables_size
 from assonance.utils.cores import cores
 
 _FLOAT32 = 4
@@ -120,15 +122,27 @@ class Counts:
     @property
     def models(self) -> int:
         """Bytes of the weights of all models, which are in memory together."""
-        roster = self.extracted.roster.values()
-        return _FLOAT32 * sum(each.model.info.n_parameters for each in roster)
+        return self._weights(each.model for each in self.extracted.roster.values())
+
+    @property
+    def staying(self) -> int:
+        """Bytes of the weights that stay in memory while frames are compared."""
+        if self.plan.device != "cpu":
+            return self.models
+        models = [each.model for each in self.extracted.roster.values()]
+        return self._weights(each for each in models if not can_rest(each))
+
+    @staticmethod
+    def _weights(models: Iterable[SpeechModel]) -> int:
+        return _FLOAT32 * sum(each.info.n_parameters for each in models)
 
     @property
     def largest_tile(self) -> float:
-        """Bytes of the sums and factors of the largest tile."""
-        plan = self.plan
-        kept = kept_sums(plan.source, plan.frame_measures, plan.settings, self.resampling)
-        return max((size(tile, self.widths, **kept) for tile in self.tiles), default=0.0)
+        """Bytes of the sums and factors of the largest tile, and of the tables of all layers."""
+        plan, measures = self.plan, self.plan.frame_measures
+        kept = kept_sums(plan.source, measures, plan.settings, self.resampling)
+        sums = max((size(tile, self.widths, **kept) for tile in self.tiles), default=0.0)
+        return sums + tables_size(self.widths, measures, self.resampling)
 
     @property
     def maps(self) -> float:

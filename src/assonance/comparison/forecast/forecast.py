@@ -84,7 +84,8 @@ class Forecast:
         if counts.tiles:
             number = {name: each.number for name, each in costs.items()}
             seconds = layers_seconds(counts, self.layers, number)
-            stages.append(Stage(LAYERS, seconds, counts.products, 0, started + counts.largest_tile))
+            memory = self.resident + counts.staying + counts.largest_tile
+            stages.append(Stage(LAYERS, seconds, counts.products, 0, memory))
         if counts.attention is not None:
             heads = sum(
                 costs[name].operations
