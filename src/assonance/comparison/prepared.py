@@ -162,8 +162,8 @@ class Prepared:
             let_rest(extracted.roster, folder)
             # The pieces of attention are there then, so no worker and no model is needed.
             heads = plan.head_scores(progress, replace(place, work=HERE)) if compared else None
-            # The rest comes soon if it is one tile.
-            early = early if len(plan.tiles()) > 1 else None
+            if early is not None and len(plan.tiles()) < 2:
+                early = None  # the rest comes soon
             if early is not None and heads:
                 early(self._early(LAYERS_FOLLOW, extracted, plan, [heads]))
             if early is not None and (first := plan.first_scores(progress, place)):

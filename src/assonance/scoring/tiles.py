@@ -73,8 +73,7 @@ def cut_tiles(
     source, measures, settings, resampling, rules
         As for `FramePass`. No frame is read.
     memory
-        Bytes that the process may take. Sums and factors get what libraries and
-        tables leave.
+        Bytes that the process may take. Sums and factors get what libraries and tables leave.
     """
     sums = kept_sums(source, measures, settings, resampling)
     tables = tables_size(source.widths, measures, resampling)
@@ -116,14 +115,14 @@ def keep_layers(
     for number, tile in enumerate(tiles):
         room = memory - size(replace(tile, kept=()), widths, **sums)
         waiting = {
-            name: next((use for use in uses[name] if use > number), None)
+            name: later[0]
             for name in there
-            if name not in tile.layers
+            if name not in tile.layers and (later := [use for use in uses[name] if use > number])
         }
         kept = []
-        for name, use in sorted(waiting.items(), key=lambda each: each[1] or len(tiles)):
+        for name in sorted(waiting, key=waiting.__getitem__):
             needed = layer_size(widths[name], **sums)
-            if use is not None and needed <= room:
+            if needed <= room:
                 room -= needed
                 kept.append(name)
         found.append(replace(tile, kept=tuple(kept)))
