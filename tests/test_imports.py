@@ -51,6 +51,7 @@ def test_help_imports_no_heavy_library(command):
         ("compare", "hubert-mni", "--audio", "."),
         ("compare", "random:hubert-mni@0", "--audio", "."),
         ("compare", "hubert-mini", "--audio", "nowhere"),
+        ("compare", "hubert-mini", "--audio", "empty"),
         ("diff", "hubert-mini", "hubert-mni", "--audio", "."),
         ("claims", "nowhere"),
         ("claims", ".", "--config", "nowhere.yaml"),
@@ -66,6 +67,7 @@ def test_a_wrong_name_imports_no_heavy_library(arguments, tmp_path):
         "try:\n    main()\nexcept SystemExit as end:\n    assert end.code == 1"
     )
     (tmp_path / "a.wav").touch()
+    (tmp_path / "empty").mkdir()
     assert imported_by(code, str(tmp_path), *arguments) == []
 
 

@@ -58,7 +58,7 @@ def faults():
         libc.free(block)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 returned = faults()
-keep_freed_memory()
+keep_freed_memory(1e9)
 print(returned, faults())
 """
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from assonance.corpus.formats.detection import find_format
+from assonance.corpus.formats.detection import check_speech
 from assonance.errors import AssonanceError
 from assonance.models.loading import check_name
 
 
 def check_names(models: Sequence[str], audio: str) -> None:
-    """Check the names of models and the path of the speech, as far as a file system tells.
+    """Check the names of models and the path of the speech, as far as the file system shows.
 
     Measures and options are checked where they become a `Request`.
 
@@ -23,11 +23,11 @@ def check_names(models: Sequence[str], audio: str) -> None:
     Raises
     ------
     AssonanceError
-        A model or the speech is not there.
+        A model or the speech is not there, or a folder has no audio.
     """
     for each in models:
         check_name(each)
-    find_format(Path(audio))
+    check_speech(Path(audio))
 
 
 def parse_pairs(option: str, form: str, texts: Sequence[str]) -> dict[str, str]:

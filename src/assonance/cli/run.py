@@ -47,7 +47,7 @@ from assonance.report.page import render
 from assonance.tables import changes as change_tables
 from assonance.tables.heads import head_measures
 from assonance.utils.files import is_folder, slug, write_text
-from assonance.utils.memory import keep_freed_memory
+from assonance.utils.memory import keep_freed_memory, parse_bytes
 from assonance.utils.progress import Progress
 
 # How the line begins that names a report before the results are complete.
@@ -99,7 +99,7 @@ def run(
     AssonanceError
         See `assonance.compare` and `RunFolder`.
     """
-    keep_freed_memory()
+    keep_freed_memory(parse_bytes(request.memory))
     out.refuse_running()
     refuse_incomplete(out.activations or out.path)
     if sound:

@@ -16,10 +16,8 @@ from assonance.comparison.plan import FRAME_LEVELS
 from assonance.comparison.request import Request
 from assonance.corpus import Corpus, LeftOut
 from assonance.measures import Measure
-from assonance.models import can_rest
 from assonance.models.roster import Roster, RosterEntry
 from assonance.scoring.caveats import miniatures
-from assonance.utils.memory import trim_heap
 from assonance.utils.progress import Progress
 
 
@@ -164,11 +162,3 @@ def keep_shared(
 def needs_frames(measures: Iterable[Measure]) -> bool:
     """Return whether any measure compares frames, and not only attention maps."""
     return any(each.level in FRAME_LEVELS for each in measures)
-
-
-def let_rest(roster: Roster, folder: Path) -> None:
-    """Take the weights of encoders out of memory: only attention needs them once more."""
-    for entry in roster.values():
-        if can_rest(entry.model):
-            entry.model.rest(folder)
-    trim_heap()

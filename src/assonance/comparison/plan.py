@@ -14,6 +14,7 @@ from assonance.activations.stored_frames import Layer, StoredFrames
 from assonance.comparison.inputs import fingerprint_of
 from assonance.comparison.labelling import LayerLabels
 from assonance.comparison.layer_pairs import FLOOR_DEPTHS, SHIFTS_OF_P, LayerPairs
+from assonance.comparison.weights import maps_at_once
 from assonance.corpus.units import units_of
 from assonance.errors import AssonanceError, printable
 from assonance.inference.intervals import STATISTICS
@@ -250,7 +251,11 @@ class ComparisonPlan:
             return {}
         attention, source = self.attention_pass()
         found = attention.run(
-            memory=self.memory, progress=progress, work=place.work, pieces=self._pieces(place)
+            memory=self.memory,
+            at_once=maps_at_once(attention, self.named, self.memory),
+            progress=progress,
+            work=place.work,
+            pieces=self._pieces(place),
         )
         self._head_notes = [*source.caveats(), *found.caveats]
         if not found.scores:
@@ -281,8 +286,7 @@ class ComparisonPlan:
             As for `AttentionMaps`.
         """
         attention, _ = self.attention_pass(heard)
-        batches, pieces = attention.batches(self.memory), self._pieces(place)
-        compute = partial(attention.compute, memory=self.memory)
+        compute, batches, pieces = self._attention_stage(attention, place)
         with progress.stage(BOTH, sum(attention.source.durations)) as advance:
             for _ in place.work.each(READING, compute, batches, pieces, advance):
                 pass
@@ -329,11 +333,18 @@ class ComparisonPlan:
         compute: Compute[Any]
         if name in (ATTENTION, READING):
             attention, _ = self.attention_pass(heard)
-            compute = partial(attention.compute, memory=self.memory)
-            return compute, attention.batches(self.memory), self._pieces(place)
+            return self._attention_stage(attention, place)
         frame_pass = self._frame_pass()
         compute = partial(frame_pass.compute, alone=name == SCORES)
         return compute, frame_pass.tiles(self.memory), self._pieces(place)
+
+    def _attention_stage(
+        self, attention: AttentionPass, place: Workplace
+    ) -> tuple[Compute[Any], Sequence[Any], Pieces]:
+        """Return the same of a pass over attention maps."""
+        at_once = maps_at_once(attention, self.named, self.memory)
+        compute = partial(attention.compute, at_once=at_once)
+        return compute, attention.batches(self.memory), self._pieces(place)
 
     def tiles(self) -> list[Tile]:
         """Cut the pairs of layers into tiles, as `frame_scores` takes them."""

@@ -10,7 +10,7 @@ from typing import Any
 import xarray as xr
 
 from assonance.activations.extraction import stop_at_left_out
-from assonance.comparison.extracted import Extracted, extract_all, let_rest, needs_frames
+from assonance.comparison.extracted import Extracted, extract_all, needs_frames
 from assonance.comparison.plan import ComparisonPlan, Datasets
 from assonance.comparison.read_once import read_with_attention
 from assonance.comparison.records import (
@@ -25,6 +25,7 @@ from assonance.comparison.request import Request
 from assonance.comparison.result import Comparison
 from assonance.comparison.results_file import GROUPS, SCORES
 from assonance.comparison.selecting import without_floors
+from assonance.comparison.weights import are_large, let_rest
 from assonance.corpus import Corpus
 from assonance.corpus.units import few_speakers, population
 from assonance.errors import AssonanceError, AssonanceWarning
@@ -150,6 +151,8 @@ class Prepared:
             kept = out or stack.enter_context(temporary_folder())
             folder = activations or kept
             place = Workplace(work, kept / PIECES)
+            if are_large(self.roster, self.memory):
+                let_rest(self.roster, folder)
             compared = read_with_attention(
                 self.roster, self.speech, self.request, folder, place, self.plan, progress
             )

@@ -45,7 +45,7 @@ from assonance.utils.work import HERE, Advance, Work
 ATTENTION = "attention"
 _FLOAT32 = 4
 # Seconds between two states of a batch that are kept.
-_PAUSE = 1.0
+_PAUSE = 5.0
 
 
 class AttentionPass:
@@ -120,6 +120,7 @@ class AttentionPass:
         self,
         *,
         memory: float,
+        at_once: int | None = None,
         progress: Progress,
         work: Work = HERE,
         pieces: Pieces = NOWHERE,
@@ -129,8 +130,9 @@ class AttentionPass:
         Parameters
         ----------
         memory
-            Bytes that maps may take. As many utterances are read at once as fit; an utterance that
-            does not fit alone is left out.
+            Bytes that maps may take. An utterance that does not fit alone is left out.
+        at_once
+            Number of utterances that are read at once. By default as many as fit.
         progress
             Progress, in seconds of speech.
         work
@@ -153,10 +155,12 @@ class AttentionPass:
         caveats = self._too_long(too_long, memory)
         if not kept:
             return PassResult(caveats=caveats)
+        if at_once is None:
+            at_once = int(min(len(kept), memory / max(1.0, *(needed[index] for index in kept))))
         by_group: dict[int, AttentionSums] = {}
         with progress.stage("comparing attention", sum(source.durations)) as advance:
             advance(sum(source.durations[index] for index in too_long))
-            compute = partial(self.compute, memory=memory)
+            compute = partial(self.compute, at_once=at_once)
             found = work.each(ATTENTION, compute, divided, pieces, advance)
             for batch, piece in zip(divided, found, strict=True):
                 sums, group = self._empty().restore(piece), batch.group
@@ -185,11 +189,11 @@ class AttentionPass:
         return batches(kept, groups, self.source.durations)
 
     def compute(
-        self, divided: Sequence[Batch], pieces: Pieces, advance: Advance, *, memory: float
+        self, divided: Sequence[Batch], pieces: Pieces, advance: Advance, *, at_once: int
     ) -> Iterator[Piece]:
         """Compare the heads of batches of utterances, except what is kept.
 
-        The sums so far are kept after an utterance, at most once a second.
+        The sums so far are kept after an utterance, every five seconds at most.
         """
         names = [pieces.name(ATTENTION, self._determined_by(batch)) for batch in divided]
         begun = [pieces.read(name) for name in names]
@@ -198,9 +202,6 @@ class AttentionPass:
             for batch, piece in zip(divided, begun, strict=True)
             for index in batch.utterances[piece.about["done"] if piece else 0 :]
         ]
-        needed = self.map_bytes
-        most = max((needed[index] for index in todo), default=1.0)
-        at_once = int(max(1, min(len(todo), memory / most)))
         slots = threading.BoundedSemaphore(at_once)
         with worker_pool() as pool_map:
             # Each core has an utterance, or all of them share one.

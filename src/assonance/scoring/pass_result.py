@@ -5,6 +5,13 @@ from dataclasses import dataclass, field
 
 import xarray as xr
 
+# One for all: making it takes longer than comparing a few heads. Nothing changes a dataset.
+_NOTHING = xr.Dataset()
+
+
+def _nothing() -> xr.Dataset:
+    return _NOTHING
+
 
 @dataclass(frozen=True)
 class PassResult:
@@ -45,17 +52,17 @@ class PassResult:
         Sentences that a reader must know before believing the scores.
     """
 
-    scores: xr.Dataset = field(default_factory=xr.Dataset)
-    singles: xr.Dataset = field(default_factory=xr.Dataset)
-    maps: xr.Dataset = field(default_factory=xr.Dataset)
-    matches: xr.Dataset = field(default_factory=xr.Dataset)
-    single_intervals: xr.Dataset = field(default_factory=xr.Dataset)
-    replicates: xr.Dataset = field(default_factory=xr.Dataset)
-    draws: xr.Dataset = field(default_factory=xr.Dataset)
-    nulls: xr.Dataset = field(default_factory=xr.Dataset)
-    halves: xr.Dataset = field(default_factory=xr.Dataset)
-    position_scores: xr.Dataset = field(default_factory=xr.Dataset)
-    position_singles: xr.Dataset = field(default_factory=xr.Dataset)
+    scores: xr.Dataset = field(default_factory=_nothing)
+    singles: xr.Dataset = field(default_factory=_nothing)
+    maps: xr.Dataset = field(default_factory=_nothing)
+    matches: xr.Dataset = field(default_factory=_nothing)
+    single_intervals: xr.Dataset = field(default_factory=_nothing)
+    replicates: xr.Dataset = field(default_factory=_nothing)
+    draws: xr.Dataset = field(default_factory=_nothing)
+    nulls: xr.Dataset = field(default_factory=_nothing)
+    halves: xr.Dataset = field(default_factory=_nothing)
+    position_scores: xr.Dataset = field(default_factory=_nothing)
+    position_singles: xr.Dataset = field(default_factory=_nothing)
     broken: Mapping[str, Sequence[str]] = field(default_factory=dict)
     caveats: Sequence[str] = ()
 
@@ -74,8 +81,8 @@ def named_beside(datasets: Mapping[str, xr.Dataset]) -> xr.Dataset:
         Every variable as its name and the ending; those of one measure follow each other.
     """
     names = dict.fromkeys(name for dataset in datasets.values() for name in dataset.data_vars)
-    coordinates = [dataset.drop_vars(list(dataset)) for dataset in datasets.values()]
-    result = xr.merge(coordinates, join="exact")
+    labelled = [dataset.coords.to_dataset() for dataset in datasets.values() if dataset.coords]
+    result = labelled[0] if len(labelled) == 1 else xr.merge(labelled, join="exact")
     return result.assign(
         {
             f"{name}{ending}": dataset[name].variable

@@ -10,9 +10,8 @@ from assonance.scoring.frame_source import FrameSource
 from assonance.scoring.pair_rules import PairRules
 from assonance.settings import Settings
 from assonance.statistics import CHUNK_FRAMES
+from assonance.utils.memory import LIBRARIES
 
-# Bytes that Python, torch and what they import take.
-_LIBRARIES = 0.45e9
 # Bytes that a neuron's score takes, in the tables and as a result; and those of its interval: sums
 # over replicates, estimate and both ends.
 _SCORE, _INTERVAL = 16, 32
@@ -138,7 +137,7 @@ def new_layers(tiles: Sequence[Tile]) -> list[set[str]]:
 
 def left_for_sums(memory: float, tables: float) -> float:
     """Return the bytes that libraries and tables leave for sums; half of the memory at least."""
-    return max(memory - _LIBRARIES - tables, memory / 2)
+    return max(memory - LIBRARIES - tables, memory / 2)
 
 
 def tables_size(

@@ -25,25 +25,32 @@ def trim_heap() -> None:
         trim(0)
 
 
-# Parameters of glibc's ``mallopt``; the largest block that it takes from its own heap, by version;
-# and how much free memory at the end of a heap it keeps.
+# Parameters of glibc's ``mallopt``, and the largest block that it takes from its own heap, by
+# version.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _LARGEST_KEPT = (32 * 2**20, 2**30)
-_FREE_KEPT = 2**31 - 1
+# Share of the memory of a process that freed blocks may take until they are used again.
+_FREE_KEPT = 1 / 8
 
 
-def keep_freed_memory() -> None:
+def keep_freed_memory(memory: float) -> None:
     """Let freed blocks be used again until `trim_heap` (glibc's ``mallopt``).
 
     By default the system gives large blocks anew, page by page, which can take as long as filling
     them. Processes that Dask starts return all freed memory at once. Does nothing where the C
     library has no such function.
+
+    Parameters
+    ----------
+    memory
+        Bytes that the process may take. Freed blocks keep an eighth of it.
     """
     change = _of_the_c_library("mallopt")
     if change is not None:
+        kept = int(min(_FREE_KEPT * memory, 2**31 - 1))
         for largest in _LARGEST_KEPT:  # an older version refuses more than the first
-            change(_MMAP_THRESHOLD, largest)
-        change(_TRIM_THRESHOLD, _FREE_KEPT)
+            change(_MMAP_THRESHOLD, min(largest, kept))
+        change(_TRIM_THRESHOLD, kept)
 
 
 def _of_the_c_library(name: str) -> Any:
@@ -147,6 +154,8 @@ def too_little_memory(error: Exception) -> str:
     )
 
 
+# Bytes that Python, torch and what they import take.
+LIBRARIES = 0.45e9
 # Default limit for the sums and factors of a run: half of what the machine or container has. It is
 # the same in every run on a machine, so that an interrupted run cuts its work into the same pieces.
 # More than 16 GB hardly helps.

@@ -1,13 +1,17 @@
 """Weights that rest in a file are the same weights."""
 
+import sys
+
 import numpy as np
+import pytest
 import torch
 from signals import voice
 
 from assonance.models import can_rest
 from assonance.models.huggingface import resting
-from assonance.models.huggingface.resting import rest
+from assonance.models.huggingface.resting import release, rest
 from assonance.models.loading import load_model
+from assonance.utils.memory import resident_bytes
 
 SAMPLES = voice(1.0, 0)
 
@@ -60,6 +64,22 @@ def test_without_room_on_the_disk_weights_stay_in_memory(tmp_path, monkeypatch):
 
     module = small()
     before = [each.data_ptr() for each in module.parameters()]
-    monkeypatch.setattr(resting.tempfile, "NamedTemporaryFile", full)
-    rest(module, tmp_path)
+    monkeypatch.setattr(resting.tempfile, "TemporaryFile", full)
+    assert rest(module, tmp_path) is None
     assert [each.data_ptr() for each in module.parameters()] == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep pages as they see fit")
+def test_released_weights_leave_memory_and_are_read_again(tmp_path):
+    module = torch.nn.Linear(4096, 4096)  # 64 MiB
+    before = module.weight.detach().clone()
+    mapped = rest(module, tmp_path)
+    assert torch.equal(module.weight, before)
+    used = resident_bytes()
+    release(mapped)
+    assert used - resident_bytes() > 0.75 * before.nbytes
+    assert torch.equal(module.weight, before)
+
+
+def test_a_module_without_weights_has_nothing_to_rest(tmp_path):
+    assert rest(torch.nn.ReLU(), tmp_path) is None

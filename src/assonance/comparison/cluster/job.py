@@ -15,12 +15,13 @@ from typing import Any
 
 from assonance.activations.extraction import fill, open_store
 from assonance.comparison.configuration import Configuration
-from assonance.comparison.extracted import Extracted, extract_all, let_rest, store_folder
+from assonance.comparison.extracted import Extracted, extract_all, store_folder
 from assonance.comparison.plan import READING
 from assonance.comparison.prepared import PIECES, Prepared, prepare
 from assonance.comparison.read_once import plan_with_attention
+from assonance.comparison.weights import are_large, let_rest
 from assonance.errors import AssonanceError, printable
-from assonance.utils.memory import keep_freed_memory
+from assonance.utils.memory import keep_freed_memory, parse_bytes
 from assonance.utils.pieces import Pieces
 from assonance.utils.progress import Silent
 from assonance.utils.work import Compute, Workplace
@@ -134,13 +135,17 @@ def compute_piece(job: Job, stage: str, number: int) -> None:
 @lru_cache(maxsize=1)
 def _prepared(job: Job) -> Prepared:
     """Open models and speech, once a process."""
-    keep_freed_memory()
     if job.threads:
         import torch
 
         torch.set_num_threads(job.threads)
     made = Configuration.make(json.loads(job.configuration))
-    return prepare(made.models, made.audio, made.request(), _SILENT)
+    request = made.request()
+    keep_freed_memory(parse_bytes(request.memory))
+    prepared = prepare(made.models, made.audio, request, _SILENT)
+    if are_large(prepared.roster, prepared.memory):
+        let_rest(prepared.roster, Path(job.activations))
+    return prepared
 
 
 @lru_cache(maxsize=1)

@@ -4,7 +4,7 @@ Every count comes from the function that the run itself uses, on activations tha
 the lengths of the speech.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
@@ -14,16 +14,14 @@ from assonance.comparison.extracted import Extracted, keep_shared, needs_frames
 from assonance.comparison.plan import ComparisonPlan
 from assonance.comparison.prepared import Prepared
 from assonance.comparison.read_once import seconds_with_attention
+from assonance.comparison.weights import are_large, maps_at_once, weights_size
 from assonance.corpus import Corpus, Utterance
 from assonance.errors import AssonanceError
 from assonance.inference.resampling import Resampling
-from assonance.models import SpeechModel
-from assonance.models.speech_model import can_rest
+from assonance.models import can_rest
 from assonance.scoring.attention_pass import AttentionPass
 from assonance.scoring.tiles import Tile, kept_sums, new_layers, size, tables_size
 from assonance.utils.cores import cores
-
-_FLOAT32 = 4
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,17 @@ class Counts:
     @property
     def models(self) -> int:
         """Bytes of the weights of all models, which are in memory together."""
-        return self._weights(each.model for each in self.extracted.roster.values())
+        return weights_size(each.model for each in self.extracted.roster.values())
+
+    @property
+    def running(self) -> float:
+        """Bytes of the weights that are in memory while models run."""
+        roster, memory = self.extracted.roster, self.prepared.memory
+        if self.plan.device != "cpu" or not are_large(roster, memory):
+            return self.models
+        return min(
+            self.models, cores() * max(weights_size([each.model]) for each in roster.values())
+        )
 
     @property
     def staying(self) -> int:
@@ -130,11 +138,7 @@ class Counts:
         if self.plan.device != "cpu":
             return self.models
         models = [each.model for each in self.extracted.roster.values()]
-        return self._weights(each for each in models if not can_rest(each))
-
-    @staticmethod
-    def _weights(models: Iterable[SpeechModel]) -> int:
-        return _FLOAT32 * sum(each.info.n_parameters for each in models)
+        return weights_size(each for each in models if not can_rest(each))
 
     @property
     def largest_tile(self) -> float:
@@ -151,7 +155,8 @@ class Counts:
             return 0.0
         memory = self.prepared.memory
         needed = [each for each in self.attention.map_bytes if each <= memory]
-        return min(memory, cores() * max(needed, default=0.0))
+        at_once = maps_at_once(self.attention, self.extracted.roster, memory)
+        return min(cores(), at_once) * max(needed, default=0.0)
 
     @property
     def products(self) -> float:

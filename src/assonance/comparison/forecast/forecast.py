@@ -71,14 +71,13 @@ class Forecast:
             name: spoken - counts.read_with_attention * reads_with_maps(each.model)
             for name, each in counts.extracted.roster.items()
         }
-        started = self.resident + counts.models
         stages = [
             Stage(
                 READING,
                 sum(read[name] * each.seconds for name, each in costs.items()),
                 sum(read[name] * each.operations for name, each in costs.items()),
                 counts.disk,
-                started,
+                self.resident + counts.models,
             )
         ]
         if counts.tiles:
@@ -94,7 +93,8 @@ class Forecast:
             )
             seconds = attention_seconds(counts, self.attention)
             operations = heads * counts.speech.seconds
-            stages.append(Stage(ATTENTION, seconds, operations, 0, started + counts.maps))
+            memory = self.resident + counts.running + counts.maps
+            stages.append(Stage(ATTENTION, seconds, operations, 0, memory))
         return stages
 
     @property

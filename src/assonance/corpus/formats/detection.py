@@ -51,6 +51,18 @@ def list_entries(path: Path) -> tuple[str, list[Entry]]:
     return found.corpus_name(Path(os.path.abspath(path))), found.entries(path)  # noqa: PTH100
 
 
+def check_speech(path: Path) -> None:
+    """Check the path of a corpus, and that a folder of audio has some; no other list is read.
+
+    Raises
+    ------
+    AssonanceError
+        As `list_entries`.
+    """
+    if (found := find_format(path)) is folder.FORMAT:
+        found.entries(path)
+
+
 def find_format(path: Path) -> Format:
     """Find the format of a corpus; no utterance is listed.
 

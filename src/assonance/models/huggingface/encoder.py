@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import mmap
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from assonance.models.huggingface.checkpoint import (
 from assonance.models.huggingface.inputs import Inputs
 from assonance.models.huggingface.precision import FULL, half_dtype, largest_rounding_error
 from assonance.models.huggingface.recording import DEFAULT, Recorder, check_kinds, find_taps
-from assonance.models.huggingface.resting import rest
+from assonance.models.huggingface.resting import release, rest
 from assonance.models.speech_model import Attend, LayerOutputs, ModelCard
 from assonance.utils.memory import allowed_bytes
 from assonance.utils.progress import Progress
@@ -108,6 +109,7 @@ class HuggingFaceModel:
             ) from error
         family.prepare(self._encoder)
         self._device = torch.device(how.device)
+        self._resting: mmap.mmap | None = None
         blocks = list(self._encoder.get_submodule(family.blocks).children())
         if not blocks:
             raise AssonanceError(f"{name}: has no transformer blocks; correct config.json")
@@ -205,8 +207,9 @@ class HuggingFaceModel:
         return random_twin(self._checkpoint, seed, self._how)
 
     def rest(self, folder: Path) -> None:
-        """Keep the weights in a file in a folder until they are used again; see `resting.rest`."""
-        rest(self._encoder, folder)
+        """Keep the weights in a file in a folder, except while they are used; see `resting`."""
+        if self._resting is None:
+            self._resting = rest(self._encoder, folder)
 
     def _run(
         self,
@@ -229,6 +232,9 @@ class HuggingFaceModel:
             if isinstance(error, RuntimeError) and "memory" not in str(error):
                 raise
             raise self._too_long(max(map(len, batch))) from error
+        finally:
+            if self._resting is not None:
+                release(self._resting)
         for activations in kept:
             for label in self.layers:
                 if not np.isfinite(activations[label]).all():
