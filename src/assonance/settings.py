@@ -118,7 +118,7 @@ class Settings:
     interval_neurons: int = 192
     shifts: int = 3
     attention_seconds: float | None = 10.0
-    attention_rows: int = 128
+    attention_rows: int = 64
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -345,7 +345,7 @@ class Certainty:
         int | None,
         typer.Option(
             help="Number of frames of each utterance, or of each 10 s of a longer one, whose "
-            "attention gets Jensen–Shannon divergences: a random sample, 128 by default; 0 for "
+            "attention gets Jensen–Shannon divergences: a random sample, 64 by default; 0 for "
             "all, several times slower.",
             metavar="FRAMES",
         ),
