@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from assonance.statistics import KernelSample, LayerStatistics
-from assonance.statistics.kernel_sample import squared_distances
 from assonance.statistics.layer import submatrix
 
 # A neuron whose standard deviation is below this share of the layer's median counts as dead: no
@@ -165,5 +164,6 @@ def uniformity(sample: KernelSample, sharpness: float = 2.0) -> float:
     count = len(frames)
     if count < 2:
         return float("nan")
-    kernel = squared_distances(frames).mul_(-sharpness).exp_()
-    return float(((kernel.sum() - count) / (count * (count - 1))).log())
+    cosines = (frames @ frames.T).clamp_(max=1)  # d² = 2 − 2·cosine
+    kernel = cosines.sub_(1).mul_(2 * sharpness).exp_().fill_diagonal_(0)
+    return float((kernel.sum() / (count * (count - 1))).log())

@@ -22,7 +22,7 @@ from assonance.utils.progress import Silent
 _ROWS = 3  # frames for each neuron, at least: with fewer, matrices lack full rank
 _LONGER = 4  # times the frames of the shorter passes, where the cost of a frame is measured
 _NARROW = 256  # neurons of layers of which more are drawn, because each costs little
-_FEW, _MANY = 3, 8  # layers that are drawn
+_FEW, _MANY = 3, 8  # layers that are drawn, at least and at most
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,11 @@ def layers_seconds(
 
 
 class _Probe:
-    """Passes over a few drawn layers of one width."""
+    """Passes over a few drawn layers of one width.
+
+    Of wide layers so few are drawn that a comparison is forecast in seconds; of narrow ones no more
+    than there are.
+    """
 
     def __init__(self, counts: Counts, width: int) -> None:
         self._plan = counts.plan
@@ -120,12 +124,13 @@ class _Probe:
         self._shifts = counts.resampling.shifts
         self._sizes = _sample_sizes(counts, _ROWS * width)
         self._units = len(set(counts.plan.source.units))
-        self._width = width
-        layers = _MANY if width <= _NARROW else _FEW
+        narrow = width <= _NARROW
+        there = [*counts.compared.values()].count(width)
+        layers = max(_FEW, min(_MANY, there)) if narrow else _FEW
         self._all = [*combinations(range(layers), 2)]
         self._chain = [(n, n + 1) for n in range(layers - 1)]
-        # Where layers are wide, so few pairs that a comparison is forecast in seconds.
-        self._some = self._all if width <= _NARROW else self._all[:1]
+        self._some = self._all if narrow else self._all[:1]
+        self._frames = _draw(width, layers, _LONGER * sum(self._sizes))
 
     def warm_up(self) -> None:
         """Run a pass, so that what is compiled when it is first used is compiled."""
@@ -161,7 +166,7 @@ class _Probe:
         sizes = self._sizes * times
         layers = len({each for pair in pairs for each in pair})
         units = [n % self._units for n in range(len(sizes))]
-        source = _Drawn(self._width, layers, sizes, units)
+        source = _Drawn(self._frames[:layers, : sum(sizes)], sizes, units)
         resampling = resample_frames(
             source, plan.frame_measures, plan.settings, intervals=intervals, nulls=nulls
         )
@@ -208,26 +213,29 @@ class _Chosen(PairRules):
         return (a, b) in self._pairs
 
 
-class _Drawn:
-    """Drawn frames of layers that share signals, in memory; see `FrameSource`."""
+def _draw(width: int, layers: int, frames: int) -> Tensor:
+    """Draw frames of layers that share signals, (layers, frames, width)."""
+    generator = torch.Generator().manual_seed(0)
 
-    def __init__(self, width: int, layers: int, sizes: Sequence[int], units: Sequence[int]) -> None:
-        self.widths = {f"{number}": width for number in range(layers)}
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(*shape, width, generator=generator)
+
+    # The variance of the signals falls off as it does in networks.
+    deviations = torch.arange(1, width + 1).float() ** -0.5
+    signals = (draw(frames) + draw(layers, frames)).mul_(deviations)
+    return signals @ draw(layers, width)
+
+
+class _Drawn:
+    """Drawn frames of layers, in memory; see `FrameSource`."""
+
+    def __init__(self, frames: Tensor, sizes: Sequence[int], units: Sequence[int]) -> None:
+        self._frames = {f"{number}": layer for number, layer in enumerate(frames)}
+        self.widths = {name: layer.shape[1] for name, layer in self._frames.items()}
         self.sizes = sizes
         self.units = units
         self.read_frames = 0  # of single layers
         self._starts = np.cumsum([0, *sizes]).tolist()
-        generator = torch.Generator().manual_seed(0)
-
-        def draw(rows: int) -> Tensor:
-            return torch.randn(rows, width, generator=generator)
-
-        # The variance of the signals falls off as it does in networks.
-        deviations = torch.arange(1, width + 1).float() ** -0.5
-        shared = draw(sum(sizes))
-        self._frames = {
-            name: ((shared + draw(sum(sizes))) * deviations) @ draw(width) for name in self.widths
-        }
 
     def read(self, utterance: int, names: Sequence[str]) -> dict[str, Tensor]:
         """Return the frames of one utterance."""

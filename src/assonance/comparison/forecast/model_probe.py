@@ -23,8 +23,8 @@ from assonance.utils.temporary import temporary_folder
 
 _LONGEST = 10.0  # seconds of an utterance that models read, at most
 _FEW = 3  # blocks of each model whose heads are compared, at least
-_AFFORDED = 2e9  # pairs of heads times elements of their maps that are compared at once, at most
-_LONGER = 3  # times the speech of the shorter passes
+_AFFORDED = 1e9  # pairs of heads times elements of their maps that are compared at once, at most
+_LONGER = 2  # times the speech of the shorter passes
 
 
 @dataclass(frozen=True)
