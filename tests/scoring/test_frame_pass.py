@@ -230,6 +230,32 @@ def test_a_tile_s_sums_are_gone_before_the_next_are_gathered_but_of_common_layer
     assert len(made) > 6
 
 
+class OwnFirst(PairRules):
+    """Rules by which pairs within a model come first."""
+
+    def comes_first(self, a, b):
+        return a[0] == b[0]
+
+
+@pytest.mark.parametrize("resident", [0.0, np.inf])
+def test_sums_make_room_for_a_report_before_it_is_made(
+    layers, corpus, whole, monkeypatch, resident
+):
+    monkeypatch.setattr(frame_pass, "resident_bytes", lambda: resident)
+    source = StoredFrames(layers, [each.id for each in corpus])
+    chosen = find(OF_FRAMES, ("neuron", "layer"))
+    resampling = resample_frames(source, chosen, SETTINGS)
+    one = FramePass(source, chosen, SETTINGS, resampling, rules=OwnFirst())
+    there = []
+    found = one.run(
+        memory=1.5e7, progress=Silent(), first=lambda shown: there.append([*one._known])
+    )
+    (kept,) = there
+    assert bool(kept) == (resident == 0)
+    named = named_beside({"": found.scores, "_by_neuron": found.singles, "_match": found.matches})
+    assert named.identical(whole)
+
+
 class Stopped(Exception):  # noqa: N818 - it is no error
     """Stands for whatever stops a run."""
 

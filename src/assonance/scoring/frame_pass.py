@@ -28,18 +28,20 @@ from assonance.scoring.pass_result import PassResult
 from assonance.scoring.replicates import ReplicateScores
 from assonance.scoring.scores import Scores, half_scores
 from assonance.scoring.tile_tables import LayerSummary, TileTables, TileWork
-from assonance.scoring.tiles import cut_tiles, is_held, stacks
+from assonance.scoring.tiles import cut_tiles, is_held, stacks, tables_size
 from assonance.settings import Settings
 from assonance.statistics import sample_indices
 from assonance.statistics.layer_groups import LayerGroups
 from assonance.utils.cores import Map, worker_pool
-from assonance.utils.memory import trim_heap
+from assonance.utils.memory import resident_bytes, trim_heap
 from assonance.utils.pieces import NOWHERE, Piece, Pieces
 from assonance.utils.progress import Progress
 from assonance.utils.work import HERE, Advance, Work
 
 # The stages of this pass: scores alone, and everything.
 SCORES, LAYERS = "scores", "layers"
+# Memory that labelling results and reporting them takes, in times of the tables' own.
+_SHOWN = 2
 
 
 def resample_frames(
@@ -163,9 +165,17 @@ class FramePass:
             for number, (tile, piece) in enumerate(zip(tiles, found, strict=True), 1):
                 every.merge(tile, piece)
                 if first is not None and number == ahead < len(tiles):
+                    self._make_room(memory)
                     first(every.result(self.settings, self._caveats))
         self._known = {}
         return every.result(self.settings, self._caveats)
+
+    def _make_room(self, memory: float) -> None:
+        """Let go of sums for later tiles where a report leaves no room for them."""
+        tables = tables_size(self.source.widths, self.measures, self.resampling)
+        if resident_bytes() + _SHOWN * tables > memory:
+            self._known = {}
+            trim_heap()
 
     def compute(
         self, tiles: Sequence[TileWork], pieces: Pieces, advance: Advance, *, alone: bool = False
