@@ -26,7 +26,7 @@ def pack(matches: Matches, pairs: Sequence[FineTuning], heard: Sound | None = No
         "colours": colours(),
         "models": models(comparison),
         "measures": layers(matches, packer),
-        "start": start(comparison),
+        "start": start(matches),
         "headline": headline(matches),
         "neurons": neurons(comparison, packer),
         "heads": heads(matches, packer),

@@ -1,6 +1,7 @@
 """Scores of all layers with all layers, each with its interval, floor and ceiling."""
 
 import json
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
@@ -41,14 +42,25 @@ def places(comparison: Comparison) -> list[tuple[str, str]]:
     return [(model, layer) for model in comparison.models for layer in comparison.layers(model)]
 
 
-def start(comparison: Comparison) -> list[int]:
-    """Return the places of the two layers that the page shows first: the best-predicted pair."""
-    place = {each: k for k, each in enumerate(places(comparison))}
+def start(matches: Matches) -> list[int]:
+    """Return the places of the two layers that the page shows first.
+
+    The best-predicted pair of layers of two models. If none was predicted, the pair with the
+    highest score by the first measure, of two models if there are any.
+    """
+    comparison = matches.comparison
+    every = places(comparison)
     pair = best_pair(comparison)
     if pair is not None:
-        return [place[pair[:2]], place[pair[2:]]]
-    second = next((k for (model, _), k in place.items() if model != comparison.models[0]), 0)
-    return [0, second]
+        return [every.index(pair[:2]), every.index(pair[2:])]
+    if not matches.shown:
+        return [0, 0]
+    model = np.array([each for each, _ in every])
+    scores = cells.read(comparison.scores[matches.shown[0]], _cells(every)).reshape(2 * model.shape)
+    apart = np.where(model[:, None] != model, scores, np.nan)
+    found = scores if np.isnan(apart).all() else apart
+    row, column = np.unravel_index(np.nan_to_num(found, nan=-np.inf).argmax(), found.shape)
+    return [int(row), int(column)]
 
 
 def layers(matches: Matches, packer: Packer) -> list[dict[str, Any]]:
@@ -60,13 +72,7 @@ def _measure(matches: Matches, name: str, packer: Packer) -> dict[str, Any]:
     """Collect one measure."""
     comparison = matches.comparison
     every = places(comparison)
-    rows, columns = np.divmod(np.arange(len(every) ** 2), len(every))
-    at = [every[k] for k in rows], [every[k] for k in columns]
-    where = {
-        f"{part}_{side}": [each[k] for each in labels]
-        for side, labels in zip(("row", "col"), at, strict=True)
-        for k, part in enumerate(("model", "layer"))
-    }
+    where = _cells(every)
     array = comparison.scores[name]
     scores = {"value": cells.read(array, where)}
     if name in comparison.intervals:
@@ -93,6 +99,17 @@ def _measure(matches: Matches, name: str, packer: Packer) -> dict[str, Any]:
             for each in floors_and_ceilings.known(known, name)
         ],
         "among": packer.integers(_among_best(matches, name, every)),
+    }
+
+
+def _cells(every: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """Label the N × N cells of all layers with all layers, row by row."""
+    rows, columns = np.divmod(np.arange(len(every) ** 2), len(every))
+    at = [every[k] for k in rows], [every[k] for k in columns]
+    return {
+        f"{part}_{side}": [each[k] for each in labels]
+        for side, labels in zip(("row", "col"), at, strict=True)
+        for k, part in enumerate(("model", "layer"))
     }
 
 
