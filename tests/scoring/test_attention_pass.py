@@ -1,6 +1,7 @@
 """The pass over the attention sees all maps once, and says what it left out or changed."""
 
 import re
+import weakref
 from dataclasses import fields, replace
 
 import numpy as np
@@ -419,3 +420,20 @@ def test_an_interrupted_pass_reads_each_utterance_once(models, corpus, tmp_path,
     assert (again, found.broken) == (caveats, whole.broken)
     for name in DATASETS:
         assert getattr(found, name).identical(getattr(whole, name)), name
+
+
+def test_complete_batches_are_read_one_at_a_time(models, corpus, tmp_path, found):
+    attention_pass(models, corpus, pieces=Pieces(tmp_path))
+    pieces, living = [], []
+
+    class Counted(Pieces):
+        def read(self, name):
+            piece = super().read(name)
+            pieces.append(weakref.ref(piece))
+            living.append(sum(each() is not None for each in pieces))
+            return piece
+
+    again, _ = attention_pass(models, corpus, pieces=Counted(tmp_path))
+    assert len(living) > 4
+    assert max(living) <= 2
+    assert again.scores.identical(found.scores)

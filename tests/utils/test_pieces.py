@@ -29,6 +29,15 @@ def test_a_piece_is_read_as_it_was_written(tmp_path):
     assert list(PIECE.under("a/")) == ["x", "y"]
 
 
+def test_a_piece_that_is_gone_since_is_one_line(tmp_path):
+    pieces = Pieces(tmp_path)
+    pieces.write("one", PIECE)
+    assert pieces.read_again("one").about == PIECE.about
+    next(tmp_path.iterdir()).unlink()
+    with pytest.raises(AssonanceError, match="one was removed or changed meanwhile"):
+        pieces.read_again("one")
+
+
 def test_a_later_state_replaces_an_earlier(tmp_path):
     pieces = Pieces(tmp_path)
     pieces.write("one", Piece({}, {"done": 1}))

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial, reduce
 from typing import Any
 
@@ -37,6 +37,7 @@ from assonance.statistics import (
 )
 from assonance.statistics.head_maps import MOST_CELLS, PARTS_OF_TIME
 from assonance.utils.cores import Map, worker_pool
+from assonance.utils.memory import trim_heap
 from assonance.utils.pieces import NOWHERE, Piece, Pieces
 from assonance.utils.progress import Progress
 from assonance.utils.work import HERE, Advance, Work
@@ -168,6 +169,8 @@ class AttentionPass:
             total = reduce(AttentionSums.merge, by_group.values())
             with worker_pool() as pool_map:  # one thread for each of many small tables
                 result = self._scored(by_group, total, pool_map)
+        del by_group
+        trim_heap()
         for utterance, noted in total.noted.items():
             source.recall(utterance, noted)
         broken: dict[str, list[str]] = {}
@@ -196,11 +199,13 @@ class AttentionPass:
         The sums so far are kept after an utterance, every five seconds at most.
         """
         names = [pieces.name(ATTENTION, self._determined_by(batch)) for batch in divided]
-        begun = [pieces.read(name) for name in names]
+        states = [
+            _State.of(pieces.read(name), batch) for name, batch in zip(names, divided, strict=True)
+        ]
         todo = [
             index
-            for batch, piece in zip(divided, begun, strict=True)
-            for index in batch.utterances[piece.about["done"] if piece else 0 :]
+            for batch, state in zip(divided, states, strict=True)
+            for index in batch.utterances[state.done :]
         ]
         slots = threading.BoundedSemaphore(at_once)
         with worker_pool() as pool_map:
@@ -212,13 +217,16 @@ class AttentionPass:
                     return self._sums(index, inner)
 
             compared = outer(compare, todo)
-            for batch, name, piece in zip(divided, names, begun, strict=True):
-                done = piece.about["done"] if piece else 0
-                sums = self._empty()
-                if piece:
-                    sums = sums.restore(piece)
+            for batch, name, state in zip(divided, names, states, strict=True):
                 durations = [self.source.durations[index] for index in batch.utterances]
+                done = state.done
                 advance(sum(durations[:done]))
+                if done == len(durations):
+                    yield pieces.read_again(name)
+                    continue
+                sums = self._empty()
+                if state.begun:
+                    sums = sums.restore(state.begun)
                 written = time.monotonic()
                 while done < len(durations):
                     one = next(compared)
@@ -338,6 +346,24 @@ class AttentionPass:
         maps = total.shapes.position_only(int(np.median(total.lengths)))
         sums.update(torch.split(maps, list(self.heads.values())), pool_map)
         return sums
+
+
+@dataclass(frozen=True)
+class _State:
+    """How many utterances of a batch are done, and their sums.
+
+    The sums of complete batches are read one by one when they are needed: all would fill memory.
+    """
+
+    done: int = 0
+    begun: Piece | None = None
+
+    @classmethod
+    def of(cls, piece: Piece | None, batch: Batch) -> "_State":
+        if piece is None:
+            return cls()
+        done = int(piece.about["done"])
+        return cls(done, piece if done < len(batch.utterances) else None)
 
 
 def _by_position_alone(scores: xr.Dataset) -> xr.Dataset:

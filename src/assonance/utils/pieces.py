@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from assonance.errors import AssonanceError, printable
 from assonance.utils.files import write_together
 
 _SUFFIX = ".piece"
@@ -96,6 +97,20 @@ class Pieces:
             return None  # of another format
         # The file has an order of its own.
         return Piece({each: arrays[each] for each in names}, about)
+
+    def read_again(self, name: str) -> Piece:
+        """Return a piece that was there before.
+
+        Raises
+        ------
+        AssonanceError
+            It is gone, or damaged since.
+        """
+        piece = self.read(name)
+        if piece is None:
+            place = printable(str(self.folder))
+            raise AssonanceError(f"{place}: {name} was removed or changed meanwhile; start again")
+        return piece
 
     def write(self, name: str, piece: Piece) -> None:
         """Keep a piece, in place of an earlier state of it.
