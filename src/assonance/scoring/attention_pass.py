@@ -280,7 +280,9 @@ class AttentionPass:
             for group in range(self.resampling.groups)
         ]
         tables = head_scores([total.heads], self.measures, self.settings)
-        replicates = head_replicates(groups, self.measures, self.settings, self.resampling.weights)
+        replicates = head_replicates(
+            groups, self.measures, self.settings, self.resampling.weights, pool_map
+        )
         result = PassResult(
             scores=tables.scores,
             singles=tables.heads,

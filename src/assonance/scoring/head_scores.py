@@ -22,6 +22,7 @@ from assonance.statistics import (
     weighted_heads,
 )
 from assonance.statistics.head_maps import LEVELS
+from assonance.utils.cores import Map
 
 HEADS = ("head_row", "head_col")
 # Reach of offset profiles on either side of a query, in frames.
@@ -88,6 +89,7 @@ def head_replicates(
     measures: Sequence[Measure],
     settings: Settings,
     weights: Sequence[Sequence[int]],
+    pool_map: Map = map,
 ) -> xr.Dataset:
     """Score every pair of layers in each replicate.
 
@@ -97,6 +99,8 @@ def head_replicates(
         As for `head_scores`; the groups are jackknife groups.
     weights
         How often each group counts in each replicate.
+    pool_map
+        Scores replicates, on several cores if it does.
 
     Returns
     -------
@@ -106,21 +110,22 @@ def head_replicates(
     """
     if not weights:
         return xr.Dataset()
-    tables: dict[str, list[NDArray[np.float64]]] = {each.name: [] for each in measures}
-    for of_groups in weights:
+
+    def score(of_groups: Sequence[int]) -> list[NDArray[np.float64]]:
         replicate = weighted_heads(groups, of_groups)
-        for each in measures:
-            best, _ = _best(replicate, _table(replicate, each, settings))
-            tables[each.name].append(_by_layer(replicate, best))
+        best = (_best(replicate, _table(replicate, each, settings))[0] for each in measures)
+        return [_by_layer(replicate, each) for each in best]
+
+    tables = zip(*pool_map(score, weights), strict=True)
     dims = (*CELL, settings.replicated)
     return xr.Dataset(
         {
             each.name: (
                 dims,
-                np.stack(tables[each.name], -1),
+                np.stack(table, -1),
                 attributes(each) | {"long_name": f"{each.title}, replicated"},
             )
-            for each in measures
+            for each, table in zip(measures, tables, strict=True)
         },
         _labels(groups[0]),
     )
