@@ -437,3 +437,18 @@ def test_complete_batches_are_read_one_at_a_time(models, corpus, tmp_path, found
     assert len(living) > 4
     assert max(living) <= 2
     assert again.scores.identical(found.scores)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_single_utterance_is_shared_by_all_cores(models, corpus, monkeypatch, count):
+    shared = []
+    original = AttentionPass._sums
+
+    def watched(self, utterance, pool_map):
+        shared.append(pool_map is not map)
+        return original(self, utterance, pool_map)
+
+    monkeypatch.setattr(AttentionPass, "_sums", watched)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 2)
+    attention_pass(models, tuple(corpus)[:count])
+    assert shared == [count == 1] * count

@@ -207,6 +207,7 @@ class AttentionPass:
             for batch, state in zip(divided, states, strict=True)
             for index in batch.utterances[state.done :]
         ]
+        at_once = max(1, min(at_once, len(todo)))
         slots = threading.BoundedSemaphore(at_once)
         with worker_pool() as pool_map:
             # Each core has an utterance, or all of them share one.

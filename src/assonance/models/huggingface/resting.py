@@ -57,7 +57,7 @@ def rest(module: torch.nn.Module, folder: Path) -> mmap.mmap | None:
 def release(mapped: mmap.mmap) -> None:
     """Take resting weights out of memory until they are used again, and what was freed.
 
-    The system keeps pages of files on other systems than Linux as it sees fit.
+    Elsewhere than on Linux the system decides which pages of the file stay in memory.
     """
     if sys.platform == "linux":
         mapped.madvise(mmap.MADV_DONTNEED)
