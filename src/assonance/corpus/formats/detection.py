@@ -52,15 +52,15 @@ def list_entries(path: Path) -> tuple[str, list[Entry]]:
 
 
 def check_speech(path: Path) -> None:
-    """Check the path of a corpus, and that a folder of audio has some; no other list is read.
+    """Check the path of a corpus, and that a folder of audio has some; no utterance is listed.
 
     Raises
     ------
     AssonanceError
         As `list_entries`.
     """
-    if (found := find_format(path)) is folder.FORMAT:
-        found.entries(path)
+    if find_format(path) is folder.FORMAT:
+        folder.check_folder(path)
 
 
 def find_format(path: Path) -> Format:

@@ -4,6 +4,7 @@ Ids are paths relative to the folder, without their suffix. Names that begin wit
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from assonance.corpus.formats.entry import Entry, Format, ids_of_paths
@@ -31,21 +32,7 @@ def entries_in_folder(folder: Path) -> list[Entry]:
         There is no audio.
     """
     unlisted: list[OSError] = []
-    paths = []
-    seen = set()
-    for here, below, names in os.walk(folder, followlinks=True, onerror=unlisted.append):
-        real = os.path.realpath(here)
-        if real in seen:  # a link to a folder already searched
-            below.clear()
-            continue
-        seen.add(real)
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        paths += [
-            Path(here, name)
-            for name in names
-            if not name.startswith(".") and _suffix(name) in (*AUDIO_SUFFIXES, *OTHER_SUFFIXES)
-        ]
-    relative = sorted(path.relative_to(folder) for path in paths)
+    relative = sorted(path.relative_to(folder) for path in _files(folder, unlisted))
     ids = ids_of_paths([path.as_posix() for path in relative])
     entries = [
         Entry(id, folder / name, recording=id, fault=_fault(name)) for name, id in ids.items()
@@ -56,11 +43,43 @@ def entries_in_folder(folder: Path) -> list[Entry]:
         fault = f"is a folder that cannot be listed: {error_text(error)}"
         entries.append(Entry(name, path, recording=name, fault=fault))
     if not entries:
-        raise AssonanceError(
-            f"{printable(folder)}: no audio in this folder; "
-            f"add files that end in {', '.join(AUDIO_SUFFIXES)}"
-        )
+        raise _no_audio(folder)
     return entries
+
+
+def check_folder(folder: Path) -> None:
+    """Check that there is audio below a folder; the search ends with the first file.
+
+    Raises
+    ------
+    AssonanceError
+        As `entries_in_folder`.
+    """
+    unlisted: list[OSError] = []
+    if next(_files(folder, unlisted), None) is None and not unlisted:
+        raise _no_audio(folder)
+
+
+def _files(folder: Path, unlisted: list[OSError]) -> Iterator[Path]:
+    """Yield the files to try below a folder, and note the folders that cannot be listed."""
+    seen = set()
+    for here, below, names in os.walk(folder, followlinks=True, onerror=unlisted.append):
+        real = os.path.realpath(here)
+        if real in seen:  # a link to a folder already searched
+            below.clear()
+            continue
+        seen.add(real)
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        for name in names:
+            if not name.startswith(".") and _suffix(name) in (*AUDIO_SUFFIXES, *OTHER_SUFFIXES):
+                yield Path(here, name)
+
+
+def _no_audio(folder: Path) -> AssonanceError:
+    return AssonanceError(
+        f"{printable(folder)}: no audio in this folder; "
+        f"add files that end in {', '.join(AUDIO_SUFFIXES)}"
+    )
 
 
 def _suffix(name: str) -> str:
