@@ -25,7 +25,7 @@ from assonance.comparison.request import Request
 from assonance.comparison.result import Comparison
 from assonance.comparison.results_file import GROUPS, SCORES
 from assonance.comparison.selecting import without_floors
-from assonance.comparison.weights import are_large, let_rest
+from assonance.comparison.weights import let_large_rest, let_rest
 from assonance.corpus import Corpus
 from assonance.corpus.units import few_speakers, population
 from assonance.errors import AssonanceError, AssonanceWarning
@@ -151,8 +151,7 @@ class Prepared:
             kept = out or stack.enter_context(temporary_folder())
             folder = activations or kept
             place = Workplace(work, kept / PIECES)
-            if are_large(self.roster, self.memory):
-                let_rest(self.roster, folder)
+            let_large_rest(self.roster, self.memory, folder)
             compared = read_with_attention(
                 self.roster, self.speech, self.request, folder, place, self.plan, progress
             )

@@ -24,6 +24,12 @@ def are_large(roster: Roster, memory: float) -> bool:
     return LIBRARIES + weights_size(each.model for each in roster.values()) > memory / 2
 
 
+def let_large_rest(roster: Roster, memory: float, folder: Path) -> None:
+    """Let models rest from the start if they are large; see `are_large` and `let_rest`."""
+    if are_large(roster, memory):
+        let_rest(roster, folder)
+
+
 def let_rest(roster: Roster, folder: Path) -> None:
     """Take the weights of encoders out of memory, except while a model runs.
 
@@ -55,11 +61,9 @@ def maps_at_once(attention: AttentionPass, roster: Roster, memory: float) -> int
     """
     weights = [weights_size([each.model]) for each in roster.values()]
     source = attention.source
-    seconds = (long / count for long, count in zip(source.durations, source.pieces, strict=True))
     one = [
-        size + _SECOND * longest
-        for size, longest in zip(attention.map_bytes, seconds, strict=True)
-        if size <= memory
+        size + _SECOND * source.durations[index] / source.pieces[index]
+        for index, size in attention.fitting(memory).items()
     ]
     resting = are_large(roster, memory)
     free = memory - LIBRARIES - (0 if resting else sum(weights))

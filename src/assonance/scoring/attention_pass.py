@@ -149,15 +149,13 @@ class AttentionPass:
         if not self.heads:
             return PassResult(caveats=["no model gives attention maps, so heads are not compared"])
         source = self.source
-        needed = self.map_bytes
-        divided = self.batches(memory)
-        kept = [index for batch in divided for index in batch.utterances]
-        too_long = [index for index, size in enumerate(needed) if size > memory]
+        divided, kept = self.batches(memory), self.fitting(memory)
+        too_long = [index for index in range(len(source.names)) if index not in kept]
         caveats = self._too_long(too_long, memory)
         if not kept:
             return PassResult(caveats=caveats)
         if at_once is None:
-            at_once = int(min(len(kept), memory / max(1.0, *(needed[index] for index in kept))))
+            at_once = int(min(len(kept), memory / max(1, *kept.values())))
         by_group: dict[int, AttentionSums] = {}
         with progress.stage("comparing attention", sum(source.durations)) as advance:
             advance(sum(source.durations[index] for index in too_long))
@@ -185,9 +183,13 @@ class AttentionPass:
             caveats = [*few_interval_groups(groups, self.measures, self.settings), *caveats]
         return replace(result, broken=broken, caveats=caveats)
 
+    def fitting(self, memory: float) -> dict[int, int]:
+        """Return the utterances whose maps fit into the memory, each with the bytes of its maps."""
+        return {index: size for index, size in enumerate(self.map_bytes) if size <= memory}
+
     def batches(self, memory: float) -> list[Batch]:
         """Divide the utterances whose maps fit into the memory."""
-        kept = [index for index, size in enumerate(self.map_bytes) if size <= memory]
+        kept = list(self.fitting(memory))
         groups = self.resampling.group_of_utterance.tolist()
         return batches(kept, groups, self.source.durations)
 
@@ -196,7 +198,7 @@ class AttentionPass:
     ) -> Iterator[Piece]:
         """Compare the heads of batches of utterances, except what is kept.
 
-        The sums so far are kept after an utterance, every five seconds at most.
+        The sums so far are kept after an utterance, at most every five seconds.
         """
         names = [pieces.name(ATTENTION, self._determined_by(batch)) for batch in divided]
         states = [

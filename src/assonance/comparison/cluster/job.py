@@ -19,7 +19,7 @@ from assonance.comparison.extracted import Extracted, extract_all, store_folder
 from assonance.comparison.plan import READING
 from assonance.comparison.prepared import PIECES, Prepared, prepare
 from assonance.comparison.read_once import plan_with_attention
-from assonance.comparison.weights import are_large, let_rest
+from assonance.comparison.weights import let_large_rest, let_rest
 from assonance.errors import AssonanceError, printable
 from assonance.utils.memory import keep_freed_memory, parse_bytes
 from assonance.utils.pieces import Pieces
@@ -143,8 +143,7 @@ def _prepared(job: Job) -> Prepared:
     request = made.request()
     keep_freed_memory(parse_bytes(request.memory))
     prepared = prepare(made.models, made.audio, request, _SILENT)
-    if are_large(prepared.roster, prepared.memory):
-        let_rest(prepared.roster, Path(job.activations))
+    let_large_rest(prepared.roster, prepared.memory, Path(job.activations))
     return prepared
 
 

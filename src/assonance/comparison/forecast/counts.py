@@ -154,7 +154,7 @@ class Counts:
         if self.attention is None:
             return 0.0
         memory = self.prepared.memory
-        needed = [each for each in self.attention.map_bytes if each <= memory]
+        needed = self.attention.fitting(memory).values()
         at_once = maps_at_once(self.attention, self.extracted.roster, memory)
         return min(cores(), at_once) * max(needed, default=0.0)
 
