@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from assonance.comparison.forecast.costs import fit_costs, seconds_of
+from assonance.comparison.forecast.costs import clock, fit_costs, seconds_of
+from assonance.utils.cores import worker_pool
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -24,3 +25,13 @@ def test_work_is_done_once_and_takes_time():
     done = []
     assert seconds_of(lambda: done.append(sum(range(100_000))), "cpu") >= 0
     assert len(done) == 1
+
+
+def test_a_clock_goes_on_at_the_same_rate_while_a_pool_shares_out_the_cores():
+    now = clock("cpu")
+    times = [now()]
+    with worker_pool() as pool_map:
+        list(pool_map(lambda _: sum(range(100_000)), range(4)))
+        times.append(now())
+    times.append(now())
+    assert times == sorted(times)

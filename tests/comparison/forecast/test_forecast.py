@@ -2,7 +2,7 @@
 
 import shutil
 from collections import defaultdict, namedtuple
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -89,6 +89,7 @@ def test_costs_are_measured_of_every_model_width_and_head(counts):
     assert all(each.seconds > 0 for each in stages.values())
     assert all(each.number > 0 for each in found.reading.values())
     assert all(each.reads >= 1 for each in found.layers.values())
+    assert all(min(astuple(each)) >= 0 for each in found.layers.values())
     assert found.seconds == sum(each.seconds for each in stages.values())
     assert stages["reading speech"].disk == counts.disk
 

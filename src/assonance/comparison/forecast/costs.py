@@ -10,35 +10,41 @@ from scipy.optimize import nnls
 from assonance.utils.cores import cores
 
 
-def seconds_of(work: Callable[[], Any], device: str) -> float:
-    """Run work, and return the time that it takes when nothing else uses the machine.
+def clock(device: str) -> Callable[[], float]:
+    """Return a clock of which differences are what work takes when nothing else uses the machine.
 
     On processor cores that is the time of all cores that the process used, divided by their number:
-    other programs do not lengthen it. On an accelerator it is the time on the clock.
+    other programs do not lengthen it. Work is taken to keep the cores of `worker_pool` busy. On an
+    accelerator it is the time on the clock.
 
     Parameters
     ----------
-    work
-        Work that keeps the cores of `worker_pool` busy when there is enough of it.
     device
-        Torch device that it computes on.
+        Torch device that the work is computed on.
 
     Returns
     -------
-    float
-        Seconds.
+    callable
+        Returns seconds.
     """
     if device.startswith("cpu"):
-        started = time.process_time()
-        work()
-        return (time.process_time() - started) / cores()
+        count = cores()
+        return lambda: time.process_time() / count
     import torch
 
-    torch.accelerator.synchronize()
-    started = time.perf_counter()
+    def now() -> float:
+        torch.accelerator.synchronize()
+        return time.perf_counter()
+
+    return now
+
+
+def seconds_of(work: Callable[[], Any], device: str) -> float:
+    """Run work, and return the seconds that it takes; see `clock`."""
+    now = clock(device)
+    started = now()
     work()
-    torch.accelerator.synchronize()
-    return time.perf_counter() - started
+    return now() - started
 
 
 def fit_costs(counts: Sequence[Sequence[float]], seconds: Sequence[float]) -> list[float]:

@@ -1,11 +1,14 @@
 """Measure what the pass over frames costs on this machine, by running it on a few layers.
 
 The costs of a layer and of a pair do not depend on the number of frames, and products grow in
-proportion to it. Small passes that differ in one thing at a time give each of these costs.
+proportion to it. Two small passes, of few pairs and of many on more frames, give each of these
+costs: the pass reports its progress after each of its phases.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from bisect import bisect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import combinations
 from math import inf, sqrt
 
@@ -13,16 +16,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from assonance.comparison.forecast.costs import fit_costs, seconds_of
+from assonance.comparison.forecast.costs import clock, fit_costs
 from assonance.comparison.forecast.counts import Counts
 from assonance.scoring.frame_pass import FramePass, resample_frames
 from assonance.scoring.pair_rules import PairRules
 from assonance.utils.progress import Silent
 
 _ROWS = 3  # frames for each neuron, at least: with fewer, matrices lack full rank
-_LONGER = 4  # times the frames of the shorter passes, where the cost of a frame is measured
+_LONGER = 3  # times the frames of the first pass that the second has
 _NARROW = 256  # neurons of layers of which more are drawn, because each costs little
-_FEW, _MANY = 3, 8  # layers that are drawn, at least and at most
+_FEW, _MANY = 4, 8  # layers that are drawn, at least and at most
 
 
 @dataclass(frozen=True)
@@ -121,77 +124,135 @@ class _Probe:
     def __init__(self, counts: Counts, width: int) -> None:
         self._plan = counts.plan
         self._intervals = bool(counts.resampling.weights)
-        self._shifts = counts.resampling.shifts
+        self._nulls = counts.resampling.shifts > 0
         self._sizes = _sample_sizes(counts, _ROWS * width)
         self._units = len(set(counts.plan.source.units))
-        narrow = width <= _NARROW
         there = [*counts.compared.values()].count(width)
-        layers = max(_FEW, min(_MANY, there)) if narrow else _FEW
-        self._all = [*combinations(range(layers), 2)]
-        self._chain = [(n, n + 1) for n in range(layers - 1)]
-        self._some = self._all if narrow else self._all[:1]
+        layers = max(_FEW, min(_MANY, there) // 2 * 2) if width <= _NARROW else _FEW
+        self._layers = [f"{number}" for number in range(layers)]
         self._frames = _draw(width, layers, _LONGER * sum(self._sizes))
 
     def warm_up(self) -> None:
         """Run a pass, so that what is compiled when it is first used is compiled."""
-        self._time(self._all[:1], intervals=self._intervals, nulls=self._shifts > 0)
+        self._run(self._some(), nulls=self._nulls)
 
     def costs(self) -> PairCosts:
         """Measure each cost."""
-        passes = [
-            self._time(self._all[:1]),
-            self._time(self._chain),
-            self._time(self._all),
-            self._time(self._some, times=_LONGER),
-        ]
-        if self._intervals:
-            passes += [self._time(each, intervals=True) for each in (self._chain, self._all)]
-        if self._shifts:
-            passes.append(self._time(self._some, intervals=self._intervals, nulls=True))
-        incurred, seconds = zip(*passes, strict=True)
-        reads = max(each.reads for each in incurred)
-        found = PairCosts(*fit_costs([astuple(replace(e, reads=0.0)) for e in incurred], seconds))
-        return replace(found, reads=reads)
+        few = self._run(self._some(), nulls=self._nulls)
+        many = self._run([*combinations(self._layers, 2)], times=_LONGER)
+        layers, passes = len(self._layers), (few, many)
+        products = [(layers + run.pairs, (layers + run.pairs) * run.frames) for run in passes]
+        summed, product = fit_costs(products, [run.sums for run in passes])
+        each = [(layers, run.pairs) for run in passes]
+        layer, pair = fit_costs(each, [run.scores for run in passes])
+        interval = fit_costs(each, [run.intervals for run in passes])
+        null = few.nulls / few.pairs - product * few.shifts * few.frames
+        return PairCosts(
+            tile=sum(run.rest for run in passes) / len(passes),
+            layer=summed + layer,
+            pair=summed + pair,
+            layer_interval=interval[0],
+            pair_interval=interval[1],
+            null=max(null, 0.0),
+            product=product,
+            reads=few.reads,
+        )
 
-    def _time(
-        self,
-        pairs: Sequence[tuple[int, int]],
-        *,
-        intervals: bool = False,
-        nulls: bool = False,
-        times: int = 1,
-    ) -> tuple[PairCosts, float]:
-        """Return how often a pass over pairs incurs each cost, and its seconds."""
+    def _some(self) -> list[tuple[str, str]]:
+        """Return pairs that have no layer in common."""
+        return [*zip(self._layers[::2], self._layers[1::2], strict=False)]
+
+    def _run(
+        self, pairs: Sequence[tuple[str, str]], *, nulls: bool = False, times: int = 1
+    ) -> "_Phases":
+        """Run a pass over pairs, with intervals if there are any; on some times the frames."""
         plan = self._plan
         sizes = self._sizes * times
-        layers = len({each for pair in pairs for each in pair})
         units = [n % self._units for n in range(len(sizes))]
-        source = _Drawn(self._frames[:layers, : sum(sizes)], sizes, units)
+        source = _Drawn(self._frames[:, : sum(sizes)], sizes, units)
         resampling = resample_frames(
-            source, plan.frame_measures, plan.settings, intervals=intervals, nulls=nulls
+            *(source, plan.frame_measures, plan.settings),
+            intervals=self._intervals,
+            nulls=nulls,
         )
+        rules, phases = _Chosen({*pairs}), _Clock(plan.device)
         frame_pass = FramePass(
-            source,
-            plan.frame_measures,
-            plan.settings,
-            resampling,
-            rules=_Chosen({(f"{a}", f"{b}") for a, b in pairs}),
+            *(source, plan.frame_measures, plan.settings, resampling),
+            rules=rules,
             device=plan.device,
         )
-        seconds = seconds_of(lambda: frame_pass.run(memory=inf, progress=Silent()), plan.device)
-        count = len(pairs)
-        products = layers + count * (1 + resampling.shifts)
-        incurred = PairCosts(
-            tile=1,
-            layer=layers,
-            pair=count,
-            layer_interval=layers * intervals,
-            pair_interval=count * intervals,
-            null=count * nulls,
-            product=products * sum(sizes),
-            reads=source.read_frames / (layers * sum(sizes)),
+        frame_pass.run(memory=inf, progress=phases)
+        ended = phases.now()
+        # Gathering the sums is half of the work, and each repeat an equal part of the other half.
+        repeats = (1, len(resampling.weights), resampling.shifts)
+        parts = np.cumsum([0, *repeats]) / sum(repeats)
+        times_of = [phases.at((1 + part) / 2 * len(pairs)) for part in parts.tolist()]
+        scores, intervals, shifted = np.diff(times_of).tolist()
+        return _Phases(
+            pairs=len(pairs),
+            frames=sum(sizes),
+            shifts=resampling.shifts,
+            sums=times_of[0] - phases.started,
+            scores=scores,
+            intervals=intervals,
+            nulls=shifted,
+            rest=ended - times_of[-1],
+            reads=source.read_frames / (len(self._layers) * sum(sizes)),
         )
-        return incurred, seconds
+
+
+@dataclass(frozen=True)
+class _Phases:
+    """What a pass consists of, and the seconds of each of its phases.
+
+    Attributes
+    ----------
+    pairs, frames, shifts
+        Number of pairs, of frames, and of shifts of the null.
+    sums, scores, intervals, nulls, rest
+        Seconds of each phase, and of what follows.
+    reads
+        How often each frame of a layer was read.
+    """
+
+    pairs: int
+    frames: int
+    shifts: int
+    sums: float
+    scores: float
+    intervals: float
+    nulls: float
+    rest: float
+    reads: float
+
+
+class _Clock(Silent):
+    """Progress that notes the time whenever a part of the work is done."""
+
+    def __init__(self, device: str) -> None:
+        self.now = clock(device)
+        self._done, self._times = [0.0], [self.now()]
+
+    @property
+    def started(self) -> float:
+        """Time at the start."""
+        return self._times[0]
+
+    @contextmanager
+    def stage(
+        self, name: str, total: float, *, unit: str = ""
+    ) -> Iterator[Callable[[float], None]]:
+        """Note the times of a stage."""
+
+        def advance(units: float) -> None:
+            self._done.append(self._done[-1] + units)
+            self._times.append(self.now())
+
+        yield advance
+
+    def at(self, done: float) -> float:
+        """Return the time at which so much was done, up to rounding."""
+        return self._times[bisect(self._done, done + 1e-6) - 1]
 
 
 def _sample_sizes(counts: Counts, frames: int) -> list[int]:

@@ -24,7 +24,8 @@ from assonance.utils.temporary import temporary_folder
 _LONGEST = 10.0  # seconds of an utterance that models read, at most
 _FEW = 3  # blocks of each model whose heads are compared, at least
 _AFFORDED = 1e9  # pairs of heads times elements of their maps that are compared at once, at most
-_LONGER = 2  # times the speech of the shorter passes
+_SHORTER = 2  # times the speech of the shorter pass that the others have
+_SHORT = 0.5  # seconds of speech that are enough to compile what is compiled
 
 
 @dataclass(frozen=True)
@@ -121,16 +122,13 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def measure_attention(counts: Counts) -> AttentionCosts | None:
     """Measure what comparing attention takes; None if no heads are compared.
 
-    Passes over few and over many blocks of each model, of little and of more speech, tell the
-    costs apart.
+    Passes over few and over many blocks of each model, and over less of the speech, tell the costs
+    apart.
     """
     if counts.attention is None:
         return None
     memory, device = counts.prepared.memory, counts.plan.device
     utterances = _sample(counts).utterances
-    again = [
-        replace(each, id=f"{each.id} ({time})") for time in range(_LONGER) for each in utterances
-    ]
     most = max(len(each.model.heads) for each in counts.extracted.roster.values())
     some = most
     while some > _FEW and _pairs_of_frames(_pass(counts, some, utterances)) > _AFFORDED:
@@ -142,8 +140,9 @@ def measure_attention(counts: Counts) -> AttentionCosts | None:
         pairs = compared.head_pairs
         return (sum(compared.source.durations), pairs, _pairs_of_frames(compared)), taken
 
-    timed(1, utterances[:1])  # compiles what is compiled when it is first used
-    passes = [timed(1, utterances), timed(some, utterances), timed(some, again)]
+    less = [_shortened(each, each.duration / _SHORTER) for each in utterances]
+    timed(1, [_shortened(utterances[0], _SHORT)])  # compiles what is compiled at its first use
+    passes = [timed(1, utterances), timed(some, utterances), timed(some, less)]
     return AttentionCosts(*fit_costs(*zip(*passes, strict=True)))
 
 
@@ -211,12 +210,13 @@ def _sample(counts: Counts) -> Corpus:
     ends = np.cumsum([each.duration for each in ordered])
     places = (np.arange(cores()) + 0.5) / cores() * ends[-1]
     chosen = dict.fromkeys(np.searchsorted(ends, places).tolist())
-    return replace(counts.speech, utterances=tuple(_shortened(ordered[n]) for n in chosen))
+    shortened = tuple(_shortened(ordered[n], _LONGEST) for n in chosen)
+    return replace(counts.speech, utterances=shortened)
 
 
-def _shortened(utterance: Utterance) -> Utterance:
-    """Return the beginning of an utterance that is long."""
-    most = utterance.first + int(_LONGEST * utterance.sampling_rate)
+def _shortened(utterance: Utterance, seconds: float) -> Utterance:
+    """Return the beginning of an utterance that is longer."""
+    most = utterance.first + int(seconds * utterance.sampling_rate)
     if utterance.last <= most:
         return utterance
     return replace(utterance, last=most, after=0)
