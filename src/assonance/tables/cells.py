@@ -35,13 +35,21 @@ def read(array: xr.DataArray, cells: Mapping[str, Iterable[Any]]) -> NDArray[np.
         Shape (n, ...): dimensions that `cells` does not name follow in their own order. NaN in
         cells that were not read.
     """
-    labels = pd.DataFrame({dim: pd.Series(list(each), dtype=object) for dim, each in cells.items()})
-    complete = labels.notna().all(axis=1).to_numpy()
-    at = {dim: xr.DataArray(labels[dim][complete].to_numpy(), dims="cell") for dim in labels}
-    values = array.sel(at).transpose("cell", ...).to_numpy()
-    result = np.full((len(labels), *values.shape[1:]), np.nan)
+    labels = {dim: pd.Index(list(each), dtype=object) for dim, each in cells.items()}
+    complete = np.logical_and.reduce([each.notna() for each in labels.values()])
+    places = tuple(_places(array, dim, each[complete]) for dim, each in labels.items())
+    values = array.transpose(*labels, ...).to_numpy()[places]
+    result = np.full((len(complete), *values.shape[1:]), np.nan)
     result[complete] = values
     return result
+
+
+def _places(array: xr.DataArray, dim: str, labels: "pd.Index[Any]") -> NDArray[np.intp]:
+    """Return where labels are along a dimension; KeyError for one that is not there."""
+    places = array.indexes[dim].get_indexer(labels)
+    if (places < 0).any():
+        raise KeyError(labels[places < 0][0])
+    return np.asarray(places)
 
 
 def table(array: xr.DataArray, index: pd.MultiIndex, columns: pd.MultiIndex) -> pd.DataFrame:
