@@ -49,7 +49,9 @@ def replicates(source, settings=SETTINGS, memory=1e9):
 
 
 @pytest.mark.parametrize("widths", [NARROW, WIDE], ids=["few neurons", "few utterances"])
-def test_replicates_are_those_of_fitting_everything_again(widths):
+@pytest.mark.parametrize("kept", [0, 1, 1024], ids=["multiplied", "in part", "rows"])
+def test_replicates_are_those_of_fitting_everything_again(widths, kept, monkeypatch):
+    monkeypatch.setattr("assonance.statistics.outer_sums.ROWS_KEPT", kept)
     source = Arrays(widths)
     found, expected = replicates(source), replicates(source, replace(SETTINGS, refit=True))
     for name in ALIGNED:
@@ -77,3 +79,12 @@ def test_a_layer_that_is_constant_without_a_group_has_no_replicate_there():
     for name in ALIGNED:
         undefined = found[name].sel(layer_row="a", layer_col="b").isnull()
         assert undefined.values.nonzero()[0].tolist() == [4]
+
+
+def test_without_sums_by_utterance_only_distinct_frames_are_estimated():
+    source = Arrays(NARROW)
+    found = FramePass(source, find(["cka_debiased"], ("layer",)), SETTINGS, RESAMPLING).run(
+        memory=1e9, progress=Silent()
+    )
+    expected = replicates(source)["cka_debiased"]
+    np.testing.assert_allclose(found.replicates["cka_debiased"], expected, rtol=0, atol=1e-12)

@@ -40,9 +40,18 @@ def test_products_are_those_of_the_frames_divided_by_the_norms(both):
     for group in range(5):
         own = group == GROUPS
         np.testing.assert_allclose(cross[group], x[own].T @ y[own], atol=1e-12)
-        scatter = both[0].scatter(group, torch.float64)
-        np.testing.assert_allclose(scatter, x[own].T @ x[own], atol=1e-12)
-    assert both[0].scatter(1, torch.float64) is both[0].scatter(1, torch.float64)
+    np.testing.assert_allclose(cross[5], x.T @ y, atol=1e-12)
+
+
+def test_scatters_are_of_the_groups_that_a_fit_is_tested_on(both):
+    y = LAYERS["b"] - LAYERS["b"].mean(0)
+    y = y / np.linalg.norm(y, axis=0)
+    for fit in both[1].fits:
+        halves = both[1].half_scatters(fit, torch.float64)
+        assert halves is both[1].half_scatters(fit, torch.float64)
+        for group, half in zip(fit.tested, halves, strict=True):
+            own = y[group == GROUPS]
+            np.testing.assert_allclose((half + half.T) / 2, own.T @ own, atol=1e-12)
 
 
 def test_each_fold_is_fitted_to_the_groups_outside_it(both):

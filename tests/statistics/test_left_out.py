@@ -9,7 +9,12 @@ from material import make_layers
 
 from assonance.measures.neurons import rotations
 from assonance.statistics.layer_groups import LayerGroups
-from assonance.statistics.left_out import correlations_without, rotated_norms, strongest_rotated
+from assonance.statistics.left_out import (
+    correlations_without,
+    rotated_norms,
+    squares_without,
+    strongest_rotated,
+)
 from assonance.utils.memory import Scratch
 
 VARIED = make_layers({"a": 4, "b": 3}, len(GROUPS))
@@ -21,9 +26,20 @@ def both(layers):
     return [LayerGroups(moments, name) for name in layers]
 
 
+@pytest.fixture(params=[1, 24, 2**20], ids=["a group at once", "two", "all"])
+def at_once(request, monkeypatch):
+    """Number of correlations computed at once."""
+    monkeypatch.setattr("assonance.statistics.left_out._AT_ONCE", request.param)
+
+
+def tables_of(x, y):
+    """All tables of correlations, (G + 1, Dx, Dy)."""
+    return torch.cat([tables.clone() for _, tables in correlations_without(x, y, crossed(x, y))])
+
+
+@pytest.mark.usefixtures("at_once")
 def test_each_group_is_left_out_in_turn_and_last_none():
-    x, y = both(VARIED)
-    tables = [table.clone() for table in correlations_without(x, y, crossed(x, y))]
+    tables = tables_of(*both(VARIED))
     assert len(tables) == 6
     for table, kept in zip(tables, KEPT, strict=True):
         expected = oracles.correlations(VARIED["a"][kept], VARIED["b"][kept])
@@ -31,10 +47,35 @@ def test_each_group_is_left_out_in_turn_and_last_none():
 
 
 def test_constant_neurons_correlate_with_none():
-    x, y = both(LAYERS)
-    tables = [table.clone() for table in correlations_without(x, y, crossed(x, y))]
+    tables = tables_of(*both(LAYERS))
     assert all((table[1] == 0).all() for table in tables)
     assert [bool((table[2] == 0).all()) for table in tables] == [False] * 3 + [True] + [False] * 2
+
+
+def squares_of(cross, x, y):
+    parts = [squares_without(x, y, *each) for each in correlations_without(x, y, cross)]
+    return torch.cat(parts, 1)
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize(("dtype", "digits"), [(torch.float64, 1e-12), (torch.float32, 1e-6)])
+def test_squares_are_those_of_the_other_frames(dtype, digits):
+    x, y = both(VARIED)
+    covariances, correlations = squares_of(crossed(x, y).to(dtype), x, y)
+    assert len(covariances) == 5
+    for group, kept in enumerate(KEPT[:5]):
+        one, other = (values[kept] - values[kept].mean(0) for values in VARIED.values())
+        assert covariances[group] == pytest.approx(((one.T @ other) ** 2).sum(), rel=digits)
+        expected = oracles.correlations(VARIED["a"][kept], VARIED["b"][kept])
+        assert correlations[group] == pytest.approx((expected**2).sum(), rel=digits)
+
+
+def test_squares_beyond_float32_lose_no_digit():
+    found = [
+        squares_of(crossed(x, y).to(torch.float32), x, y)
+        for x, y in (both(VARIED), both({name: 1e30 * x for name, x in VARIED.items()}))
+    ]
+    torch.testing.assert_close(found[1][0], found[0][0] * 1e120, rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("seed", [0, 1])

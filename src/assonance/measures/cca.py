@@ -169,7 +169,10 @@ def _weighted(layer: LayerStatistics, directions: Tensor, correlations: Tensor) 
     """Average correlations, weighted by each direction's share of the unstandardised layer."""
     if not len(correlations):
         return float("nan")
-    shares = (layer.loadings[:, : len(directions)] @ directions).abs_()
+    # Shares are averaged over all neurons, so float32 moves the mean by less than 10⁻⁷.
+    dtype = layer.product_dtype
+    loadings = layer.loadings[:, : len(directions)].to(dtype)
+    shares = (loadings @ directions.to(dtype)).abs_().to(torch.float64)
     norms = layer.norms[layer.varies]
     weights = (norms / norms.max()) @ shares
     return float((weights * correlations).sum() / weights.sum())

@@ -355,15 +355,14 @@ class FramePass:
         """Compute all replicates of single neurons' measures, a pair at a time."""
         layers = {name: each.groups for name, each in sums.layers.items()}
         needed = [layers[name] for name in layers if any(name in pair for pair in pairs)]
-
-        blocks, full = sums.blocks_without(), sums.full
+        left_out, full = sums.left_out(), sums.full
 
         def prepare(layer: LayerGroups) -> None:
-            held.prepare(layer, blocks)
+            held.prepare(layer, left_out)
 
         def add(ends: Ends) -> None:
             x, y = (layers[name] for name in ends)
-            held.add(x, y, sums.products(*ends), blocks, lambda: full.pair(*ends))
+            held.add(x, y, sums.products(*ends), left_out, lambda: full.pair(*ends))
 
         _run(pool_map, prepare, needed)
         _run(pool_map, add, pairs)

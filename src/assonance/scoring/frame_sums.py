@@ -20,6 +20,8 @@ from assonance.statistics import (
     StackedPair,
     weighted_blocks,
 )
+from assonance.statistics.hsic_left_out import HsicLeftOut
+from assonance.statistics.moments import two_float32
 from assonance.utils.cores import Map
 from assonance.utils.memory import Scratch
 
@@ -190,14 +192,9 @@ class FrameSums:
         blocks = weighted_blocks(self._blocks, weights) if self._blocks else None
         return PairView(self._grouped.without(group), blocks)
 
-    def blocks_without(self) -> list[HsicBlockSums]:
+    def left_out(self) -> HsicLeftOut | None:
         """Return sums over utterances with each jackknife group left out, if measures need them."""
-        count = len(self._blocks)
-
-        def without(group: int) -> HsicBlockSums:
-            return weighted_blocks(self._blocks, [int(each != group) for each in range(count)])
-
-        return list(self._map(without, range(count)))
+        return HsicLeftOut(self._blocks) if self._blocks else None
 
     def products(self, a: str, b: str) -> list[Tensor]:
         """Return Σxyᵀ of two layers in each jackknife group, about the pilot shifts."""
@@ -266,5 +263,7 @@ class FrameSums:
         A null needs no more digits. The choice follows from the layer alone.
         """
         name, values = frames
-        exact = name in self._exact
-        return (values - self._means[name]).to(torch.float64 if exact else torch.float32)
+        if name in self._exact:
+            return values - self._means[name]
+        high, low = two_float32(self._means[name])
+        return (values.to(torch.float32) - high).sub_(low)

@@ -1,17 +1,16 @@
 """Replicates of linear CKA, from correlations with each jackknife group left out."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from assonance.scoring.replicates import ReplicateScores
-from assonance.statistics import Hsic, HsicBlockSums
-from assonance.statistics.cross import ScaledCross
+from assonance.statistics.hsic_left_out import HsicLeftOut
 from assonance.statistics.layer_groups import LayerGroups
-from assonance.statistics.left_out import correlations_without
+from assonance.statistics.left_out import correlations_without, squares_without
 
 # Measures whose replicates are computed here.
 ALIGNED = ("cka", "cka_standardized", "cka_debiased", "cka_utterance")
@@ -19,19 +18,32 @@ ALIGNED = ("cka", "cka_standardized", "cka_debiased", "cka_utterance")
 
 @dataclass(frozen=True)
 class AlignedTerms:
-    """Terms of two layers with one group left out.
+    """Terms of two layers with each group left out.
 
     Attributes
     ----------
-    covariance, correlation
-        Sums of squares of all cross-products, and of all correlations.
+    squares
+        Sums of squares of all cross-products, and of all correlations; (2, G).
     hsic
-        Over distinct frames, and over distinct utterances; NaN if no measure needs it.
+        Over distinct frames, and over distinct utterances, (2, G); NaN if no measure needs it.
     """
 
-    covariance: float
-    correlation: float
-    hsic: tuple[float, float]
+    squares: Tensor
+    hsic: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        x: LayerGroups,
+        y: LayerGroups,
+        cross: Tensor,
+        squares: Tensor,
+        sums: HsicLeftOut | None,
+    ) -> "AlignedTerms":
+        """Compute the terms from the squares; see `HeldAlignments.add`."""
+        if sums is None:
+            return cls(squares, torch.full_like(squares, torch.nan))
+        return cls(squares, sums.estimates(x, y, cross, squares[0]))
 
 
 class HeldAlignments:
@@ -51,7 +63,7 @@ class HeldAlignments:
         self,
         names: Sequence[str],
         replicates: ReplicateScores,
-        own: dict[str, list[AlignedTerms]],
+        own: dict[str, AlignedTerms],
     ) -> None:
         self.names = [name for name in ALIGNED if name in names]
         self._replicates = replicates
@@ -61,72 +73,61 @@ class HeldAlignments:
         """Return whether a layer is to be compared with itself first."""
         return bool(self.names) and layer.name not in self._own
 
-    def prepare(self, layer: LayerGroups, cross: Tensor, blocks: Sequence[HsicBlockSums]) -> None:
+    def prepare(self, layer: LayerGroups, cross: Tensor, sums: HsicLeftOut | None) -> None:
         """Compare a layer with itself, unless it was.
 
         Parameters
         ----------
-        layer, cross, blocks
-            The layer, its `LayerGroups.own_cross`, and sums with each group left out; empty if no
-            measure needs them.
+        layer, cross, sums
+            The layer, its `LayerGroups.own_cross`, and sums over utterances; None if no measure
+            needs them.
         """
         if self.lacks(layer):
-            tables = correlations_without(layer, layer, cross)
-            groups = range(len(layer.counts))
-            self._own[layer.name] = [
-                _terms(layer, layer, group, table, blocks)
-                for group, table in zip(groups, tables, strict=False)
-            ]
+            squares = torch.cat(
+                [
+                    squares_without(layer, layer, places, tables)
+                    for places, tables in correlations_without(layer, layer, cross)
+                ],
+                1,
+            )
+            self._own[layer.name] = AlignedTerms.of(layer, layer, cross, squares, sums)
 
     def add(
         self,
         x: LayerGroups,
         y: LayerGroups,
-        group: int,
-        table: Tensor,
-        blocks: Sequence[HsicBlockSums],
+        cross: Tensor,
+        squares: Tensor,
+        sums: HsicLeftOut | None,
     ) -> None:
-        """Add the replicates of a pair of layers without one group.
+        """Add the replicates of a pair of layers.
 
         Parameters
         ----------
-        x, y, group
-            The layers, and the group left out.
-        table
-            Their correlations in all other groups, (Dx, Dy).
-        blocks
+        x, y, cross
+            The layers, and their `LayerGroups.cross`.
+        squares
+            Sums of squares of their cross-products and correlations without each group, (2, G); see
+            `squares_without`.
+        sums
             As for `prepare`.
         """
         if not self.names:
             return
-        both = _terms(x, y, group, table, blocks)
-        own = [self._own[layer.name][group] for layer in (x, y)]
-        varies = all(bool(layer.norms_without[group].any()) for layer in (x, y))
-        frames, utterances = (
-            Hsic(both.hsic[kind], *(each.hsic[kind] for each in own)).alignment for kind in (0, 1)
-        )
-        values = {
-            "cka": _ratio(both.covariance, *(each.covariance for each in own)),
-            "cka_standardized": _ratio(both.correlation, *(each.correlation for each in own)),
-            "cka_debiased": frames if varies else math.nan,
-            "cka_utterance": utterances if varies else math.nan,
-        }
+        both = AlignedTerms.of(x, y, cross, squares, sums)
+        one, other = (self._own[layer.name] for layer in (x, y))
+        varies = x.norms_without.any(1) & y.norms_without.any(1)
+        cka = _ratio(both.squares, one.squares, other.squares)
+        unbiased = _ratio(both.hsic, one.hsic, other.hsic).where(varies, torch.nan)
+        values = dict(zip(ALIGNED, (*cka, *unbiased), strict=True))
         index = self._replicates.index
         i, j = index[x.name], index[y.name]
         for name in self.names:
             for cell in ((i, j), (j, i)):
-                self._replicates.tables[name][*cell, group] = values[name]
+                self._replicates.tables[name][cell] = values[name].cpu().numpy()
 
 
-def _terms(
-    x: LayerGroups, y: LayerGroups, group: int, table: Tensor, blocks: Sequence[HsicBlockSums]
-) -> AlignedTerms:
-    norms = (each.norms_without[group] * each.all_frames.norms for each in (x, y))
-    cross = ScaledCross(table, *norms)
-    hsic = blocks[group].hsic(x.name, y.name, cross) if blocks else (math.nan, math.nan)
-    return AlignedTerms(*cross.both_squares, hsic)
-
-
-def _ratio(value: float, one: float, other: float) -> float:
-    scale = math.sqrt(one) * math.sqrt(other)
-    return value / scale if scale > np.finfo(np.float64).tiny else math.nan
+def _ratio(both: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """Divide by the geometric mean; NaN unless it is positive."""
+    scale = one.clamp(min=0).sqrt() * other.clamp(min=0).sqrt()
+    return (both / scale).where(scale > np.finfo(np.float64).tiny, torch.nan)

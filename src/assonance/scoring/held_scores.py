@@ -33,10 +33,16 @@ from assonance.scoring.held_alignments import AlignedTerms, HeldAlignments
 from assonance.scoring.replicates import ReplicateScores
 from assonance.scoring.scores import Scores
 from assonance.settings import Settings
-from assonance.statistics import HsicBlockSums, Pair, sample_indices
+from assonance.statistics import Pair, sample_indices
 from assonance.statistics.held_regression import held_errors
+from assonance.statistics.hsic_left_out import HsicLeftOut
 from assonance.statistics.layer_groups import LayerGroups
-from assonance.statistics.left_out import correlations_without, rotated_norms, strongest_rotated
+from assonance.statistics.left_out import (
+    correlations_without,
+    rotated_norms,
+    squares_without,
+    strongest_rotated,
+)
 from assonance.utils.memory import Scratch
 
 # Random bases of the replicates. Neurons of a layer take turns, so that one product serves all.
@@ -54,7 +60,7 @@ class _Way:
     rows: LayerGroups
     column: LayerGroups
     neurons: Tensor  # indices of the sampled neurons, (S,)
-    cross: Tensor  # of the sampled neurons, if regressions need them; (G, S, D)
+    cross: Tensor  # of the sampled neurons, if regressions need them; (G + 1, S, D)
     best: Tensor  # MaxCorr of all neurons with each group left out, (G, Dx)
     tables: Tensor  # their correlations without each group and of all, if rotated; (G + 1, S, D)
 
@@ -72,7 +78,7 @@ class HeldLayers:
     """
 
     norms: dict[str, list[Tensor]] = field(default_factory=dict)
-    aligned: dict[str, list[AlignedTerms]] = field(default_factory=dict)
+    aligned: dict[str, AlignedTerms] = field(default_factory=dict)
 
 
 class HeldScores:
@@ -114,18 +120,19 @@ class HeldScores:
         self._scratch = Scratch()
         self._alignments = HeldAlignments(self._names, replicates, layers.aligned)
 
-    def prepare(self, layer: LayerGroups, blocks: Sequence[HsicBlockSums]) -> None:
+    def prepare(self, layer: LayerGroups, sums: HsicLeftOut | None) -> None:
         """Compute what all pairs of a layer need.
 
         Parameters
         ----------
-        layer, blocks
-            The layer, and sums over utterances with each group left out, if measures need them.
+        layer, sums
+            The layer, and sums over utterances with each group left out; None if no measure needs
+            them.
         """
         rotated = ROTATED in self._names and layer.name not in self._norms
         if rotated or self._alignments.lacks(layer):
             cross = layer.own_cross(self._scratch)
-            self._alignments.prepare(layer, cross, blocks)
+            self._alignments.prepare(layer, cross, sums)
             if rotated:
                 self._norms[layer.name] = rotated_norms(layer, cross, self._bases(layer))
         if self._regressions:
@@ -136,7 +143,7 @@ class HeldScores:
         x: LayerGroups,
         y: LayerGroups,
         products: Sequence[Tensor],
-        blocks: Sequence[HsicBlockSums],
+        sums: HsicLeftOut | None,
         pair: Callable[[], Pair],
     ) -> None:
         """Add all replicates of a pair of layers, in both directions.
@@ -147,17 +154,15 @@ class HeldScores:
             The row and the column layer.
         products
             Their products in each group; see `LayerGroups.cross`.
-        blocks
+        sums
             As for `prepare`.
         pair
             Returns the pair in all frames.
         """
-
-        def align(group: int, table: Tensor) -> None:
-            self._alignments.add(x, y, group, table, blocks)
-
         cross = x.cross(y, products, self._scratch)
-        for way in self._ways(x, y, cross, align):
+        ways, squares = self._ways(x, y, cross)
+        self._alignments.add(x, y, cross, squares, sums)
+        for way in ways:
             match = self._match(way, x, pair) if MATCH in self._names else None
             held: dict[str, HeldEstimate] = {}
             if ROTATED in self._names:
@@ -173,45 +178,42 @@ class HeldScores:
                 held[MATCH] = neurons.of(way.neurons.cpu().numpy())
                 self._localise(way, held, layers)
 
-    def _ways(
-        self, x: LayerGroups, y: LayerGroups, cross: Tensor, align: Callable[[int, Tensor], None]
-    ) -> list[_Way]:
+    def _ways(self, x: LayerGroups, y: LayerGroups, cross: Tensor) -> tuple[list[_Way], Tensor]:
         """Compute the correlations of a pair with each group left out, for both directions.
 
-        `align` is called with each group and the correlations without it.
+        Also return the sums of squares of cross-products and correlations, (2, G).
         """
         ways = [self._empty(x, y, cross)]
         if x is not y:
             ways.append(self._empty(y, x, cross.transpose(1, 2)))
-        # Only random bases need the correlations of all frames, too.
-        tables = range(len(cross) + (ROTATED in self._names))
-        for group, table in zip(tables, correlations_without(x, y, cross), strict=False):
+        squares = cross.new_zeros(2, len(cross) - 1, dtype=torch.float64)
+        for places, tables in correlations_without(x, y, cross):
             if ROTATED in self._names:
-                for way, view in zip(ways, (table, table.T), strict=False):
-                    way.tables[group] = view[way.neurons]
-            if group < len(cross):
-                align(group, table)
-                if MATCH in self._names:
-                    table.abs_()
-                    for dim, way in enumerate(ways):
-                        way.best[group] = table.amax(1 - dim).clamp_(max=1)
+                for way, view in zip(ways, (tables, tables.transpose(1, 2)), strict=False):
+                    way.tables[places] = view[:, way.neurons]
+            if self._alignments.names:
+                squares[:, places] = squares_without(x, y, places, tables)
+            if MATCH in self._names:
+                without = tables[: len(ways[0].best[places])].abs_()
+                for dim, way in enumerate(ways):
+                    way.best[places] = without.amax(2 - dim).clamp_(max=1)
         for way in ways:
             way.best[way.rows.norms_without == 0] = torch.nan
-        return ways
+        return ways, squares
 
     def _empty(self, rows: LayerGroups, column: LayerGroups, cross: Tensor) -> _Way:
         """Sample the neurons of one direction, and leave its tables to be filled in."""
         width = len(rows.inverse_norms)
         chosen = sample_indices(width, self._settings.interval_neurons, self._settings.seed)
         neurons = torch.from_numpy(chosen).to(cross.device)
-        groups, sampled = len(cross), len(neurons) if ROTATED in self._names else 0
+        sampled = len(neurons) if ROTATED in self._names else 0
         return _Way(
             rows,
             column,
             neurons,
             cross[:, neurons if self._regressions else []],
-            cross.new_empty(groups, width),
-            cross.new_empty(groups + 1, sampled, cross.shape[2]),
+            cross.new_empty(len(cross) - 1, width),
+            cross.new_empty(len(cross), sampled, cross.shape[2]),
         )
 
     def _match(

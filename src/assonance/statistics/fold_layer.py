@@ -8,6 +8,7 @@ from torch import Tensor
 
 from assonance.statistics.layer import LayerStatistics
 from assonance.statistics.lazy import forget, lazy, once
+from assonance.statistics.quadratic import lower_half
 
 
 class FoldLayer:
@@ -48,6 +49,14 @@ class FoldLayer:
     @lazy
     def scatter(self) -> Tensor:
         """Σyyᵀ of the held-out frames, in the dtype of `inverse`; (D, D)."""
+        return self._scatter()
+
+    @lazy
+    def half_scatter(self) -> Tensor:
+        """`lower_half` of `scatter`, for quadratic forms; (D, D)."""
+        return lower_half(self._scatter())
+
+    def _scatter(self) -> Tensor:
         drift = self.drift
         scatter = torch.addr(self.held_out.scatter, drift, drift, alpha=self.held_out.n)
         scatter = (scatter * self.inverse_norms[:, None]).mul_(self.inverse_norms)

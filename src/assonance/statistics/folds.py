@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from assonance.statistics.adding import add_up
 from assonance.statistics.fold_layer import FoldLayer, Products
 from assonance.statistics.kernel_sample import KernelSample
 from assonance.statistics.layer import LayerStatistics
@@ -99,7 +100,7 @@ class FoldedMoments:
         """Return layer a (rows) against layer b (columns), in total and by fold."""
         products = [fold.product(a, b).to(torch.float64) for fold in self.folds]
         x, y = self.layer(a), self.layer(b)
-        cross = torch.addr(_add(products), x.mean, y.mean, alpha=-x.n)
+        cross = torch.addr(add_up(products), x.mean, y.mean, alpha=-x.n)
         by_fold = Products(products, self._fold_layers(a), self._fold_layers(b))
         folds = [Fold(number, by_fold) for number in range(len(by_fold.x))]
         return Pair(x, y, cross, folds, sample)

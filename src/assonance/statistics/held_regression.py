@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from assonance.statistics.layer_groups import LayerGroups
+from assonance.statistics.quadratic import quadratic_forms
 
 
 @dataclass(frozen=True)
@@ -40,32 +41,31 @@ def held_errors(
     neurons
         Indices of the neurons, (S,).
     cross
-        Σxyᵀ of each group about the pilot shifts, divided by the norms of both; (G, S, D).
+        Their `LayerGroups.cross`, of these neurons; (G + 1, S, D).
     """
     dtype = torch.float64 if cross.dtype == torch.float64 else column.fit_dtype
     cross = cross.to(dtype)
     sums, squares = rows.sums[:, neurons], rows.squares[:, neurons]
     variance, errors = torch.empty_like(squares), torch.empty_like(squares)
-    fitted = squares.new_zeros(2, len(neurons))
+    seen, explained = (squares.new_zeros(len(neurons)) for _ in range(2))
     for fit in column.fits:
-        training = torch.ones(len(cross), dtype=torch.bool, device=cross.device)
-        training[list(fit.tested)] = False
+        held = torch.tensor(fit.tested, device=cross.device)
+        training = torch.ones(len(sums), dtype=torch.bool, device=cross.device)
+        training[held] = False
+        own, x, y = cross[held], sums[held], column.sums[held]
+        n = column.counts[held, None]
         mean = sums[training].sum(0) / fit.count
-        products = torch.tensordot(training.to(dtype), cross, 1)
+        products = cross[-1] - own.sum(0)
         products.addr_(mean.to(dtype), fit.mean.to(dtype), alpha=-fit.count)
         slopes = products @ fit.inverse.to(dtype)
-        seen = squares[training].sum(0) - fit.count * mean.square()
-        explained = torch.linalg.vecdot(products, slopes).to(torch.float64)
-        fitted += torch.stack([seen - explained, seen])
-        for group in fit.tested:
-            n, x, y = column.counts[group], sums[group], column.sums[group]
-            # Sums about the training means, from those about the pilot shifts.
-            variance[group] = squares[group] - 2 * mean * x + n * mean.square()
-            total, level = ((slopes @ each.to(dtype)).to(torch.float64) for each in (y, fit.mean))
-            covariance = torch.linalg.vecdot(cross[group], slopes).to(torch.float64)
-            covariance += n * mean * level - mean * total - x * level
-            scatter = column.scatter(group, dtype)
-            predicted = torch.linalg.vecdot(slopes @ scatter, slopes).to(torch.float64)
-            predicted += n * level.square() - 2 * total * level
-            errors[group] = variance[group] - 2 * covariance + predicted
-    return HeldErrors(variance, errors, fitted[0] / fitted[1])
+        seen += squares[training].sum(0) - fit.count * mean.square()
+        explained += torch.linalg.vecdot(products, slopes).to(torch.float64)
+        # Sums about the training means, from those about the pilot shifts.
+        variance[held] = squares[held] - 2 * mean * x + n * mean.square()
+        total, level = ((each.to(dtype) @ slopes.T).to(torch.float64) for each in (y, fit.mean))
+        covariance = torch.linalg.vecdot(own, slopes).to(torch.float64)
+        covariance += n * mean * level - mean * total - x * level
+        predicted = quadratic_forms(slopes, column.half_scatters(fit, dtype))
+        predicted += n * level.square() - 2 * total * level
+        errors[held] = variance[held] - 2 * covariance + predicted
+    return HeldErrors(variance, errors, 1 - explained / seen)

@@ -2,6 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from torch import Tensor
+
+# One number, or one of each of several sets of blocks, (G,).
+Sum = TypeVar("Sum", float, Tensor)
 
 
 @dataclass(frozen=True)
@@ -86,44 +92,48 @@ class Powers:
         four = two**2 - 4 * (n2 * n**2 - 2 * n * n3 + n4) + 2 * (n2**2 - n4)
         return two, three, four
 
+    @property
+    def counts(self) -> tuple[float, float, float]:
+        """The same as floats, by which sums are divided; NaN for fewer than four blocks."""
+        two, three, four = self.tuples()
+        return (two, three, four) if four > 0 else (math.nan, math.nan, math.nan)
+
 
 @dataclass(frozen=True)
-class HsicSums:
+class HsicSums(Generic[Sum]):
     """The sums that an HSIC estimate is computed from.
 
     For block u with frames X_u and Y_u: s_u = X_uᵀ1, t_u = Y_uᵀ1 and C_u = X_uᵀY_u.
     """
 
-    total: float  # ‖C‖², C = ΣC_u
-    within: float  # Σ‖C_u‖²
-    ends: float  # SᵀCT, S = Σs_u, T = Σt_u
-    x_end: float  # Σ SᵀC_u t_u
-    y_end: float  # Σ s_uᵀC_u T
-    chain: float  # Σ s_uᵀC_u t_u
-    mixed: float  # ⟨C, M⟩, M = Σs_u t_uᵀ
-    between: float  # ‖M‖²
-    x_total: float  # ‖S‖²
-    y_total: float  # ‖T‖²
-    x_squares: float  # Σ‖s_u‖²
-    y_squares: float  # Σ‖t_u‖²
-    joint: float  # SᵀMT
-    x_weighted: float  # Σ Sᵀs_u‖t_u‖²
-    y_weighted: float  # Σ ‖s_u‖² t_uᵀT
-    squares: float  # Σ‖s_u‖²‖t_u‖²
+    total: Sum  # ‖C‖², C = ΣC_u
+    within: Sum  # Σ‖C_u‖²
+    ends: Sum  # SᵀCT, S = Σs_u, T = Σt_u
+    x_end: Sum  # Σ SᵀC_u t_u
+    y_end: Sum  # Σ s_uᵀC_u T
+    chain: Sum  # Σ s_uᵀC_u t_u
+    mixed: Sum  # ⟨C, M⟩, M = Σs_u t_uᵀ
+    between: Sum  # ‖M‖²
+    x_total: Sum  # ‖S‖²
+    y_total: Sum  # ‖T‖²
+    x_squares: Sum  # Σ‖s_u‖²
+    y_squares: Sum  # Σ‖t_u‖²
+    joint: Sum  # SᵀMT
+    x_weighted: Sum  # Σ Sᵀs_u‖t_u‖²
+    y_weighted: Sum  # Σ ‖s_u‖² t_uᵀT
+    squares: Sum  # Σ‖s_u‖²‖t_u‖²
 
-    def hsic(self, powers: Powers) -> float:
+    def hsic(self, counts: tuple[Sum, Sum, Sum]) -> Sum:
         """Compute mean K_ij L_ij + mean K_ij L_qr − 2·mean K_ij L_iq.
 
-        Each mean is over indices of distinct blocks. NaN for fewer than four blocks.
+        Each mean is over indices of distinct blocks.
 
         Parameters
         ----------
-        powers
-            Power sums of the sizes of the blocks.
+        counts
+            Number of pairs, triples and quadruples; see `Powers.counts`.
         """
-        two, three, four = powers.tuples()
-        if four <= 0:
-            return float("nan")
+        two, three, four = counts
         pairs = self.total - self.within
         triples = self.ends - self.x_end - self.y_end + 2 * self.chain - self.mixed
         rows = self.joint - self.x_weighted - self.y_weighted + self.squares

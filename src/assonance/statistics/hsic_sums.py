@@ -11,7 +11,6 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from assonance.statistics.cross import Cross, WholeCross
 from assonance.statistics.hsic import BlockPair, Hsic, HsicSums, Powers
 from assonance.statistics.moments import two_float32
 from assonance.statistics.order import in_order
@@ -98,27 +97,27 @@ class HsicBlockSums:
         self.index = {name: number for number, name in enumerate(self.shift)}
         own = ((name, name) for name in self.shift)
         self.pairs = in_order(self.shift, chain(pairs, own))
-        self._number = {pair: number for number, pair in enumerate(self.pairs)}
+        self.number = {pair: number for number, pair in enumerate(self.pairs)}
         widths = {name: len(value) for name, value in self.shift.items()}
         self._float32 = {name: two_float32(value) for name, value in self.shift.items()}
         count, like = len(widths), next(iter(self.shift.values()))
-        self._powers = Powers()
-        self._sums = {name: torch.zeros_like(value) for name, value in self.shift.items()}
+        self.powers = Powers()
+        self.sums = {name: torch.zeros_like(value) for name, value in self.shift.items()}
         # For each pair: over frames Σ‖x‖²‖y‖²; over utterances Σ‖C_u‖², Σ s_uᵀC_u t_u and
         # Σ‖s_u‖²‖t_u‖².
-        self._tables = like.new_zeros(4, len(self.pairs))
+        self.tables = like.new_zeros(4, len(self.pairs))
         # For each layer: over frames Σ‖x‖²; over utterances Σ‖s_u‖².
-        self._norms = like.new_zeros(2, count)
+        self.norms = like.new_zeros(2, count)
         # With every layer y: over frames Σ x‖y‖²; over utterances ΣC_u t_u and Σ s_u‖t_u‖².
-        self._vectors = {name: like.new_zeros(3, width, count) for name, width in widths.items()}
+        self.vectors = {name: like.new_zeros(3, width, count) for name, width in widths.items()}
         # For each pair: Σ s_u t_uᵀ over utterances.
-        self._outer = OuterSums(list(widths), self.pairs)
+        self.outer = OuterSums(list(widths), self.pairs)
         self._own: dict[str, tuple[float, float]] = {}
 
     @property
     def n(self) -> int:
         """Number of frames added."""
-        return self._powers.first
+        return self.powers.first
 
     def update(self, frames: Mapping[str, Tensor]) -> None:
         """Add the frames of one utterance.
@@ -148,7 +147,7 @@ class HsicBlockSums:
         layers = [self._centre(name, frames[name], in_float64) for name in self.shift]
         sums = [layer.sum(0) for layer in layers]
         norms = [torch.linalg.vecdot(layer, layer) for layer in layers]
-        tables = self._tables.new_zeros(self._tables.shape)
+        tables = self.tables.new_zeros(self.tables.shape)
         tables[0] = self._dots(norms)
         factors = [*norms]
         if self.utterances:
@@ -175,12 +174,12 @@ class HsicBlockSums:
             return
         self._own = {}
         length = terms.length
-        self._powers = self._powers.merge(Powers(length, length**2, length**3, length**4))
-        self._tables += terms.tables
-        self._norms[0] += terms.norms
+        self.powers = self.powers.merge(Powers(length, length**2, length**3, length**4))
+        self.tables += terms.tables
+        self.norms[0] += terms.norms
         for name, total, vectors in zip(self.shift, terms.sums, terms.vectors, strict=True):
-            self._sums[name] += total
-            self._vectors[name][: len(vectors)] += vectors
+            self.sums[name] += total
+            self.vectors[name][: len(vectors)] += vectors
         if self.utterances:
             self._add_sums(terms.sums)
 
@@ -192,14 +191,14 @@ class HsicBlockSums:
         one, two, three, four = (float(weight**power) for power in range(1, 5))
         # Copies of a frame are not distinct frames: the estimate over frames becomes undefined.
         frames = 1.0 if weight == 1 else math.nan
-        vectors = self._tables.new_tensor([frames, two, three])[:, None, None]
-        self._powers = self._powers.merge(other._powers.repeated(weight))
-        powers = other._tables.new_tensor([frames, two, three, four])
-        self._tables += other._tables * powers[:, None]
-        self._norms += other._norms * other._norms.new_tensor([one, two])[:, None]
+        vectors = self.tables.new_tensor([frames, two, three])[:, None, None]
+        self.powers = self.powers.merge(other.powers.repeated(weight))
+        powers = other.tables.new_tensor([frames, two, three, four])
+        self.tables += other.tables * powers[:, None]
+        self.norms += other.norms * other.norms.new_tensor([one, two])[:, None]
         for name in self.shift:
-            self._sums[name].add_(other._sums[name], alpha=one)
-            self._vectors[name] += other._vectors[name] * vectors
+            self.sums[name].add_(other.sums[name], alpha=one)
+            self.vectors[name] += other.vectors[name] * vectors
 
     def pair(
         self, a: str, b: str, cross: Tensor, x_scatter: Tensor, y_scatter: Tensor
@@ -229,15 +228,15 @@ class HsicBlockSums:
         own = []
         for name, scatter in ((a, x_scatter), (b, y_scatter)):
             if name not in self._own:
-                self._own[name] = self.hsic(name, name, WholeCross(scatter))
+                self._own[name] = self.hsic(name, name, scatter)
             own.append(self._own[name])
-        both = own[0] if a == b else self.hsic(a, b, WholeCross(cross))
+        both = own[0] if a == b else self.hsic(a, b, cross)
         of_frames, of_utterances = (
             Hsic(*values) for values in zip(both, own[0], own[1], strict=True)
         )
         return BlockPair(of_frames, of_utterances if self.utterances else None)
 
-    def hsic(self, a: str, b: str, cross: Cross) -> tuple[float, float]:
+    def hsic(self, a: str, b: str, cross: Tensor) -> tuple[float, float]:
         """Estimate HSIC over distinct frames, and over distinct utterances (NaN if not kept).
 
         Parameters
@@ -246,17 +245,17 @@ class HsicBlockSums:
             As for `pair`.
         """
         n, i, j = self.n, self.index[a], self.index[b]
-        number = self._number[(a, b) if i <= j else (b, a)]
+        number = self.number[(a, b) if i <= j else (b, a)]
         if not n:
             return float("nan"), float("nan")
         s, t = self._total(a), self._total(b)
         x_total, y_total = float(s @ s), float(t @ t)
-        ends = float(cross.rows(s[None])[0] @ t)
-        total = cross.squares + 2 * ends / n + x_total * y_total / n**2
+        ends = float(s @ cross @ t)
+        total = float(cross.square().sum()) + 2 * ends / n + x_total * y_total / n**2
         ends += x_total * y_total / n
-        x_ends = (self._vectors[a][..., j] @ s).tolist()
-        y_ends = (self._vectors[b][..., i] @ t).tolist()
-        tables = self._tables[:, number].tolist()
+        x_ends = (self.vectors[a][..., j] @ s).tolist()
+        y_ends = (self.vectors[b][..., i] @ t).tolist()
+        tables = self.tables[:, number].tolist()
         of_frames = HsicSums(
             total=total,
             within=tables[0],
@@ -268,16 +267,16 @@ class HsicBlockSums:
             between=total,
             x_total=x_total,
             y_total=y_total,
-            x_squares=float(self._norms[0, i]),
-            y_squares=float(self._norms[0, j]),
+            x_squares=float(self.norms[0, i]),
+            y_squares=float(self.norms[0, j]),
             joint=ends,
             x_weighted=x_ends[0],
             y_weighted=y_ends[0],
             squares=tables[0],
-        ).hsic(Powers(n, n, n, n))
+        ).hsic(Powers(n, n, n, n).counts)
         if not self.utterances:
             return of_frames, float("nan")
-        outer = self._outer.against(a, b, cross)
+        outer = self.outer.against(a, b, cross)
         joint = outer.between(s, t)
         of_utterances = HsicSums(
             total=total,
@@ -290,19 +289,19 @@ class HsicBlockSums:
             between=outer.squares,
             x_total=x_total,
             y_total=y_total,
-            x_squares=float(self._norms[1, i]),
-            y_squares=float(self._norms[1, j]),
+            x_squares=float(self.norms[1, i]),
+            y_squares=float(self.norms[1, j]),
             joint=joint,
             x_weighted=x_ends[2],
             y_weighted=y_ends[2],
             squares=tables[3],
-        ).hsic(self._powers)
+        ).hsic(self.powers.counts)
         return of_frames, of_utterances
 
     def _total(self, name: str) -> Tensor:
         """Return Σx, (D,), or 0 if the mean is rounding; see `CENTRED`."""
-        total = self._sums[name]
-        scatter = float(self._norms[0, self.index[name]])
+        total = self.sums[name]
+        scatter = float(self.norms[0, self.index[name]])
         return total if float(total @ total) > CENTRED**2 * self.n * scatter else total * 0
 
     def _dots(self, rows: list[Tensor]) -> Tensor:
@@ -317,11 +316,11 @@ class HsicBlockSums:
     def _add_sums(self, sums: list[Tensor]) -> None:
         """Add products of one utterance's sums over frames; one sum, (D,), per layer."""
         squares = torch.stack([total @ total for total in sums])
-        self._tables[3] += self._dots(list(squares[:, None]))
-        self._norms[1] += squares
+        self.tables[3] += self._dots(list(squares[:, None]))
+        self.norms[1] += squares
         for name, total in zip(self.shift, sums, strict=True):
-            self._vectors[name][2] += torch.outer(total, squares)
-        self._outer.add(sums)
+            self.vectors[name][2] += torch.outer(total, squares)
+        self.outer.add(sums)
 
     def _centre(self, name: str, frames: Tensor, in_float64: bool) -> Tensor:
         if in_float64:
@@ -361,7 +360,7 @@ def weighted_blocks(groups: Sequence[HsicBlockSums], weights: Sequence[int]) -> 
     for group, weight in zip(groups, weights, strict=True):
         if weight:
             result._add_weighted(group, int(weight))
-    result._outer = weighted_outer([group._outer for group in groups], weights)
+    result.outer = weighted_outer([group.outer for group in groups], weights)
     return result
 
 

@@ -10,6 +10,7 @@ from assonance.statistics.fold_layer import FoldLayer
 from assonance.statistics.layer import exceeds_rounding
 from assonance.statistics.lazy import lazy, once
 from assonance.statistics.moment_views import GroupedMoments
+from assonance.statistics.quadratic import lower_half
 from assonance.utils.memory import Scratch
 
 
@@ -81,18 +82,24 @@ class LayerGroups:
         )
         return torch.where(varies & self.all_frames.varies, norms, 0.0)
 
-    def scatter(self, group: int, dtype: torch.dtype) -> Tensor:
-        """Return Σxxᵀ of one group about the pilot shift; (D, D), computed once a dtype."""
+    def half_scatters(self, fit: Fit, dtype: torch.dtype) -> Tensor:
+        """Return `lower_half` of Σxxᵀ of each tested group about the pilot shift; (K, D, D).
+
+        Computed once a dtype.
+        """
 
         def make() -> Tensor:
-            product = self._grouped.groups[group].product(self.name, self.name).to(dtype)
+            groups = [self._grouped.groups[group] for group in fit.tested]
+            products = torch.stack(
+                [each.product(self.name, self.name).to(dtype) for each in groups]
+            )
             scale = self.inverse_norms.to(dtype)
-            return (product * scale[:, None]).mul_(scale)
+            return lower_half(products.mul_(scale[:, None]).mul_(scale))
 
-        return once(self, (group, dtype), make)
+        return once(self, (*fit.tested, dtype), make)
 
     def cross(self, other: "LayerGroups", products: Sequence[Tensor], scratch: Scratch) -> Tensor:
-        """Divide the products of each group with another layer by both norms; (G, Dx, Dy).
+        """Divide the products of each group, and last of all, by both norms; (G + 1, Dx, Dy).
 
         In float32, unless the products of a layer were computed in float64: replicates change by
         less than 10⁻⁶ through this.
@@ -112,13 +119,14 @@ class LayerGroups:
             for each in (self, other)
         )
         groups = len(self.counts)
-        cross = scratch.like(x, groups * len(x), len(y)).view(groups, len(x), len(y))
-        for target, product in zip(cross, products, strict=True):
-            target.copy_(product).mul_(x[:, None]).mul_(y)
+        cross = scratch.like(x, (groups + 1) * len(x), len(y)).view(groups + 1, len(x), len(y))
+        for target, product in zip(cross, products, strict=False):
+            torch.mul(product, x[:, None], out=target).mul_(y)
+        torch.sum(cross[:-1], 0, out=cross[-1])
         return cross
 
     def own_cross(self, scratch: Scratch) -> Tensor:
-        """Return the products of each group with the layer itself, as `cross`; (G, D, D)."""
+        """Return the products of each group with the layer itself, as `cross`; (G + 1, D, D)."""
         own = [group.product(self.name, self.name) for group in self._grouped.groups]
         return self.cross(self, own, scratch)
 

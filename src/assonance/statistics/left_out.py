@@ -9,9 +9,13 @@ from assonance.statistics.layer_groups import LayerGroups
 
 # Directions of another basis that are tried with each group left out.
 _CANDIDATES = 32
+# Correlations computed at once: many groups of small layers, and few enough to stay in the cache.
+_AT_ONCE = 2**20
 
 
-def correlations_without(x: LayerGroups, y: LayerGroups, cross: Tensor) -> Iterator[Tensor]:
+def correlations_without(
+    x: LayerGroups, y: LayerGroups, cross: Tensor
+) -> Iterator[tuple[slice, Tensor]]:
     """Yield correlations with each group left out in turn, and last those of all frames.
 
     Parameters
@@ -19,26 +23,67 @@ def correlations_without(x: LayerGroups, y: LayerGroups, cross: Tensor) -> Itera
     x, y
         The row and the column layer.
     cross
-        Their `LayerGroups.cross`; (G, Dx, Dy).
+        Their `LayerGroups.cross`; (G + 1, Dx, Dy).
 
     Yields
     ------
-    Tensor
-        Shape (Dx, Dy), 0 for constant neurons. Each is overwritten by the next.
+    places : slice
+        Some of the groups, of which the last is none; from 0 to G.
+    tables : Tensor
+        For each of them correlations, (Dx, Dy), 0 for constant neurons. Overwritten by the next.
     """
-    total, table = cross.sum(0), torch.empty_like(cross[0])
-    for group, own in enumerate(cross):
-        torch.sub(total, own, out=table)
-        count = float(x.counts.sum() - x.counts[group])
-        yield _correlate(
-            table,
-            count,
-            (x.means_without[group], x.norms_without[group]),
-            (y.means_without[group], y.norms_without[group]),
-        )
-    count = float(x.counts.sum())
-    sides = [(each.sums.sum(0) / count, (each.inverse_norms > 0).to(each.sums)) for each in (x, y)]
-    yield _correlate(total, count, *sides)
+    sides = [_left_out(each, cross) for each in (x, y)]
+    counts = torch.cat([x.counts.sum() - x.counts, x.counts.sum()[None]]).to(cross)
+    size = max(1, _AT_ONCE // cross[0].numel())
+    buffer = torch.empty_like(cross[:size])
+    for places in (slice(start, start + size) for start in range(0, len(cross), size)):
+        tables = buffer[: len(cross[places])]
+        own = cross[:-1][places]
+        torch.sub(cross[-1], own, out=tables[: len(own)])
+        tables[len(own) :] = cross[-1]
+        (x_mean, x_scale), (y_mean, y_scale) = ([each[places] for each in side] for side in sides)
+        level = -counts[places, None] * x_mean
+        tables.baddbmm_(level[:, :, None], y_mean[:, None])
+        yield places, tables.mul_(x_scale[:, :, None]).mul_(y_scale[:, None])
+
+
+def _left_out(layer: LayerGroups, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return means and inverse norms with each group left out, and last of all frames.
+
+    Of neurons divided by their norms over all frames; (G + 1, D) each.
+    """
+    mean = layer.sums.sum(0) / layer.counts.sum()
+    norms = torch.cat([layer.norms_without, (layer.inverse_norms > 0).to(mean)[None]])
+    means = torch.cat([layer.means_without, mean[None]])
+    return means.to(like), torch.where(norms > 0, 1 / norms, 0.0).to(like)
+
+
+def squares_without(x: LayerGroups, y: LayerGroups, places: slice, tables: Tensor) -> Tensor:
+    """Add up the squares of all cross-products, and of all correlations, without some groups.
+
+    Parameters
+    ----------
+    x, y
+        The row and the column layer.
+    places, tables
+        Groups, and correlations without each; see `correlations_without`.
+
+    Returns
+    -------
+    Tensor
+        One column for each group, (2, K), float64; none for all frames.
+    """
+    norms = [each.norms_without[places] * each.all_frames.norms for each in (x, y)]
+    # Largest norms are taken out, so that no float32 value is extreme.
+    tiny = torch.finfo(torch.float64).tiny
+    scales = [each.amax(1).clamp(min=tiny) for each in norms]
+    rows, columns = (
+        (each / scale[:, None]).square() for each, scale in zip(norms, scales, strict=True)
+    )
+    weights = torch.stack([columns, torch.ones_like(columns)], 2).to(tables)
+    sums = torch.bmm(tables[: len(rows)].square(), weights).to(torch.float64)
+    scale = (scales[0] * scales[1]).square()
+    return torch.stack([torch.linalg.vecdot(rows, sums[..., 0]) * scale, sums[..., 1].sum(1)])
 
 
 def rotated_norms(layer: LayerGroups, cross: Tensor, rotations: Sequence[Tensor]) -> list[Tensor]:
@@ -58,14 +103,12 @@ def rotated_norms(layer: LayerGroups, cross: Tensor, rotations: Sequence[Tensor]
     """
     varies = layer.inverse_norms > 0
     bases = [each.to(cross) for each in rotations]
-    product = torch.empty_like(bases[0])
     norms: list[list[Tensor]] = [[] for _ in bases]
-    for table in correlations_without(layer, layer, cross):
-        own = table if varies.all() else table[varies][:, varies]
+    for _, tables in correlations_without(layer, layer, cross):
+        own = tables if varies.all() else tables[:, varies][..., varies]
         for basis, found in zip(bases, norms, strict=True):
-            torch.mm(own, basis, out=product)
-            found.append(product.mul_(basis).sum(0).clamp(min=0).sqrt())
-    return [torch.stack(each) for each in norms]
+            found.append((own @ basis).mul_(basis).sum(1).clamp(min=0).sqrt())
+    return [torch.cat(each) for each in norms]
 
 
 def strongest_rotated(tables: Tensor, rotation: Tensor, norms: Tensor) -> Tensor:
@@ -108,14 +151,3 @@ def strongest_rotated(tables: Tensor, rotation: Tensor, norms: Tensor) -> Tensor
 
 def _strongest(tables: Tensor, basis: Tensor, norms: Tensor) -> Tensor:
     return (tables @ basis).div_(norms[:, None]).abs_().amax(2)
-
-
-def _correlate(
-    products: Tensor, count: float, x: tuple[Tensor, Tensor], y: tuple[Tensor, Tensor]
-) -> Tensor:
-    """Turn products about the pilot shifts into correlations, in place; from means and norms."""
-    (x_mean, x_scale), (y_mean, y_scale) = (
-        (mean.to(products), torch.where(norms > 0, 1 / norms, 0.0).to(products))
-        for mean, norms in (x, y)
-    )
-    return products.addr_(x_mean, y_mean, alpha=-count).mul_(x_scale[:, None]).mul_(y_scale)

@@ -6,6 +6,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
+from assonance.statistics.adding import add_up
 from assonance.statistics.folds import FoldedMoments, FoldMoments
 from assonance.statistics.lazy import once
 from assonance.statistics.moments import Moments
@@ -134,19 +135,9 @@ class Together:
         """Return Σ(x − shift)(y − shift)ᵀ of layers a (rows) and b (columns)."""
 
         def make() -> Tensor:
-            return _total([part.product(a, b) for part in self._parts])
+            return add_up([part.product(a, b) for part in self._parts])
 
         return once(self, (a, b), make) if a == b or self._keep else make()
-
-
-def _total(products: Sequence[Tensor]) -> Tensor:
-    """Add up matrices in float64."""
-    if len(products) == 1:
-        return products[0].to(torch.float64)
-    total = products[0].to(torch.float64) + products[1]
-    for product in products[2:]:
-        total += product
-    return total
 
 
 class Reweighted:

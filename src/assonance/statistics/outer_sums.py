@@ -6,9 +6,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from assonance.statistics.cross import Cross
-from assonance.statistics.lazy import once
-
 # Rows collected before they are multiplied: one product of many rows costs less than many products
 # of one.
 ROWS_KEPT = 1024
@@ -62,51 +59,65 @@ class OuterSums:
 
         At least one row must have been added.
         """
-        product = self._products.get((a, b))
-        if product is None and (b, a) in self._products:
-            product = self._products[b, a].T
+        product = self._multiplied(a, b)
+        if product is None:
+            return self._joined(a).T @ self._joined(b)
         if not self._waiting:
-            assert product is not None  # noqa: S101 - rows were added
             return product
-        rows, columns = self._joined(a), self._joined(b)
-        return rows.T @ columns if product is None else torch.addmm(product, rows.T, columns)
+        return torch.addmm(product, self._joined(a).T, self._joined(b))
 
-    def against(self, a: str, b: str, cross: Cross) -> Outer:
+    def factors(self, a: str, b: str) -> tuple[Tensor, Tensor]:
+        """Return X, (K, Da), and Y, (K, Db), of which XᵀY is Σ s_u t_uᵀ, with as few rows as kept.
+
+        They are the collected rows; what was multiplied is a factor of the identity. At least one
+        row must have been added.
+        """
+        product = self._multiplied(a, b)
+        if product is None:
+            return self._joined(a), self._joined(b)
+        identity = torch.eye(len(product)).to(product)
+        if not self._waiting:
+            return identity, product
+        return torch.cat([identity, self._joined(a)]), torch.cat([product, self._joined(b)])
+
+    def against(self, a: str, b: str, cross: Tensor) -> Outer:
         """Compare Σ s_u t_uᵀ of layers a and b, a pair in either order, with their products.
 
         Fewer utterances than neurons are compared row by row, without the sum itself.
+
+        Parameters
+        ----------
+        a, b
+            Names of the layers.
+        cross
+            Their cross-products, (Da, Db).
         """
-        if self._products or self._waiting >= min(self._width(a), self._width(b)):
+        if self._products or self._waiting >= min(cross.shape):
             between = self.product(a, b)
             return Outer(
-                cross.inner(between),
+                float(torch.dot(cross.flatten(), between.flatten())),
                 float(between.square().sum()),
                 lambda s, t: float(s @ between @ t),
             )
         rows, columns = self._joined(a), self._joined(b)
         return Outer(
-            float((cross.rows(rows) * columns).sum()),
-            float((self._gram(a) * self._gram(b)).sum()),
+            float((rows @ cross * columns).sum()),
+            float(outer_squares(rows, columns)),
             lambda s, t: float((rows @ s) @ (columns @ t)),
         )
 
-    def _width(self, name: str) -> int:
-        return self._rows[name][0].shape[1]
+    def _multiplied(self, a: str, b: str) -> Tensor | None:
+        """Return the part of Σ s_u t_uᵀ that is multiplied; None if there is none."""
+        product = self._products.get((a, b))
+        if product is None and (b, a) in self._products:
+            return self._products[b, a].T
+        return product
 
     def _joined(self, name: str) -> Tensor:
         """Return all collected rows of a layer, (U, D)."""
         if len(self._rows[name]) > 1:
             self._rows[name] = [torch.cat(self._rows[name])]
         return self._rows[name][0]
-
-    def _gram(self, name: str) -> Tensor:
-        """Return the products of every two collected rows of a layer; (U, U)."""
-
-        def make() -> Tensor:
-            rows = self._joined(name)
-            return rows @ rows.T
-
-        return once(self, ("gram", name, self._waiting), make)
 
     def _add_weighted(self, other: "OuterSums", weight: int) -> None:
         for name, rows in other._rows.items():
@@ -128,6 +139,13 @@ class OuterSums:
             self._products[a, b].addmm_(rows[a].T, rows[b])
         self._rows = {name: [] for name in rows}
         self._waiting = 0
+
+
+def outer_squares(x: Tensor, y: Tensor) -> Tensor:
+    """Compute ‖XᵀY‖² of matrices (K, Dx) and (K, Dy), by what is smaller than K and the widths."""
+    if len(x) < min(x.shape[1], y.shape[1]):
+        return torch.sum((x @ x.T) * (y @ y.T))
+    return (x.T @ y).square().sum()
 
 
 def weighted_outer(groups: Sequence[OuterSums], weights: Sequence[int]) -> OuterSums:

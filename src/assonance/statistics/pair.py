@@ -11,6 +11,7 @@ from assonance.statistics.hsic import BlockPair
 from assonance.statistics.kernel_sample import KernelSample
 from assonance.statistics.layer import LayerStatistics, submatrix
 from assonance.statistics.lazy import lazy, once
+from assonance.statistics.quadratic import quadratic_forms
 from assonance.statistics.svd import svd
 
 
@@ -57,8 +58,8 @@ class Fold:
         training, held_out = self._standardised(y.inverse.dtype)
         slopes = training @ y.inverse
         covariance = torch.linalg.vecdot(held_out, slopes)
-        predicted = torch.linalg.vecdot(slopes @ y.scatter, slopes)
-        return self.x.variance, covariance.to(torch.float64), predicted.to(torch.float64)
+        predicted = quadratic_forms(slopes, y.half_scatter)
+        return self.x.variance, covariance.to(torch.float64), predicted
 
     @lazy
     def _regression_of_y(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -67,8 +68,8 @@ class Fold:
         training, held_out = self._standardised(x.inverse.dtype)
         slopes = x.inverse @ training
         covariance = held_out.mul(slopes).sum(0)
-        predicted = (x.scatter @ slopes).mul_(slopes).sum(0)
-        return self.y.variance, covariance.to(torch.float64), predicted.to(torch.float64)
+        predicted = quadratic_forms(slopes, x.half_scatter, 0)
+        return self.y.variance, covariance.to(torch.float64), predicted
 
     @lazy
     def _centred(self) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ from assonance.statistics.held_matching import FoldSums, match_held_out
 from assonance.statistics.layer import LayerStatistics, submatrix
 from assonance.statistics.lazy import lazy, once
 from assonance.statistics.pair import Pair
+from assonance.statistics.quadratic import quadratic_forms
 
 
 class StackedLayers(LayerStatistics):
@@ -149,10 +150,10 @@ class StackedPair(Pair):
         """Compute Σx², Σx·p and Σp² over the held-out frames of one fold; (3, Dx)."""
         x, y = self._folds[number]
         by_fold, total = self._scaled(y.training.inverse_dtype(self.product_dtype))
-        inverse, scatter, x_training, x_held_out, y_training, y_held_out = (
+        inverse, half_scatter, x_training, x_held_out, y_training, y_held_out = (
             each.to(total)
             for each in (
-                *(y.inverse, y.scatter, x.training, x.held_out),
+                *(y.inverse, y.half_scatter, x.training, x.held_out),
                 *(layer.mean * y.inverse_norms for layer in (y.training, y.held_out)),
             )
         )
@@ -163,8 +164,8 @@ class StackedPair(Pair):
         covariance -= y.held_out.n * (
             x_held_out * (slopes @ y_training) + x_training * (slopes @ (y_held_out - y_training))
         )
-        predicted = torch.linalg.vecdot(slopes @ scatter, slopes)
-        return torch.stack([x.variance, *(each.to(x.variance) for each in (covariance, predicted))])
+        predicted = quadratic_forms(slopes, half_scatter)
+        return torch.stack([x.variance, covariance.to(x.variance), predicted.to(x.variance)])
 
     def _scaled(self, dtype: torch.dtype) -> tuple[list[Tensor], Tensor]:
         """Divide the products of each fold by the neurons' norms; also return their sum."""
