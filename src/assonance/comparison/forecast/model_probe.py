@@ -24,7 +24,7 @@ from assonance.utils.temporary import temporary_folder
 _LONGEST = 10.0  # seconds of an utterance that models read, at most
 _FEW = 3  # blocks of each model whose heads are compared, at least
 _AFFORDED = 1e9  # pairs of heads times elements of their maps that are compared at once, at most
-_SHORTER = 2  # times the speech of the shorter pass that the others have
+_LONGER = 2  # times the speech of the shorter passes
 _SHORT = 0.5  # seconds of speech that are enough to compile what is compiled
 
 
@@ -122,13 +122,15 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def measure_attention(counts: Counts) -> AttentionCosts | None:
     """Measure what comparing attention takes; None if no heads are compared.
 
-    Passes over few and over many blocks of each model, and over less of the speech, tell the costs
-    apart.
+    Passes over few and over many blocks of each model, and over more speech, give each cost.
     """
     if counts.attention is None:
         return None
     memory, device = counts.prepared.memory, counts.plan.device
     utterances = _sample(counts).utterances
+    again = [
+        replace(each, id=f"{each.id} ({time})") for time in range(_LONGER) for each in utterances
+    ]
     most = max(len(each.model.heads) for each in counts.extracted.roster.values())
     some = most
     while some > _FEW and _pairs_of_frames(_pass(counts, some, utterances)) > _AFFORDED:
@@ -140,9 +142,8 @@ def measure_attention(counts: Counts) -> AttentionCosts | None:
         pairs = compared.head_pairs
         return (sum(compared.source.durations), pairs, _pairs_of_frames(compared)), taken
 
-    less = [_shortened(each, each.duration / _SHORTER) for each in utterances]
     timed(1, [_shortened(utterances[0], _SHORT)])  # compiles what is compiled at its first use
-    passes = [timed(1, utterances), timed(some, utterances), timed(some, less)]
+    passes = [timed(1, utterances), timed(some, utterances), timed(some, again)]
     return AttentionCosts(*fit_costs(*zip(*passes, strict=True)))
 
 
@@ -215,7 +216,7 @@ def _sample(counts: Counts) -> Corpus:
 
 
 def _shortened(utterance: Utterance, seconds: float) -> Utterance:
-    """Return the beginning of an utterance that is longer."""
+    """Return the beginning of an utterance that is longer than so many seconds."""
     most = utterance.first + int(seconds * utterance.sampling_rate)
     if utterance.last <= most:
         return utterance
