@@ -1,4 +1,4 @@
-"""Add up large matrices in float64."""
+"""Add up tables one after the other, so that no bit depends on how many values they have."""
 
 from collections.abc import Sequence
 
@@ -29,3 +29,25 @@ def add_up(matrices: Sequence[Tensor]) -> Tensor:
         for each in others:
             strip += each[start : start + rows]
     return total
+
+
+def add_others(values: Sequence[Tensor] | Tensor) -> Tensor:
+    """Add up the values of all other groups, for each group.
+
+    Nothing is subtracted: what varies in the group left out alone leaves no rounding.
+
+    Parameters
+    ----------
+    values
+        Those of each group, (...) each.
+
+    Returns
+    -------
+    Tensor
+        Shape (G, ...).
+    """
+    own = torch.stack([*values])
+    nothing = torch.zeros_like(own[:1])
+    before = torch.cat([nothing, own[:-1].cumsum(0)])
+    after = torch.cat([own[1:].flip(0).cumsum(0).flip(0), nothing])
+    return before + after

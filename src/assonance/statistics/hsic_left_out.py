@@ -1,11 +1,12 @@
 """Estimate HSIC of pairs of layers with each jackknife group left out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import reduce
 
 import torch
 from torch import Tensor
 
+from assonance.statistics.adding import add_others
 from assonance.statistics.hsic import HsicSums, Powers
 from assonance.statistics.hsic_sums import HsicBlockSums
 from assonance.statistics.layer_groups import LayerGroups
@@ -28,8 +29,8 @@ class HsicLeftOut:
     def __init__(self, groups: Sequence[HsicBlockSums]) -> None:
         self._groups = groups
         self._utterances = groups[0].utterances
-        self._tables = _without(group.tables for group in groups)
-        self._norms = _without(group.norms for group in groups)
+        self._tables = add_others([group.tables for group in groups])
+        self._norms = add_others([group.norms for group in groups])
         powers = [
             reduce(Powers.merge, (each.powers for each in groups if each is not group), Powers())
             for group in groups
@@ -113,11 +114,11 @@ class HsicLeftOut:
 
     def _sums(self, name: str) -> Tensor:
         """Return Σx of a layer without each group; (G, D)."""
-        return once(self, name, lambda: _without(each.sums[name] for each in self._groups))
+        return once(self, name, lambda: add_others([each.sums[name] for each in self._groups]))
 
     def _vectors(self, name: str, other: int, ends: Tensor) -> Tensor:
         """Multiply sums of a layer with another one by vectors, (G, D); (3, G)."""
-        sums = _without(each.vectors[name][..., other] for each in self._groups)
+        sums = add_others([each.vectors[name][..., other] for each in self._groups])
         products: Tensor = torch.linalg.vecdot(sums, ends[:, None])
         return products.T
 
@@ -126,18 +127,6 @@ class HsicLeftOut:
         if self._utterances:
             return [each.outer.factors(a, b) for each in self._groups]
         return [(each.sums[a][None][:0], each.sums[b][None][:0]) for each in self._groups]
-
-
-def _without(values: Iterable[Tensor]) -> Tensor:
-    """Add up the values of all other groups, for each group; (G, ...).
-
-    One after the other, so that no bit of a layer or pair depends on how many there are.
-    """
-    own = torch.stack([*values])
-    nothing = torch.zeros_like(own[:1])
-    before = torch.cat([nothing, own[:-1].cumsum(0)])
-    after = torch.cat([own[1:].flip(0).cumsum(0).flip(0), nothing])
-    return before + after
 
 
 class _Outer:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from assonance.statistics.adding import add_others
 from assonance.statistics.fold_layer import FoldLayer
 from assonance.statistics.layer import exceeds_rounding
 from assonance.statistics.lazy import lazy, once
@@ -65,7 +66,7 @@ class LayerGroups:
     @lazy
     def means_without(self) -> Tensor:
         """Means of the neurons with each group left out; (G, D)."""
-        return _without(self.sums) / (self.counts.sum() - self.counts)[:, None]
+        return add_others(self.sums) / (self.counts.sum() - self.counts)[:, None]
 
     @lazy
     def norms_without(self) -> Tensor:
@@ -75,7 +76,9 @@ class LayerGroups:
         that varies in the group left out alone, the difference would be rounding.
         """
         counts = (self.counts.sum() - self.counts)[:, None]
-        norms = (_without(self.squares) - counts * self.means_without.square()).clamp(min=0).sqrt()
+        norms = (
+            (add_others(self.squares) - counts * self.means_without.square()).clamp(min=0).sqrt()
+        )
         scale = self.all_frames.norms
         varies = exceeds_rounding(
             norms * scale, counts, self.means_without * scale, self.all_frames.shift
@@ -154,8 +157,3 @@ class LayerGroups:
     def _folds(self) -> list[FoldLayer]:
         count = max(self._grouped.fold_of_group) + 1
         return [self._grouped.whole.fold_layer(self.name, fold) for fold in range(count)]
-
-
-def _without(values: Tensor) -> Tensor:
-    """Add up the rows of all other groups, for each group; the same shape."""
-    return (1 - torch.eye(len(values), dtype=values.dtype, device=values.device)) @ values
