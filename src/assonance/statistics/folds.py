@@ -148,7 +148,7 @@ class FoldedMoments:
         """Compute the statistics of a layer over some of the folds, or over parts of them."""
         n = sum(fold.n for fold in folds)
         mean = _add(fold.sums[name] for fold in folds) / n
-        product = _add(fold.product(name, name) for fold in folds)
+        product = add_up([fold.product(name, name) for fold in folds])
         scatter = torch.addr(product, mean, mean, alpha=-n)
         return LayerStatistics(
             n,

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from assonance.statistics.layer_groups import LayerGroups
+from assonance.statistics.quadratic import lower_half, quadratic_forms
 
 # Directions of another basis that are tried with each group left out.
 _CANDIDATES = 32
@@ -102,12 +103,12 @@ def rotated_norms(layer: LayerGroups, cross: Tensor, rotations: Sequence[Tensor]
         For each basis, with each group left out in turn, and last of all frames; (G + 1, V).
     """
     varies = layer.inverse_norms > 0
-    bases = [each.to(cross) for each in rotations]
+    bases = [each.T.to(cross).contiguous() for each in rotations]
     norms: list[list[Tensor]] = [[] for _ in bases]
     for _, tables in correlations_without(layer, layer, cross):
-        own = tables if varies.all() else tables[:, varies][..., varies]
+        half = lower_half(tables if varies.all() else tables[:, varies][..., varies])
         for basis, found in zip(bases, norms, strict=True):
-            found.append((own @ basis).mul_(basis).sum(1).clamp(min=0).sqrt())
+            found.append(quadratic_forms(basis, half).clamp(min=0).sqrt())
     return [torch.cat(each) for each in norms]
 
 
