@@ -1,6 +1,7 @@
 """Compute unbiased estimates of HSIC between linear kernels from sums over blocks of frames."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -123,7 +124,7 @@ class HsicSums(Generic[Sum]):
     y_weighted: Sum  # Σ ‖s_u‖² t_uᵀT
     squares: Sum  # Σ‖s_u‖²‖t_u‖²
 
-    def hsic(self, counts: tuple[Sum, Sum, Sum]) -> Sum:
+    def hsic(self, counts: Sequence[Sum]) -> Sum:
         """Compute mean K_ij L_ij + mean K_ij L_qr − 2·mean K_ij L_iq.
 
         Each mean is over indices of distinct blocks.
@@ -140,3 +141,66 @@ class HsicSums(Generic[Sum]):
         product = (self.x_total - self.x_squares) * (self.y_total - self.y_squares)
         quadruples = product - 4 * rows + 2 * (self.between - self.squares)
         return pairs / two - 2 * triples / three + quadruples / four
+
+
+@dataclass(frozen=True)
+class PairSums(Generic[Sum]):
+    """The sums of two layers that estimates over frames and over utterances have in common.
+
+    C = Σxyᵀ, S = Σx and T = Σy are of all frames. For utterance u, C_u, s_u and t_u are of its own.
+
+    Attributes
+    ----------
+    total, ends, x_total, y_total
+        ‖C‖², SᵀCT, ‖S‖² and ‖T‖².
+    tables
+        Σ‖x‖²‖y‖² over frames; over utterances Σ‖C_u‖², Σ s_uᵀC_u t_u and Σ‖s_u‖²‖t_u‖².
+    x_norms, y_norms
+        Σ‖x‖² over frames and Σ‖s_u‖² over utterances; and of y.
+    x_ends, y_ends
+        Σ Sᵀx‖y‖² over frames; over utterances Σ SᵀC_u t_u and Σ Sᵀs_u‖t_u‖². And of y.
+    """
+
+    total: Sum
+    ends: Sum
+    x_total: Sum
+    y_total: Sum
+    tables: Sequence[Sum]
+    x_norms: Sequence[Sum]
+    y_norms: Sequence[Sum]
+    x_ends: Sequence[Sum]
+    y_ends: Sequence[Sum]
+
+    @property
+    def over_frames(self) -> HsicSums[Sum]:
+        """Sums over blocks of one frame, where Σs_u t_uᵀ is C."""
+        return self._over(
+            0, (0, 0, 0), (0, 0), mixed=self.total, between=self.total, joint=self.ends
+        )
+
+    def over_utterances(self, *, mixed: Sum, between: Sum, joint: Sum) -> HsicSums[Sum]:
+        """Return the sums over utterances, of which some are of M = Σs_u t_uᵀ; see `HsicSums`."""
+        return self._over(1, (1, 2, 3), (1, 2), mixed=mixed, between=between, joint=joint)
+
+    def _over(
+        self, norms: int, tables: Sequence[int], ends: Sequence[int], **outer: Sum
+    ) -> HsicSums[Sum]:
+        within, chain, squares = (self.tables[place] for place in tables)
+        x_end, x_weighted = (self.x_ends[place] for place in ends)
+        y_end, y_weighted = (self.y_ends[place] for place in ends)
+        return HsicSums(
+            total=self.total,
+            within=within,
+            ends=self.ends,
+            x_end=x_end,
+            y_end=y_end,
+            chain=chain,
+            x_total=self.x_total,
+            y_total=self.y_total,
+            x_squares=self.x_norms[norms],
+            y_squares=self.y_norms[norms],
+            x_weighted=x_weighted,
+            y_weighted=y_weighted,
+            squares=squares,
+            **outer,
+        )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from assonance.statistics.adding import add_others
-from assonance.statistics.hsic import HsicSums, Powers
+from assonance.statistics.hsic import PairSums, Powers
 from assonance.statistics.hsic_sums import HsicBlockSums
 from assonance.statistics.layer_groups import LayerGroups
 from assonance.statistics.lazy import once
@@ -38,7 +38,7 @@ class HsicLeftOut:
         self._frames = self._tables.new_tensor([each.first for each in powers])
         of_frames = (Powers(*[each.first] * 4) for each in powers)
         self._counts = [
-            self._tables.new_tensor([each.counts for each in kind]).T
+            [*self._tables.new_tensor([each.counts for each in kind]).T]
             for kind in (of_frames, powers)
         ]
 
@@ -68,49 +68,26 @@ class HsicLeftOut:
         outer = _Outer(self._factors(a, b), s, t)
         ends, mixed = outer.against(x, y, cross)
         x_total, y_total = (torch.linalg.vecdot(each, each) for each in (s, t))
-        x_norms, y_norms = self._norms[..., i].T, self._norms[..., j].T
-        x_ends, y_ends = self._vectors(a, j, s), self._vectors(b, i, t)
-        # About the shift, as the other sums.
-        total = squares + 2 * ends / n - x_total * y_total / n**2
-        of_frames = HsicSums(
-            total=total,
-            within=tables[0],
+        sums = PairSums(
+            # About the shift, as the other sums.
+            total=squares + 2 * ends / n - x_total * y_total / n**2,
             ends=ends,
-            x_end=x_ends[0],
-            y_end=y_ends[0],
-            chain=tables[0],
-            mixed=total,
-            between=total,
             x_total=x_total,
             y_total=y_total,
-            x_squares=x_norms[0],
-            y_squares=y_norms[0],
-            joint=ends,
-            x_weighted=x_ends[0],
-            y_weighted=y_ends[0],
-            squares=tables[0],
-        ).hsic(tuple(self._counts[0]))
+            tables=[*tables],
+            x_norms=[*self._norms[..., i].T],
+            y_norms=[*self._norms[..., j].T],
+            x_ends=[*self._vectors(a, j, s)],
+            y_ends=[*self._vectors(b, i, t)],
+        )
+        of_frames, of_utterances = self._counts
+        found = sums.over_frames.hsic(of_frames)
         if not self._utterances:
-            return torch.stack([of_frames, torch.full_like(of_frames, torch.nan)])
-        of_utterances = HsicSums(
-            total=total,
-            within=tables[1],
-            ends=ends,
-            x_end=x_ends[1],
-            y_end=y_ends[1],
-            chain=tables[2],
-            mixed=mixed,
-            between=outer.squares(),
-            x_total=x_total,
-            y_total=y_total,
-            x_squares=x_norms[1],
-            y_squares=y_norms[1],
-            joint=outer.joint(),
-            x_weighted=x_ends[2],
-            y_weighted=y_ends[2],
-            squares=tables[3],
-        ).hsic(tuple(self._counts[1]))
-        return torch.stack([of_frames, of_utterances])
+            return torch.stack([found, torch.full_like(found, torch.nan)])
+        over_utterances = sums.over_utterances(
+            mixed=mixed, between=outer.squares(), joint=outer.joint()
+        )
+        return torch.stack([found, over_utterances.hsic(of_utterances)])
 
     def _sums(self, name: str) -> Tensor:
         """Return Σx of a layer without each group; (G, D)."""

@@ -11,7 +11,7 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from assonance.statistics.hsic import BlockPair, Hsic, HsicSums, Powers
+from assonance.statistics.hsic import BlockPair, Hsic, PairSums, Powers
 from assonance.statistics.moments import two_float32
 from assonance.statistics.order import in_order
 from assonance.statistics.outer_sums import OuterSums, weighted_outer
@@ -253,50 +253,26 @@ class HsicBlockSums:
         ends = float(s @ cross @ t)
         total = float(cross.square().sum()) + 2 * ends / n + x_total * y_total / n**2
         ends += x_total * y_total / n
-        x_ends = (self.vectors[a][..., j] @ s).tolist()
-        y_ends = (self.vectors[b][..., i] @ t).tolist()
-        tables = self.tables[:, number].tolist()
-        of_frames = HsicSums(
+        sums = PairSums(
             total=total,
-            within=tables[0],
             ends=ends,
-            x_end=x_ends[0],
-            y_end=y_ends[0],
-            chain=tables[0],
-            mixed=total,
-            between=total,
             x_total=x_total,
             y_total=y_total,
-            x_squares=float(self.norms[0, i]),
-            y_squares=float(self.norms[0, j]),
-            joint=ends,
-            x_weighted=x_ends[0],
-            y_weighted=y_ends[0],
-            squares=tables[0],
-        ).hsic(Powers(n, n, n, n).counts)
+            tables=self.tables[:, number].tolist(),
+            x_norms=self.norms[:, i].tolist(),
+            y_norms=self.norms[:, j].tolist(),
+            x_ends=(self.vectors[a][..., j] @ s).tolist(),
+            y_ends=(self.vectors[b][..., i] @ t).tolist(),
+        )
+        of_frames = sums.over_frames.hsic(Powers(n, n, n, n).counts)
         if not self.utterances:
             return of_frames, float("nan")
         outer = self.outer.against(a, b, cross)
         joint = outer.between(s, t)
-        of_utterances = HsicSums(
-            total=total,
-            within=tables[1],
-            ends=ends,
-            x_end=x_ends[1],
-            y_end=y_ends[1],
-            chain=tables[2],
-            mixed=outer.inner + joint / n,
-            between=outer.squares,
-            x_total=x_total,
-            y_total=y_total,
-            x_squares=float(self.norms[1, i]),
-            y_squares=float(self.norms[1, j]),
-            joint=joint,
-            x_weighted=x_ends[2],
-            y_weighted=y_ends[2],
-            squares=tables[3],
-        ).hsic(self.powers.counts)
-        return of_frames, of_utterances
+        over_utterances = sums.over_utterances(
+            mixed=outer.inner + joint / n, between=outer.squares, joint=joint
+        )
+        return of_frames, over_utterances.hsic(self.powers.counts)
 
     def _total(self, name: str) -> Tensor:
         """Return Σx, (D,), or 0 if the mean is rounding; see `CENTRED`."""
