@@ -227,7 +227,7 @@ def test_another_model_never_mixes_into_a_store(model, checkpoint, speech, tmp_p
 def test_another_version_never_mixes_into_a_store(model, speech, tmp_path, monkeypatch):
     corpus = Corpus.from_path(speech)
     extract(model, corpus, tmp_path / "store")
-    monkeypatch.setattr("assonance.activations.extraction.version", lambda name: "999")
+    monkeypatch.setattr("assonance.activations.extraction.__version__", "999")
     with pytest.raises(AssonanceError, match="now version 999"):
         extract(model, corpus, tmp_path / "store")
 

@@ -10,6 +10,9 @@ import assonance
 from assonance import (
     compare,
 )
+from assonance.activations.kept import kept_stores, store_name
+from assonance.comparison.compare import compare_request
+from assonance.comparison.request import Request
 from assonance.comparison.result import CELL
 from assonance.demo import MODELS, SPEECH
 from assonance.settings import Settings
@@ -35,6 +38,34 @@ def test_every_model_stands_beside_its_random_twin(whole):
     assert whole.matrix("cka", *twins).isnull().all()
     for each in whole.provenance.models:
         assert (each.objective == "none") == (each.name not in whole.models)
+
+
+@pytest.fixture(scope="module")
+def stored(pair, speech, tmp_path_factory):
+    """The same comparison with all layers of twins stored, and with those of floors."""
+    folders = {each: tmp_path_factory.mktemp("run") for each in (True, False)}
+    return {
+        each: (
+            compare_request(pair, speech, Request(("maxcorr", "cka"), whole_twins=each), folder),
+            {store.folder.name: list(store.layers) for store in kept_stores(folder)},
+        )
+        for each, folder in folders.items()
+    }
+
+
+def test_activations_of_twins_are_stored_at_the_depths_of_floors(stored):
+    for whole_twins, (found, layers) in stored.items():
+        for each in found.provenance.models:
+            expected = list(each.layers)
+            if each.twin_of and not whole_twins:
+                expected = ["encoder.0", "encoder.2", "encoder.3"]
+            assert layers[store_name(each.name, each.fingerprint)] == expected
+
+
+def test_no_number_depends_on_what_is_stored_of_twins(stored):
+    whole, few = (stored[each][0] for each in (True, False))
+    for kind in ("scores", "neurons", "replicates", "intervals", "nulls", "halves"):
+        xr.testing.assert_identical(getattr(few, kind), getattr(whole, kind))
 
 
 def test_twins_can_be_left_out(pair, speech):

@@ -5,17 +5,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from assonance.__about__ import __version__
 from assonance.activations.batching import batches_by_length, default_seconds, pipeline
 from assonance.activations.rounding import FULL, largest_error
 from assonance.activations.store import ActivationStore
 from assonance.activations.unkept import UnkeptStore
+from assonance.activations.utterance_frames import write_frames
 from assonance.corpus import Corpus, LeftOut, Utterance
 from assonance.corpus.utterance import hash_of, shown
 from assonance.errors import AssonanceError, UnusableAudio, printable
@@ -84,7 +85,6 @@ def extract(
     on_error: OnError = "skip",
     batch_seconds: float | None = None,
     precision: Stored = FULL,
-    verify: bool = True,
 ) -> Extraction:
     """Run a model over a corpus into a store, skipping utterances that the store already has.
 
@@ -112,8 +112,6 @@ def extract(
         CPU, and enough to keep an accelerator busy.
     precision
         Number format of the frames on disk.
-    verify
-        Whether to verify all checksums of what is there; whoever reads a shard does so again.
 
     Raises
     ------
@@ -122,10 +120,25 @@ def extract(
         utterance can be used; or one cannot, and `on_error` is "stop". A later run resumes after
         the utterances that were computed.
     """
+    store = open_store(folder, model, precision)
+    return extract_into(
+        store, model, corpus, progress=progress, on_error=on_error, batch_seconds=batch_seconds
+    )
+
+
+def extract_into(
+    store: ActivationStore,
+    model: SpeechModel,
+    corpus: Corpus,
+    *,
+    progress: Progress,
+    on_error: OnError,
+    batch_seconds: float | None = None,
+) -> Extraction:
+    """Run a model over a corpus into an open store; see `extract`."""
     started = time.perf_counter()
     if on_error == "stop":
         stop_at_left_out(corpus)
-    store = open_store(folder, model, precision, verify=verify)
     outcomes = fill(store, model, corpus, batch_seconds, on_error, progress)
     return _summarise(store, model, corpus, outcomes, started)
 
@@ -144,17 +157,32 @@ def stop_at_left_out(corpus: Corpus) -> None:
 
 
 def open_store(
-    folder: Path | None, model: SpeechModel, precision: Stored, *, verify: bool = True
+    folder: Path | None,
+    model: SpeechModel,
+    precision: Stored,
+    layers: Mapping[str, int] | None = None,
+    *,
+    verify: bool = True,
 ) -> ActivationStore:
-    """Open the store of a model's activations; see `extract`."""
+    """Open the store of a model's activations.
+
+    Parameters
+    ----------
+    folder, model, precision
+        As for `extract`.
+    layers
+        Number of neurons of each layer to store, by label; all layers by default.
+    verify
+        Whether to verify all checksums of what is there; whoever reads a shard does so again.
+    """
     fingerprint = {
-        "version": _version(),
+        "version": __version__,
         "model": model.fingerprint,
         "sampling_rate": f"{model.sampling_rate} Hz",
     }
+    about: dict[str, Any] = {"fingerprint": fingerprint, "layers": layers or model.widths}
     if folder is None:
-        return UnkeptStore(fingerprint=fingerprint, layers=model.widths)
-    about: dict[str, Any] = {"fingerprint": fingerprint, "layers": model.widths}
+        return UnkeptStore(**about)
     return ActivationStore(folder, **about, precision=precision, verify=verify)
 
 
@@ -249,20 +277,6 @@ def _ensure(
         return error
     write_frames(store, model, utterance, audio, len(samples), activations)
     return True
-
-
-def write_frames(
-    store: ActivationStore,
-    model: SpeechModel,
-    utterance: Utterance,
-    audio: str,
-    samples: int,
-    activations: Mapping[str, NDArray[np.float32]],
-) -> None:
-    """Write the frames of an utterance, without its context, with their times."""
-    times, inner = own_frames(model, utterance, samples)
-    own = {label: frames[inner] for label, frames in activations.items()}
-    store.write(utterance.id, own, times, audio)
 
 
 def _copy(store: ActivationStore, model: PrecomputedModel, utterance: Utterance) -> bool:
@@ -364,34 +378,3 @@ def _rounding_note(model: SpeechModel, utterance: Utterance) -> tuple[str, ...]:
         f"{model.name} is computed in {model.precision}: on {printable(utterance.id)} its layers "
         f"differ from float32 by up to {error:.1%} of their standard deviation (most in {layer})",
     )
-
-
-def own_frames(
-    model: SpeechModel, utterance: Utterance, samples: int
-) -> tuple[NDArray[np.float64], slice]:
-    """Return the times of the frames whose centre is in the utterance, and their range.
-
-    Parameters
-    ----------
-    model, utterance
-        The model and the utterance.
-    samples
-        Number of samples that the model is given, with the context.
-
-    Returns
-    -------
-    ndarray of float64, and slice
-        Seconds from the start of the utterance; range among all frames of the samples.
-    """
-    times = model.frame_times(samples) - utterance.lead
-    first = np.searchsorted(times, 0) if utterance.before else 0
-    last = np.searchsorted(times, utterance.duration) if utterance.after else len(times)
-    inner = slice(int(first), int(last))
-    return times[inner], inner
-
-
-def _version() -> str:
-    try:
-        return version("assonance")
-    except PackageNotFoundError:  # a source tree that is not installed
-        return "source"

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from assonance.activations.extraction import Extraction, own_frames
+from assonance.activations.extraction import Extraction
 from assonance.activations.rounding import FULL
 from assonance.activations.store import ActivationStore
+from assonance.activations.utterance_frames import own_frames
 from assonance.corpus import Corpus, LeftOut, Utterance
 from assonance.errors import AssonanceError, UnusableAudio, printable
 from assonance.models import SpeechModel, is_precomputed
@@ -32,13 +33,21 @@ class PlannedStore(ActivationStore):
         The speech that it will read.
     precision
         Number format of the frames on disk.
+    layers
+        Number of neurons of each layer to store, by label; all layers by default.
     """
 
-    def __init__(self, model: SpeechModel, corpus: Corpus, precision: Stored = FULL) -> None:
+    def __init__(
+        self,
+        model: SpeechModel,
+        corpus: Corpus,
+        precision: Stored = FULL,
+        layers: Mapping[str, int] | None = None,
+    ) -> None:
         self.folder = Path()
         self.precision = precision
         self._dtype = np.dtype(precision)
-        self.layers = dict(model.widths)
+        self.layers = dict(layers or model.widths)
         self._made_with = "0" * 64
         self.left_out: list[LeftOut] = []
         self._times: dict[str, NDArray[np.float64]] = {}
@@ -119,7 +128,7 @@ class AwaitedStore(PlannedStore):
         corpus: Corpus,
         of_file: Callable[[Path], str],
     ) -> None:
-        super().__init__(model, corpus)
+        super().__init__(model, corpus, layers=store.layers)
         self.precision, self._dtype = store.precision, store._dtype
         self._made_with = store.made_with
         self._audio = {
@@ -137,6 +146,7 @@ def plan_extraction(
     model: SpeechModel,
     corpus: Corpus,
     precision: Stored = FULL,
+    layers: Mapping[str, int] | None = None,
     store: PlannedStore | None = None,
 ) -> Extraction:
     """Return what `extract` will return, with a `PlannedStore` instead of a filled one.
@@ -146,7 +156,7 @@ def plan_extraction(
 
     Parameters
     ----------
-    model, corpus, precision
+    model, corpus, precision, layers
         As for `extract`.
     store
         The plan of the store, if there is one.
@@ -156,7 +166,7 @@ def plan_extraction(
     AssonanceError
         The model can use no utterance.
     """
-    store = store or PlannedStore(model, corpus, precision)
+    store = store or PlannedStore(model, corpus, precision, layers)
     if not store.ids:
         first = store.left_out[0]
         raise AssonanceError(

@@ -55,7 +55,7 @@ def _counted(counts: Counts) -> list[str]:
         *([f"floors   {'; '.join(controls)}"] if controls else []),
         f"speech   {len(speech)} utterances, {speech.seconds / 60:.1f} minutes, "
         f"{counts.frames} frames",
-        f"layers   {len(counts.compared)}, in {counts.pairs} pairs and {len(counts.tiles)} tiles",
+        f"layers   {len(counts.widths)}, in {counts.pairs} pairs and {len(counts.tiles)} tiles",
     ]
     if counts.attention is not None:
         heads = sum(counts.attention.heads.values())

@@ -129,6 +129,7 @@ def _request(run: Run, chosen: ModelSet, asked: Asked) -> Request:
         measures=run.measures,
         settings=settings,
         twins=run.twins,
+        whole_twins=True,  # the question of our own compares them at every depth
         reading=Reading(max_hours=chosen.hours),
         loading=asked.loading,
         memory=asked.memory,

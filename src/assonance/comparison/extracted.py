@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from assonance.activations.extraction import Extraction, extract
+from assonance.activations.extraction import Extraction, extract_into, open_store
 from assonance.activations.kept import ACTIVATIONS, store_name
 from assonance.activations.shared_rows import (
     SharedRows,
@@ -94,7 +94,7 @@ def extract_all(
     progress
         Receives the stages.
     verify
-        As for `extract`.
+        As for `open_store`.
 
     Returns
     -------
@@ -104,14 +104,18 @@ def extract_all(
     measures = list(measures)
     kept = needs_frames(measures)  # attention is compared as the models compute it
     extractions = {
-        name: extract(
+        name: extract_into(
+            open_store(
+                store_folder(folder, name, each) if kept else None,
+                each.model,
+                request.store,
+                each.widths,
+                verify=verify,
+            ),
             each.model,
             speech,
-            store_folder(folder, name, each) if kept else None,
             progress=progress,
             on_error="skip" if each.baseline else request.on_error,
-            precision=request.store,
-            verify=verify,
         )
         for name, each in roster.items()
     }

@@ -1,6 +1,7 @@
 """Decide by the roles of their models which pairs of layers get scores, intervals and nulls."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,6 +14,24 @@ from assonance.scoring.pair_rules import PairRules
 FLOOR_DEPTHS = 3
 # So many shifts are for the p value of every pair, not for the mean of the null.
 SHIFTS_OF_P = 19
+
+
+def at_depths(layers: Sequence[str], depths: int) -> tuple[str, ...]:
+    """Return so many of a model's layers, evenly spaced from the first to the last."""
+    if len(layers) <= depths:
+        return tuple(layers)
+    places = np.linspace(0, len(layers) - 1, depths).round().astype(int)
+    return tuple(layers[place] for place in places)
+
+
+def with_floors_alone(roster: Roster) -> Roster:
+    """Let the frames of random twins be compared at the depths of floors alone."""
+    return {
+        name: replace(each, compared=at_depths(each.model.layers, FLOOR_DEPTHS))
+        if each.twin_of
+        else each
+        for name, each in roster.items()
+    }
 
 
 class LayerPairs(PairRules):
@@ -45,9 +64,8 @@ class LayerPairs(PairRules):
         self._between: set[str] = set()
         for name in roster:
             own = [layer for layer, model in models.items() if model == name]
-            if depths is not None and len(own) > depths:
-                at = np.linspace(0, len(own) - 1, depths).round().astype(int)
-                self._between.update(set(own) - {own[place] for place in at})
+            if depths is not None:
+                self._between.update(set(own) - set(at_depths(own, depths)))
 
     def is_scored(self, a: str, b: str) -> bool:
         """Whether to score the pair: not two controls, nor a twin's layer between the depths."""

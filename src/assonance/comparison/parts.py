@@ -59,7 +59,8 @@ def extract_part(
     left_out: dict[str, LeftOut] = {}
     for name, entry in prepared.roster.items():
         model, request = entry.model, prepared.request
-        store = open_store(store_folder(folder, name, entry), model, request.store)
+        kept = store_folder(folder, name, entry)
+        store = open_store(kept, model, request.store, entry.widths)
         on_error = "skip" if entry.baseline else request.on_error
         outcomes = fill(store, model, speech, None, on_error, progress)
         for each in speech:

@@ -87,15 +87,18 @@ class ComparisonPlan:
         self.uncertainty = uncertainty
         self._frame_notes: list[str] = []
         self._head_notes: list[str] = []
-        layers = {
-            layer_name(name, label): Layer(name, label, extractions[name].store)
+        labels = {
+            layer_name(name, label): (name, label)
             for name, each in named.items()
             for label in each.model.layers
         }
-        self.labels = LayerLabels(
-            list(named), {name: (each.model, each.label) for name, each in layers.items()}
-        )
-        self._models = {name: each.model for name, each in layers.items()}
+        self.labels = LayerLabels(list(named), labels)
+        self._models = {name: model for name, (model, _) in labels.items()}
+        layers = {
+            layer_name(name, label): Layer(name, label, extractions[name].store)
+            for name in named
+            for label in extractions[name].store.layers
+        }
         ids = [each.id for each in self.speech]
         self.source = StoredFrames(layers, ids, units_of(self.speech), meeting.rows)
         self.frames = sum(self.source.sizes)

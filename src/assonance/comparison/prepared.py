@@ -11,6 +11,7 @@ import xarray as xr
 
 from assonance.activations.extraction import stop_at_left_out
 from assonance.comparison.extracted import Extracted, extract_all, needs_frames
+from assonance.comparison.layer_pairs import with_floors_alone
 from assonance.comparison.plan import ComparisonPlan, Datasets
 from assonance.comparison.read_once import read_with_attention
 from assonance.comparison.records import (
@@ -72,6 +73,8 @@ def prepare(
         seed = request.settings.seed if request.twins else None
         roster = load_roster(models, seed, request.loading, progress)
         advance(1)
+    if not request.whole_twins:
+        roster = with_floors_alone(roster)
     if not needs_frames(measures):  # the baseline has no attention heads
         roster = {name: each for name, each in roster.items() if not each.baseline}
     first_seeds = stated_by_name(roster, request.seeds, SEED)

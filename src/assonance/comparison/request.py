@@ -31,6 +31,9 @@ class Request:
         Settings of the measures.
     twins
         Whether to add random twins and the baseline.
+    whole_twins
+        Whether to store all layers of random twins, and not those alone that are compared as
+        floors. No score depends on it.
     reading, pooling, loading
         Options for the corpus, for the rows of the measures, and for checkpoints. The statistics
         are computed on the device of the models.
@@ -59,6 +62,7 @@ class Request:
     measures: tuple[str, ...] = STANDARD
     settings: Settings = SETTINGS["default"]
     twins: bool = True
+    whole_twins: bool = False
     reading: Reading = field(default_factory=Reading)
     pooling: Pooling = field(default_factory=Pooling)
     loading: Loading = field(default_factory=Loading)

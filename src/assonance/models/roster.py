@@ -27,16 +27,25 @@ class RosterEntry:
         Names of the models whose random twin this is; empty for any other model.
     baseline
         Whether this is the baseline: log-mel frames.
+    compared
+        Labels of the layers whose frames are compared; all if None.
     """
 
     model: SpeechModel
     twin_of: tuple[str, ...] = ()
     baseline: bool = False
+    compared: tuple[str, ...] | None = None
 
     @property
     def control(self) -> bool:
         """Whether this is a random twin or the baseline, and not a model under study."""
         return self.baseline or bool(self.twin_of)
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Number of neurons of each layer whose frames are compared, by label."""
+        labels = self.model.layers if self.compared is None else self.compared
+        return {label: self.model.widths[label] for label in labels}
 
 
 Roster = Mapping[str, RosterEntry]

@@ -122,6 +122,19 @@ def test_a_full_disk_is_refused_with_the_numbers(counts, monkeypatch, tmp_path):
     check_disk(counts, tmp_path / "run")
 
 
+def test_half_precision_is_proposed_for_a_full_disk_unless_it_is_asked_for(
+    counts, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Disk(0, 0, 0))
+    with pytest.raises(AssonanceError, match="half precision"):
+        check_disk(counts, tmp_path)
+    request = replace(counts.prepared.request, store="float16")
+    halved = replace(counts, prepared=replace(counts.prepared, request=request))
+    with pytest.raises(AssonanceError) as refused:
+        check_disk(halved, tmp_path)
+    assert "half precision" not in str(refused.value)
+
+
 def test_activations_of_an_earlier_run_need_no_disk_again(counts, monkeypatch, tmp_path):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Disk(0, 0, counts.disk - 1000))
     kept = tmp_path / "run" / "activations" / "one" / "shard.safetensors"

@@ -112,7 +112,7 @@ def read_speech(job: Job, model: str, utterances: tuple[int, int]) -> None:
     part = replace(speech, utterances=speech.utterances[slice(*utterances)])
     entry = prepared.roster[model]
     folder = store_folder(Path(job.activations), model, entry)
-    store = open_store(folder, entry.model, prepared.request.store)
+    store = open_store(folder, entry.model, prepared.request.store, entry.widths)
     fill(store, entry.model, part, None, "skip", _SILENT)
 
 

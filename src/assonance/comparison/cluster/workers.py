@@ -73,7 +73,8 @@ class _Dask:
         """Return the utterances that have activations of a model."""
         entry = self._prepared.roster[name]
         folder = store_folder(Path(self._job.activations), name, entry)
-        return set(open_store(folder, entry.model, self._prepared.request.store).ids)
+        precision = self._prepared.request.store
+        return set(open_store(folder, entry.model, precision, entry.widths).ids)
 
     def each(
         self,

@@ -56,7 +56,7 @@ class Counts:
 
     @property
     def widths(self) -> Mapping[str, int]:
-        """Number of neurons of each layer."""
+        """Number of neurons of each layer whose frames are compared."""
         return self.plan.source.widths
 
     @cached_property
@@ -73,12 +73,6 @@ class Counts:
     def summed(self) -> list[set[str]]:
         """Layers of each tile whose sums are computed there: not those of the tile before it."""
         return new_layers(self.tiles)
-
-    @property
-    def compared(self) -> Mapping[str, int]:
-        """Number of neurons of each layer that is in a pair."""
-        layers = {name for tile in self.tiles for name in tile.layers}
-        return {name: width for name, width in self.widths.items() if name in layers}
 
     def model_of(self, layer: str) -> str:
         """Return the model of a layer."""
@@ -200,7 +194,7 @@ def count_comparison(prepared: Prepared, hours: float | None = None) -> Counts:
             raise AssonanceError("hours: cannot be set with alignments; leave either out")
         prepared = replace(prepared, speech=_repeated(prepared.speech, hours))
     extractions = {
-        name: plan_extraction(each.model, prepared.speech, prepared.request.store)
+        name: plan_extraction(each.model, prepared.speech, prepared.request.store, each.widths)
         for name, each in prepared.roster.items()
     }
     extracted = keep_shared(

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from assonance.activations.attention_maps import reads_with_maps
+from assonance.activations.rounding import FULL
 from assonance.comparison.forecast.counts import Counts
 from assonance.comparison.forecast.layer_probe import PairCosts, layers_seconds, measure_layers
 from assonance.comparison.forecast.model_probe import (
@@ -168,10 +169,12 @@ def check_disk(counts: Counts, folder: Path) -> None:
     needed = counts.disk - bytes_under(folder / "activations")
     free = free_bytes(folder)
     if needed > free:
+        whole = counts.prepared.request.store == FULL
+        half = "store them in half precision (--store float16), " if whole else ""
         raise AssonanceError(
             f"{printable(folder)}: the activations need {format_bytes(needed)} of disk, and "
-            f"{format_bytes(free)} are free; free some, name another folder with --out, or compare "
-            "on less speech (--max-hours)"
+            f"{format_bytes(free)} are free; free some, name another folder with --out, {half}"
+            "or compare on less speech (--max-hours)"
         )
 
 

@@ -73,7 +73,7 @@ def measure_layers(counts: Counts) -> dict[int, PairCosts]:
     """
     if not counts.tiles:
         return {}
-    widths = sorted(set(counts.compared.values()))
+    widths = sorted(set(counts.widths.values()))
     _Probe(counts, widths[0]).warm_up()
     return {width: _Probe(counts, width).costs() for width in widths}
 
@@ -127,7 +127,7 @@ class _Probe:
         self._nulls = counts.resampling.shifts > 0
         self._sizes = _sample_sizes(counts, _ROWS * width)
         self._units = len(set(counts.plan.source.units))
-        there = [*counts.compared.values()].count(width)
+        there = [*counts.widths.values()].count(width)
         layers = max(_FEW, min(_MANY, there) // 2 * 2) if width <= _NARROW else _FEW
         self._layers = [f"{number}" for number in range(layers)]
         self._frames = _draw(width, layers, _LONGER * sum(self._sizes))
