@@ -34,7 +34,7 @@ _BLOCK = 2**20
 # Columns of a product that are multiplied at once: few enough that float32 sums keep their digits.
 _COLUMNS = 8192
 # Rows of a symmetric product that are computed at once, each from its diagonal block on.
-_PANEL = 48
+_PANEL = 96
 # Names of the sums over every other sampled query, from the first and from the second on.
 _HALVES = ("logs of odd", "logs of even")
 # Rows of a valid map sum to 1 within this, after a softmax in float32 or half precision.

@@ -143,9 +143,13 @@ class _Rolled(KernelSample):
     """A sample with rolled frames, whose matrices are rolled instead of computed again."""
 
     def __init__(self, sample: KernelSample, shift: int) -> None:
-        super().__init__(sample.frames.roll(shift, 0))
         self._sample = sample
         self._shift = shift
+
+    @lazy
+    def frames(self) -> Tensor:
+        """See `KernelSample.frames`; rolled only where a measure needs them."""
+        return self._sample.frames.roll(self._shift, 0)
 
     @property
     def rbf(self) -> Tensor:
@@ -182,20 +186,22 @@ def squared_distances(frames: Tensor) -> Tensor:
 
     They are computed from products, and from differences for frames too near for that.
     """
-    squares = (frames**2).sum(1)
-    distances = (squares[:, None] + squares).addmm_(frames, frames.T, alpha=-2)
-    # Not every library computes a product's two triangles with the same bits.
-    distances = (distances + distances.T).div_(2)
-    for start in range(0, len(frames), ROWS_AT_ONCE):
-        rows = distances[start : start + ROWS_AT_ONCE]
-        scale = squares[start : start + ROWS_AT_ONCE, None] + squares
-        near = (rows < NEARLY_EQUAL * scale).triu(start + 1).nonzero()
+    count = len(frames)
+    squares = frames.square().sum(1)
+    distances = frames.new_empty(count, count)
+    for start in range(0, count, ROWS_AT_ONCE):
+        stop = min(start + ROWS_AT_ONCE, count)
+        scale = squares[start:stop, None] + squares[:stop]
+        rows = torch.addmm(scale, frames[start:stop], frames[:stop].T, alpha=-2)
+        near = (rows < NEARLY_EQUAL * scale).tril(start - 1).nonzero()
         for pairs in torch.split(near, PAIRS_AT_ONCE):
-            i, j = pairs[:, 0] + start, pairs[:, 1]
-            squared = (frames[i] - frames[j]).square().sum(1)
-            distances[i, j] = squared
-            distances[j, i] = squared
-    return distances.fill_diagonal_(0).clamp_(min=0)
+            i, j = pairs[:, 0], pairs[:, 1]
+            rows[i, j] = (frames[i + start] - frames[j]).square().sum(1)
+        block = rows[:, start:].tril(-1)
+        rows[:, start:] = block + block.T
+        distances[start:stop, :stop] = rows.clamp_(min=0)
+        distances[:start, start:stop] = rows[:, :start].T
+    return distances
 
 
 def _levels(values: Tensor, rounding: Tensor) -> Tensor:
