@@ -7,9 +7,9 @@ from material import make_maps
 from assonance.statistics.head_kernels import (
     add_log_sums,
     add_profile,
-    add_up,
     squared_distance,
     standardise,
+    take_rows,
 )
 
 PRECISIONS = pytest.mark.parametrize(("dtype", "error"), [(np.float64, 1e-13), (np.float32, 4e-7)])
@@ -52,12 +52,22 @@ def test_a_layer_is_summed_with_itself_on_and_above_the_diagonal():
 
 
 @PRECISIONS
+def test_rows_are_taken_with_their_sums(dtype, error):
+    maps = make_maps({"a": 3}, lengths=(20,))["a"][0].astype(dtype)
+    for given in (maps, np.asfortranarray(maps)):
+        rows, sums = np.zeros((3, 7, 20), dtype), np.zeros((3, 7))
+        take_rows(given, 5, rows, sums)
+        np.testing.assert_array_equal(rows, maps[:, 5:12])
+        np.testing.assert_allclose(sums, maps[:, 5:12].sum(2, dtype=np.float64), rtol=1e-12)
+
+
+@PRECISIONS
 def test_rows_are_centred_and_of_norm_one_or_constant(dtype, error):
     maps = make_maps({"a": 3}, lengths=(20,))["a"][0].astype(dtype)
     maps[1, 4] = dtype(1 / 20)
     rows = np.empty_like(maps)
     sums, varies = np.empty((2, 3, 20))
-    add_up(maps, sums)
+    take_rows(maps, 0, np.empty_like(maps), sums)
     standardise(maps, sums, 16 * np.finfo(dtype).eps, rows, varies)
     centred = maps - maps.mean(2, keepdims=True, dtype=np.float64)
     centred[1, 4] = 0

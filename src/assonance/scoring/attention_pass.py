@@ -314,7 +314,9 @@ class AttentionPass:
 
     def _sampled(self, sums: HeadSums) -> list[str]:
         """Return a caveat about divergences of sampled query frames, with their error."""
-        errors = sums.tables["divergence_variance"].sqrt() / sums.tables["rows"]
+        if not self.rows:
+            return []
+        errors = sums.total.divergence_variance.sqrt() / sums.total.rows
         largest = float(errors[sums.compared()].nan_to_num().max())
         if not largest:
             return []

@@ -120,10 +120,7 @@ class AttentionSums:
 
     def piece(self, done: int) -> Piece:
         """Return the sums as a piece, of which some utterances are done."""
-        # Tables of parts that were not requested are zero.
-        tables = {
-            f"heads/{name}": table for name, table in self.heads.tables.items() if table.any()
-        }
+        tables = {f"heads/{name}": table for name, table in self.heads.tables.items()}
         shapes = {f"shapes/{name}": table for name, table in self.shapes.sums().items()}
         maps = {f"maps/{name}": table for name, table in self.maps.sums().items()}
         tensors = {**tables, **shapes, **maps, "broken": self.heads.broken}

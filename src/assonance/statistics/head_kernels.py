@@ -136,22 +136,28 @@ def add_log_sums(
 
 
 @compiled
-def add_up(maps: Any, sums: Any) -> None:
-    """Sum every row over its keys in float64.
+def take_rows(maps: Any, first: int, rows: Any, sums: Any) -> None:
+    """Copy some rows of maps, and sum each over its keys in float64.
 
     Parameters
     ----------
     maps
-        Rows of N maps, shape (N, R, T).
+        N maps, shape (N, T, T).
+    first
+        The first of the R rows.
+    rows
+        Filled with the rows; shape (N, R, T).
     sums
-        Filled with the sums; shape (N, R).
+        Filled with their sums; shape (N, R).
     """
-    for head in range(maps.shape[0]):
-        for query in range(maps.shape[1]):
-            row = maps[head, query]
+    for head in range(rows.shape[0]):
+        for query in range(rows.shape[1]):
+            row, result = maps[head, first + query], rows[head, query]
             total = 0.0
             for key in range(row.shape[0]):
-                total += row[key]
+                value = row[key]
+                result[key] = value
+                total += value
             sums[head, query] = total
 
 

@@ -59,7 +59,14 @@ class HeadPair:
     aligned: Tensor
 
 
-_TABLES = tuple(HeadPair.__dataclass_fields__)
+_COUNTS = ("utterances", "rows")
+# The other tables, by the part that gives them.
+_TABLES = {
+    "head distances": ("frobenius", "frobenius_normalized"),
+    "head correlations": ("correlation", "pearson", "correlated"),
+    "head divergences": ("divergence", "divergence_variance"),
+    "head kernels": ("alignment", "aligned"),
+}
 
 
 @dataclass
@@ -73,16 +80,17 @@ class HeadSums:
     pairs
         Layer pairs to compare, each in either order. Divergences of other pairs stay 0.
     parts
-        What to compute; tables of other parts stay 0. ``"head distances"``: `HeadPair.frobenius`
-        and `HeadPair.frobenius_normalized`; ``"head correlations"``: `HeadPair.correlation`,
-        `HeadPair.pearson` and `HeadPair.correlated`; ``"head divergences"``:
-        `HeadPair.divergence` and `HeadPair.divergence_variance`; ``"head kernels"``:
-        `HeadPair.alignment` and `HeadPair.aligned`.
+        What to compute; there are no tables of other parts. ``"head distances"``:
+        `HeadPair.frobenius` and `HeadPair.frobenius_normalized`; ``"head correlations"``:
+        `HeadPair.correlation`, `HeadPair.pearson` and `HeadPair.correlated`;
+        ``"head divergences"``: `HeadPair.divergence` and `HeadPair.divergence_variance`;
+        ``"head kernels"``: `HeadPair.alignment` and `HeadPair.aligned`.
 
     Attributes
     ----------
     tables
-        The tables of `HeadPair` for all N heads, float64, shape (N, N), symmetric.
+        The tables of `HeadPair` for all N heads that were requested, float64, shape (N, N),
+        symmetric.
     broken
         Number of utterances in which each head's map was broken: not finite, or with rows that do
         not sum to 1; (N,).
@@ -98,7 +106,10 @@ class HeadSums:
         self.heads = dict(self.heads)
         self.pairs = in_order(self.heads, self.pairs)
         count = sum(self.heads.values())
-        self.tables = {name: torch.zeros(count, count, dtype=torch.float64) for name in _TABLES}
+        names = [*_COUNTS]
+        for part in _TABLES:
+            names += _TABLES[part] if part in self.parts else ()
+        self.tables = {name: torch.zeros(count, count, dtype=torch.float64) for name in names}
         self.broken = torch.zeros(count, dtype=torch.int64)
 
     def slices(self) -> dict[str, slice]:
@@ -111,11 +122,12 @@ class HeadSums:
 
     def compared(self) -> Tensor:
         """Return whether two heads are of a pair of layers to compare; bool, shape (N, N)."""
-        places = self.slices()
-        result = torch.zeros_like(self.tables["rows"], dtype=torch.bool)
-        for a, b in self.pairs:
-            result[places[a], places[b]] = result[places[b], places[a]] = True
-        return result
+        number = {name: index for index, name in enumerate(self.heads)}
+        ends = np.array([(number[a], number[b]) for a, b in self.pairs], dtype=int).reshape(-1, 2)
+        layers = np.zeros((len(number), len(number)), dtype=bool)
+        layers[ends[:, 0], ends[:, 1]] = layers[ends[:, 1], ends[:, 0]] = True
+        of_head = np.repeat(np.arange(len(number)), list(self.heads.values()))
+        return torch.from_numpy(layers[of_head][:, of_head])
 
     def update(
         self,
@@ -181,13 +193,15 @@ class HeadSums:
 
     @property
     def total(self) -> HeadPair:
-        """The sums of all heads by all heads."""
-        return HeadPair(**self.tables)
+        """The sums of all heads by all heads; 0 where a part was not requested."""
+        nothing = torch.zeros((), dtype=torch.float64).expand_as(self.tables["rows"])
+        names = HeadPair.__dataclass_fields__
+        return HeadPair(**{name: self.tables.get(name, nothing) for name in names})
 
     def pair(self, a: str, b: str) -> HeadPair:
         """Return the sums of layers a (rows) and b (columns), in either order."""
         row, col = (self.slices()[name] for name in (a, b))
-        return HeadPair(**{name: table[row, col] for name, table in self.tables.items()})
+        return HeadPair(**{name: table[row, col] for name, table in vars(self.total).items()})
 
 
 def sample_queries(length: int, count: int, seed: Sequence[int]) -> NDArray[np.int64] | None:

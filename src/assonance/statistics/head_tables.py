@@ -17,9 +17,9 @@ from torch import Tensor
 
 from assonance.statistics.head_kernels import (
     add_log_sums,
-    add_up,
     squared_distance,
     standardise,
+    take_rows,
 )
 from assonance.utils.cores import Map
 
@@ -153,8 +153,8 @@ def _span(
         rows, scaled = (each[: math.prod(shape)].view(shape) for each in scratch)
         totals, varies = torch.empty(2, *shape[:2], dtype=torch.float64)
         for place, maps in zip(utterance.slices, utterance.maps, strict=True):
-            rows[place].copy_(maps[:, queries])
-        add_up(rows.numpy(), totals.numpy())
+            taken = rows[place].numpy(), totals[place].numpy()
+            take_rows(maps.numpy(), queries.start, *taken)
         # False for NaN too.
         valid &= ((totals - 1).abs() < _ROW_SUM_TOLERANCE).all(1)
         if "head correlations" in parts:
@@ -243,8 +243,10 @@ def _distances(inner: Tensor, utterance: Utterance, pool_map: Map) -> Tensor:
     squared = (norms - 2 * inner).fill_diagonal_(0)
     # Small distances lose their digits in this difference: compute them from the maps.
     lost = squared < torch.finfo(utterance.dtype).eps ** (1 / 3) * norms
-    others = [row.nonzero()[:, 0] for row in lost.triu(1)]
-    rows = [head for head, each in enumerate(others) if len(each)]
+    lost = lost.triu(1)
+    counts = lost.sum(1)
+    others = torch.split(lost.nonzero()[:, 1], counts.tolist())
+    rows = counts.nonzero()[:, 0].tolist()
 
     def exactly(head: int) -> Tensor:
         one = utterance.head(head)
