@@ -168,7 +168,7 @@ def test_several_utterances_can_be_added_at_once_by_several_threads():
     frames = make_frames(dtype=torch.float32)
     expected = moments_of(frames)
     found, scratch = empty(), Scratch()
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         for first, last in ((0, 30), (30, FRAMES)):
             parts = [rows(frames, first, first + 7), rows(frames, first + 7, last)]
             found.update(*parts, pool_map=pool.map, scratch=scratch)
