@@ -35,6 +35,7 @@ def main() -> None:
     request = Request(
         measures=(MEASURE,),
         settings=replace(find_settings(run.settings), groups=run.groups or 20),
+        whole_twins=True,
         reading=Reading(max_hours=mini.hours),
         seeds={models[second]: models[first] for second, first in mini.seed_of.items()},
     )

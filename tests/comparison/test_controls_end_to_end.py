@@ -200,7 +200,8 @@ def test_the_floor_of_random_weights_is_the_same_at_every_depth(monkeypatch):
     speech = assonance.Corpus.from_path(SPEECH, max_hours=0.02)
     measures = ["linreg", "linreg_heldout", "svcca", "pwcca", "cka", "cka_utterance"]
     monkeypatch.setattr("assonance.comparison.plan.FLOOR_DEPTHS", None)
-    found = compare(models, speech, measures, uncertainty=False)
+    request = Request(tuple(measures), whole_twins=True, uncertainty=False)
+    found = compare_request(models, speech, request)
     first, second = found.models
     for measure in measures:
         scores = found.matrix(measure, first, found.twin(second))
