@@ -12,6 +12,7 @@ from assonance.activations.shared_rows import (
     lacking,
     share_rows,
 )
+from assonance.activations.store import ActivationStore
 from assonance.comparison.plan import FRAME_LEVELS
 from assonance.comparison.request import Request
 from assonance.corpus import Corpus, LeftOut
@@ -105,13 +106,7 @@ def extract_all(
     kept = needs_frames(measures)  # attention is compared as the models compute it
     extractions = {
         name: extract_into(
-            open_store(
-                store_folder(folder, name, each) if kept else None,
-                each.model,
-                request.store,
-                each.widths,
-                verify=verify,
-            ),
+            store_of(folder if kept else None, name, each, request, verify=verify),
             each.model,
             speech,
             progress=progress,
@@ -120,6 +115,14 @@ def extract_all(
         for name, each in roster.items()
     }
     return keep_shared(roster, extractions, speech, measures, request)
+
+
+def store_of(
+    folder: Path | None, name: str, entry: RosterEntry, request: Request, *, verify: bool = True
+) -> ActivationStore:
+    """Open the store of a model's activations, of the layers whose frames are compared."""
+    own = None if folder is None else store_folder(folder, name, entry)
+    return open_store(own, entry.model, request.store, entry.widths, verify=verify)
 
 
 def store_folder(folder: Path, name: str, entry: RosterEntry) -> Path:

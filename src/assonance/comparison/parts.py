@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assonance.activations.extraction import fill, open_store
-from assonance.comparison.extracted import store_folder
+from assonance.activations.extraction import fill
+from assonance.comparison.extracted import store_folder, store_of
 from assonance.comparison.prepared import Prepared
 from assonance.corpus import Corpus, LeftOut
 from assonance.corpus.parts import Part
@@ -59,8 +59,7 @@ def extract_part(
     left_out: dict[str, LeftOut] = {}
     for name, entry in prepared.roster.items():
         model, request = entry.model, prepared.request
-        kept = store_folder(folder, name, entry)
-        store = open_store(kept, model, request.store, entry.widths)
+        store = store_of(folder, name, entry, request)
         on_error = "skip" if entry.baseline else request.on_error
         outcomes = fill(store, model, speech, None, on_error, progress)
         for each in speech:

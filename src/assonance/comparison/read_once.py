@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from assonance.activations.attention_maps import Heard, is_whole, reads_with_maps
-from assonance.activations.extraction import open_store
 from assonance.activations.planned import AwaitedStore, plan_extraction
 from assonance.activations.utterance_frames import write_frames
-from assonance.comparison.extracted import Extracted, keep_shared, needs_frames, store_folder
+from assonance.comparison.extracted import Extracted, keep_shared, needs_frames, store_of
 from assonance.comparison.plan import ComparisonPlan
 from assonance.comparison.request import Request
 from assonance.corpus import Corpus, Utterance
@@ -89,10 +88,7 @@ def plan_with_attention(
     measures = request.find_measures()
     if not seconds_with_attention(roster, speech, measures, request):
         return None
-    stores = {
-        name: open_store(store_folder(folder, name, each), each.model, request.store, each.widths)
-        for name, each in roster.items()
-    }
+    stores = {name: store_of(folder, name, each, request) for name, each in roster.items()}
     filled = {name for name, each in roster.items() if reads_with_maps(each.model)}
     if all(len(stores[name].ids) >= len(speech) for name in filled):
         return None

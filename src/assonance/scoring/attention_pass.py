@@ -316,7 +316,8 @@ class AttentionPass:
         """Return a caveat about divergences of sampled query frames, with their error."""
         if not self.rows:
             return []
-        errors = sums.total.divergence_variance.sqrt() / sums.total.rows
+        total = sums.total
+        errors = total.divergence_variance.sqrt() / total.rows
         largest = float(errors[sums.compared()].nan_to_num().max())
         if not largest:
             return []

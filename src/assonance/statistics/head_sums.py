@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from assonance.statistics.head_tables import PARTS, Utterance, compare
+from assonance.statistics.head_tables import Utterance, compare
 from assonance.statistics.order import in_order
 from assonance.utils.cores import Map
 
@@ -98,7 +98,7 @@ class HeadSums:
 
     heads: Mapping[str, int]
     pairs: Iterable[tuple[str, str]]
-    parts: Collection[str] = PARTS
+    parts: Collection[str] = tuple(_TABLES)
     tables: dict[str, Tensor] = field(init=False)
     broken: Tensor = field(init=False)
 

@@ -23,9 +23,6 @@ from assonance.statistics.head_kernels import (
 )
 from assonance.utils.cores import Map
 
-# What can be computed of two heads: ‖A − B‖, correlations of rows, divergences of rows, CKA.
-PARTS = frozenset({"head distances", "head correlations", "head divergences", "head kernels"})
-
 # Spans of an utterance, and the fewest and the most values of all heads in a span: enough to be
 # worth a call, and few enough that copies of them fit into memory.
 _SPANS, _LEAST, _MOST = 16, 2**20, 2**24

@@ -13,9 +13,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from assonance.activations.extraction import fill, open_store
+from assonance.activations.extraction import fill
 from assonance.comparison.configuration import Configuration
-from assonance.comparison.extracted import Extracted, extract_all, store_folder
+from assonance.comparison.extracted import Extracted, extract_all, store_of
 from assonance.comparison.plan import READING
 from assonance.comparison.prepared import PIECES, Prepared, prepare
 from assonance.comparison.read_once import plan_with_attention
@@ -111,8 +111,7 @@ def read_speech(job: Job, model: str, utterances: tuple[int, int]) -> None:
     speech = prepared.speech
     part = replace(speech, utterances=speech.utterances[slice(*utterances)])
     entry = prepared.roster[model]
-    folder = store_folder(Path(job.activations), model, entry)
-    store = open_store(folder, entry.model, prepared.request.store, entry.widths)
+    store = store_of(Path(job.activations), model, entry, prepared.request)
     fill(store, entry.model, part, None, "skip", _SILENT)
 
 

@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from assonance.activations.extraction import open_store
 from assonance.comparison.cluster.choice import HERE, Cluster, unanswered
 from assonance.comparison.cluster.job import Job, compute_piece, load_libraries, read_speech
 from assonance.comparison.configuration import Configuration
-from assonance.comparison.extracted import needs_frames, store_folder
+from assonance.comparison.extracted import needs_frames, store_of
 from assonance.comparison.prepared import Prepared
 from assonance.errors import AssonanceError
 from assonance.utils import work
@@ -72,9 +71,7 @@ class _Dask:
     def _known(self, name: str) -> set[str]:
         """Return the utterances that have activations of a model."""
         entry = self._prepared.roster[name]
-        folder = store_folder(Path(self._job.activations), name, entry)
-        precision = self._prepared.request.store
-        return set(open_store(folder, entry.model, precision, entry.widths).ids)
+        return set(store_of(Path(self._job.activations), name, entry, self._prepared.request).ids)
 
     def each(
         self,
