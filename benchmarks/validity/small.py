@@ -21,7 +21,7 @@ from assonance.measures import find
 from assonance.measures.neurons import rotations
 from assonance.scoring.head_scores import head_replicates, head_scores
 from assonance.settings import Settings
-from assonance.statistics import HeadSums
+from assonance.statistics import HeadSums, weighted_heads
 from benchmarks.validity.series import groups as utterance_of
 from benchmarks.validity.series import lengths
 
@@ -211,9 +211,10 @@ def agree(tolerance: float = 1e-9) -> None:
         sums[part].update(torch.split(torch.from_numpy(one), 2))
     replicates = replicate_weights(folds.tolist(), None, seed).tolist()
     chosen = find(["attn_pearson"], ["head"])
+    total = weighted_heads(sums, [1] * groups)
     for tables, expected in (
         (of_heads.scores, head_scores(sums, chosen, settings).scores),
-        (of_heads.replicates, head_replicates(sums, chosen, settings, replicates)),
+        (of_heads.replicates, head_replicates(sums, total, chosen, settings, replicates)),
     ):
         assert np.allclose(tables["attn_pearson"], expected["attn_pearson"], atol=tolerance)
 

@@ -95,7 +95,8 @@ class Settings:
         utterances are cut into equal pieces. None never cuts.
     attention_rows
         Number of query frames of each such stretch whose Jensen–Shannon divergences are computed,
-        a random sample that all heads share; 0 for all frames.
+        a random sample that all heads share; 0 for all frames. None for 64, or for fewer if there
+        are more than 256 stretches: 16384 in all, but 16 of each.
     seed
         Seed of every random draw: sampled frames, folds, groups, bootstrap, rotations, shifts and
         the weights of random twins.
@@ -118,7 +119,7 @@ class Settings:
     interval_neurons: int = 192
     shifts: int = 3
     attention_seconds: float | None = 10.0
-    attention_rows: int = 64
+    attention_rows: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -135,7 +136,8 @@ class Settings:
         seconds = self.attention_seconds
         if seconds is not None and (not is_number(seconds) or not seconds >= 1):
             raise AssonanceError(f"attention_seconds must be at least 1, or None; got {seconds!r}")
-        self._check_whole("attention_rows", 0, ", 0 for all frames")
+        if self.attention_rows is not None:
+            self._check_whole("attention_rows", 0, ", 0 for all frames")
         if self.attention_rows == 1:
             raise AssonanceError("attention_rows must be at least 2, or 0 for all frames; got 1")
 

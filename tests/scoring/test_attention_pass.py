@@ -392,7 +392,8 @@ class Stopped(Exception):  # noqa: N818 - it is no error
 
 
 def test_an_interrupted_pass_reads_each_utterance_once(models, corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr("assonance.scoring.attention_pass._PAUSE", 0.0)
+    for name in ("_PAUSE", "_SHARE"):  # every utterance is kept
+        monkeypatch.setattr(f"assonance.scoring.attention_pass.{name}", 0.0)
     read, last = [], []
     original = AttentionMaps.read
 

@@ -46,13 +46,15 @@ def test_one_order_of_a_pair_fills_both_cells_of_heads(measure):
 def test_parts_are_left_out_in_turn(parts):
     chosen = find(["attn_js"], ("head",))
     replicates = (1 - np.eye(len(parts), dtype=int)).tolist()
-    result = head_replicates([sums(part) for part in parts], chosen, SETTING, replicates)
+    groups = [sums(part) for part in parts]
+    result = head_replicates(groups, sums([0, 1, 2]), chosen, SETTING, replicates)
     assert set(result.data_vars) == {"attn_js"}
     for number, part in enumerate(parts):
         rest = [u for u in range(3) if u not in part]
         table = oracles.attn_js(*([one[u] for u in rest] for one in MAPS.values()))
         found = result["attn_js"][0, 1, number].item()
         assert found == pytest.approx(table.max(1).mean(), abs=1e-9)
-    alone = head_scores([sums([0, 1, 2])], chosen, SETTING)
+    every = sums([0, 1, 2])
+    alone = head_scores([every], chosen, SETTING)
     assert set(alone.scores.data_vars) == {"attn_js"}
-    assert not head_replicates([sums([0, 1, 2])], chosen, SETTING, [])
+    assert not head_replicates([every], every, chosen, SETTING, [])

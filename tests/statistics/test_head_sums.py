@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from material import make_maps
 
-from assonance.statistics import HeadSums, sample_queries, weighted_heads
+from assonance.statistics import HeadSums, count_rows, sample_queries, weighted_heads
 from assonance.statistics.head_sums import HeadPair
 
 HEADS = {"a": 3, "b": 5}
@@ -111,6 +111,17 @@ def test_utterances_drawn_twice_count_twice():
     parts = [sums_of(maps, [0, 1]), sums_of(maps, [2]), sums_of(maps, [3, 4])]
     expected = sums_of(maps, [0, 1, 3, 4, 0, 1])
     assert_same(weighted_heads(parts, [2, 0, 1]), expected)
+
+
+def test_a_group_that_is_left_out_is_subtracted_from_the_sum_of_all_and_no_other_is_read():
+    maps = make_maps(HEADS, LENGTHS)
+    parts = [sums_of(maps, [0, 1]), sums_of(maps, [2]), sums_of(maps, [3, 4])]
+    total = sums_of(maps)
+    expected = sums_of(maps, [0, 1, 3, 4])
+    assert_same(weighted_heads([None, parts[1], None], [1, 0, 1], total), expected)
+    assert_same(total, sums_of(maps))
+    assert_same(weighted_heads(parts, [2, 0, 1], total), weighted_heads(parts, [2, 0, 1]))
+    assert_same(weighted_heads(parts, [0, 0, 1], total), parts[2])
 
 
 def test_merging_changes_neither_operand():
@@ -288,6 +299,14 @@ def test_a_sample_has_one_query_of_each_stretch():
 @pytest.mark.parametrize("count", [23, 40])
 def test_all_queries_are_taken_where_the_sample_would_be_no_smaller(count):
     assert sample_queries(23, count, [0]) is None
+
+
+@pytest.mark.parametrize(
+    ("pieces", "rows"), [(1, 64), (130, 64), (256, 64), (512, 32), (1300, 16), (100_000, 16)]
+)
+def test_many_pieces_need_fewer_rows_of_each(pieces, rows):
+    assert count_rows(None, pieces) == rows
+    assert [count_rows(given, pieces) for given in (0, 2, 500)] == [0, 2, 500]
 
 
 def test_every_query_is_drawn_equally_often():

@@ -38,7 +38,7 @@ def watch(log):
     watched("shard", ActivationStore, "write", lambda id, *rest: id)
     watched("tile", FramePass, "_tile", lambda work, *rest: work.tile.pairs)
     watched("utterance", AttentionMaps, "read", lambda utterance: utterance)
-    attention_pass._PAUSE = 0.0
+    attention_pass._PAUSE = attention_pass._SHARE = 0.0
 
 
 def started(command, out, log):

@@ -345,8 +345,8 @@ class Certainty:
         int | None,
         typer.Option(
             help="Number of frames of each utterance, or of each 10 s of a longer one, whose "
-            "attention gets Jensen–Shannon divergences: a random sample, 64 by default; 0 for "
-            "all, several times slower.",
+            "attention gets Jensen–Shannon divergences: a random sample, by default of 64, and of "
+            "fewer if there are more than 256 utterances; 0 for all, several times slower.",
             metavar="FRAMES",
         ),
     ] = None

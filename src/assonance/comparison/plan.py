@@ -29,6 +29,7 @@ from assonance.scoring.frame_pass import SCORES, FramePass, resample_frames
 from assonance.scoring.pass_result import PassResult, named_beside
 from assonance.scoring.tiles import Tile, cut_tiles
 from assonance.settings import Settings
+from assonance.statistics import count_rows
 from assonance.utils.pieces import Pieces
 from assonance.utils.progress import Progress
 from assonance.utils.work import Compute, Workplace
@@ -313,7 +314,7 @@ class ComparisonPlan:
             self.settings,
             resampling,
             rules=self.map_pairs,
-            rows=self.settings.attention_rows,
+            rows=count_rows(self.settings.attention_rows, sum(source.pieces)),
         )
         return attention, source
 

@@ -3,9 +3,8 @@
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, partial, reduce
-from typing import Any
+from dataclasses import replace
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from torch import Tensor
 from assonance.inference.resampling import Resampling, hash_name
 from assonance.measures import Measure
 from assonance.measures.roles import WITHOUT_POSITIONS
-from assonance.scoring.attention_sums import AttentionSums, Batch, batches
+from assonance.scoring.attention_sums import AttentionSums, Batch, BatchState, GroupSums, batches
 from assonance.scoring.caveats import ONE_GROUP, few_interval_groups
 from assonance.scoring.head_scores import (
     head_descriptors,
@@ -45,8 +44,8 @@ from assonance.utils.work import HERE, Advance, Work
 # The stage of this pass.
 ATTENTION = "attention"
 _FLOAT32 = 4
-# Seconds between two states of a batch that are kept.
-_PAUSE = 5.0
+# Seconds between two states of a batch that are kept, at least; and times what keeping one takes.
+_PAUSE, _SHARE = 5.0, 20
 
 
 class AttentionPass:
@@ -156,15 +155,16 @@ class AttentionPass:
             return PassResult(caveats=caveats)
         if at_once is None:
             at_once = int(min(len(kept), memory / max(1, *kept.values())))
-        by_group: dict[int, AttentionSums] = {}
+        total = self._empty()
+        by_group = GroupSums(self._empty, self.resampling.groups, pieces)
         with progress.stage("comparing attention", sum(source.durations)) as advance:
             advance(sum(source.durations[index] for index in too_long))
             compute = partial(self.compute, at_once=at_once)
             found = work.each(ATTENTION, compute, divided, pieces, advance)
             for batch, piece in zip(divided, found, strict=True):
-                sums, group = self._empty().restore(piece), batch.group
-                by_group[group] = by_group[group].merge(sums) if group in by_group else sums
-            total = reduce(AttentionSums.merge, by_group.values())
+                total = total.merge(self._empty().restore(piece))
+                if self.resampling.weights:
+                    by_group.add(batch.group, self._name(batch, pieces), piece)
             with worker_pool() as pool_map:  # one thread for each of many small tables
                 result = self._scored(by_group, total, pool_map)
         del by_group
@@ -198,11 +198,13 @@ class AttentionPass:
     ) -> Iterator[Piece]:
         """Compare the heads of batches of utterances, except what is kept.
 
-        The sums so far are kept after an utterance, at most every five seconds.
+        The sums so far are kept after an utterance, at most every five seconds, and less often
+        where that takes long.
         """
-        names = [pieces.name(ATTENTION, self._determined_by(batch)) for batch in divided]
+        names = [self._name(batch, pieces) for batch in divided]
         states = [
-            _State.of(pieces.read(name), batch) for name, batch in zip(names, divided, strict=True)
+            BatchState.of(pieces.read(name), batch)
+            for name, batch in zip(names, divided, strict=True)
         ]
         todo = [
             index
@@ -230,23 +232,26 @@ class AttentionPass:
                 sums = self._empty()
                 if state.begun:
                     sums = sums.restore(state.begun)
-                written = time.monotonic()
+                written, pause = time.monotonic(), _PAUSE
                 while done < len(durations):
                     one = next(compared)
                     sums = sums.merge(one) if done else one
                     done += 1
                     advance(durations[done - 1])
-                    if done == len(durations) or time.monotonic() - written > _PAUSE:
+                    now = time.monotonic()
+                    if done == len(durations) or now - written > pause:
                         pieces.write(name, sums.piece(done))
                         written = time.monotonic()
+                        pause = max(_PAUSE, _SHARE * (written - now))
                 yield sums.piece(done)
 
-    def _determined_by(self, batch: Batch) -> Any:
-        """Return all that a batch's piece is determined by, besides the maps."""
+    def _name(self, batch: Batch, pieces: Pieces) -> str:
+        """Name a batch's piece after all that determines it, besides the maps."""
         parts = sorted({each.needs for each in self.measures})
         about = [self.descriptors, self.rows, self.settings.seed, self.settings.attention_seconds]
         grids = [PARTS_OF_TIME, MOST_CELLS] if self.descriptors else []
-        return [self.heads, self.pairs, parts, about, grids, batch.utterances]
+        of = [self.heads, self.pairs, parts, about, grids, batch.utterances]
+        return pieces.name(ATTENTION, of)
 
     def _sums(self, utterance: int, pool_map: Map) -> AttentionSums:
         """Read an utterance piece by piece, and compare its heads."""
@@ -274,17 +279,14 @@ class AttentionPass:
         return sample_queries(maps[0].shape[-1], self.rows, [drawn_by, piece])
 
     def _scored(
-        self, by_group: Mapping[int, AttentionSums], total: AttentionSums, pool_map: Map
+        self, groups: Sequence[HeadSums], total: AttentionSums, pool_map: Map
     ) -> PassResult:
         """Score the sums of all jackknife groups."""
-        nothing = self._no_heads()
-        groups = [
-            by_group[group].heads if group in by_group else nothing
-            for group in range(self.resampling.groups)
-        ]
         tables = head_scores([total.heads], self.measures, self.settings)
         replicates = head_replicates(
-            groups, self.measures, self.settings, self.resampling.weights, pool_map
+            *(groups, total.heads, self.measures, self.settings),
+            self.resampling.weights,
+            pool_map,
         )
         result = PassResult(
             scores=tables.scores,
@@ -354,24 +356,6 @@ class AttentionPass:
         maps = total.shapes.position_only(int(np.median(total.lengths)))
         sums.update(torch.split(maps, list(self.heads.values())), pool_map)
         return sums
-
-
-@dataclass(frozen=True)
-class _State:
-    """How many utterances of a batch are done, and their sums.
-
-    The sums of complete batches are read one by one when they are needed: all would fill memory.
-    """
-
-    done: int = 0
-    begun: Piece | None = None
-
-    @classmethod
-    def of(cls, piece: Piece | None, batch: Batch) -> "_State":
-        if piece is None:
-            return cls()
-        done = int(piece.about["done"])
-        return cls(done, piece if done < len(batch.utterances) else None)
 
 
 def _by_position_alone(scores: xr.Dataset) -> xr.Dataset:

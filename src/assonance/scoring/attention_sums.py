@@ -1,8 +1,10 @@
 """Sums over a batch of utterances' attention maps, as a piece of work."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import reduce
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from assonance.statistics import HeadMaps, HeadProfiles, HeadSums, UtteranceMaps
-from assonance.utils.pieces import Piece
+from assonance.utils.pieces import Piece, Pieces
 
 # A batch has this much speech or more, in seconds or another unit of length; and there are at most
 # about this many batches. They depend on the speech alone, as the order of summation does.
@@ -154,3 +156,72 @@ class AttentionSums:
             dict(piece.about["broken"]),
             dict(piece.about["noted"]),
         )
+
+
+class GroupSums(Sequence[HeadSums]):
+    """Comparisons of heads by jackknife group.
+
+    Those of kept pieces are read when they are needed: all groups together may exceed the memory.
+
+    Parameters
+    ----------
+    empty
+        Returns empty sums.
+    groups
+        Number of groups.
+    pieces
+        Where pieces are kept, if they are.
+    """
+
+    def __init__(self, empty: Callable[[], AttentionSums], groups: int, pieces: Pieces) -> None:
+        self._empty = empty
+        self._groups = groups
+        self._pieces = pieces
+        self._kept: dict[int, list[str]] = defaultdict(list)
+        self._there: dict[int, HeadSums] = {}
+
+    def add(self, group: int, name: str, piece: Piece) -> None:
+        """Add the piece of a batch to its group."""
+        if self._pieces.folder is not None:
+            self._kept[group].append(name)
+            return
+        sums = self._empty().restore(piece).heads
+        before = self._there.get(group)
+        self._there[group] = sums if before is None else before.merge(sums)
+
+    def __len__(self) -> int:
+        return self._groups
+
+    @overload
+    def __getitem__(self, group: int) -> HeadSums: ...
+    @overload
+    def __getitem__(self, group: slice) -> Sequence[HeadSums]: ...
+    def __getitem__(self, group: int | slice) -> HeadSums | Sequence[HeadSums]:
+        """Return the sums of a group, which are empty if no utterance is in it."""
+        if isinstance(group, slice):
+            return [self[each] for each in range(*group.indices(len(self)))]
+        if not 0 <= group < len(self):
+            raise IndexError(group)
+        if group in self._there:
+            return self._there[group]
+        read = (self._empty().restore(self._pieces.read_again(name)) for name in self._kept[group])
+        return reduce(HeadSums.merge, (each.heads for each in read), self._empty().heads)
+
+
+@dataclass(frozen=True)
+class BatchState:
+    """How many utterances of a batch are done, and their sums.
+
+    The sums of complete batches are read one by one when they are needed: all would fill memory.
+    """
+
+    done: int = 0
+    begun: Piece | None = None
+
+    @classmethod
+    def of(cls, piece: Piece | None, batch: Batch) -> "BatchState":
+        """Return the state of a batch that a piece holds, if there is one."""
+        if piece is None:
+            return cls()
+        done = int(piece.about["done"])
+        return cls(done, piece if done < len(batch.utterances) else None)

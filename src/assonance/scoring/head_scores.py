@@ -86,6 +86,7 @@ def head_scores(
 
 def head_replicates(
     groups: Sequence[HeadSums],
+    total: HeadSums,
     measures: Sequence[Measure],
     settings: Settings,
     weights: Sequence[Sequence[int]],
@@ -97,6 +98,8 @@ def head_replicates(
     ----------
     groups, measures, settings
         As for `head_scores`; the groups are jackknife groups.
+    total
+        The sums over all groups.
     weights
         How often each group counts in each replicate.
     pool_map
@@ -112,7 +115,7 @@ def head_replicates(
         return xr.Dataset()
 
     def score(of_groups: Sequence[int]) -> list[NDArray[np.float64]]:
-        replicate = weighted_heads(groups, of_groups)
+        replicate = weighted_heads(groups, of_groups, total)
         best = (_best(replicate, _table(replicate, each, settings))[0] for each in measures)
         return [_by_layer(replicate, each) for each in best]
 
@@ -127,7 +130,7 @@ def head_replicates(
             )
             for each, table in zip(measures, tables, strict=True)
         },
-        _labels(groups[0]),
+        _labels(total),
     )
 
 

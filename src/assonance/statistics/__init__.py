@@ -4,7 +4,13 @@ from assonance.statistics.folds import FoldedMoments
 from assonance.statistics.head_grid import on_grid
 from assonance.statistics.head_maps import HeadMaps, UtteranceMaps
 from assonance.statistics.head_profiles import HeadProfiles
-from assonance.statistics.head_sums import HeadPair, HeadSums, sample_queries, weighted_heads
+from assonance.statistics.head_sums import (
+    HeadPair,
+    HeadSums,
+    count_rows,
+    sample_queries,
+    weighted_heads,
+)
 from assonance.statistics.hsic import BlockPair, Hsic
 from assonance.statistics.hsic_sums import HsicBlockSums, weighted_blocks
 from assonance.statistics.kernel_sample import KernelSample, sample_indices
@@ -33,6 +39,7 @@ __all__ = [
     "ShiftedProducts",
     "StackedPair",
     "UtteranceMaps",
+    "count_rows",
     "halves",
     "on_grid",
     "sample_indices",

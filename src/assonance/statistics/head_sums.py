@@ -1,5 +1,6 @@
 """Add up comparisons of every two attention heads over utterances."""
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -60,6 +61,8 @@ class HeadPair:
 
 
 _COUNTS = ("utterances", "rows")
+# Query frames of each piece of speech that divergences are computed of, and of all together.
+_FEWEST_ROWS, _MOST_ROWS, _ROWS_IN_ALL = 16, 64, 16_384
 # The other tables, by the part that gives them.
 _TABLES = {
     "head distances": ("frobenius", "frobenius_normalized"),
@@ -191,6 +194,11 @@ class HeadSums:
             raise ValueError("sums over different heads or pairs cannot be merged")
         return weighted_heads([self, other], [1, 1])
 
+    def _add(self, other: "HeadSums", weight: int) -> None:
+        for name, table in self.tables.items():
+            table.add_(other.tables[name], alpha=weight)
+        self.broken.add_(other.broken, alpha=weight)
+
     @property
     def total(self) -> HeadPair:
         """The sums of all heads by all heads; 0 where a part was not requested."""
@@ -202,6 +210,22 @@ class HeadSums:
         """Return the sums of layers a (rows) and b (columns), in either order."""
         row, col = (self.slices()[name] for name in (a, b))
         return HeadPair(**{name: table[row, col] for name, table in vars(self.total).items()})
+
+
+def count_rows(rows: int | None, pieces: int) -> int:
+    """Return of how many query frames of each piece divergences are computed; 0 for all.
+
+    Parameters
+    ----------
+    rows
+        The number that the settings give; None for one that depends on the number of pieces, since
+        many pieces need fewer of each for the same precision.
+    pieces
+        Number of pieces of speech.
+    """
+    if rows is not None:
+        return rows
+    return max(_FEWEST_ROWS, min(_MOST_ROWS, math.ceil(_ROWS_IN_ALL / max(1, pieces))))
 
 
 def sample_queries(length: int, count: int, seed: Sequence[int]) -> NDArray[np.int64] | None:
@@ -228,7 +252,9 @@ def sample_queries(length: int, count: int, seed: Sequence[int]) -> NDArray[np.i
     return np.minimum(places.astype(np.int64), length - 1)
 
 
-def weighted_heads(groups: Sequence[HeadSums], weights: Sequence[int]) -> HeadSums:
+def weighted_heads(
+    groups: Sequence[HeadSums], weights: Sequence[int], total: HeadSums | None = None
+) -> HeadSums:
     """Compute the sums over the utterances of all jackknife groups, counted by weight.
 
     Parameters
@@ -237,13 +263,21 @@ def weighted_heads(groups: Sequence[HeadSums], weights: Sequence[int]) -> HeadSu
         Sums for the same heads and pairs; not changed.
     weights
         How often the utterances of each group count; 0 leaves them out.
+    total
+        The sums over all groups, if they are known. Few groups that are left out are subtracted
+        from it, and the others are not read.
     """
+    left_out = [number for number, weight in enumerate(weights) if not weight]
+    if total is not None and max(weights) == 1 and len(left_out) < len(weights) / 2:
+        result = HeadSums(total.heads, total.pairs, total.parts)
+        result._add(total, 1)
+        for number in left_out:
+            result._add(groups[number], -1)
+        return result
     first = groups[0]
     parts = [part for part in first.parts if all(part in group.parts for group in groups)]
     result = HeadSums(first.heads, first.pairs, parts)
     for group, weight in zip(groups, weights, strict=True):
         if weight:
-            for name, table in result.tables.items():
-                table.add_(group.tables[name], alpha=int(weight))
-            result.broken.add_(group.broken, alpha=int(weight))
+            result._add(group, int(weight))
     return result

@@ -26,8 +26,10 @@ from assonance.utils.cores import Map
 # Spans of an utterance, and the fewest and the most values of all heads in a span: enough to be
 # worth a call, and few enough that copies of them fit into memory.
 _SPANS, _LEAST, _MOST = 16, 2**20, 2**24
-# Values of all heads that are processed at once: few enough for the cache.
-_BLOCK = 2**20
+# Values of all heads that are processed at once: few enough for the cache, unless tables of all
+# heads by all heads exceed it. Each block adds to these, so it holds as many columns as this many
+# times the heads.
+_BLOCK, _COLUMNS_A_HEAD = 2**20, 16
 # Columns of a product that are multiplied at once: few enough that float32 sums keep their digits.
 _COLUMNS = 8192
 # Rows of a symmetric product that are computed at once, each from its diagonal block on.
@@ -127,10 +129,16 @@ def compare(utterance: Utterance, pool_map: Map) -> tuple[Tensor, dict[str, Tens
 
 def _spans(utterance: Utterance) -> Iterator[slice]:
     """Cut the queries into spans."""
-    length = utterance.length
-    of_all = utterance.heads * length
-    rows = min(max(math.ceil(length / _SPANS), _LEAST // of_all), max(1, _MOST // of_all))
+    length, count = utterance.length, utterance.heads
+    of_all = count * length
+    enough = max(math.ceil(length / _SPANS), _LEAST // of_all, _for_tables(count, length))
+    rows = min(enough, max(1, _MOST // of_all))
     return (slice(start, min(start + rows, length)) for start in range(0, length, rows))
+
+
+def _for_tables(heads: int, length: int) -> int:
+    """Return how many queries are worth adding to tables of all heads by all heads."""
+    return math.ceil(_COLUMNS_A_HEAD * heads / length)
 
 
 def _span(
@@ -141,7 +149,8 @@ def _span(
     valid = torch.ones(count, dtype=torch.bool)
     sums = _Sums(count)
     pairs = np.array([(*_ends(x), *_ends(y)) for x, y in utterance.pairs], dtype=np.int64)
-    block = max(1, _BLOCK // (count * length))
+    block = max(1, _BLOCK // (count * length), _for_tables(count, length))
+    block = min(block, span.stop - span.start)
     # Allocated once: allocating blocks of this size costs more than using them.
     scratch = torch.empty(2, block * count * length, dtype=utterance.dtype)
     for start in range(span.start, span.stop, block):
