@@ -11,7 +11,12 @@ from assonance.comparison.request import Request
 from assonance.errors import printable
 from assonance.models.loading import outline_all
 from assonance.utils.cores import cores
-from assonance.utils.memory import allowed_bytes, format_bytes
+from assonance.utils.memory import (
+    allowed_bytes,
+    format_bytes,
+    keep_freed_memory,
+    parse_bytes,
+)
 from assonance.utils.progress_bars import Bars
 
 
@@ -35,6 +40,7 @@ def show_plan(
         A model or the speech cannot be used, or disk or memory do not suffice; then the numbers
         are printed before.
     """
+    keep_freed_memory(parse_bytes(request.memory))  # as the run does
     with Bars() as bars:
         outlines = outline_all(models, request.loading, bars)
         counts = count_comparison(prepare(outlines, audio, request, bars), hours)

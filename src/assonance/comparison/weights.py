@@ -62,7 +62,7 @@ def maps_at_once(attention: AttentionPass, roster: Roster, memory: float) -> int
     weights = [weights_size([each.model]) for each in roster.values()]
     source = attention.source
     one = [
-        size + _SECOND * source.durations[index] / source.pieces[index]
+        size + attention.table_bytes + _SECOND * source.durations[index] / source.pieces[index]
         for index, size in attention.fitting(memory).items()
     ]
     resting = are_large(roster, memory)

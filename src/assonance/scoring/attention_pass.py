@@ -43,7 +43,9 @@ from assonance.utils.work import HERE, Advance, Work
 
 # The stage of this pass.
 ATTENTION = "attention"
-_FLOAT32 = 4
+_FLOAT32, _FLOAT64 = 4, 8
+# Tables of all heads by all heads that are in memory while an utterance is compared.
+_TABLES = 24
 # Seconds between two states of a batch that are kept, at least; and times what keeping one takes.
 _PAUSE, _SHARE = 5.0, 20
 
@@ -99,6 +101,11 @@ class AttentionPass:
         """Bytes of the maps of each utterance, or of the longest piece of it."""
         heads = sum(self.heads.values())
         return [_FLOAT32 * heads * frames**2 for frames in self.source.frames]
+
+    @property
+    def table_bytes(self) -> int:
+        """Bytes of the tables of all heads that comparing an utterance takes, besides its maps."""
+        return _FLOAT64 * _TABLES * sum(self.heads.values()) ** 2
 
     @property
     def head_pairs(self) -> int:

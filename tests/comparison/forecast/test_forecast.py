@@ -13,12 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from assonance.comparison.forecast import forecast as module
 from assonance.comparison.forecast.counts import count_comparison
 from assonance.comparison.forecast.forecast import Forecast, check_disk, make_forecast
+from assonance.comparison.forecast.head_probe import AttentionCosts, attention_seconds
 from assonance.comparison.forecast.layer_probe import PairCosts, layers_seconds
-from assonance.comparison.forecast.model_probe import (
-    AttentionCosts,
-    ReadingCosts,
-    attention_seconds,
-)
+from assonance.comparison.forecast.model_probe import ReadingCosts
 from assonance.comparison.prepared import prepare
 from assonance.comparison.request import Request
 from assonance.errors import AssonanceError
@@ -69,14 +66,25 @@ def test_a_pair_of_two_widths_costs_the_mean_of_both(counts):
     assert both == pytest.approx(20 + 16 + 48 + 8 * 2)
 
 
-def test_attention_costs_what_its_speech_pairs_and_maps_do(counts):
-    heads = 4 * 3 * 2
-    pairs = 2 * (4 * 4 * 6) + heads**2 // 4 + heads**2
-    seconds = sum(each.duration for each in counts.speech)
-    squares = sum(frames**2 for frames in counts.attention.source.frames)
-    assert attention_seconds(counts, AttentionCosts(1.0, 0.0, 0.0)) == pytest.approx(seconds)
-    assert attention_seconds(counts, AttentionCosts(0.0, 1.0, 0.0)) == pairs == counts.head_pairs
-    assert attention_seconds(counts, AttentionCosts(0.0, 0.0, 1.0)) == pairs * squares
+def test_attention_costs_what_its_models_pieces_frames_and_scores_do(counts):
+    spoken = sum(each.duration for each in counts.speech)
+    source = counts.attention.source
+    reading = {
+        name: ReadingCosts(number, 0.0, 0.0)
+        for number, name in enumerate(counts.extracted.roster, 1)
+    }
+    free = dict.fromkeys(reading, ReadingCosts(0.0, 0.0, 0.0))
+
+    def alone(of=free, **cost):
+        costs = dict.fromkeys(("piece", "frame", "square", "score"), 0.0) | cost
+        return attention_seconds(counts, AttentionCosts(**costs), of)
+
+    # Two models and their twins; log-mel, which comes last, has no heads.
+    assert alone(reading) == pytest.approx((1 + 2 + 3 + 4) * spoken)
+    assert alone(piece=1.0) == len(counts.speech)
+    assert alone(frame=1.0) == sum(source.frames)
+    assert alone(square=1.0) == sum(frames**2 for frames in source.frames)
+    assert alone(score=1.0) == 1 + len(counts.attention.resampling.weights) > 1
 
 
 def test_costs_are_measured_of_every_model_width_and_head(counts):
@@ -146,7 +154,7 @@ def test_activations_of_an_earlier_run_need_no_disk_again(counts, monkeypatch, t
 def test_too_little_memory_is_refused_with_the_numbers(counts, monkeypatch, tmp_path):
     reading = dict.fromkeys(counts.extracted.roster, ReadingCosts(1.0, 1.0, 0.0))
     layers = dict.fromkeys((32, 80), PairCosts())
-    found = Forecast(counts, 1e9, reading, layers, AttentionCosts(0.0, 0.0, 0.0))
+    found = Forecast(counts, 1e9, reading, layers, AttentionCosts(*[0.0] * 4))
     assert counts.staying == 0  # weights rest in files while frames are compared
     assert found.memory == 1e9 + max(counts.largest_tile, counts.models + counts.maps)
     monkeypatch.setattr(module, "allowed_bytes", lambda: found.memory - 1)

@@ -144,13 +144,14 @@ class Counts:
 
     @property
     def maps(self) -> float:
-        """Bytes of the attention maps that are in memory together."""
+        """Bytes of the attention maps that are in memory together, and of what compares them."""
         if self.attention is None:
             return 0.0
         memory = self.prepared.memory
         needed = self.attention.fitting(memory).values()
         at_once = maps_at_once(self.attention, self.extracted.roster, memory)
-        return min(cores(), at_once) * max(needed, default=0.0)
+        each = max(needed, default=0.0) + self.attention.table_bytes
+        return min(cores(), at_once) * each
 
     @property
     def products(self) -> float:

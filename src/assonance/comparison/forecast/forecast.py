@@ -10,14 +10,13 @@ from pathlib import Path
 from assonance.activations.attention_maps import reads_with_maps
 from assonance.activations.rounding import FULL
 from assonance.comparison.forecast.counts import Counts
-from assonance.comparison.forecast.layer_probe import PairCosts, layers_seconds, measure_layers
-from assonance.comparison.forecast.model_probe import (
+from assonance.comparison.forecast.head_probe import (
     AttentionCosts,
-    ReadingCosts,
     attention_seconds,
     measure_attention,
-    measure_reading,
 )
+from assonance.comparison.forecast.layer_probe import PairCosts, layers_seconds, measure_layers
+from assonance.comparison.forecast.model_probe import ReadingCosts, measure_reading
 from assonance.errors import AssonanceError, printable
 from assonance.utils.memory import allowed_bytes, format_bytes, resident_bytes
 from assonance.utils.progress import Progress
@@ -92,7 +91,7 @@ class Forecast:
                 for name, each in counts.extracted.roster.items()
                 if each.model.heads
             )
-            seconds = attention_seconds(counts, self.attention)
+            seconds = attention_seconds(counts, self.attention, costs)
             operations = heads * counts.speech.seconds
             memory = self.resident + counts.running + counts.maps
             stages.append(Stage(ATTENTION, seconds, operations, 0, memory))
@@ -143,7 +142,7 @@ def make_forecast(counts: Counts, progress: Progress) -> Forecast:
     with progress.stage("timing pairs of layers", 1) as advance:
         layers = measure_layers(counts)
         advance(1)
-    with progress.stage("timing attention on a few utterances", 1) as advance:
+    with progress.stage("timing pairs of heads", 1) as advance:
         attention = measure_attention(counts)
         advance(1)
     return Forecast(counts, resident, reading, layers, attention)

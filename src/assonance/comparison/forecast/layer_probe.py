@@ -73,9 +73,7 @@ def measure_layers(counts: Counts) -> dict[int, PairCosts]:
     """
     if not counts.tiles:
         return {}
-    widths = sorted(set(counts.widths.values()))
-    _Probe(counts, widths[0]).warm_up()
-    return {width: _Probe(counts, width).costs() for width in widths}
+    return {width: _Probe(counts, width).costs() for width in sorted(set(counts.widths.values()))}
 
 
 def layers_seconds(
@@ -132,12 +130,9 @@ class _Probe:
         self._layers = [f"{number}" for number in range(layers)]
         self._frames = _draw(width, layers, _LONGER * sum(self._sizes))
 
-    def warm_up(self) -> None:
-        """Run a pass, so that what is compiled when it is first used is compiled."""
-        self._run(self._some(), nulls=self._nulls)
-
     def costs(self) -> PairCosts:
-        """Measure each cost."""
+        """Measure each cost, after a first pass: code is compiled and memory given only once."""
+        self._run(self._some()[:1], nulls=self._nulls)
         few = self._run(self._some(), nulls=self._nulls)
         many = self._run([*combinations(self._layers, 2)], times=_LONGER)
         layers, passes = len(self._layers), (few, many)

@@ -1,6 +1,6 @@
-"""Measure what models and their attention cost on this machine, on a few seconds of speech."""
+"""Measure what models cost on this machine, on a few seconds of speech."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,23 +9,15 @@ import numpy as np
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from assonance.activations.attention_maps import AttentionMaps
 from assonance.activations.extraction import extract
-from assonance.comparison.forecast.costs import fit_costs, seconds_of
+from assonance.comparison.forecast.costs import seconds_of
 from assonance.comparison.forecast.counts import Counts
-from assonance.comparison.plan import layer_name
 from assonance.corpus import Corpus, Utterance
 from assonance.models import SpeechModel, is_precomputed
-from assonance.scoring.attention_pass import AttentionPass
 from assonance.utils.cores import cores
-from assonance.utils.progress import Silent
 from assonance.utils.temporary import temporary_folder
 
 _LONGEST = 10.0  # seconds of an utterance that models read, at most
-_FEW = 3  # blocks of each model whose heads are compared, at least
-_AFFORDED = 1e9  # pairs of heads times elements of their maps that are compared at once, at most
-_LONGER = 2  # times the speech of the shorter passes
-_SHORT = 0.5  # seconds of speech that are enough to compile what is compiled
 
 
 @dataclass(frozen=True)
@@ -43,25 +35,6 @@ class ReadingCosts:
     seconds: float
     operations: float
     number: float
-
-
-@dataclass(frozen=True)
-class AttentionCosts:
-    """Seconds that comparing attention takes.
-
-    Attributes
-    ----------
-    second
-        For each second of speech, to compute the maps.
-    pair
-        For each pair of heads, to score the sums.
-    square
-        For each pair of heads and two frames, to compare the maps.
-    """
-
-    second: float
-    pair: float
-    square: float
 
 
 def measure_reading(counts: Counts) -> dict[str, ReadingCosts]:
@@ -117,86 +90,6 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if formula is not None:
             self.total += formula(*args, **kwargs, out_val=result)
         return result
-
-
-def measure_attention(counts: Counts) -> AttentionCosts | None:
-    """Measure what comparing attention takes; None if no heads are compared.
-
-    Passes over few and over many blocks of each model, and over more speech, give each cost.
-    """
-    if counts.attention is None:
-        return None
-    memory, device = counts.prepared.memory, counts.plan.device
-    utterances = _sample(counts).utterances
-    again = [
-        replace(each, id=f"{each.id} ({time})") for time in range(_LONGER) for each in utterances
-    ]
-    most = max(len(each.model.heads) for each in counts.extracted.roster.values())
-    some = most
-    while some > _FEW and _pairs_of_frames(_pass(counts, some, utterances)) > _AFFORDED:
-        some -= 1
-
-    def timed(blocks: int, speech: Sequence[Utterance]) -> tuple[tuple[float, ...], float]:
-        compared = _pass(counts, blocks, speech)
-        taken = seconds_of(lambda: compared.run(memory=memory, progress=Silent()), device)
-        pairs = compared.head_pairs
-        return (sum(compared.source.durations), pairs, _pairs_of_frames(compared)), taken
-
-    timed(1, [_shortened(utterances[0], _SHORT)])  # compiles what is compiled at its first use
-    passes = [timed(1, utterances), timed(some, utterances), timed(some, again)]
-    return AttentionCosts(*fit_costs(*zip(*passes, strict=True)))
-
-
-def attention_seconds(counts: Counts, costs: AttentionCosts | None) -> float:
-    """Return the seconds that the pass over attention maps takes."""
-    if counts.attention is None or costs is None:
-        return 0.0
-    compared = counts.attention
-    return (
-        costs.second * sum(compared.source.durations)
-        + costs.pair * compared.head_pairs
-        + costs.square * _pairs_of_frames(compared)
-    )
-
-
-def _pairs_of_frames(compared: AttentionPass) -> float:
-    """Return the number of pairs of heads times the elements of all maps of a head."""
-    source = compared.source
-    assert isinstance(source, AttentionMaps)  # noqa: S101 - as ComparisonPlan makes it
-    elements = (n * frames**2 for n, frames in zip(source.pieces, source.frames, strict=True))
-    return float(compared.head_pairs * sum(elements))
-
-
-def _pass(counts: Counts, blocks: int, utterances: Sequence[Utterance]) -> AttentionPass:
-    """Return the pass over utterances, over so many blocks of each model."""
-    plan = counts.plan
-    chosen = _distinct(counts)
-    models: dict[str, Any] = {
-        name: _FewBlocks(chosen[each.model.fingerprint], blocks)
-        for name, each in counts.extracted.roster.items()
-        if not each.baseline
-    }
-    whole = counts.attention
-    assert whole is not None  # noqa: S101 - its caller checks
-    source = AttentionMaps(
-        models, utterances, longest=plan.settings.attention_seconds, layer_name=layer_name
-    )
-    groups = np.arange(len(utterances)) % whole.resampling.groups
-    resampling = replace(whole.resampling, group_of_utterance=groups)
-    return AttentionPass(
-        source, whole.measures, plan.settings, resampling, rules=plan.map_pairs, rows=whole.rows
-    )
-
-
-class _FewBlocks:
-    """A model of whose blocks only the first few have heads to compare."""
-
-    def __init__(self, model: SpeechModel, blocks: int) -> None:
-        self._model = model
-        self.heads = dict([*model.heads.items()][:blocks])
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._model, name)
 
 
 def _distinct(counts: Counts) -> Mapping[str, SpeechModel]:
