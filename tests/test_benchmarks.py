@@ -1,6 +1,7 @@
 import hashlib
 import json
 import sys
+from collections import Counter
 
 import h5py
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 from comparisons import comparison
 
+from assonance import Corpus
 from assonance.scoring import tiles
 from assonance.scoring.tiles import plan
 from benchmarks import checkpoints, cluster, engine, growth, heads, memory, real
@@ -246,3 +248,28 @@ def test_runs_on_workers_are_measured_and_a_larger_one_is_forecast(
     assert all(row["hours"] > 0 for row in scaling)
     assert {"reading speech and attention"} <= {row["stage"] for row in stages}
     assert page.read_text().count("| workers |") == 1
+
+
+def test_a_plan_is_held_against_speech_of_more_hours_by_copies(tmp_path, speech):
+    corpus = Corpus.from_path(speech)
+    hours = 3 * corpus.seconds / 3600
+    for _ in range(2):  # copies that are there stay
+        copies = Corpus.from_path(plan_and_run.repeated(str(speech), hours, tmp_path / "copies"))
+    assert copies.seconds == pytest.approx(3 * corpus.seconds)
+    assert len({each.id for each in copies}) == 3 * len(tuple(corpus))
+    speakers = Counter(each.speaker for each in corpus)
+    assert Counter(each.speaker for each in copies) == {name: 3 * n for name, n in speakers.items()}
+
+
+def test_times_of_a_run_that_is_taken_up_again_add_up(tmp_path):
+    record = tmp_path / "run.seconds.json"
+    with pytest.raises(KeyboardInterrupt), plan_and_run.Clock(record).stage("layers", 2.0):
+        raise KeyboardInterrupt
+    (first,) = json.loads(record.read_text())["stages"].values()
+    again = plan_and_run.Clock(record)
+    with again.stage("layers", 2.0) as advance:
+        advance(2.0)
+    used, clock = again.stages["layers"]
+    assert used >= first[0]
+    assert clock > first[1] > 0
+    assert again.peak > 0

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from assonance.scoring.attention_sums import AttentionSums, batches
+from assonance.errors import AssonanceError
+from assonance.scoring.attention_sums import AttentionSums, GroupSums, batches
 from assonance.statistics import HeadMaps, HeadProfiles, HeadSums, UtteranceMaps
+from assonance.utils.pieces import NOWHERE, Pieces
 
 HEADS = {"a": 2, "b": 3}
 
@@ -94,3 +96,25 @@ def test_sums_are_merged_with_all_that_they_noted():
 @pytest.mark.parametrize("lengths", [(), (4,)])
 def test_no_broken_map_has_no_name(lengths):
     assert sums_of(*lengths).broken == {}
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_sums_of_a_group_are_those_of_its_batches_wherever_they_are_kept(kept, tmp_path):
+    pieces = Pieces(tmp_path) if kept else NOWHERE
+    groups = GroupSums(empty, 3, pieces)
+    first, second, other = sums_of(4, 6), sums_of(5, seed=1), sums_of(7, seed=2)
+    for name, group, sums in (("one", 0, first), ("two", 0, second), ("three", 2, other)):
+        pieces.write(name, sums.piece(1))
+        groups.add(group, name, sums.piece(1))
+    expected = (first.heads.merge(second.heads), empty().heads, other.heads)
+    for found, sums in zip(groups, expected, strict=True):
+        assert all(torch.equal(table, sums.tables[name]) for name, table in found.tables.items())
+        assert torch.equal(found.broken, sums.broken)
+    assert len(groups) == len(groups[:3]) == 3
+
+
+def test_a_group_whose_piece_is_gone_is_refused(tmp_path):
+    groups = GroupSums(empty, 1, Pieces(tmp_path))
+    groups.add(0, "gone", sums_of(4).piece(1))
+    with pytest.raises(AssonanceError, match="gone was removed or changed meanwhile"):
+        groups[0]

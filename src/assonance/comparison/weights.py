@@ -12,6 +12,9 @@ _FLOAT32 = 4
 # Bytes that an encoder takes while it reads a second of speech: a few copies of the features of its
 # first convolution, 512 at 3.2 kHz.
 _SECOND = 16e6
+# Share of the memory that models may take while they do not run. The rest holds attention maps. A
+# model that rests is read again for every utterance, which takes about a fifth of the time.
+_LARGE = 2 / 3
 
 
 def weights_size(models: Iterable[SpeechModel]) -> int:
@@ -21,7 +24,8 @@ def weights_size(models: Iterable[SpeechModel]) -> int:
 
 def are_large(roster: Roster, memory: float) -> bool:
     """Return whether models take so much of the memory that they rest even between utterances."""
-    return LIBRARIES + weights_size(each.model for each in roster.values()) > memory / 2
+    weights = weights_size(each.model for each in roster.values())
+    return LIBRARIES + weights > _LARGE * memory
 
 
 def let_large_rest(roster: Roster, memory: float, folder: Path) -> None:

@@ -162,16 +162,12 @@ class AttentionPass:
             return PassResult(caveats=caveats)
         if at_once is None:
             at_once = int(min(len(kept), memory / max(1, *kept.values())))
-        total = self._empty()
         by_group = GroupSums(self._empty, self.resampling.groups, pieces)
         with progress.stage("comparing attention", sum(source.durations)) as advance:
             advance(sum(source.durations[index] for index in too_long))
             compute = partial(self.compute, at_once=at_once)
             found = work.each(ATTENTION, compute, divided, pieces, advance)
-            for batch, piece in zip(divided, found, strict=True):
-                total = total.merge(self._empty().restore(piece))
-                if self.resampling.weights:
-                    by_group.add(batch.group, self._name(batch, pieces), piece)
+            total = self._add_up(divided, found, by_group, pieces)
             with worker_pool() as pool_map:  # one thread for each of many small tables
                 result = self._scored(by_group, total, pool_map)
         del by_group
@@ -251,6 +247,21 @@ class AttentionPass:
                         written = time.monotonic()
                         pause = max(_PAUSE, _SHARE * (written - now))
                 yield sums.piece(done)
+
+    def _add_up(
+        self,
+        divided: Sequence[Batch],
+        found: Iterator[Piece],
+        by_group: GroupSums,
+        pieces: Pieces,
+    ) -> AttentionSums:
+        """Add up the pieces of all batches, and note those of each group for replicates."""
+        total = self._empty()
+        for batch, piece in zip(divided, found, strict=True):
+            total = total.merge(self._empty().restore(piece))
+            if self.resampling.weights:
+                by_group.add(batch.group, self._name(batch, pieces), piece)
+        return total
 
     def _name(self, batch: Batch, pieces: Pieces) -> str:
         """Name a batch's piece after all that determines it, besides the maps."""

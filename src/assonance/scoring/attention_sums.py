@@ -204,7 +204,8 @@ class GroupSums(Sequence[HeadSums]):
             raise IndexError(group)
         if group in self._there:
             return self._there[group]
-        read = (self._empty().restore(self._pieces.read_again(name)) for name in self._kept[group])
+        names = self._kept.get(group, ())
+        read = (self._empty().restore(self._pieces.read_again(name)) for name in names)
         return reduce(HeadSums.merge, (each.heads for each in read), self._empty().heads)
 
 
