@@ -95,8 +95,8 @@ class Settings:
         utterances are cut into equal pieces. None never cuts.
     attention_rows
         Number of query frames of each such stretch whose Jensen–Shannon divergences are computed,
-        a random sample that all heads share; 0 for all frames. None for 64, or for fewer if there
-        are more than 256 stretches: 16384 in all, but 16 of each.
+        a random sample that all heads share; 0 for all frames. None for 64; of more than 256
+        stretches for fewer, so that about 16384 are drawn in all, and at least 16 of each.
     seed
         Seed of every random draw: sampled frames, folds, groups, bootstrap, rotations, shifts and
         the weights of random twins.
