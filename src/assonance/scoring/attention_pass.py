@@ -35,7 +35,7 @@ from assonance.statistics import (
     sample_queries,
 )
 from assonance.statistics.head_maps import MOST_CELLS, PARTS_OF_TIME
-from assonance.utils.cores import Map, worker_pool
+from assonance.utils.cores import Map, few_ahead, worker_pool
 from assonance.utils.memory import trim_heap
 from assonance.utils.pieces import NOWHERE, Piece, Pieces
 from assonance.utils.progress import Progress
@@ -44,8 +44,9 @@ from assonance.utils.work import HERE, Advance, Work
 # The stage of this pass.
 ATTENTION = "attention"
 _FLOAT32, _FLOAT64 = 4, 8
-# Tables of all heads by all heads that are in memory while an utterance is compared.
-_TABLES = 24
+# Tables of all heads by all heads that are in memory while an utterance is compared, and that the
+# sums of another are, which wait to be added.
+_TABLES = 24 + 9
 # Seconds between two states of a batch that are kept, at least; and times what keeping one takes.
 _PAUSE, _SHARE = 5.0, 20
 
@@ -224,7 +225,8 @@ class AttentionPass:
                 with slots:
                     return self._sums(index, inner)
 
-            compared = outer(compare, todo)
+            # While one utterance is compared, few others wait for their turn.
+            compared = few_ahead(outer, compare, todo, 2 * at_once)
             for batch, name, state in zip(divided, names, states, strict=True):
                 durations = [self.source.durations[index] for index in batch.utterances]
                 done = state.done

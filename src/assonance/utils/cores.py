@@ -5,6 +5,7 @@ other at every step. That is slow where steps are small and very slow when anoth
 machine. It also makes sums depend on the number of cores. One core an item avoids all three.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -47,3 +48,29 @@ def worker_pool() -> Iterator[Map]:
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(workers)
+
+
+def few_ahead(
+    pool_map: Map, function: Callable[[Any], Any], items: Iterable[Any], most: int
+) -> Iterator[Any]:
+    """Yield results in the order of the items, with few that wait to be taken.
+
+    A `Map` begins all items at once. Where one takes long, all later results wait for it, and large
+    ones fill the memory.
+
+    Parameters
+    ----------
+    pool_map
+        Computes the results.
+    function, items
+        As for `map`.
+    most
+        Number of results that are being computed or wait, at most; one at least.
+    """
+    begun: deque[Iterator[Any]] = deque()
+    for item in items:
+        if len(begun) == most:
+            yield next(begun.popleft())
+        begun.append(pool_map(function, [item]))
+    while begun:
+        yield next(begun.popleft())
