@@ -19,11 +19,11 @@ def counts(pair, speech):
     return count_comparison(prepared)
 
 
-def test_models_are_large_where_they_take_more_than_two_thirds_of_the_memory(counts):
+def test_models_are_large_where_they_take_more_than_half_of_the_memory(counts):
     roster = counts.extracted.roster
     taken = LIBRARIES + weights_size(each.model for each in roster.values())
-    assert not are_large(roster, 1.5 * taken + 1)
-    assert are_large(roster, 1.5 * taken - 1)
+    assert not are_large(roster, 2 * taken)
+    assert are_large(roster, 2 * taken - 1)
 
 
 def test_as_many_utterances_are_read_at_once_as_fit_beside_the_weights(counts):

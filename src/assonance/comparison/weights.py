@@ -12,9 +12,10 @@ _FLOAT32 = 4
 # Bytes that an encoder takes while it reads a second of speech: a few copies of the features of its
 # first convolution, 512 at 3.2 kHz.
 _SECOND = 16e6
-# Share of the memory that models may take while they do not run. The rest holds attention maps. A
-# model that rests is read again for every utterance, which takes about a fifth of the time.
-_LARGE = 2 / 3
+# Share of the memory that models may take while they do not run. With two thirds, thousands of
+# heads took more than the rest. A model that rests is read again for every utterance, which takes
+# about a fifth of the time.
+_LARGE = 1 / 2
 
 
 def weights_size(models: Iterable[SpeechModel]) -> int:
