@@ -12,8 +12,9 @@ from torch.utils.flop_counter import flop_registry
 from assonance.activations.extraction import extract
 from assonance.comparison.forecast.costs import seconds_of
 from assonance.comparison.forecast.counts import Counts
+from assonance.comparison.weights import are_large
 from assonance.corpus import Corpus, Utterance
-from assonance.models import SpeechModel, is_precomputed
+from assonance.models import SpeechModel, can_rest, is_precomputed
 from assonance.utils.cores import cores
 from assonance.utils.temporary import temporary_folder
 
@@ -40,14 +41,18 @@ class ReadingCosts:
 def measure_reading(counts: Counts) -> dict[str, ReadingCosts]:
     """Measure what each model takes to read speech into its store, by name.
 
-    Models of one architecture are run once; outlines run with random weights.
+    Models of one architecture are run once; outlines run with random weights. Models that will rest
+    between utterances rest here, too.
     """
+    roster = counts.extracted.roster
+    resting = are_large(roster, counts.prepared.memory)
     speech = _sample(counts)
     found: dict[str, ReadingCosts] = {}
     with temporary_folder() as folder:
         for key, model in _distinct(counts).items():
+            if resting and can_rest(model):
+                model.rest(folder)
             found[key] = _read(model, speech, folder / f"{len(found)}")
-    roster = counts.extracted.roster
     return {name: found[each.model.fingerprint] for name, each in roster.items()}
 
 

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -61,6 +62,10 @@ class Outline(HuggingFaceModel):
     def twin(self, seed: int) -> "Outline":
         """Return the outline of the random twin."""
         return outline_of_twin(self._checkpoint, seed, self._how)
+
+    def rest(self, folder: Path) -> None:
+        """Let the random weights rest in a folder; see `HuggingFaceModel.rest`."""
+        self._stand_in.rest(folder)
 
     def _run(
         self,
