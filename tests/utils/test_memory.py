@@ -156,3 +156,13 @@ def test_amounts_are_written_with_three_digits(amount, text):
 def test_a_written_amount_is_right_to_half_a_percent(amount):
     written = format_bytes(amount).replace("bytes", "B").replace("kB", "KB")
     assert parse_bytes(written) == pytest.approx(amount, rel=0.005)
+
+
+@pytest.mark.parametrize(("resident", "trims"), [(0.74e9, 0), (0.75e9, 1), (0.9e9, 1)])
+def test_freed_memory_is_returned_often_only_where_most_is_taken(resident, trims, monkeypatch):
+    trimmed = []
+    monkeypatch.setattr(memory, "_allowed", 1e9)
+    monkeypatch.setattr(memory, "resident_bytes", lambda: resident)
+    monkeypatch.setattr(memory, "trim_heap", lambda: trimmed.append(True))
+    memory.trim_full_heap()
+    assert len(trimmed) == trims

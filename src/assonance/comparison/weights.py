@@ -13,8 +13,7 @@ _FLOAT32 = 4
 # first convolution, 512 at 3.2 kHz.
 _SECOND = 16e6
 # Share of the memory that models may take while they do not run. With two thirds, thousands of
-# heads took more than the rest. A model that rests is read again for every utterance, which takes
-# about a fifth of the time.
+# heads took more than the rest.
 _LARGE = 1 / 2
 
 

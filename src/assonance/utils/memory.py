@@ -25,6 +25,21 @@ def trim_heap() -> None:
         trim(0)
 
 
+# Bytes that the process may take, as `keep_freed_memory` was told; and the share of them from which
+# freed memory is returned often.
+_allowed = 0.0
+_FULL = 3 / 4
+
+
+def trim_full_heap() -> None:
+    """Return freed memory as `trim_heap` does, where the process takes most of what it may.
+
+    Memory that was returned is given anew, page by page, which takes a third of the time if often.
+    """
+    if resident_bytes() >= _FULL * _allowed:
+        trim_heap()
+
+
 # Parameters of glibc's ``mallopt``, and the largest block that it takes from its own heap, by
 # version.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
@@ -45,6 +60,8 @@ def keep_freed_memory(memory: float) -> None:
     memory
         Bytes that the process may take. Freed blocks keep an eighth of it.
     """
+    global _allowed
+    _allowed = memory
     change = _of_the_c_library("mallopt")
     if change is not None:
         kept = int(min(_FREE_KEPT * memory, 2**31 - 1))

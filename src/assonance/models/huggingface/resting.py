@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from assonance.utils.memory import trim_heap
+from assonance.utils.memory import trim_full_heap
 
 # Weights begin at multiples of as many bytes, as torch allocates them.
 _ALIGNED = 64
@@ -55,10 +55,12 @@ def rest(module: torch.nn.Module, folder: Path) -> mmap.mmap | None:
 
 
 def release(mapped: mmap.mmap) -> None:
-    """Take resting weights out of memory until they are used again, and what was freed.
+    """Take resting weights out of memory until they are used again.
+
+    Freed memory goes, too, where the process takes most of what it may.
 
     Elsewhere than on Linux the system decides which pages of the file stay in memory.
     """
     if sys.platform == "linux":
         mapped.madvise(mmap.MADV_DONTNEED)
-    trim_heap()
+    trim_full_heap()
