@@ -11,12 +11,7 @@ from assonance.comparison.request import Request
 from assonance.errors import printable
 from assonance.models.loading import outline_all
 from assonance.utils.cores import cores
-from assonance.utils.memory import (
-    allowed_bytes,
-    format_bytes,
-    keep_freed_memory,
-    parse_bytes,
-)
+from assonance.utils.memory import allowed_bytes, format_bytes, keep_freed_memory, parse_bytes
 from assonance.utils.progress_bars import Bars
 
 

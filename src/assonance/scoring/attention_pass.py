@@ -163,7 +163,9 @@ class AttentionPass:
             return PassResult(caveats=caveats)
         if at_once is None:
             at_once = int(min(len(kept), memory / max(1, *kept.values())))
-        by_group = GroupSums(self._empty, self.resampling.groups, pieces)
+        # A jackknife reads each group once, a bootstrap all of them for every draw.
+        kept_in = pieces if self.settings.bootstrap is None else NOWHERE
+        by_group = GroupSums(self._empty, self.resampling.groups, kept_in)
         with progress.stage("comparing attention", sum(source.durations)) as advance:
             advance(sum(source.durations[index] for index in too_long))
             compute = partial(self.compute, at_once=at_once)

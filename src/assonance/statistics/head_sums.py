@@ -194,11 +194,6 @@ class HeadSums:
             raise ValueError("sums over different heads or pairs cannot be merged")
         return weighted_heads([self, other], [1, 1])
 
-    def _add(self, other: "HeadSums", weight: int) -> None:
-        for name, table in self.tables.items():
-            table.add_(other.tables[name], alpha=weight)
-        self.broken.add_(other.broken, alpha=weight)
-
     @property
     def total(self) -> HeadPair:
         """The sums of all heads by all heads; 0 where a part was not requested."""
@@ -269,15 +264,14 @@ def weighted_heads(
     """
     left_out = [number for number, weight in enumerate(weights) if not weight]
     if total is not None and max(weights) == 1 and len(left_out) < len(weights) / 2:
-        result = HeadSums(total.heads, total.pairs, total.parts)
-        result._add(total, 1)
-        for number in left_out:
-            result._add(groups[number], -1)
-        return result
+        groups = [total, *(groups[number] for number in left_out)]
+        weights = [1, *(-1 for _ in left_out)]
     first = groups[0]
     parts = [part for part in first.parts if all(part in group.parts for group in groups)]
     result = HeadSums(first.heads, first.pairs, parts)
     for group, weight in zip(groups, weights, strict=True):
         if weight:
-            result._add(group, int(weight))
+            for name, table in result.tables.items():
+                table.add_(group.tables[name], alpha=int(weight))
+            result.broken.add_(group.broken, alpha=int(weight))
     return result
