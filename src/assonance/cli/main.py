@@ -39,7 +39,7 @@ from assonance.cli.reading import explore, export, plot, report, show
 from assonance.cli.reading.options import Hear, refuse_missing
 from assonance.errors import AssonanceError, printable
 from assonance.utils.files import exists
-from assonance.utils.memory import lacks_memory, too_little_memory
+from assonance.utils.memory import lacks_memory, share_heap, too_little_memory
 
 # torch, transformers and matplotlib take seconds to import, so commands import them when they run.
 app = App(help="Compare what speech models represent: neurons, layers and attention heads.")
@@ -370,6 +370,7 @@ for name, inner in (("corpus", corpus.app), ("model", model.app), ("store", stor
 
 def main() -> None:
     """Run the command line; print an AssonanceError as one line and exit with status 1."""
+    share_heap()
     leaving_soon(_main)
 
 

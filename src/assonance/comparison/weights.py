@@ -6,7 +6,7 @@ from pathlib import Path
 from assonance.models import SpeechModel, can_rest
 from assonance.models.roster import Roster
 from assonance.scoring.attention_pass import AttentionPass
-from assonance.utils.memory import LIBRARIES, trim_heap
+from assonance.utils.memory import LIBRARIES, trim_full_heap
 
 _FLOAT32 = 4
 # Bytes that an encoder takes while it reads a second of speech: a few copies of the features of its
@@ -48,7 +48,7 @@ def let_rest(roster: Roster, folder: Path) -> None:
     for entry in roster.values():
         if can_rest(entry.model):
             entry.model.rest(folder)
-    trim_heap()
+    trim_full_heap()
 
 
 def maps_at_once(attention: AttentionPass, roster: Roster, memory: float) -> int:

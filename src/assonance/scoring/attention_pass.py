@@ -36,7 +36,7 @@ from assonance.statistics import (
 )
 from assonance.statistics.head_maps import MOST_CELLS, PARTS_OF_TIME
 from assonance.utils.cores import Map, few_ahead, worker_pool
-from assonance.utils.memory import trim_heap
+from assonance.utils.memory import trim_full_heap
 from assonance.utils.pieces import NOWHERE, Piece, Pieces
 from assonance.utils.progress import Progress
 from assonance.utils.work import HERE, Advance, Work
@@ -174,7 +174,7 @@ class AttentionPass:
             with worker_pool() as pool_map:  # one thread for each of many small tables
                 result = self._scored(by_group, total, pool_map)
         del by_group
-        trim_heap()
+        trim_full_heap()
         for utterance, noted in total.noted.items():
             source.recall(utterance, noted)
         broken: dict[str, list[str]] = {}

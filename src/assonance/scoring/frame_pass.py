@@ -33,7 +33,7 @@ from assonance.settings import Settings
 from assonance.statistics import sample_indices
 from assonance.statistics.layer_groups import LayerGroups
 from assonance.utils.cores import Map, worker_pool
-from assonance.utils.memory import resident_bytes, trim_heap
+from assonance.utils.memory import resident_bytes, trim_full_heap, trim_heap
 from assonance.utils.pieces import NOWHERE, Piece, Pieces
 from assonance.utils.progress import Progress
 from assonance.utils.work import HERE, Advance, Work
@@ -190,7 +190,7 @@ class FramePass:
                 with worker_pool() as pool_map:
                     piece = self._tile(tile, scored, pool_map, advance, alone=alone)
                 pieces.write(name, piece)
-                trim_heap()
+                trim_full_heap()
             else:
                 advance(tile.size)
             yield piece

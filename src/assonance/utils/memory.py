@@ -26,13 +26,13 @@ def trim_heap() -> None:
 
 
 # Bytes that the process may take, as `keep_freed_memory` was told; and the share of them from which
-# freed memory is returned often.
+# freed memory is returned.
 _allowed = 0.0
-_FULL = 3 / 4
+_FULL = 0.95
 
 
 def trim_full_heap() -> None:
-    """Return freed memory as `trim_heap` does, where the process takes most of what it may.
+    """Return freed memory as `trim_heap` does, where the process takes nearly all that it may.
 
     Memory that was returned is given anew, page by page, which takes a third of the time if often.
     """
@@ -40,12 +40,24 @@ def trim_full_heap() -> None:
         trim_heap()
 
 
-# Parameters of glibc's ``mallopt``, and the largest block that it takes from its own heap, by
-# version.
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+# Parameters of glibc's ``mallopt``, the value that keeps all freed blocks, and the largest block
+# that is taken from the heap: by version, and as a share of the memory of the process.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+_ALL = -1
 _LARGEST_KEPT = (32 * 2**20, 2**30)
-# Share of the memory of a process that freed blocks may take until they are used again.
-_FREE_KEPT = 1 / 8
+_LARGEST_SHARE = 1 / 8
+
+
+def share_heap() -> None:
+    """Let all threads take memory from one heap (glibc's ``mallopt``).
+
+    By default each thread has a heap of its own. What one thread frees no other can use, and parts
+    of a thread's heap return to the system as soon as they are empty. To be called before a second
+    thread starts. Does nothing where the C library has no such function.
+    """
+    change = _of_the_c_library("mallopt")
+    if change is not None:
+        change(_ARENA_MAX, 1)
 
 
 def keep_freed_memory(memory: float) -> None:
@@ -58,16 +70,15 @@ def keep_freed_memory(memory: float) -> None:
     Parameters
     ----------
     memory
-        Bytes that the process may take. Freed blocks keep an eighth of it.
+        Bytes that the process may take; see `trim_full_heap`.
     """
     global _allowed
     _allowed = memory
     change = _of_the_c_library("mallopt")
     if change is not None:
-        kept = int(min(_FREE_KEPT * memory, 2**31 - 1))
         for largest in _LARGEST_KEPT:  # an older version refuses more than the first
-            change(_MMAP_THRESHOLD, min(largest, kept))
-        change(_TRIM_THRESHOLD, kept)
+            change(_MMAP_THRESHOLD, min(largest, int(_LARGEST_SHARE * memory)))
+        change(_TRIM_THRESHOLD, _ALL)
 
 
 def _of_the_c_library(name: str) -> Any:
