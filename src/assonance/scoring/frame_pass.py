@@ -31,7 +31,6 @@ from assonance.scoring.tile_tables import LayerSummary, TileTables, TileWork
 from assonance.scoring.tiles import cut_tiles, is_held, stacks, tables_size
 from assonance.settings import Settings
 from assonance.statistics import sample_indices
-from assonance.statistics.layer_groups import LayerGroups
 from assonance.utils.cores import Map, worker_pool
 from assonance.utils.memory import resident_bytes, trim_full_heap, trim_heap
 from assonance.utils.pieces import NOWHERE, Piece, Pieces
@@ -270,17 +269,52 @@ class FramePass:
         self._known |= sums.layers
         return sums
 
-    def _score(self, work: TileWork, tables: TileTables, sums: FrameSums, pool_map: Map) -> None:
-        """Score a tile's pairs, and describe its layers that come first here."""
-        summaries = pool_map(lambda name: self._summary(sums, name), work.first)
-        for name, each in zip(work.first, summaries, strict=True):
-            tables.summarise(name, each)
+    def _score(
+        self,
+        work: TileWork,
+        tables: TileTables,
+        sums: FrameSums,
+        pool_map: Map,
+        *,
+        scored: bool,
+        alone: bool,
+    ) -> Iterator[None]:
+        """Score a tile's pairs and add the replicates that fit nothing again; yield after each.
+
+        Parameters
+        ----------
+        work, tables, sums, pool_map
+            The tile, its tables and sums, and a `map` over the worker pool.
+        scored
+            Whether the scores are in the tables.
+        alone
+            Whether scores are computed without replicates.
+        """
         full = sums.full
+        held = None if alone else tables.held
+        replicated = {pair for pair in work.tile.pairs if held and self.rules.gets_interval(*pair)}
+        needed = {name for pair in replicated for name in pair}
+        left_out = sums.left_out() if replicated else None
+
+        def add_layer(name: str) -> LayerSummary | None:
+            if held and name in needed:
+                held.prepare(sums.layers[name].groups, left_out)
+            return None if scored or name not in work.first else self._summary(sums, name)
 
         def add(ends: Ends) -> None:
-            tables.scores.add(*ends, full.pair(*ends), self.settings)
+            if not scored:
+                tables.scores.add(*ends, full.pair(*ends), self.settings)
+            if held and ends in replicated:
+                x, y = (sums.layers[name].groups for name in ends)
+                products = sums.products(*ends)
+                held.add(x, y, products, left_out, lambda: full.pair(*ends))
 
-        _run(pool_map, add, work.tile.pairs)
+        summaries = pool_map(add_layer, work.tile.layers)
+        for name, summary in zip(work.tile.layers, summaries, strict=True):
+            if summary is not None:
+                tables.summarise(name, summary)
+        for _ in pool_map(add, work.tile.pairs):
+            yield
 
     def _tile(
         self,
@@ -297,27 +331,24 @@ class FramePass:
         """
         resampling, tile = self.resampling, work.tile
         tables = self._tables(tile.layers)
-        step = len(tile.pairs) / 2 / (1 + len(resampling.weights) + resampling.shifts)
-        sums = self._sums(work, pool_map, advance)
-        if scored is None:
-            self._score(work, tables, sums, pool_map)
-        else:
-            tables.merge(work, scored)
-        if alone:
-            advance(len(tile.pairs) / 2)
-            return tables.scores_piece()
-        advance(step)
-        pairs = [pair for pair in tile.pairs if self.rules.gets_interval(*pair)]
-        if tables.held:
-            self._add_held(tables.held, sums, pairs, pool_map)
         pairwise = tables.replicates.pairwise
+        fitted = resampling.weights if pairwise or not tables.held else []
+        step = len(tile.pairs) / 2 / (1 if alone else 1 + len(fitted) + resampling.shifts)
+        sums = self._sums(work, pool_map, advance)
+        if scored is not None:
+            tables.merge(work, scored)
+        there = scored is not None
+        for _ in self._score(work, tables, sums, pool_map, scored=there, alone=alone):
+            advance(step / len(tile.pairs))
+        if alone:
+            return tables.scores_piece()
+        pairs = [pair for pair in tile.pairs if self.rules.gets_interval(*pair)]
         by_fold = not tables.held or any(each.needs == "folds" for each in pairwise)
-        for replicate, weights in enumerate(resampling.weights):
-            if pairwise or not tables.held:
-                view = sums.weighted(weights) if by_fold else sums.without(replicate)
-                self._add_repeat(
-                    tables.replicates, replicate, view, pairs, pool_map, rowwise=not tables.held
-                )
+        for replicate, weights in enumerate(fitted):
+            view = sums.weighted(weights) if by_fold else sums.without(replicate)
+            self._add_repeat(
+                tables.replicates, replicate, view, pairs, pool_map, rowwise=not tables.held
+            )
             advance(step)
         pairs = [pair for pair in tile.pairs if self.rules.gets_null(*pair)]
         for shift in range(resampling.shifts):
@@ -349,38 +380,16 @@ class FramePass:
         if rowwise:
             _run(pool_map, add_rows, stacks(pairs, self.source.widths))
 
-    def _add_held(
-        self, held: HeldScores, sums: FrameSums, pairs: Sequence[Ends], pool_map: Map
-    ) -> None:
-        """Compute all replicates of single neurons' measures, a pair at a time."""
-        layers = {name: each.groups for name, each in sums.layers.items()}
-        needed = [layers[name] for name in layers if any(name in pair for pair in pairs)]
-        left_out, full = sums.left_out(), sums.full
-
-        def prepare(layer: LayerGroups) -> None:
-            held.prepare(layer, left_out)
-
-        def add(ends: Ends) -> None:
-            x, y = (layers[name] for name in ends)
-            held.add(x, y, sums.products(*ends), left_out, lambda: full.pair(*ends))
-
-        _run(pool_map, prepare, needed)
-        _run(pool_map, add, pairs)
-
     def _summary(self, sums: FrameSums, name: str) -> LayerSummary:
         """Describe a layer, and score one half of its neurons against the other."""
         moments = sums.moments
         layer, sample = moments.layer(name), sums.samples.get(name)
         utterances = len(self.source.sizes)
         descriptors = describe(layer, sample, sums.layers[name].utterance_squares, utterances)
-        halved = [each for each in self.measures if each.needs in ("moments", "folds")]
-        return LayerSummary(
-            descriptors,
-            half_scores(moments, name, halved, self.settings)
-            if halved and self.resampling.shifts
-            else {},
-            constant_neurons(name, layer),
-        )
+        needs = ("moments", "folds") if self.resampling.shifts else ()
+        halved = [each for each in self.measures if each.needs in needs]
+        halves = half_scores(moments, name, halved, self.settings)
+        return LayerSummary(descriptors, halves, constant_neurons(name, layer))
 
 
 def _run(pool_map: Map, work: Callable[[Any], None], items: Sequence[Any]) -> None:

@@ -212,7 +212,7 @@ def half_scores(
 
     A ceiling for two layers: neurons of one layer share all that the layer represents.
     """
-    if len(moments.layer(layer).norms) < 2:
+    if not measures or len(moments.layer(layer).norms) < 2:
         return {}
     pair = halves(moments, layer, settings.seed).pair("first", "second")
     return {
