@@ -14,7 +14,8 @@ The stage in which models read speech and their attention is compared is set bes
 passes, the layers stage beside the products, and the whole run beside both together. Where speech
 is read first and once more for attention, each of these stages is set beside the forward passes.
 The times of the first report, of that of layers and of the whole run are set beside both, the
-largest memory of the process beside `--memory`.
+largest memory of the process beside `--memory`, and all memory that the system gave it, page by
+page, beside the largest: what was returned is given again.
 """
 
 import argparse
@@ -86,8 +87,9 @@ class Ran:
     ----------
     stages
         Seconds by stage; stages that read speech are added up.
-    seconds, peak
-        Of the whole process, and its largest resident memory in bytes.
+    seconds, peak, given
+        Of the whole process, its largest resident memory in bytes, and all memory that the system
+        gave it.
     first
         Seconds from the start to the first preliminary report, which may be of heads alone, and to
         the last, which has layers; None if there was none.
@@ -96,6 +98,7 @@ class Ran:
     stages: Mapping[str, float]
     seconds: float
     peak: float
+    given: float
     first: tuple[float, float] | None
 
 
@@ -126,7 +129,8 @@ def run_command(arguments: Sequence[str]) -> Ran:
             name = stage_of(found[1])
             stages[name] = stages.get(name, 0.0) + float(found[2])
     first = (shown[0], shown[-1]) if shown else None
-    return Ran(stages, seconds, used.ru_maxrss * 1024.0, first)
+    given = float(used.ru_minflt * os.sysconf("SC_PAGE_SIZE"))
+    return Ran(stages, seconds, used.ru_maxrss * 1024.0, given, first)
 
 
 def forward_seconds(models: Iterable[Path], corpus: Corpus, device: str) -> float:
@@ -232,6 +236,8 @@ def main() -> None:
     table = rows(ran, forward, product)
     memory = memory_limit(args.options)
     table.append({"stage": "peak memory, GB", "limit": memory / 1e9, "ratio": ran.peak / memory})
+    given = {"limit": ran.peak / 1e9, "ratio": ran.given / ran.peak}
+    table.append({"stage": "memory given by the system, of its peak", **given})
     show(table, asked, args.out)
 
 

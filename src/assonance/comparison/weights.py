@@ -6,6 +6,7 @@ from pathlib import Path
 from assonance.models import SpeechModel, can_rest
 from assonance.models.roster import Roster
 from assonance.scoring.attention_pass import AttentionPass
+from assonance.utils.cores import worker_pool
 from assonance.utils.memory import LIBRARIES, trim_full_heap
 
 _FLOAT32 = 4
@@ -45,9 +46,10 @@ def let_rest(roster: Roster, folder: Path) -> None:
         Where their weights are kept meanwhile. It is made if need be.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for entry in roster.values():
-        if can_rest(entry.model):
-            entry.model.rest(folder)
+    resting = [entry.model for entry in roster.values() if can_rest(entry.model)]
+    with worker_pool() as pool_map:
+        for _ in pool_map(lambda model: model.rest(folder), resting):
+            pass
     trim_full_heap()
 
 
