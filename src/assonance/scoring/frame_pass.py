@@ -332,14 +332,15 @@ class FramePass:
         resampling, tile = self.resampling, work.tile
         tables = self._tables(tile.layers)
         pairwise = tables.replicates.pairwise
-        fitted = resampling.weights if pairwise or not tables.held else []
-        step = len(tile.pairs) / 2 / (1 if alone else 1 + len(fitted) + resampling.shifts)
+        repeats, shifts = (0, 0) if alone else (len(resampling.weights), resampling.shifts)
+        fitted = resampling.weights[:repeats] if pairwise or not tables.held else ()
+        step = len(tile.pairs) / 2 / (1 + repeats + shifts)
         sums = self._sums(work, pool_map, advance)
         if scored is not None:
             tables.merge(work, scored)
         there = scored is not None
         for _ in self._score(work, tables, sums, pool_map, scored=there, alone=alone):
-            advance(step / len(tile.pairs))
+            advance(step * (1 + repeats - len(fitted)) / len(tile.pairs))
         if alone:
             return tables.scores_piece()
         pairs = [pair for pair in tile.pairs if self.rules.gets_interval(*pair)]
@@ -351,8 +352,8 @@ class FramePass:
             )
             advance(step)
         pairs = [pair for pair in tile.pairs if self.rules.gets_null(*pair)]
-        for shift in range(resampling.shifts):
-            view = sums.shifted((shift + 1) / (resampling.shifts + 1), pairs)
+        for shift in range(shifts):
+            view = sums.shifted((shift + 1) / (shifts + 1), pairs)
             self._add_repeat(tables.nulls, shift, view, pairs, pool_map)
             advance(step)
         return tables.piece()

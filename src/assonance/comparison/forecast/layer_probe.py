@@ -2,7 +2,8 @@
 
 The costs of a layer and of a pair do not depend on the number of frames, and products grow in
 proportion to it. Two small passes, of few pairs and of many on more frames, give each of these
-costs: the pass reports its progress after each of its phases.
+costs: the pass reports its progress after each of its phases. Scores and intervals of a pair are
+computed in one phase, so each pass is also made for scores alone.
 """
 
 from bisect import bisect
@@ -170,29 +171,38 @@ class _Probe:
             intervals=self._intervals,
             nulls=nulls,
         )
-        rules, phases = _Chosen({*pairs}), _Clock(plan.device)
-        frame_pass = FramePass(
-            *(source, plan.frame_measures, plan.settings, resampling),
-            rules=rules,
-            device=plan.device,
-        )
-        frame_pass.run(memory=inf, progress=phases)
-        ended = phases.now()
+
+        def times_of(*parts: float, alone: bool = False) -> list[float]:
+            """Run a pass; return when it began, had done some parts of the work, and ended."""
+            phases = _Clock(plan.device)
+            frame_pass = FramePass(
+                *(source, plan.frame_measures, plan.settings, resampling),
+                rules=_Chosen({*pairs}),
+                device=plan.device,
+            )
+            frame_pass.run(memory=inf, progress=phases, alone=alone)
+            ended = phases.now()
+            return [phases.started, *(phases.at(part * len(pairs)) for part in parts), ended]
+
         # Gathering the sums is half of the work, and each repeat an equal part of the other half.
-        repeats = (1, len(resampling.weights), resampling.shifts)
-        parts = np.cumsum([0, *repeats]) / sum(repeats)
-        times_of = [phases.at((1 + part) / 2 * len(pairs)) for part in parts.tolist()]
-        scores, intervals, shifted = np.diff(times_of).tolist()
+        repeats, shifts = len(resampling.weights), resampling.shifts
+        before_nulls = 1 - shifts / (1 + repeats + shifts) / 2
+        began, summed, replicated, done, ended = times_of(1 / 2, before_nulls, 1)
+        reads = source.read_frames / (len(self._layers) * sum(sizes))
+        scores = replicated - summed
+        if repeats:
+            _, alone, scored, _ = times_of(1 / 2, 1, alone=True)
+            scores = min(scores, scored - alone)
         return _Phases(
             pairs=len(pairs),
             frames=sum(sizes),
-            shifts=resampling.shifts,
-            sums=times_of[0] - phases.started,
+            shifts=shifts,
+            sums=summed - began,
             scores=scores,
-            intervals=intervals,
-            nulls=shifted,
-            rest=ended - times_of[-1],
-            reads=source.read_frames / (len(self._layers) * sum(sizes)),
+            intervals=replicated - summed - scores,
+            nulls=done - replicated,
+            rest=ended - done,
+            reads=reads,
         )
 
 
