@@ -133,7 +133,7 @@ class _Probe:
 
     def costs(self) -> PairCosts:
         """Measure each cost, after a first pass: code is compiled and memory given only once."""
-        self._run(self._some()[:1], nulls=self._nulls)
+        self._run(self._some()[:1], nulls=self._nulls, apart=False)
         few = self._run(self._some(), nulls=self._nulls)
         many = self._run([*combinations(self._layers, 2)], times=_LONGER)
         layers, passes = len(self._layers), (few, many)
@@ -159,9 +159,17 @@ class _Probe:
         return [*zip(self._layers[::2], self._layers[1::2], strict=False)]
 
     def _run(
-        self, pairs: Sequence[tuple[str, str]], *, nulls: bool = False, times: int = 1
+        self,
+        pairs: Sequence[tuple[str, str]],
+        *,
+        nulls: bool = False,
+        times: int = 1,
+        apart: bool = True,
     ) -> "_Phases":
-        """Run a pass over pairs, with intervals if there are any; on some times the frames."""
+        """Run a pass over pairs, with intervals if there are any; on some times the frames.
+
+        A second pass, for scores alone, separates their time from that of intervals (`apart`).
+        """
         plan = self._plan
         sizes = self._sizes * times
         units = [n % self._units for n in range(len(sizes))]
@@ -190,7 +198,7 @@ class _Probe:
         began, summed, replicated, done, ended = times_of(1 / 2, before_nulls, 1)
         reads = source.read_frames / (len(self._layers) * sum(sizes))
         scores = replicated - summed
-        if repeats:
+        if repeats and apart:
             _, alone, scored, _ = times_of(1 / 2, 1, alone=True)
             scores = min(scores, scored - alone)
         return _Phases(
