@@ -19,8 +19,9 @@ import numpy as np
 import torch
 
 from assonance.measures import find
-from assonance.scoring.frame_pass import FramePass, resample_frames
+from assonance.scoring.frame_pass import FramePass
 from assonance.scoring.pair_rules import PairRules
+from assonance.scoring.resampled import resample_frames
 from assonance.settings import SETTINGS
 from assonance.utils.cores import worker_pool
 from assonance.utils.progress import Silent

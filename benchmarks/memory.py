@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
-from typing import Any
 
 from assonance.inference.resampling import Resampling
 from assonance.measures import find
+from assonance.scoring.kept_sums import KeptSums, lets_go
 from assonance.scoring.tiles import left_for_sums, plan, size, tables_size
 from assonance.settings import SETTINGS
 from benchmarks.engine import HELD_OUT, MEMORY, STUDY, UNBIASED, different, engine
@@ -53,17 +53,16 @@ class Case:
         widths = {f"layer {number}": self.width for number in range(self.layers)}
         settings = SETTINGS["default"]
         chosen = find(self.measures, ("neuron", "layer"))
-        counts: dict[str, Any] = {
-            "groups": settings.folds,
-            "folds": settings.folds,
-            "sampled": min(settings.sample_frames, self.frames),
-            "kernels": sum(each.needs == "sample" for each in chosen),
-            "held": False,  # no intervals
-        }
         whole = Resampling.of_folds([self.frames], [0], settings, held_out=False)
         left = left_for_sums(self.memory, tables_size(widths, chosen, whole))
-        tiles = plan(widths, different, memory=left, **counts)
-        return [size(tile, widths, **counts) for tile in tiles]
+        sums = KeptSums(
+            groups=settings.folds,
+            folds=settings.folds,
+            sampled=min(settings.sample_frames, self.frames),
+            kernels=sum(each.needs == "sample" for each in chosen),
+            lean=lets_go(chosen, settings, whole),
+        )
+        return [size(tile, widths, sums) for tile in plan(widths, different, left, sums)]
 
 
 FRAMES = [Case(8, 512, frames, ALL) for frames in (20_000, 160_000)]

@@ -22,8 +22,9 @@ from torch import Tensor
 
 from assonance.measures import MEASURES, find
 from assonance.measures.roles import STANDARD
-from assonance.scoring.frame_pass import FramePass, resample_frames
+from assonance.scoring.frame_pass import FramePass
 from assonance.scoring.pair_rules import PairRules
+from assonance.scoring.resampled import resample_frames
 from assonance.settings import Settings
 from assonance.utils.progress import Silent
 from benchmarks.material import Layers, utterances

@@ -71,9 +71,9 @@ def test_stages_are_timed_by_name():
 def test_memory_is_planned_as_the_engine_plans_it(measures, monkeypatch):
     asked = []
 
-    def noted(widths, wanted, **about):
+    def noted(widths, wanted, *about):
         asked.append(about)
-        return plan(widths, wanted, **about)
+        return plan(widths, wanted, *about)
 
     monkeypatch.setattr(tiles, "plan", noted)
     monkeypatch.setattr(memory, "plan", noted)

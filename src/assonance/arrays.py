@@ -18,10 +18,11 @@ from assonance.measures import MEASURES, Measure, find
 from assonance.measures.chance import mostly_chance
 from assonance.scoring.attention_pass import AttentionPass
 from assonance.scoring.caveats import too_few_frames
-from assonance.scoring.frame_pass import FramePass, resample_frames
+from assonance.scoring.frame_pass import FramePass
 from assonance.scoring.map_source import MapsInMemory
 from assonance.scoring.pair_rules import EVERY_PAIR, PairRules
 from assonance.scoring.pass_result import PassResult, named_beside
+from assonance.scoring.resampled import resample_frames
 from assonance.settings import Settings, find_settings
 from assonance.statistics import CHUNK_FRAMES
 from assonance.utils import arguments

@@ -16,9 +16,11 @@ from assonance.activations.extraction import extract
 from assonance.activations.stored_frames import Layer, StoredFrames
 from assonance.measures import MEASURES, find
 from assonance.scoring import frame_pass, frame_source, frame_sums, layer_sums
-from assonance.scoring.frame_pass import FramePass, resample_frames
+from assonance.scoring.frame_pass import FramePass
+from assonance.scoring.kept_sums import KeptSums
 from assonance.scoring.pair_rules import PairRules
 from assonance.scoring.pass_result import PassResult, named_beside
+from assonance.scoring.resampled import resample_frames
 from assonance.scoring.tiles import plan
 from assonance.settings import Settings
 from assonance.utils.pieces import Pieces
@@ -150,7 +152,7 @@ def test_no_bit_depends_on_the_memory(layers, corpus, whole, memory):
 
 def test_memories_above_ask_for_different_tiles(layers):
     widths = {name: layer.store.layers[layer.label] for name, layer in layers.items()}
-    counts = {len(plan(widths, always, groups=4, folds=4, memory=each)) for each in MEMORIES}
+    counts = {len(plan(widths, always, each, KeptSums(4, 4))) for each in MEMORIES}
     assert len(counts) == 3
 
 

@@ -46,9 +46,7 @@ def test_products_are_those_of_the_frames_divided_by_the_norms(both):
 def test_scatters_are_of_the_groups_that_a_fit_is_tested_on(both):
     y = LAYERS["b"] - LAYERS["b"].mean(0)
     y = y / np.linalg.norm(y, axis=0)
-    for fit in both[1].fits:
-        halves = both[1].half_scatters(fit, torch.float64)
-        assert halves is both[1].half_scatters(fit, torch.float64)
+    for fit, halves in zip(both[1].fits, both[1].half_scatters, strict=True):
         for group, half in zip(fit.tested, halves, strict=True):
             own = y[group == GROUPS]
             np.testing.assert_allclose((half + half.T) / 2, own.T @ own, atol=1e-12)

@@ -20,9 +20,10 @@ from assonance.comparison.extracted import extract_all
 from assonance.comparison.prepared import Prepared
 from assonance.errors import AssonanceError, printable
 from assonance.measures import find
-from assonance.scoring.frame_pass import FramePass, resample_frames
+from assonance.scoring.frame_pass import FramePass
 from assonance.scoring.frame_source import FrameSource
 from assonance.scoring.pair_rules import PairRules
+from assonance.scoring.resampled import resample_frames
 from assonance.settings import Settings
 from assonance.utils.memory import MEMORY, parse_bytes
 from assonance.utils.progress import Progress

@@ -25,8 +25,9 @@ from assonance.measures.chance import mostly_chance
 from assonance.models.roster import Roster
 from assonance.scoring.attention_pass import ATTENTION, AttentionPass
 from assonance.scoring.caveats import too_few_frames
-from assonance.scoring.frame_pass import SCORES, FramePass, resample_frames
+from assonance.scoring.frame_pass import SCORES, FramePass
 from assonance.scoring.pass_result import PassResult, named_beside
+from assonance.scoring.resampled import resample_frames
 from assonance.scoring.tiles import Tile, cut_tiles
 from assonance.settings import Settings
 from assonance.statistics import count_rows

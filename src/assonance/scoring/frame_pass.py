@@ -22,13 +22,14 @@ from assonance.scoring.frame_source import FrameReader, FrameSource
 from assonance.scoring.frame_sums import Ends, FrameSums, PairView
 from assonance.scoring.held_alignments import ALIGNED
 from assonance.scoring.held_scores import HeldLayers, HeldScores
+from assonance.scoring.kept_sums import is_held, lets_go
 from assonance.scoring.layer_sums import LayerSums, SumsPlan
 from assonance.scoring.pair_rules import EVERY_PAIR, PairRules
 from assonance.scoring.pass_result import PassResult
 from assonance.scoring.replicates import ReplicateScores
 from assonance.scoring.scores import Scores, half_scores
 from assonance.scoring.tile_tables import LayerSummary, TileTables, TileWork
-from assonance.scoring.tiles import cut_tiles, is_held, stacks, tables_size
+from assonance.scoring.tiles import cut_tiles, stacks, tables_size
 from assonance.settings import Settings
 from assonance.statistics import sample_indices
 from assonance.utils.cores import Map, worker_pool
@@ -43,31 +44,6 @@ SCORES, LAYERS = "scores", "layers"
 _SHOWN = 2
 
 
-def resample_frames(
-    source: FrameSource,
-    measures: Sequence[Measure],
-    settings: Settings,
-    *,
-    intervals: bool = False,
-    nulls: bool = False,
-) -> Resampling:
-    """Assign a source's utterances to folds and jackknife groups, as the measures need them.
-
-    Parameters
-    ----------
-    source, measures, settings
-        Frames, what is measured, and the number of folds, groups, draws and shifts.
-    intervals, nulls
-        Whether to resample for intervals, and to shift for nulls.
-    """
-    if intervals:
-        resampling = Resampling.of_groups(source.sizes, source.units, settings)
-    else:
-        held_out = any(each.needs == "folds" for each in measures)
-        resampling = Resampling.of_folds(source.sizes, source.units, settings, held_out=held_out)
-    return resampling.with_shifts(source.sizes, settings.shifts) if nulls else resampling
-
-
 class FramePass:
     """Neuron and layer measures of every pair of layers, a tile at a time.
 
@@ -78,7 +54,7 @@ class FramePass:
     measures, settings
         What is measured, and how.
     resampling
-        Folds, jackknife groups, replicates and shifts; see `resample_frames`.
+        Folds, jackknife groups, replicates and shifts; see `assonance.scoring.resampled`.
     rules
         Which pairs get scores, intervals and nulls. All by default.
     device
@@ -121,6 +97,9 @@ class FramePass:
             needs={each.needs for each in measures},
             sampled=sample_indices(sum(source.sizes), settings.sample_frames, settings.seed),
         )
+        self._lets_go = lets_go(measures, settings, resampling)
+        regressions = [each for each in measures if each.regression]
+        self._fits = any(self.held or each.needs == "folds" for each in regressions)
         # Sums of layers of earlier tiles that the next ones need too.
         self._known: dict[str, LayerSums] = {}
         # Parts of `HeldScores` that are the same in every tile.
@@ -264,7 +243,11 @@ class FramePass:
         """Compute a tile's sums."""
         tile = work.tile
         staying = {*tile.layers, *tile.kept}
-        self._known = {name: each for name, each in self._known.items() if name in staying}
+        self._known = {
+            name: each
+            for name, each in self._known.items()
+            if name in staying and (each.whole or (name, name) not in tile.pairs)
+        }
         sums = FrameSums(self.reader, self.plan, tile, pool_map, advance, self._known)
         self._known |= sums.layers
         return sums
@@ -293,13 +276,19 @@ class FramePass:
         full = sums.full
         held = None if alone else tables.held
         replicated = {pair for pair in work.tile.pairs if held and self.rules.gets_interval(*pair)}
-        needed = {name for pair in replicated for name in pair}
-        left_out = sums.left_out() if replicated else None
+        left_out = sums.left_out() if held else None
+        selves = {a for a, b in work.tile.pairs if a == b}
 
         def add_layer(name: str) -> LayerSummary | None:
-            if held and name in needed:
-                held.prepare(sums.layers[name].groups, left_out)
-            return None if scored or name not in work.first else self._summary(sums, name)
+            layer = sums.layers[name]
+            if held:
+                held.prepare(layer.groups, left_out)
+            summary = None if scored or name not in work.first else self._summary(sums, name)
+            if name in selves:
+                add((name, name))
+            if self._lets_go:
+                layer.let_go(regressions=self._fits)
+            return summary
 
         def add(ends: Ends) -> None:
             if not scored:
@@ -313,7 +302,9 @@ class FramePass:
         for name, summary in zip(work.tile.layers, summaries, strict=True):
             if summary is not None:
                 tables.summarise(name, summary)
-        for _ in pool_map(add, work.tile.pairs):
+            if name in selves:
+                yield
+        for _ in pool_map(add, [(a, b) for a, b in work.tile.pairs if a != b]):
             yield
 
     def _tile(

@@ -136,7 +136,7 @@ class HeldScores:
             if rotated:
                 self._norms[layer.name] = rotated_norms(layer, cross, self._bases(layer))
         if self._regressions:
-            _ = layer.fits, layer.fit_dtype
+            _ = layer.fits, layer.half_scatters
 
     def add(
         self,

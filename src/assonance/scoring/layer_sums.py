@@ -14,6 +14,7 @@ from assonance.statistics import CHUNK_FRAMES, GroupedMoments, KernelSample, Mom
 from assonance.statistics.layer import SMALL
 from assonance.statistics.layer_groups import LayerGroups
 from assonance.statistics.lazy import lazy
+from assonance.statistics.moment_views import Together
 from assonance.utils.memory import Scratch
 
 
@@ -55,6 +56,8 @@ class LayerSums:
     ----------
     utterance_squares : Tensor
         Σ over utterances of the squared sum of each neuron about its mean, (D,).
+    whole : bool
+        Whether the layer's products with itself are there.
     """
 
     def __init__(self, name: str, plan: SumsPlan) -> None:
@@ -65,6 +68,7 @@ class LayerSums:
         self._kept: list[Tensor] = []
         self._indices: list[NDArray[np.int64]] = []
         self.utterance_squares = torch.zeros_like(self._mean)
+        self.whole = True
 
     def open_group(self) -> None:
         """Begin the next jackknife group."""
@@ -116,6 +120,28 @@ class LayerSums:
     def groups(self) -> LayerGroups:
         """Return sums by jackknife group, for replicates that fit nothing again."""
         return LayerGroups(self.grouped, self.name)
+
+    def let_go(self, *, regressions: bool) -> None:
+        """Let go of the layer's products with itself, which only a pair of the two needs again.
+
+        What pairs with other layers need is computed before: statistics over all frames, and
+        tables by fold. With intervals, tables by group must be there; see `HeldScores.prepare`.
+
+        Parameters
+        ----------
+        regressions
+            Whether regressions on the layer are fitted to the training frames of each fold.
+        """
+        if not self.whole:
+            return
+        whole = self.grouped.whole
+        whole.layer(self.name)
+        for fold in whole.fold_layers(self.name):
+            fold.let_go(regressions=regressions)
+        holders: list[Moments | Together] = [*self._groups, *self.grouped.by_fold]
+        for each in holders:
+            each.let_go(self.name)
+        self.whole = False
 
     @lazy
     def sample(self) -> KernelSample | None:

@@ -1,12 +1,12 @@
 """Cut layer pairs into tiles that fit into memory."""
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from assonance.inference.resampling import Resampling
 from assonance.measures import Measure
 from assonance.scoring.frame_source import FrameSource
+from assonance.scoring.kept_sums import KeptSums
 from assonance.scoring.pair_rules import PairRules
 from assonance.settings import Settings
 from assonance.statistics import CHUNK_FRAMES
@@ -15,16 +15,14 @@ from assonance.utils.memory import LIBRARIES
 # Bytes that a neuron's score takes, in the tables and as a result; and those of its interval: sums
 # over replicates, estimate and both ends.
 _SCORE, _INTERVAL = 16, 32
-# Number of matrices of a layer's width squared that are kept with its sums: scatter, correlations,
-# eigenvectors, whitening and loadings. For each fold: scatter of training and held-out frames, and
-# in float32 the inverse of the first and the scatter about the training mean.
-_FACTORS = 5
-_FOLD_FACTORS = 3
 # Temporary matrices of a pair's size, for two pairs at once.
 _AT_WORK = 30
 # Copies of a chunk of frames: as read, concatenated, and about their mean in both precisions.
 _COPIES = 5
 _FLOAT64, _FLOAT32 = 8, 4
+# Vectors of a layer's width that are kept for each layer of a tile and each group; see
+# `HsicBlockSums`.
+_VECTORS = 3
 # Matrices of sampled frames by sampled frames while two kernels are computed.
 _KERNELS_AT_WORK = 6
 # What the sums and factors of a layer cost, in times that its frames are read.
@@ -74,12 +72,12 @@ def cut_tiles(
     memory
         Bytes that the process may take. Sums and factors get what libraries and tables leave.
     """
-    sums = kept_sums(source, measures, settings, resampling)
+    sums = KeptSums.of(source, measures, settings, resampling)
     tables = tables_size(source.widths, measures, resampling)
     left = left_for_sums(memory, tables)
 
     def cut(wanted: Callable[[str, str], bool]) -> list[Tile]:
-        return plan(source.widths, wanted, memory=left, **sums)
+        return plan(source.widths, wanted, left, sums)
 
     tiles = cut(rules.is_scored)
     if len(tiles) < 2:
@@ -88,11 +86,11 @@ def cut_tiles(
     if later:
         first = cut(lambda a, b: rules.is_scored(a, b) and rules.comes_first(a, b))
         tiles = [*first, *later]
-    return keep_layers(tiles, source.widths, memory=left, **sums)
+    return keep_layers(tiles, source.widths, left, sums)
 
 
 def keep_layers(
-    tiles: Sequence[Tile], widths: Mapping[str, int], *, memory: float, **sums: Any
+    tiles: Sequence[Tile], widths: Mapping[str, int], memory: float, sums: KeptSums
 ) -> list[Tile]:
     """Let the sums of layers stay in memory until a later tile needs them, where there is room.
 
@@ -100,10 +98,10 @@ def keep_layers(
 
     Parameters
     ----------
-    tiles, widths, memory
-        Tiles in their order, and as for `plan`.
-    sums
-        What a tile keeps, as for `size`.
+    tiles
+        Tiles in their order.
+    widths, memory, sums
+        As for `plan`.
     """
     uses: dict[str, list[int]] = {}
     for number, tile in enumerate(tiles):
@@ -112,7 +110,7 @@ def keep_layers(
     found: list[Tile] = []
     there: tuple[str, ...] = ()
     for number, tile in enumerate(tiles):
-        room = memory - size(replace(tile, kept=()), widths, **sums)
+        room = memory - size(replace(tile, kept=()), widths, sums)
         waiting = {
             name: later[0]
             for name in there
@@ -120,7 +118,7 @@ def keep_layers(
         }
         kept = []
         for name in sorted(waiting, key=waiting.__getitem__):
-            needed = layer_size(widths[name], **sums)
+            needed = sums.layer(widths[name])
             if needed <= room:
                 room -= needed
                 kept.append(name)
@@ -150,35 +148,11 @@ def tables_size(
     return each * neurons * len(widths) ** 2 * most
 
 
-def kept_sums(
-    source: FrameSource, measures: Sequence[Measure], settings: Settings, resampling: Resampling
-) -> dict[str, Any]:
-    """Return what sums a tile keeps, by the parameters of `tiles.plan` and `tiles.size`."""
-    return {
-        "groups": resampling.groups,
-        "folds": resampling.folds,
-        "sampled": min(sum(source.sizes), settings.sample_frames),
-        "kernels": sum(each.needs == "sample" for each in measures),
-        "held": is_held(settings, resampling),
-    }
-
-
-def is_held(settings: Settings, resampling: Resampling) -> bool:
-    """Return whether intervals of regressions hold their coefficients; see `FramePass.held`."""
-    exact = settings.refit or settings.bootstrap is not None
-    return bool(resampling.weights) and resampling.folds > 2 and not exact
-
-
 def plan(
     widths: Mapping[str, int],
     wanted: Callable[[str, str], bool],
-    *,
-    groups: int,
-    folds: int,
     memory: float,
-    sampled: int = 0,
-    kernels: int = 0,
-    held: bool = False,
+    sums: KeptSums,
 ) -> list[Tile]:
     """Cut all pairs of layers into tiles that fit into memory.
 
@@ -193,14 +167,10 @@ def plan(
         Layer name to its number of neurons, in order.
     wanted
         Whether to compare a pair.
-    groups, folds
-        Number of jackknife groups whose sums are kept, and number of folds.
     memory
         Bytes that a tile may take. The smallest tile, of two layers, may take more.
-    sampled, kernels
-        Number of sampled frames, and of matrices of sampled frames squared that each layer keeps.
-    held
-        Whether intervals of regressions hold their coefficients; see `HeldScores`.
+    sums
+        What is kept of each layer.
 
     Returns
     -------
@@ -213,17 +183,16 @@ def plan(
         return []
     compared = {name for pair in chosen for name in pair}
     widths = {name: width for name, width in widths.items() if name in compared}
-    sums = _sums(groups, folds, sampled, kernels, held)
     found: list[list[Tile]] = []
     further = _FURTHER
     for rows, columns in _shapes(sum(widths.values()), len(widths)):
-        tiles = list(_tiles(widths, rows, columns, chosen))
-        if all(size(tile, widths, **sums) <= memory for tile in tiles):
-            found.append(keep_layers(tiles, widths, memory=memory, **sums))
+        tiles = _with_selves_early(_tiles(widths, rows, columns, chosen))
+        if all(size(tile, widths, sums) <= memory for tile in tiles):
+            found.append(keep_layers(tiles, widths, memory, sums))
         further -= bool(found)
         if not further or (found and len(tiles) < 2):
             break
-    return min(found or [keep_layers(tiles, widths, memory=memory, **sums)], key=_cost)
+    return min(found or [keep_layers(tiles, widths, memory, sums)], key=_cost)
 
 
 def _cost(tiles: Sequence[Tile]) -> int:
@@ -232,54 +201,25 @@ def _cost(tiles: Sequence[Tile]) -> int:
     return reads + _OWN_SUMS * sum(map(len, new_layers(tiles)))
 
 
-def size(
-    tile: Tile,
-    widths: Mapping[str, int],
-    *,
-    groups: int,
-    folds: int,
-    sampled: int = 0,
-    kernels: int = 0,
-    held: bool = False,
-) -> float:
+def size(tile: Tile, widths: Mapping[str, int], sums: KeptSums) -> float:
     """Estimate the bytes that a tile's sums, factors and kernels take, with the layers kept.
 
     Parameters
     ----------
-    tile, widths, groups, folds, sampled, kernels, held
+    tile, widths, sums
         As for `plan`.
     """
-    sums = _sums(groups, folds, sampled, kernels, held)
-    own = sum(layer_size(widths[name], **sums) for name in (*tile.layers, *tile.kept))
-    crossed = groups * sum(widths[a] * widths[b] for a, b in tile.pairs if a != b)
-    # For two pairs, products by group in float32.
-    at_work = _AT_WORK + (groups if held else 0)
-    crossed += at_work * max(widths[a] * widths[b] for a, b in tile.pairs)
+    own = sum(sums.layer(widths[name]) for name in (*tile.layers, *tile.kept))
+    crossed = sums.groups * sum(widths[a] * widths[b] for a, b in tile.pairs if a != b)
+    # For two pairs, products by group in float32. Tables of layers are computed before.
+    at_work = _AT_WORK + (sums.groups if sums.held else 0)
+    at_work *= _FLOAT64 * max(widths[a] * widths[b] for a, b in tile.pairs)
+    layers_at_work = 2 * sums.at_work(max(widths[name] for name in tile.layers))
+    vectors = _VECTORS * sums.groups * len(tile.layers) * sum(widths[name] for name in tile.layers)
     chunk = _COPIES * CHUNK_FRAMES * sum(widths[name] for name in tile.layers)
-    kernels_at_work = _KERNELS_AT_WORK * sampled**2 if kernels else 0
-    return own + _FLOAT64 * (crossed + kernels_at_work) + _FLOAT32 * chunk
-
-
-def _sums(groups: int, folds: int, sampled: int, kernels: int, held: bool) -> dict[str, Any]:
-    return {"groups": groups, "folds": folds, "sampled": sampled, "kernels": kernels, "held": held}
-
-
-def layer_size(
-    width: int, *, groups: int, folds: int, sampled: int = 0, kernels: int = 0, held: bool = False
-) -> float:
-    """Estimate the bytes that the sums, factors and kernels of a layer take.
-
-    Parameters
-    ----------
-    width
-        Its number of neurons.
-    groups, folds, sampled, kernels, held
-        As for `plan`.
-    """
-    matrices = groups + _FACTORS + (_FOLD_FACTORS * folds if folds > 1 else 0)
-    matrices += folds if groups > folds else 0
-    matrices += groups // 2 if held else 0  # products by group in float32
-    return _FLOAT64 * (matrices * width**2 + kernels * sampled**2)
+    kernels_at_work = _KERNELS_AT_WORK * sums.sampled**2 if sums.kernels else 0
+    numbers = crossed + vectors + kernels_at_work
+    return own + max(at_work, layers_at_work) + _FLOAT64 * numbers + _FLOAT32 * chunk
 
 
 def stacks(
@@ -340,3 +280,22 @@ def _tiles(
                 layers = {name for pair in pairs for name in pair}
                 order = dict.fromkeys([*rows, *strip])
                 yield Tile(tuple(name for name in order if name in layers), pairs)
+
+
+def _with_selves_early(tiles: Iterable[Tile]) -> list[Tile]:
+    """Move each pair of a layer with itself to the first tile of the layer.
+
+    The products of the layer with itself are there then; see `LayerSums.let_go`.
+    """
+    tiles = list(tiles)
+    waiting = {a for tile in tiles for a, b in tile.pairs if a == b}
+    found = []
+    for tile in tiles:
+        selves = [name for name in tile.layers if name in waiting]
+        waiting.difference_update(selves)
+        others = [(a, b) for a, b in tile.pairs if a != b]
+        if selves or others:
+            pairs = (*((name, name) for name in selves), *others)
+            there = {name for pair in pairs for name in pair}
+            found.append(Tile(tuple(name for name in tile.layers if name in there), pairs))
+    return found

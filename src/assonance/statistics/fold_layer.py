@@ -79,6 +79,18 @@ class FoldLayer:
         forget(training, "correlation", "inverse")  # only held-out CCA needs the first again
         return inverse
 
+    def let_go(self, *, regressions: bool) -> None:
+        """Let go of both scatters, once what pairs need of them is computed.
+
+        Parameters
+        ----------
+        regressions
+            Whether regressions on the layer are fitted to the training frames.
+        """
+        _ = self.variance, (self.inverse, self.half_scatter) if regressions else None
+        for each in (self.training, self.held_out):
+            each.let_go()
+
 
 class Products:
     """Cross-products of two layers by fold, and the training and held-out products from them.

@@ -101,13 +101,13 @@ class FoldedMoments:
         products = [fold.product(a, b).to(torch.float64) for fold in self.folds]
         x, y = self.layer(a), self.layer(b)
         cross = torch.addr(add_up(products), x.mean, y.mean, alpha=-x.n)
-        by_fold = Products(products, self._fold_layers(a), self._fold_layers(b))
+        by_fold = Products(products, self.fold_layers(a), self.fold_layers(b))
         folds = [Fold(number, by_fold) for number in range(len(by_fold.x))]
         return Pair(x, y, cross, folds, sample)
 
     def stack(self, rows: Sequence[str], column: str) -> StackedPair:
         """Return the single neurons of several layers (rows) against one layer (columns)."""
-        x_folds = zip(*(self._fold_layers(name) for name in rows), strict=True)
+        x_folds = zip(*(self.fold_layers(name) for name in rows), strict=True)
         return StackedPair(
             StackedLayers([self.layer(name) for name in rows]),
             self.layer(column),
@@ -116,10 +116,10 @@ class FoldedMoments:
                 for fold in self.folds
             ],
             [StackedFold(layers) for layers in x_folds],
-            self._fold_layers(column),
+            self.fold_layers(column),
         )
 
-    def _fold_layers(self, name: str) -> list[FoldLayer]:
+    def fold_layers(self, name: str) -> list[FoldLayer]:
         """Return a layer in each fold; empty if there is a single fold."""
         count = len(self.folds)
         return [self.fold_layer(name, number) for number in range(count)] if count > 1 else []

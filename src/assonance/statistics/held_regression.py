@@ -48,7 +48,7 @@ def held_errors(
     sums, squares = rows.sums[:, neurons], rows.squares[:, neurons]
     variance, errors = torch.empty_like(squares), torch.empty_like(squares)
     seen, explained = (squares.new_zeros(len(neurons)) for _ in range(2))
-    for fit in column.fits:
+    for fit, half_scatters in zip(column.fits, column.half_scatters, strict=True):
         held = torch.tensor(fit.tested, device=cross.device)
         training = torch.ones(len(sums), dtype=torch.bool, device=cross.device)
         training[held] = False
@@ -65,7 +65,7 @@ def held_errors(
         total, level = ((each.to(dtype) @ slopes.T).to(torch.float64) for each in (y, fit.mean))
         covariance = torch.linalg.vecdot(own, slopes).to(torch.float64)
         covariance += n * mean * level - mean * total - x * level
-        predicted = quadratic_forms(slopes, column.half_scatters(fit, dtype))
+        predicted = quadratic_forms(slopes, half_scatters.to(dtype))
         predicted += n * level.square() - 2 * total * level
         errors[held] = variance[held] - 2 * covariance + predicted
     return HeldErrors(variance, errors, 1 - explained / seen)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from assonance.statistics.lazy import lazy
+from assonance.statistics.lazy import forget, lazy
 
 # A neuron counts as constant if its standard deviation is below this share of its mean: what is
 # left then is the rounding of the sums.
@@ -85,32 +85,33 @@ class LayerStatistics:
         inverse = 1 / self.norms[self.varies]
         return (submatrix(self.scatter, self.varies, self.varies) * inverse[:, None]).mul_(inverse)
 
-    @lazy
+    @property
     def spectrum(self) -> tuple[Tensor, Tensor]:
         """Eigenvalues (K,), largest first, and eigenvectors (V, K) of the correlations.
 
         Only directions with more variance than rounding are kept, and at most n − 1. Rounding is
         that of the sums, V·ε of the largest eigenvalue, and that of the frames (`epsilon`).
         """
-        values, vectors, kept = self._eigen
-        return values[:kept], vectors[:, :kept].contiguous()
+        values, vectors, _ = self._directions
+        return values, vectors
 
-    @lazy
+    @property
     def null_space(self) -> Tensor:
         """Directions of the standardised neurons with no variance beyond rounding; (V, M)."""
-        _, vectors, kept = self._eigen
-        return vectors[:, kept:]
+        return self._directions[2]
 
     @lazy
-    def _eigen(self) -> tuple[Tensor, Tensor, int]:
-        """All eigenvalues, largest first, and eigenvectors; the number that exceed rounding."""
+    def _directions(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Eigenvalues and eigenvectors that exceed rounding, and the other eigenvectors."""
         values, vectors = torch.linalg.eigh(self.correlation)
         values, vectors = values.flip(0), vectors.flip(1)
-        if not len(values):
-            return values, vectors, 0
-        resolved = values > self._rounding_variance(vectors, values[0])
-        # Cut at the first eigenvalue within rounding, so that no direction in between is skipped.
-        return values, vectors, min(int(resolved.long().cumprod(0).sum()), self.n - 1)
+        kept = 0
+        if len(values):
+            resolved = values > self._rounding_variance(vectors, values[0])
+            # Cut at the first eigenvalue within rounding, so that no direction in between is
+            # skipped.
+            kept = min(int(resolved.long().cumprod(0).sum()), self.n - 1)
+        return values[:kept], vectors[:, :kept].contiguous(), vectors[:, kept:].contiguous()
 
     @lazy
     def whitening(self) -> Tensor:
@@ -205,6 +206,11 @@ class LayerStatistics:
     def product_dtype(self) -> torch.dtype:
         """Dtype of products of matrices with bounded entries."""
         return torch.float64 if self.float64_products or len(self.mean) <= SMALL else torch.float32
+
+    def let_go(self) -> None:
+        """Let go of the scatter and of all factors; means, norms and inflation stay."""
+        _ = self.varies
+        forget(self, "scatter", "correlation", "inverse", "_directions", "whitening", "loadings")
 
     def rank_of_variance(self, share: float, cut: str) -> int:
         """Return how many leading directions of the standardised neurons a cut keeps.

@@ -9,7 +9,7 @@ from torch import Tensor
 from assonance.statistics.adding import add_others
 from assonance.statistics.fold_layer import FoldLayer
 from assonance.statistics.layer import exceeds_rounding
-from assonance.statistics.lazy import lazy, once
+from assonance.statistics.lazy import lazy
 from assonance.statistics.moment_views import GroupedMoments
 from assonance.statistics.quadratic import lower_half
 from assonance.utils.memory import Scratch
@@ -85,21 +85,22 @@ class LayerGroups:
         )
         return torch.where(varies & self.all_frames.varies, norms, 0.0)
 
-    def half_scatters(self, fit: Fit, dtype: torch.dtype) -> Tensor:
-        """Return `lower_half` of Σxxᵀ of each tested group about the pilot shift; (K, D, D).
+    @lazy
+    def half_scatters(self) -> list[Tensor]:
+        """`lower_half` of Σxxᵀ of each tested group about the pilot shift, by fit; (K, D, D).
 
-        Computed once a dtype.
+        In float32, unless products of the layer or with its inverses are in float64.
         """
-
-        def make() -> Tensor:
+        dtype = torch.float64 if self.all_frames.float64_products else self.fit_dtype
+        scale = self.inverse_norms.to(dtype)
+        found = []
+        for fit in self.fits:
             groups = [self._grouped.groups[group] for group in fit.tested]
             products = torch.stack(
                 [each.product(self.name, self.name).to(dtype) for each in groups]
             )
-            scale = self.inverse_norms.to(dtype)
-            return lower_half(products.mul_(scale[:, None]).mul_(scale))
-
-        return once(self, (*fit.tested, dtype), make)
+            found.append(lower_half(products.mul_(scale[:, None]).mul_(scale)))
+        return found
 
     def cross(self, other: "LayerGroups", products: Sequence[Tensor], scratch: Scratch) -> Tensor:
         """Divide the products of each group, and last of all, by both norms; (G + 1, Dx, Dy).

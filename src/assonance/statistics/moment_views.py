@@ -8,7 +8,7 @@ from torch import Tensor
 
 from assonance.statistics.adding import add_up
 from assonance.statistics.folds import FoldedMoments, FoldMoments
-from assonance.statistics.lazy import once
+from assonance.statistics.lazy import forget, once
 from assonance.statistics.moments import Moments
 
 
@@ -138,6 +138,10 @@ class Together:
             return add_up([part.product(a, b) for part in self._parts])
 
         return once(self, (a, b), make) if a == b or self._keep else make()
+
+    def let_go(self, name: str) -> None:
+        """Let go of the product of a layer with itself."""
+        forget(self, (name, name))
 
 
 class Reweighted:

@@ -199,6 +199,11 @@ class Moments:
             self._mirrored.add(a)
         return product if (a, b) in self._products else product.T
 
+    def let_go(self, name: str) -> None:
+        """Let go of the product of a layer with itself."""
+        del self._products[name, name]
+        self._mirrored.discard(name)
+
     def _room(self, pair: tuple[str, str], dtype: torch.dtype) -> tuple[Tensor, bool]:
         """Return where the product of a chunk goes, and whether it is the first."""
         total = self._products[pair]

@@ -20,7 +20,8 @@ from assonance.errors import AssonanceError
 from assonance.inference.resampling import Resampling
 from assonance.models import can_rest
 from assonance.scoring.attention_pass import AttentionPass
-from assonance.scoring.tiles import Tile, kept_sums, new_layers, size, tables_size
+from assonance.scoring.kept_sums import KeptSums
+from assonance.scoring.tiles import Tile, new_layers, size, tables_size
 from assonance.utils.cores import cores
 
 
@@ -138,8 +139,8 @@ class Counts:
     def largest_tile(self) -> float:
         """Bytes of the sums and factors of the largest tile, and of the tables of all layers."""
         plan, measures = self.plan, self.plan.frame_measures
-        kept = kept_sums(plan.source, measures, plan.settings, self.resampling)
-        sums = max((size(tile, self.widths, **kept) for tile in self.tiles), default=0.0)
+        kept = KeptSums.of(plan.source, measures, plan.settings, self.resampling)
+        sums = max((size(tile, self.widths, kept) for tile in self.tiles), default=0.0)
         return sums + tables_size(self.widths, measures, self.resampling)
 
     @property

@@ -19,8 +19,9 @@ from torch import Tensor
 
 from assonance.comparison.forecast.costs import clock, fit_costs
 from assonance.comparison.forecast.counts import Counts
-from assonance.scoring.frame_pass import FramePass, resample_frames
+from assonance.scoring.frame_pass import FramePass
 from assonance.scoring.pair_rules import PairRules
+from assonance.scoring.resampled import resample_frames
 from assonance.utils.progress import Silent
 
 _ROWS = 3  # frames for each neuron, at least: with fewer, matrices lack full rank
