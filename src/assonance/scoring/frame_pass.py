@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -278,16 +279,20 @@ class FramePass:
         replicated = {pair for pair in work.tile.pairs if held and self.rules.gets_interval(*pair)}
         left_out = sums.left_out() if held else None
         selves = {a for a, b in work.tile.pairs if a == b}
+        ready = {name: Event() for name in work.tile.layers}
 
         def add_layer(name: str) -> LayerSummary | None:
             layer = sums.layers[name]
-            if held:
-                held.prepare(layer.groups, left_out)
-            summary = None if scored or name not in work.first else self._summary(sums, name)
-            if name in selves:
-                add((name, name))
-            if self._lets_go:
-                layer.let_go(regressions=self._fits)
+            try:
+                if held:
+                    held.prepare(layer.groups, left_out)
+                summary = None if scored or name not in work.first else self._summary(sums, name)
+                if name in selves:
+                    add((name, name))
+                if self._lets_go:
+                    layer.let_go(regressions=self._fits)
+            finally:
+                ready[name].set()
             return summary
 
         def add(ends: Ends) -> None:
@@ -298,14 +303,21 @@ class FramePass:
                 products = sums.products(*ends)
                 held.add(x, y, products, left_out, lambda: full.pair(*ends))
 
-        summaries = pool_map(add_layer, work.tile.layers)
-        for name, summary in zip(work.tile.layers, summaries, strict=True):
-            if summary is not None:
-                tables.summarise(name, summary)
-            if name in selves:
+        def add_item(item: str | Ends) -> LayerSummary | None:
+            if isinstance(item, str):
+                return add_layer(item)
+            for name in item:
+                ready[name].wait()
+            add(item)
+            return None
+
+        # Layers are begun first, so that whatever a pair waits for is being computed.
+        items = [*work.tile.layers, *(pair for pair in work.tile.pairs if pair[0] != pair[1])]
+        for item, summary in zip(items, pool_map(add_item, items), strict=True):
+            if isinstance(item, str) and summary is not None:
+                tables.summarise(item, summary)
+            if item in selves or not isinstance(item, str):
                 yield
-        for _ in pool_map(add, [(a, b) for a, b in work.tile.pairs if a != b]):
-            yield
 
     def _tile(
         self,
@@ -368,9 +380,9 @@ class FramePass:
             scores.add_rows(*stack, repeat, view.stack(*stack), self.settings)
 
         if scores.pairwise:
-            _run(pool_map, add, pairs)
+            list(pool_map(add, pairs))
         if rowwise:
-            _run(pool_map, add_rows, stacks(pairs, self.source.widths))
+            list(pool_map(add_rows, stacks(pairs, self.source.widths)))
 
     def _summary(self, sums: FrameSums, name: str) -> LayerSummary:
         """Describe a layer, and score one half of its neurons against the other."""
@@ -382,9 +394,3 @@ class FramePass:
         halved = [each for each in self.measures if each.needs in needs]
         halves = half_scores(moments, name, halved, self.settings)
         return LayerSummary(descriptors, halves, constant_neurons(name, layer))
-
-
-def _run(pool_map: Map, work: Callable[[Any], None], items: Sequence[Any]) -> None:
-    """Run work on every item, and wait for all."""
-    for _ in pool_map(work, items):
-        pass
