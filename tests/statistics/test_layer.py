@@ -20,7 +20,8 @@ def with_spectrum(values):
     width = len(values)
     nothing = torch.zeros(width, dtype=torch.float64)
     layer = LayerStatistics(99, nothing, torch.eye(width, dtype=torch.float64), nothing)
-    layer.spectrum = (torch.tensor(values, dtype=torch.float64), torch.eye(width))
+    vectors = torch.eye(width, dtype=torch.float64)
+    layer._directions = torch.tensor(values, dtype=torch.float64), vectors, vectors[:, width:]
     return layer
 
 
