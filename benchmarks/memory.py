@@ -15,9 +15,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 
-from assonance.inference.resampling import Resampling
 from assonance.measures import find
-from assonance.scoring.kept_sums import KeptSums, lets_go
+from assonance.scoring.kept_sums import KeptSums
+from assonance.scoring.resampled import resample_frames
 from assonance.scoring.tiles import left_for_sums, plan, size, tables_size
 from assonance.settings import SETTINGS
 from benchmarks.engine import HELD_OUT, MEMORY, STUDY, UNBIASED, different, engine
@@ -50,19 +50,17 @@ class Case:
 
     def tiles(self) -> list[float]:
         """Count the bytes of each tile, as the engine does."""
-        widths = {f"layer {number}": self.width for number in range(self.layers)}
-        settings = SETTINGS["default"]
+        source, settings = self.source(), SETTINGS["default"]
         chosen = find(self.measures, ("neuron", "layer"))
-        whole = Resampling.of_folds([self.frames], [0], settings, held_out=False)
-        left = left_for_sums(self.memory, tables_size(widths, chosen, whole))
-        sums = KeptSums(
-            groups=settings.folds,
-            folds=settings.folds,
-            sampled=min(settings.sample_frames, self.frames),
-            kernels=sum(each.needs == "sample" for each in chosen),
-            lean=lets_go(chosen, settings, whole),
-        )
-        return [size(tile, widths, sums) for tile in plan(widths, different, left, sums)]
+        resampling = resample_frames(source, chosen, settings)
+        left = left_for_sums(self.memory, tables_size(source.widths, chosen, resampling))
+        sums = KeptSums.of(source, chosen, settings, resampling)
+        tiles = plan(source.widths, different, left, sums)
+        return [size(tile, source.widths, sums) for tile in tiles]
+
+    def source(self) -> Layers:
+        """Make the layers, of which no frame is kept."""
+        return Layers(self.layers, self.width, utterances(self.frames), kept=False)
 
 
 FRAMES = [Case(8, 512, frames, ALL) for frames in (20_000, 160_000)]
@@ -78,8 +76,7 @@ def peak(case: Case | None) -> float:
 def run(case: Case | None) -> float:
     """Run the engine here, or nothing, and read the peak so far, in bytes."""
     if case:
-        layers = Layers(case.layers, case.width, utterances(case.frames), kept=False)
-        engine(layers, case.measures, case.memory)
+        engine(case.source(), case.measures, case.memory)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 

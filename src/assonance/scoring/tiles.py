@@ -215,8 +215,9 @@ def size(tile: Tile, widths: Mapping[str, int], sums: KeptSums) -> float:
     at_work = _AT_WORK + (sums.groups if sums.held else 0)
     at_work *= _FLOAT64 * max(widths[a] * widths[b] for a, b in tile.pairs)
     layers_at_work = 2 * sums.at_work(max(widths[name] for name in tile.layers))
-    vectors = _VECTORS * sums.groups * len(tile.layers) * sum(widths[name] for name in tile.layers)
-    chunk = _COPIES * CHUNK_FRAMES * sum(widths[name] for name in tile.layers)
+    neurons = sum(widths[name] for name in tile.layers)
+    vectors = _VECTORS * sums.groups * len(tile.layers) * neurons
+    chunk = _COPIES * CHUNK_FRAMES * neurons
     kernels_at_work = _KERNELS_AT_WORK * sums.sampled**2 if sums.kernels else 0
     numbers = crossed + vectors + kernels_at_work
     return own + max(at_work, layers_at_work) + _FLOAT64 * numbers + _FLOAT32 * chunk

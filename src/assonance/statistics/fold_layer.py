@@ -87,7 +87,9 @@ class FoldLayer:
         regressions
             Whether regressions on the layer are fitted to the training frames.
         """
-        _ = self.variance, (self.inverse, self.half_scatter) if regressions else None
+        _ = self.variance
+        if regressions:
+            _ = self.inverse, self.half_scatter
         for each in (self.training, self.held_out):
             each.let_go()
 

@@ -156,5 +156,4 @@ class LayerGroups:
 
     @property
     def _folds(self) -> list[FoldLayer]:
-        count = max(self._grouped.fold_of_group) + 1
-        return [self._grouped.whole.fold_layer(self.name, fold) for fold in range(count)]
+        return self._grouped.whole.fold_layers(self.name)
